@@ -1,0 +1,46 @@
+# Everything runs in .venv, made from the lock file. `make study` is the quickest way in.
+PYTHON ?= python3
+BIN := .venv/bin
+# Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
+PIP_ARGS ?=
+
+.PHONY: install study mlflow test lint format types bench lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CPython 3.11 or newer is needed; name one with PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps --no-build-isolation --editable .
+	touch $@
+
+study: install
+	$(BIN)/tuner run sbn-digits
+
+mlflow: install
+	$(BIN)/tuner mlflow
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+# Exact versions of everything, for every platform and Python the project supports.
+lock: install
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build dist *.egg-info

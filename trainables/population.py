@@ -1,0 +1,193 @@
+"""A population: the models of many trials and seeds, trained together as stacked tensors on one device.
+
+Members that share a seed see the same initial weights, mini-batches and noise (common random numbers), so configurations are
+compared pairwise and the work they share is done once. A member's trajectory depends neither on who else is in its population
+nor on its place in it, up to the rounding of matrix products whose blocking depends on the stack's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.data import Dataset
+from trainables.estimators import ESTIMATORS, coefficients
+from trainables.optim import Adam
+from trainables.randomness import Stream
+from trainables.tasks.base import Members, Task
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is tuned: an estimator, the temperatures it takes (None for those it does not), a learning rate."""
+
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+
+    def __post_init__(self) -> None:
+        coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
+        if not 0 < self.lr < float("inf"):
+            raise ValueError(f"lr must be > 0 and finite. Got {self.lr}.")
+
+
+class Population:
+    """S seeds x T trials of one task, in training.
+
+    Args:
+        task: built on `dataset`.
+        dataset: on the device that is to be trained on.
+        configurations: T of them. Neighbours with equal learning rates make the optimiser faster.
+        seeds: S of them, distinct.
+        batch_size: B, at most the number of training examples. An epoch is n // B steps: the incomplete last batch is
+            dropped, and because every epoch is shuffled anew no example is left out for good.
+        dtype: of parameters and activations.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        dataset: Dataset,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        *,
+        batch_size: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if not configurations or not seeds or len(set(seeds)) != len(seeds):
+            raise ValueError(f"a population needs configurations and distinct seeds. Got {len(configurations)=}, {seeds=}.")
+        if not 1 <= batch_size <= len(dataset.train):
+            raise ValueError(f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}.")
+        self.task = task
+        self.configurations = tuple(configurations)
+        self.seeds = tuple(seeds)
+        self.batch_size = batch_size
+        self.steps = 0  # training steps done
+        self._dataset = dataset
+        self._dtype = dtype
+        self._device = dataset.train.inputs.device
+        self._members = _members(self.configurations, dtype, self._device)
+        self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
+        self._order_streams = [Stream(seed, "order") for seed in self.seeds]
+        self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
+        models = [task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
+        self.parameters = {
+            name: torch.stack([m[name] for m in models])[:, None]
+            .expand(-1, len(self.configurations), *models[0][name].shape)
+            .to(self._device, dtype)
+            .clone(memory_format=torch.contiguous_format)
+            .requires_grad_()
+            for name in models[0]
+        }  # {name: [S, T, ...]}
+        self._adam = Adam(self._detached(), [c.lr for c in self.configurations])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps in one pass over the training data."""
+        return len(self._dataset.train) // self.batch_size
+
+    def train(self, steps: int) -> Tensor:
+        """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
+        total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=self._dtype)
+        for _ in range(steps):
+            inputs, labels = self._batch()
+            loss = self.task.loss(self.parameters, inputs, labels, self._noise(), self._members)
+            # The sum lets every member's gradient through with weight one; a NaN in one stays there.
+            gradients = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
+            self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
+            total += loss.detach()
+            self.steps += 1
+        return total / max(steps, 1)
+
+    @torch.no_grad()
+    def evaluate(self, split: str = "validation") -> dict[str, Tensor]:
+        """The task's metrics on "validation" or "test", {name: [S, T]}."""
+        return self.task.evaluate(self._detached(), getattr(self._dataset, split), self._members)
+
+    def select(self, trials: Sequence[int]) -> "Population":
+        """A population of some of the trials, as far trained as this one; it shares no memory with it."""
+        chosen = Population(
+            self.task,
+            self._dataset,
+            [self.configurations[t] for t in trials],
+            self.seeds,
+            batch_size=self.batch_size,
+            dtype=self._dtype,
+        )
+        state = self.state_dict()
+        index = torch.tensor(list(trials), device=self._device)
+
+        def pick(stack: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.index_select(1, index) for name, tensor in stack.items()}
+
+        adam = state["adam"]
+        chosen.load_state_dict(
+            {
+                **state,
+                "parameters": pick(state["parameters"]),
+                "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
+                "configurations": [_as_tuple(c) for c in chosen.configurations],
+            }
+        )
+        return chosen
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training continues from: plain types and tensors, which torch.load reads with weights_only=True."""
+        return {
+            "parameters": self._detached(),
+            "adam": self._adam.state_dict(),
+            "steps": self.steps,
+            "configurations": [_as_tuple(c) for c in self.configurations],
+            "seeds": list(self.seeds),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a state_dict of a population of the same trials and seeds. Raises ValueError for others."""
+        mine = ([_as_tuple(c) for c in self.configurations], list(self.seeds))
+        theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]))
+        if mine != theirs:
+            raise ValueError(f"the state is of other trials or seeds. Expected {mine}, got {theirs}.")
+        for name, parameter in self._detached().items():
+            parameter.copy_(state["parameters"][name])
+        self._adam.load_state_dict(state["adam"])
+        self.steps = int(state["steps"])
+
+    def _detached(self) -> dict[str, Tensor]:
+        """The parameters without their history; the same memory."""
+        return {name: p.detach() for name, p in self.parameters.items()}
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """Inputs [S, B, D] uint8 and labels [S, B] of the next step."""
+        epoch, step = divmod(self.steps, self.steps_per_epoch)
+        if self._epoch_order is None or self._epoch_order[0] != epoch:
+            n = len(self._dataset.train)
+            order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
+            self._epoch_order = (epoch, order.to(self._device))
+        index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
+        return self._dataset.train.inputs[index], self._dataset.train.labels[index]
+
+    def _noise(self) -> dict[str, Tensor]:
+        """Noise of the next step, {name: [S, 1, ...]}."""
+        drawn = [self.task.noise(self.batch_size, s.at(self.steps)) for s in self._noise_streams]
+        return {name: torch.stack([d[name] for d in drawn])[:, None].to(self._dtype) for name in drawn[0]}
+
+
+def _members(configurations: Sequence[Configuration], dtype: torch.dtype, device: torch.device) -> Members:
+    rows = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]
+
+    def column(values: list[Any], dtype: torch.dtype) -> Tensor:
+        return torch.tensor(values, dtype=dtype, device=device)
+
+    return Members(
+        s=column([c.s for c in rows], dtype),
+        r=column([c.r for c in rows], dtype),
+        tau_b=column([c.tau_b for c in rows], dtype),
+        identity=column([c.identity for c in rows], torch.bool),
+    )
+
+
+def _as_tuple(c: Configuration) -> tuple[str, float | None, float | None, float]:
+    return (c.estimator, c.tau_f, c.tau_b, c.lr)

@@ -1,0 +1,27 @@
+"""Common random numbers: every draw is a function of (seed, purpose, step) alone.
+
+Nothing about a population enters, so a member's trajectory cannot depend on its neighbours, and a checkpoint needs no generator
+state: a resumed population draws what it would have drawn.
+"""
+
+import hashlib
+
+import torch
+
+# torch's CPU generator (mt19937) uses the low 32 bits of its seed only. Steps of one stream are consecutive from a hashed base,
+# so within a stream they never collide before 2^32 steps.
+_MODULUS = 2**32
+
+
+class Stream:
+    """A sequence of generators, one per step, for one seed and one purpose."""
+
+    def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
+        digest = hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=8).digest()
+        self._base = int.from_bytes(digest, "little")
+        self._generator = torch.Generator(device=device)
+
+    def at(self, step: int) -> torch.Generator:
+        """The generator for a step. The same object is returned every time, set anew: draw before the next call."""
+        self._generator.manual_seed((self._base + step) % _MODULUS)
+        return self._generator

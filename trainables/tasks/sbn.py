@@ -1,0 +1,177 @@
+"""Stochastic binary network (SBN): a classifier whose hidden units are sampled bits (Shah et al., section 5.1.1).
+
+784-200-200-10 by default: linear layers with PyTorch's default initialisation, every hidden unit one logit and one bit, a linear
+head and cross-entropy. Activations are batch-last, [S, T, N, B] (layers.py says why).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainables.data import Dataset, Split
+from trainables.estimators import logistic_, straight_through_binary
+from trainables.layers import init_linear, linear, shared_input_linear
+from trainables.randomness import Stream
+from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task
+
+SAMPLES = 16  # sampled passes of an evaluation
+INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
+# Examples per forward pass of an evaluation. Fixed, because noise is drawn per chunk: a size that depended on the population
+# would make a member's validation loss depend on it too.
+_CHUNK = 250
+
+
+@dataclass(frozen=True)
+class SBNOptions(Options):
+    """Options of the SBN."""
+
+    units: tuple[int, ...] = (200, 200)  # binary units of each hidden layer
+    signed: bool = False  # units in {-1, 1} instead of {0, 1}
+
+    def __post_init__(self) -> None:
+        sizes = self.units
+        if not (isinstance(sizes, tuple) and sizes and all(type(n) is int and 1 <= n <= 100_000 for n in sizes)):
+            raise ValueError("units: must be a list of whole numbers from 1 to 100000, one for each hidden layer")
+        if type(self.signed) is not bool:
+            raise ValueError("signed: must be true or false")
+
+
+class SBN(Task):
+    """Stochastic binary network.
+
+    Metrics of `evaluate`, each [S, T]:
+        val_loss: cross-entropy of one sampled pass, averaged over 16 such passes (the expected loss of the network as it is
+            trained, and the objective: 16 draws make it precise).
+        val_loss_argmax: cross-entropy with every unit at its more probable value.
+        val_loss_16: cross-entropy of the class probabilities averaged over the 16 passes.
+        val_accuracy, val_accuracy_argmax, val_accuracy_16: accuracy of the same three predictions.
+        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the mean loss over the split, averaged over
+            the split, is below that threshold (one sampled pass, the member's own estimator).
+    On another split than validation the names are the same; the caller knows what it asked for.
+    """
+
+    datasets: ClassVar[tuple[str, ...]] = ("digits", "mnist", "fashion_mnist")
+    objective: ClassVar = Objective("val_loss", "minimize")
+    options_type: ClassVar = SBNOptions
+
+    def __init__(self, dataset: Dataset, options: Options) -> None:
+        options = cast(SBNOptions, options)
+        self._sizes = (dataset.features, *options.units, dataset.classes)
+        self._hidden = options.units
+        self._signed = options.signed
+        self._scale = 1 / dataset.largest
+
+    def init(self, generator: torch.Generator) -> Parameters:
+        """weight_i [N_out, N_in] and bias_i [N_out, 1] of every layer."""
+        parameters: Parameters = {}
+        for i, (fan_in, fan_out) in enumerate(pairwise(self._sizes)):
+            parameters[f"weight_{i}"], parameters[f"bias_{i}"] = init_linear(fan_in, fan_out, generator)
+        return parameters
+
+    def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
+        """Logistic noise [N, B] of every hidden layer."""
+        drawn = logistic_(torch.empty(sum(self._hidden), batch_size, device=generator.device), generator)
+        return {f"layer_{i}": n for i, n in enumerate(torch.split(drawn, list(self._hidden)))}
+
+    def loss(self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members) -> Tensor:
+        """Mean cross-entropy of every member, [S, T]."""
+        logits = self._first_logits(parameters, inputs.mT)
+        scores = self._scores(parameters, [logits], noise, members)
+        return _cross_entropy(scores, labels[:, None, :]).mean(-1)
+
+    def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
+        """The metrics of the class docstring, {name: [S, T]}."""
+        sums: dict[str, Tensor] = {}
+        gradients: list[Tensor] = []  # per hidden layer, [S, T, N]
+        stream = Stream(0, "evaluation noise", split.inputs.device)
+        for chunk, start in enumerate(range(0, len(split), _CHUNK)):
+            x, y = split.inputs[start : start + _CHUNK], split.labels[start : start + _CHUNK]
+            noises = [_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES)]
+            first = self._first_logits(parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)).detach()
+            for name, value in self._sampled_sums(parameters, first, y, noises, members).items():
+                sums[name] = sums[name] + value if name in sums else value
+            absolute = self._absolute_gradients(parameters, first, y, noises[0], members)
+            gradients = [a + b for a, b in zip(gradients, absolute, strict=True)] if gradients else absolute
+        metrics = {name: value / len(split) for name, value in sums.items()}
+        # L is the mean over n examples (1/n in every gradient), and its gradients are averaged over n examples (1/n once more).
+        mean_gradient = torch.cat(gradients, -1) / len(split) ** 2  # [S, T, all hidden units]
+        for eps in INACTIVE_EPS:
+            metrics[f"inactive_{eps:.0e}"] = (mean_gradient < eps).float().mean(-1)
+        return metrics
+
+    def bytes_per_member(self, batch_size: int) -> int:
+        """Parameters, gradients and two moments, and about six copies of the hidden units' batch while a step runs."""
+        parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(self._sizes))
+        activations = sum(self._hidden) * max(batch_size, _CHUNK)
+        return 4 * (4 * parameters + 6 * activations)
+
+    def _first_logits(self, parameters: Parameters, x: Tensor) -> Tensor:
+        """Logits [S, T, N, B] of the first hidden layer from inputs [S, D, B] uint8, one matrix product for a seed's trials."""
+        weight = parameters["weight_0"]
+        return shared_input_linear(weight, parameters["bias_0"], x.to(weight.dtype) * self._scale)
+
+    def _scores(self, parameters: Parameters, logits: list[Tensor], noise: Noise | None, members: Members) -> Tensor:
+        """Class scores [S, T, K, B] from the first layer's logits; noise None is argmax.
+
+        `logits` holds the first layer's and receives those of the layers after it.
+        """
+        c = members.coefficients(4)
+        for i in range(len(self._hidden)):
+            z = straight_through_binary(logits[i], noise[f"layer_{i}"], c) if noise else (logits[i] > 0).to(logits[i].dtype)
+            if self._signed:
+                z = 2 * z - 1
+            logits.append(linear(parameters[f"weight_{i + 1}"], parameters[f"bias_{i + 1}"], z))
+        return logits[-1]
+
+    @torch.no_grad()
+    def _sampled_sums(
+        self, parameters: Parameters, first: Tensor, y: Tensor, noises: list[Noise], members: Members
+    ) -> dict[str, Tensor]:
+        """Sums over a chunk's examples of losses and hits, {metric: [S, T]}."""
+        y = y.expand(*first.shape[:2], -1)
+        argmax = self._scores(parameters, [first], None, members)
+        single_loss = single_hits = torch.zeros((), device=first.device)
+        probabilities = torch.zeros_like(argmax)
+        for noise in noises:
+            scores = self._scores(parameters, [first], noise, members)
+            single_loss = single_loss + _cross_entropy(scores, y).sum(-1) / len(noises)
+            single_hits = single_hits + _hits(scores, y) / len(noises)
+            probabilities += scores.softmax(2) / len(noises)
+        return {
+            "val_loss": single_loss,
+            "val_loss_argmax": _cross_entropy(argmax, y).sum(-1),
+            "val_loss_16": _cross_entropy(probabilities.log(), y).sum(-1),
+            "val_accuracy": single_hits,
+            "val_accuracy_argmax": _hits(argmax, y),
+            "val_accuracy_16": _hits(probabilities, y),
+        }
+
+    def _absolute_gradients(
+        self, parameters: Parameters, first: Tensor, y: Tensor, noise: Noise, members: Members
+    ) -> list[Tensor]:
+        """Sums over a chunk's examples of |dloss_i/dlogit|, one [S, T, N] per hidden layer."""
+        with torch.enable_grad():
+            logits = [first.detach().requires_grad_()]
+            fixed = {name: p.detach() for name, p in parameters.items()}
+            loss = _cross_entropy(self._scores(fixed, logits, noise, members), y.expand(*first.shape[:2], -1)).sum()
+        return [g.abs_().sum(-1) for g in torch.autograd.grad(loss, logits[:-1])]
+
+
+def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy per example, [S, T, B], of scores [S, T, K, B] against labels that broadcast to [S, T, B]."""
+    labels = labels.expand(*scores.shape[:2], -1)
+    return F.cross_entropy(scores.flatten(0, 1), labels.flatten(0, 1), reduction="none").view_as(labels)
+
+
+def _hits(scores: Tensor, labels: Tensor) -> Tensor:
+    """Number of examples whose highest score is their label's, [S, T]."""
+    return (scores.argmax(2) == labels).sum(-1).to(scores.dtype)
+
+
+def _stacked(noise: Noise) -> Noise:
+    """The noise of one seed with the axes [S, T] in front, for every seed the same."""
+    return {name: n[None, None] for name, n in noise.items()}

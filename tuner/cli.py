@@ -1,0 +1,283 @@
+"""The command line: the local verbs. Wrong input is one sentence on stderr and exit code 2."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tuner.errors import UserError
+from tuner.rows import StudyRow
+from tuner.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="straight-through-tuner", prog_name="tuner")
+def cli() -> None:
+    """Finds the temperatures of a straight-through estimator, and says how sure that is.
+
+    STUDY is an id, a unique beginning of one, or "latest".
+    """
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli.main(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), 2)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "tuner"
+        _fail(f"{error.format_message()} (`{where} --help` shows how it is used)", 2)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has gone; there is nobody to tell
+        sys.exit(1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"tuner: {message}", err=True)
+    sys.exit(code)
+
+
+def _with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens the ledger for a command and closes it."""
+
+    @wraps(command)
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        from tuner.ledger import Ledger
+
+        settings = Settings.from_environment()
+        ledger = Ledger(settings.ledger)
+        try:
+            return command(settings, ledger, *args, **kwargs)
+        finally:
+            ledger.close()
+
+    return opened
+
+
+@cli.command()
+@click.argument("spec")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
+@click.option("--mlflow/--no-mlflow", default=True, help="Show the study in MLflow (default), or leave that to `tuner sync`.")
+def run(spec: str, as_json: bool, mlflow: bool) -> None:
+    """Run SPEC, a YAML file or a preset, here and now."""
+    from tuner.spec import load_spec
+
+    parsed = load_spec(spec)
+
+    @_with_ledger
+    def submitted(settings: Settings, ledger: Any) -> None:
+        from tuner.run import submit
+
+        _drive(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
+
+    from tuner.run import check
+
+    check(parsed, Settings.from_environment())  # before the ledger: a study that cannot run leaves nothing behind
+    submitted()
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
+@click.option("--mlflow/--no-mlflow", default=True, help="Show the study in MLflow (default), or leave that to `tuner sync`.")
+@_with_ledger
+def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
+    """Continue a study that was interrupted. What had finished is not run again."""
+    _drive(settings, ledger, ledger.find_study(study).id, as_json=as_json, mlflow=mlflow)
+
+
+def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
+    from tuner.run import drive
+
+    row = ledger.study(study)
+    click.echo(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
+    try:
+        outcome = drive(ledger, study, settings, mlflow=mlflow, say=click.echo)
+    except KeyboardInterrupt:
+        raise UserError(f"stopped; `tuner resume {study}` continues study {study}") from None
+    click.echo()
+    click.echo(_summary(outcome.study, ledger))
+    click.echo()
+    report, numbers, *figures = outcome.files
+    click.echo(f"report     {report}")
+    for figure in figures:
+        click.echo(f"figure     {figure}")
+    click.echo(f"numbers    {numbers}")
+    click.echo(f"ledger     {settings.ledger}")
+    if outcome.mlflow_problem:
+        click.echo(f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it")
+    elif outcome.mlflow:
+        hint = "" if settings.mlflow_uri else "  (`tuner mlflow` serves it)"
+        click.echo(f"MLflow     {outcome.mlflow}{hint}")
+    if as_json:
+        click.echo(json.dumps({"study": study, "state": outcome.study.state}))
+    if outcome.study.state != "succeeded":
+        sys.exit(1)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_with_ledger
+def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
+    """List the studies, newest first."""
+    rows = ledger.list_studies()
+    if as_json:
+        fields = [
+            {"id": r.id, "name": r.name, "task": r.task, "state": r.state, "created_at": r.created_at.isoformat()} for r in rows
+        ]
+        click.echo(json.dumps(fields, indent=1))
+    elif not rows:
+        click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
+    else:
+        table = [[r.id, r.name, r.task, r.state, f"{r.created_at.astimezone():%Y-%m-%d %H:%M}"] for r in rows]
+        click.echo(_table(["study", "name", "task", "state", "created"], table, left=5))
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
+@_with_ledger
+def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+    """Show what a study found so far: the best of every method, the gain, the verdict."""
+    from tuner.evidence import analysis
+
+    row = ledger.find_study(study)
+    if as_json:
+        click.echo(json.dumps(analysis.results(row, ledger.trials(row.id)), indent=1, allow_nan=False))
+    else:
+        click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
+        click.echo(_summary(row, ledger))
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
+@_with_ledger
+def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+    """Show the trials of a study."""
+    from tuner.evidence.analysis import trial_json
+
+    row = ledger.find_study(study)
+    rows = [trial_json(t) for t in ledger.trials(row.id)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+    else:
+        numbers = ("tau_f", "tau_b", "lr")
+        table = [
+            [str(t["number"]), t["role"], t["estimator"], t["state"], *(_number(t[n]) for n in numbers), _score(t["objective"])]
+            for t in rows
+        ]
+        click.echo(_table(["number", "role", "estimator", "state", *numbers, row.objective], table, left=4))
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; default: TUNER_HOME/reports/STUDY.")
+@_with_ledger
+def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> None:
+    """Write a study's report: one HTML file, figures, and every number as JSON."""
+    from tuner.evidence.report import write_report
+
+    row = ledger.find_study(study)
+    folder = out or settings.home_folder / "reports" / row.id
+    try:
+        files = write_report(row, ledger.trials(row.id), ledger.measurements(row.id), folder)
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
+    for file in files:
+        click.echo(file)
+
+
+@cli.command()
+@click.argument("study")
+@_with_ledger
+def sync(settings: Settings, ledger: Any, study: str) -> None:
+    """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""
+    from tuner.run import resend
+
+    row = ledger.find_study(study)
+    click.echo(f"MLflow     {resend(ledger, row.id, settings)}")
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1; default: 5000, or a free one.")
+def mlflow(port: int | None) -> None:
+    """Serve the MLflow UI of the studies on this machine, until Ctrl-C."""
+    from tuner.mlflow_server import MlflowServer
+
+    server = MlflowServer(Settings.from_environment().home_folder, port)
+    try:
+        server.wait_until_ready()
+        click.echo(f"MLflow  {server.uri}  (Ctrl-C ends it)")
+        server.wait()
+    except KeyboardInterrupt:
+        click.echo()
+    finally:
+        server.stop()
+
+
+@cli.command()
+def presets() -> None:
+    """List the studies that come with the package."""
+    from tuner.spec import load_spec, preset_names
+
+    table = []
+    for name in preset_names():
+        spec = load_spec(name)
+        length = f"{spec.epochs} epochs" if spec.epochs is not None else f"{spec.steps} steps"
+        table.append([name, spec.task, spec.dataset, str(spec.trials_total), str(spec.seeds), length])
+    click.echo(_table(["preset", "task", "dataset", "trials", "seeds", "training"], table, left=3))
+
+
+def _summary(row: StudyRow, ledger: Any) -> str:
+    """The best of every method as a table, then the verdict."""
+    from tuner.evidence.analysis import results as analyse
+    from tuner.evidence.report import methods_table
+
+    found = analyse(row, ledger.trials(row.id))
+    table = [
+        [
+            m["method"],
+            *(_number(m["trial"][n]) for n in ("tau_f", "tau_b", "lr")),
+            _score(m["trial"]["objective"]),
+            _score(m["confirmed"]["objective"]) if m["confirmed"] else "-",
+            str(m["tuned_with"]),
+        ]
+        for m in methods_table(found)
+    ]
+    columns = ["method", "tau_f", "tau_b", "lr", f"{row.objective}, search", "fresh seeds", "trials"]
+    lines = [_table(columns, table, left=1)] if table else ["No trial has finished yet."]
+    lines += ["", f"verdict: {found['verdict']}", f"  {found['verdict_reason']}"]
+    if found["gain"] and found["gain"]["p_value"] is not None:
+        lines.append(f"  paired t-test over seeds, two-sided: p = {found['gain']['p_value']:.2g}")
+    return "\n".join(lines)
+
+
+def _table(columns: list[str], rows: list[list[str]], *, left: int) -> str:
+    """Columns as wide as their widest cell; the first `left` are aligned to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
+
+    def line(cells: list[str]) -> str:
+        aligned = (c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join(line(cells) for cells in [columns, *rows])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _score(objective: dict[str, Any]) -> str:
+    if objective["mean"] is None:
+        return "-"
+    return f"{objective['mean']:.4f}" + (f" ± {objective['sem']:.4f}" if objective["sem"] is not None else "")

@@ -1,0 +1,1 @@
+"""Reading a study, never running one: statistics and verdict, figures, report."""

@@ -1,0 +1,223 @@
+"""Statistics and verdict of a study, from its trials: pure functions, no I/O.
+
+The gain is the difference, seed by seed, between the best trial off the diagonal and a rival (the best one on the diagonal
+tau_f = tau_b, the best of a baseline), positive where off the diagonal is better. Trials of one study share initial weights,
+batches and noise seed by seed, so the differences are paired. The test is the paired t-test, two-sided, and the interval is
+its 95 % interval: they assume that the per-seed differences are independent and nearly normal.
+
+Selecting the best of many trials on the same seeds flatters the winner. Only a gain measured on fresh seeds (role confirm)
+decides the verdict.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
+
+from tuner.rows import StudyRow, TrialRow
+
+OFF, ON, UNCLEAR = "off the diagonal", "on the diagonal", "not distinguishable"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The best trial of every method by the mean objective over seeds; None where no trial of it succeeded."""
+
+    best: TrialRow | None  # of the search, wherever it lies
+    off_diagonal: TrialRow | None
+    diagonal: TrialRow | None  # decoupled ST with tau_f = tau_b, or softmax ST: the same estimator
+    baselines: dict[str, TrialRow]
+
+    def distinct(self) -> list[TrialRow]:
+        """The selected trials, each configuration once."""
+        chosen = [self.off_diagonal, self.diagonal, *self.baselines.values()]
+        return list({t.proposal.key: t for t in chosen if t is not None}.values())
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A paired comparison over seeds, in units of the objective; positive is better than the rival."""
+
+    mean: float
+    ci95: tuple[float, float] | None  # None with fewer than 2 seeds
+    p_value: float | None  # two-sided paired t-test; None with fewer than 2 seeds
+    seeds: int
+    against: int  # trial number of the rival
+    confirmed: bool  # measured on fresh seeds
+
+
+def best(trials: Iterable[TrialRow], direction: str) -> TrialRow | None:
+    """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do not compete."""
+    scored = [(t.mean, t) for t in trials if t.mean is not None]
+    sign = 1 if direction == "minimize" else -1
+    return min(scored, key=lambda pair: (sign * pair[0], pair[1].number))[1] if scored else None
+
+
+def select(trials: Sequence[TrialRow], direction: str) -> Selection:
+    """The best of every method among search and baseline trials."""
+    decoupled = [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
+    on = [t for t in decoupled if not t.off_diagonal]
+    baseline = [t for t in trials if t.role == "baseline"]
+    names = sorted({t.estimator for t in baseline})
+    named = {name: best((t for t in baseline if t.estimator == name), direction) for name in names}
+    return Selection(
+        best=best(decoupled, direction),
+        off_diagonal=best((t for t in decoupled if t.off_diagonal), direction),
+        diagonal=best([*on, *(t for t in baseline if t.estimator == "softmax")], direction),
+        baselines={name: trial for name, trial in named.items() if trial is not None},
+    )
+
+
+def gain(trial: TrialRow, rival: TrialRow, direction: str) -> Gain | None:
+    """How much better a trial is than its rival, paired over the seeds that both have. None if they share no scored seed."""
+    theirs = dict(zip(rival.seeds, rival.objective or (), strict=False))
+    sign = 1 if direction == "minimize" else -1
+    pairs = ((theirs.get(seed), mine) for seed, mine in zip(trial.seeds, trial.objective or (), strict=False))
+    differences = [sign * (other - mine) for other, mine in pairs if other is not None and mine is not None]
+    n = len(differences)
+    if n == 0:
+        return None
+    mean = math.fsum(differences) / n
+    error = sem(differences)
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    if error is not None:
+        half = float(stdtrit(n - 1, 0.975)) * error
+        interval = (mean - half, mean + half)
+        # Without any spread the t statistic is 0/0 or infinite; identical trials differ by nothing.
+        p_value = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
+    return Gain(mean, interval, p_value, n, rival.number, confirmed=trial.role == "confirm")
+
+
+def sem(values: Sequence[float]) -> float | None:
+    """Standard error of the mean; None with fewer than 2 values."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+
+
+def summary(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and standard error over seeds, and the values; mean and sem are None unless every value is finite."""
+    finite = [v for v in values if v is not None]
+    whole = len(finite) == len(values) > 0
+    return {
+        "mean": math.fsum(finite) / len(finite) if whole else None,
+        "sem": sem(finite) if whole else None,
+        "seeds": list(values),
+    }
+
+
+def trial_json(trial: TrialRow) -> dict[str, Any]:
+    """A trial's row as the command line, the API and the report show it."""
+    return {
+        "number": trial.number,
+        "role": trial.role,
+        "estimator": trial.estimator,
+        "tau_f": trial.tau_f,
+        "tau_b": trial.tau_b,
+        "lr": trial.lr,
+        "state": trial.state,
+        "objective": summary(trial.objective or ()),
+        "metrics": {name: summary(values) for name, values in trial.metrics.items()},
+        "reason": trial.reason,
+    }
+
+
+def landscape(trials: Sequence[TrialRow], direction: str) -> dict[str, list[Any]]:
+    """The grid: mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate there; None without a value."""
+    cells = [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
+    tau_f = sorted({t.tau_f for t in cells if t.tau_f is not None})
+    tau_b = sorted({t.tau_b for t in cells if t.tau_b is not None})
+    chosen = {(f, b): best((t for t in cells if (t.tau_f, t.tau_b) == (f, b)), direction) for f in tau_f for b in tau_b}
+
+    def matrix(key: str) -> list[list[Any]]:
+        return [[summary(t.objective or ())[key] if (t := chosen[f, b]) else None for b in tau_b] for f in tau_f]
+
+    return {"tau_f": list(tau_f), "tau_b": list(tau_b), "mean": matrix("mean"), "sem": matrix("sem")}
+
+
+def verdict(measured: Gain | None) -> tuple[str, str]:
+    """The verdict and the sentence that explains it, from the gain over the best trial on the diagonal."""
+    if measured is None:
+        return UNCLEAR, "there is no finished pair of trials, one off and one on the diagonal, to compare"
+    size = f"a gain of {measured.mean:.4g} over {measured.seeds} seed{'s' if measured.seeds > 1 else ''}"
+    if measured.ci95 is None:
+        return UNCLEAR, f"{size} has no confidence interval: it takes 2 seeds or more"
+    low, high = measured.ci95
+    size += f" (95 % CI {low:.4g} to {high:.4g})"
+    if not measured.confirmed:
+        return UNCLEAR, f"{size} was measured on the seeds it was selected on; set confirm_seeds to measure it on fresh ones"
+    if low > 0:
+        return OFF, f"{size}, on fresh seeds, excludes 0"
+    if high < 0:
+        return ON, f"{size}, on fresh seeds, excludes 0: the best trial on the diagonal is better"
+    return UNCLEAR, f"{size}, on fresh seeds, includes 0"
+
+
+def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
+    """The results of a study as JSON: what `tuner results --json` prints and the API returns."""
+    direction = study.direction
+    chosen = select(trials, direction)
+    confirmations = {t.proposal.key.partition("|")[2]: t for t in trials if t.role == "confirm" and t.terminal}
+
+    def judged(trial: TrialRow | None) -> TrialRow | None:
+        """The confirmation of a trial where there is one, else the trial itself."""
+        return None if trial is None else confirmations.get(trial.proposal.key.partition("|")[2], trial)
+
+    def against(rival: TrialRow | None) -> Gain | None:
+        mine, theirs = judged(chosen.off_diagonal), judged(rival)
+        if mine is None or theirs is None or mine.role == "confirm" != theirs.role:
+            return None
+        return gain(mine, theirs, direction)
+
+    main = against(chosen.diagonal)
+    conclusion, because = verdict(main)
+    return {
+        "study": study.id,
+        "state": study.state,
+        "objective": {"name": study.objective, "direction": direction},
+        "best": _json(chosen.best),
+        "off_diagonal_best": _json(chosen.off_diagonal),
+        "diagonal_best": _json(chosen.diagonal),
+        "baselines": {name: trial_json(t) for name, t in chosen.baselines.items()},
+        "confirmed": {name: trial_json(t) for name, t in _confirmed(chosen, judged).items()},
+        "gain": _gain_json(main),
+        "gains": {name: _gain_json(against(t)) for name, t in chosen.baselines.items()},
+        "tuned_with": _counts(trials),
+        "verdict": conclusion,
+        "verdict_reason": because,
+        "landscape": landscape(trials, direction),
+    }
+
+
+def _confirmed(chosen: Selection, judged: Any) -> dict[str, TrialRow]:
+    named = {"off_diagonal": chosen.off_diagonal, "diagonal": chosen.diagonal, **chosen.baselines}
+    confirmed = {name: judged(trial) for name, trial in named.items()}
+    return {name: t for name, t in confirmed.items() if t is not None and t.role == "confirm"}
+
+
+def _counts(trials: Sequence[TrialRow]) -> dict[str, int]:
+    """How many trials each method had to be tuned with."""
+    competing = [t for t in trials if t.role in ("search", "baseline")]
+    return {name: sum(t.estimator == name for t in competing) for name in sorted({t.estimator for t in competing})}
+
+
+def _json(trial: TrialRow | None) -> dict[str, Any] | None:
+    return None if trial is None else trial_json(trial)
+
+
+def _gain_json(measured: Gain | None) -> dict[str, Any] | None:
+    if measured is None:
+        return None
+    return {
+        "mean": measured.mean,
+        "ci95": list(measured.ci95) if measured.ci95 else None,
+        "p_value": measured.p_value,
+        "seeds": measured.seeds,
+        "against": measured.against,
+        "confirmed": measured.confirmed,
+    }

@@ -1,0 +1,403 @@
+"""The ledger: the one truth about studies, trials and measurements, and the only place with SQL.
+
+SQLAlchemy 2 over SQLite (WAL) or PostgreSQL, migrated by Alembic. A report of a population is one transaction. Whoever drives a
+study holds its lease: a row with a fencing number and an expiry on the database's clock. Every write of a driver checks the
+number first, so a driver that was replaced, however late it wakes, writes nothing.
+"""
+
+import json
+import math
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuner.errors import UserError
+from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, Proposal, StudyRow, TrialRow
+from tuner.tables import measurements, studies, trials
+
+LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
+
+
+class LeaseLostError(Exception):
+    """Another driver has taken the study over; this one must stop without writing."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write for one study."""
+
+    study: str
+    fence: int
+    holder: str
+
+
+class Ledger:
+    """Studies, trials and measurements in one database."""
+
+    def __init__(self, url: str) -> None:
+        """Opens the database, creating and migrating it as needed. Raises UserError where that cannot be."""
+        self.url = url
+        try:
+            parsed = sa.make_url(url)
+            if parsed.get_backend_name() == "sqlite" and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _engine(parsed)
+            _migrate(self.engine)
+        except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise UserError(f"the ledger {_without_password(url)} cannot be opened for writing: {reason}") from error
+
+    def close(self) -> None:
+        """Returns the connections."""
+        self.engine.dispose()
+
+    # --- studies ---
+
+    def create_study(self, *, name: str, task: str, spec: Mapping[str, Any], objective: str, direction: str) -> str:
+        """Adds a study in state queued and returns its id."""
+        study = secrets.token_hex(5)
+        with self._write() as db:
+            db.execute(
+                studies.insert().values(
+                    id=study, name=name, task=task, spec=json.dumps(spec), objective=objective, direction=direction,
+                    state="queued", created_at=_now(), training_s=0.0, host="{}", fence=0,
+                )
+            )  # fmt: skip
+        return study
+
+    def study(self, study: str) -> StudyRow:
+        """A study by its id. Raises UserError where there is none."""
+        with self._read() as db:
+            row = db.execute(sa.select(studies, _expired(db)).where(studies.c.id == study)).mappings().first()
+        if row is None:
+            raise UserError(f"there is no study {study!r} in the ledger; `tuner list` shows those there are")
+        return _study(row)
+
+    def find_study(self, name: str) -> StudyRow:
+        """A study by its id, a unique prefix of it, or "latest". Raises UserError."""
+        query = sa.select(studies.c.id).order_by(studies.c.created_at.desc(), studies.c.id)
+        if name != "latest":
+            escaped = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            query = query.where(studies.c.id.like(f"{escaped}%", escape="\\"))
+        with self._read() as db:
+            found = list(db.execute(query.limit(3)).scalars())
+        if not found:
+            raise UserError("there is no study yet; `tuner run sbn-digits` makes one" if name == "latest" else
+                            f"there is no study {name!r} in the ledger; `tuner list` shows those there are")  # fmt: skip
+        if name != "latest" and len(found) > 1 and name not in found:
+            raise UserError(f"{name!r} is the beginning of several studies ({', '.join(found)}, ...); give more of the id")
+        return self.study(found[0])
+
+    def list_studies(self, limit: int = 100) -> list[StudyRow]:
+        """Studies, newest first."""
+        with self._read() as db:
+            rows = db.execute(sa.select(studies, _expired(db)).order_by(studies.c.created_at.desc(), studies.c.id).limit(limit))
+            return [_study(row) for row in rows.mappings()]
+
+    # --- the driver's lease ---
+
+    def acquire(self, study: str, host: Mapping[str, Any]) -> Lease:
+        """Takes the lease of a study that nobody drives, and sets it running.
+
+        Raises UserError where another driver holds it, or where the study has ended.
+        """
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        with self._write() as db:
+            row = db.execute(sa.select(studies, _expired(db)).where(studies.c.id == study).with_for_update()).mappings().one()
+            if row["state"] in ("succeeded", "cancelled"):
+                raise UserError(f"study {study} has {row['state']}; there is nothing to resume")
+            if not _abandoned(row):
+                raise UserError(f"study {study} is being run by {row['holder']}; stop that one first, or wait for it")
+            fence = row["fence"] + 1
+            db.execute(
+                studies.update().where(studies.c.id == study).values(
+                    state="running", reason=None, fence=fence, holder=holder, lease_until=_clock(db) + LEASE_S,
+                    host=json.dumps(host), started_at=row["started_at"] or _now(), finished_at=None,
+                )
+            )  # fmt: skip
+        return Lease(study, fence, holder)
+
+    def renew(self, lease: Lease) -> None:
+        """Keeps the lease for another LEASE_S. Raises LeaseLostError."""
+        with self._write() as db:
+            self._fence(db, lease, lease_until=_clock(db) + LEASE_S)
+
+    def release(self, lease: Lease, state: str, reason: str | None = None) -> None:
+        """Gives the lease back with the state that the study ends or pauses in. Raises LeaseLostError."""
+        with self._write() as db:
+            ended = {"finished_at": _now()} if state in TERMINAL_STUDY_STATES else {}
+            self._fence(db, lease, state=state, reason=reason, lease_until=None, **ended)
+
+    # --- trials ---
+
+    def trials(self, study: str, *, ids: Iterable[int] | None = None) -> list[TrialRow]:
+        """The trials of a study by number."""
+        query = sa.select(trials).where(trials.c.study == study).order_by(trials.c.number)
+        if ids is not None:
+            query = query.where(trials.c.id.in_(list(ids)))
+        with self._read() as db:
+            return [_trial(row) for row in db.execute(query).mappings()]
+
+    def start_population(
+        self, lease: Lease, population: str, proposals: Sequence[Proposal], seeds: Sequence[int]
+    ) -> list[TrialRow]:
+        """Adds the proposals as running trials of a population. A proposal that the study already has is an IntegrityError."""
+        with self._write() as db:
+            self._fence(db, lease)
+            first = db.execute(
+                sa.select(sa.func.coalesce(sa.func.max(trials.c.number), -1) + 1).where(trials.c.study == lease.study)
+            ).scalar_one()
+            db.execute(
+                trials.insert(),
+                [
+                    {
+                        "study": lease.study, "number": first + i, "key": p.key, "role": p.role, "estimator": p.estimator,
+                        "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr, "seeds": json.dumps(list(seeds)), "state": "running",
+                        "population": population, "attempts": 1, "started_at": _now(), "metrics": "{}",
+                    }
+                    for i, p in enumerate(proposals)
+                ],
+            )  # fmt: skip
+            rows = db.execute(
+                sa.select(trials).where(trials.c.study == lease.study, trials.c.number >= first).order_by(trials.c.number)
+            )
+            return [_trial(row) for row in rows.mappings()]
+
+    def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
+        """Counts another attempt for the unfinished trials of a population and returns them."""
+        mine = (trials.c.study == lease.study) & (trials.c.population == population) & (trials.c.state == "running")
+        with self._write() as db:
+            self._fence(db, lease)
+            db.execute(trials.update().where(mine).values(attempts=trials.c.attempts + 1))
+            return [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+
+    def record(
+        self,
+        lease: Lease,
+        *,
+        interval: int,
+        epoch: float,
+        training_s: float,
+        rows: Mapping[int, Mapping[str, Sequence[float]]],
+        final: bool,
+    ) -> None:
+        """Writes one report of a population: a measurement for each trial number, and the outcome of each if it is final.
+
+        An interval that is already there (a population that continued from an older checkpoint) is left as it is.
+        """
+        with self._write() as db:
+            objective = self._fence(db, lease, training_s=studies.c.training_s + training_s)["objective"]
+            mine = (
+                (trials.c.study == lease.study) & trials.c.number.in_(list(rows)) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
+            )
+            number = dict(db.execute(sa.select(trials.c.id, trials.c.number).where(mine)).tuples().all())  # trial id -> number
+            known = (measurements.c.trial_id.in_(list(number))) & (measurements.c.interval == interval)
+            have = set(db.execute(sa.select(measurements.c.trial_id).where(known)).scalars())
+            now = _now()
+            fresh, outcomes = [], []
+            for trial_id in number:
+                metrics = {name: [_finite(v) for v in values] for name, values in rows[number[trial_id]].items()}
+                encoded = json.dumps(metrics)
+                if trial_id not in have:
+                    row = {"study": lease.study, "trial_id": trial_id, "interval": interval, "epoch": epoch}
+                    fresh.append(row | {"recorded_at": now, "metrics": encoded})
+                ended = _outcome(metrics[objective]) | {"finished_at": now} if final else {}
+                outcomes.append({"the_id": trial_id, "metrics": encoded} | ended)
+            if fresh:
+                db.execute(measurements.insert(), fresh)
+            if outcomes:
+                db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), outcomes)
+
+    def fail(self, lease: Lease, numbers: Iterable[int], reason: str) -> None:
+        """Marks unfinished trials as failed, with the reason in one sentence."""
+        with self._write() as db:
+            self._fence(db, lease)
+            unfinished = trials.c.state.not_in(TERMINAL_TRIAL_STATES)
+            db.execute(
+                trials.update()
+                .where(trials.c.study == lease.study, trials.c.number.in_(list(numbers)), unfinished)
+                .values(state="failed", reason=reason, finished_at=_now())
+            )
+
+    # --- measurements ---
+
+    def measurements(self, study: str, *, after: int = 0, limit: int | None = None) -> list[Measurement]:
+        """Measurements of a study whose id is above `after`, in the order of their ids."""
+        query = sa.select(measurements).where(measurements.c.study == study, measurements.c.id > after)
+        with self._read() as db:
+            rows = db.execute(query.order_by(measurements.c.id).limit(limit)).mappings()
+            return [
+                Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], _utc(r["recorded_at"]), json.loads(r["metrics"]))
+                for r in rows
+            ]
+
+    # --- the projection into MLflow: its cursor, and which trials' runs are closed ---
+
+    def projection(self, study: str) -> tuple[int, set[int]]:
+        """The id of the last measurement that MLflow has, and the ids of the trials whose runs it has seen ended."""
+        with self._read() as db:
+            cursor = db.execute(sa.select(studies.c.mlflow_cursor).where(studies.c.id == study)).scalar_one()
+            closed = db.execute(sa.select(trials.c.id).where(trials.c.study == study, trials.c.mlflow_closed)).scalars()
+            return cursor, set(closed)
+
+    def set_projection(self, study: str, *, cursor: int | None = None, closed: Iterable[int] = ()) -> None:
+        """Moves the cursor, and marks runs as ended."""
+        with self._write() as db:
+            if cursor is not None:
+                db.execute(studies.update().where(studies.c.id == study).values(mlflow_cursor=cursor))
+            if ids := list(closed):
+                db.execute(trials.update().where(trials.c.id.in_(ids)).values(mlflow_closed=True))
+
+    def reset_projection(self, study: str) -> None:
+        """Forgets what MLflow has, so that everything is sent again."""
+        with self._write() as db:
+            db.execute(studies.update().where(studies.c.id == study).values(mlflow_cursor=0))
+            db.execute(trials.update().where(trials.c.study == study).values(mlflow_closed=False))
+
+    # --- within ---
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self.engine.connect() as db:
+            yield db
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self.engine.execution_options(writing=True).begin() as db:
+            yield db
+
+    def _fence(self, db: Connection, lease: Lease, **values: Any) -> RowMapping:
+        """Updates the study's row in the name of a lease and returns it; the row stays locked until the transaction ends."""
+        mine = (studies.c.id == lease.study) & (studies.c.fence == lease.fence) & (studies.c.lease_until.is_not(None))
+        done = db.execute(studies.update().where(mine).values(**({"fence": lease.fence} | values)))
+        if done.rowcount != 1:
+            raise LeaseLostError(f"study {lease.study} was taken over by another driver")
+        return db.execute(sa.select(studies).where(studies.c.id == lease.study)).mappings().one()
+
+
+def _engine(url: sa.URL) -> Engine:
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: Any) -> None:
+            # We begin transactions ourselves, below: the driver would begin them late and let two writers read the same state.
+            connection.isolation_level = None
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    """Brings the database to the newest revision; a database from a newer version of this program is refused."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect().execution_options(writing=True) as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise UserError(f"the ledger is from a newer version of tuner ({error}); install that version") from error
+        connection.commit()
+
+
+def _clock(db: Connection) -> sa.ColumnElement[float]:
+    """Now on the database's clock, in seconds since 1970: drivers on several machines need not agree on the time."""
+    if db.dialect.name == "sqlite":
+        return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
+    return sa.extract("epoch", sa.func.clock_timestamp())  # type: ignore[return-value]  # PostgreSQL gives a numeric
+
+
+def _expired(db: Connection) -> sa.Label[bool]:
+    return (sa.func.coalesce(studies.c.lease_until, 0.0) < _clock(db)).label("expired")
+
+
+def _abandoned(row: RowMapping) -> bool:
+    """Whether nobody drives a study: no lease, an expired one, or one of a process of this machine that is no more."""
+    if row["lease_until"] is None or row["expired"]:
+        return True
+    host, _, pid = (row["holder"] or ":").rpartition(":")
+    return host == socket.gethostname() and not _alive(int(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A killed process whose parent has not collected it still has its number, but will never write again.
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def _study(row: RowMapping) -> StudyRow:
+    state = "interrupted" if row["state"] == "running" and _abandoned(row) else row["state"]
+    return StudyRow(
+        row["id"], row["name"], row["task"], state, row["reason"], json.loads(row["spec"]), row["objective"],
+        row["direction"], _utc(row["created_at"]), _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
+        row["training_s"], json.loads(row["host"]),
+    )  # fmt: skip
+
+
+def _trial(row: RowMapping) -> TrialRow:
+    objective = json.loads(row["objective"]) if row["objective"] else None
+    return TrialRow(
+        row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
+        row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])), json.loads(row["metrics"]),
+        tuple(objective) if objective is not None else None, _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
+    )  # fmt: skip
+
+
+def _outcome(objective: list[float | None]) -> dict[str, Any]:
+    bad = sum(v is None for v in objective)
+    reason = f"the objective is not finite for {bad} of {len(objective)} seeds" if bad else None
+    return {"state": "diverged" if bad else "succeeded", "reason": reason, "objective": json.dumps(objective)}
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN; a value that is not finite is null."""
+    return value if math.isfinite(value) else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _utc(value: datetime) -> datetime:
+    """SQLite drops the time zone; what we store is always UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _optional_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else _utc(value)
+
+
+def _without_password(url: str) -> str:
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "TUNER_LEDGER_URL"

@@ -1,0 +1,45 @@
+"""How many members a population holds: enough to fill a device, few enough that every device has work."""
+
+from dataclasses import dataclass
+
+# On a CPU the matrix products are compute-bound from a few members on, and larger stacks only leave the caches.
+CPU_MEMBERS = 64
+_MEMORY_SHARE = 0.6  # of the device's free memory; the rest is for the dataset, evaluation and the allocator
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The devices that populations run on, one population on each at a time."""
+
+    device: str  # "cpu" or "cuda"
+    devices: int
+    cpus: int  # Ray CPUs, and threads, of each
+    memory_bytes: int  # free on each
+
+
+def trials_per_population(
+    placement: Placement, *, trials: int, seeds: int, bytes_per_member: int, members: int | None = None
+) -> int:
+    """How many trials a population should hold, so that `trials` of them are spread evenly.
+
+    Args:
+        placement: the devices.
+        trials: how many there are to run.
+        seeds: S; a population holds every seed of its trials.
+        bytes_per_member: the task's estimate.
+        members: the user's own limit on a population's members; None chooses.
+    """
+    most = int(_MEMORY_SHARE * placement.memory_bytes) // max(1, bytes_per_member)
+    if placement.device == "cpu":
+        most = min(most, CPU_MEMBERS)
+    if members is not None:
+        most = members
+    limit = max(1, most // seeds)
+    if trials <= 0:
+        return limit
+    populations = -(-trials // limit)
+    rounds = -(-populations // placement.devices)
+    if members is None:
+        # A last round that leaves devices idle takes as long as a full one: spread the work over all of them.
+        populations = min(trials, rounds * placement.devices)
+    return -(-trials // populations)

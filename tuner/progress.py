@@ -1,0 +1,119 @@
+"""One readable progress line: trials done, best so far, time left."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from trainables.tasks import task_type
+from tuner.evidence.analysis import best
+from tuner.rows import TrialRow
+from tuner.spec import StudySpec
+
+if TYPE_CHECKING:
+    from trainables.ray_trainable import Report  # ray takes seconds to import
+
+_LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
+
+
+@dataclass
+class Progress:
+    """What the line shows; written by the run, read by the printing thread. Work is counted in member-epochs."""
+
+    total: int  # trials
+    work_total: float
+    direction: str = "minimize"
+    done: int = 0
+    best: str = ""
+    phase: str = "starting Ray"
+    work_done: float = 0.0  # by populations that have ended
+    work_before: float = 0.0  # by drivers before this one
+    running: dict[str, float] = field(default_factory=dict)  # population -> work it has done
+    started: float | None = None  # monotonic time at which training began
+
+    @classmethod
+    def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
+        """The progress of a study whose members train for so many epochs."""
+        # What will be confirmed is known when the search has ended; until then every method that can be selected counts.
+        methods = 2 + len(spec.baselines) if spec.confirm_seeds else 0
+        work = (spec.trials_total * spec.seeds + methods * spec.confirm_seeds) * epochs
+        before = sum(len(t.seeds) for t in history if t.terminal) * epochs
+        direction = task_type(spec.task).objective.direction
+        progress = cls(spec.trials_total + methods, work, direction, work_done=before, work_before=before)
+        progress._take(history)
+        return progress
+
+    def observe(self, population: str, report: "Report", trials: Sequence[TrialRow]) -> None:
+        """Takes in a report of a population, and the study's trials after it."""
+        if self.started is None:
+            self.started = time.monotonic() - report.training_s
+        members = sum(len(row["train_loss"]) for row in report.rows.values())
+        self.running[population] = report.epoch * members
+        if report.final or report.error is not None:
+            self.work_done += self.running.pop(population)
+            self._take(trials)
+
+    def _take(self, trials: Sequence[TrialRow]) -> None:
+        self.done = sum(t.terminal for t in trials)
+        leader = best((t for t in trials if t.role != "confirm"), self.direction)
+        if leader and leader.mean is not None:
+            self.best = f"{leader.mean:.4g} ({leader.description})"
+
+    def line(self) -> str:
+        """The line as it is now."""
+        parts = [f"{self.done}/{self.total} trials"]
+        if self.best:
+            parts.append(f"best {self.best}")
+        parts.append(self._remaining() or self.phase)
+        return " · ".join(parts)
+
+    def _remaining(self) -> str:
+        done = self.work_done + sum(self.running.values())
+        if self.started is None or done <= self.work_before:
+            return ""
+        speed = (done - self.work_before) / (time.monotonic() - self.started)
+        left = max(0.0, self.work_total - done)
+        return f"{100 * done / max(self.work_total, done):.0f} % · {duration(left / speed)} left"
+
+
+class ProgressLine:
+    """Prints a Progress while a block runs: rewritten in place on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, progress: Progress, stream: TextIO | None = None) -> None:
+        self._progress = progress
+        self._stream = stream or sys.stderr
+        self._in_place = self._stream.isatty()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
+
+    def __enter__(self) -> "ProgressLine":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._in_place:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _loop(self) -> None:
+        last, printed_at = "", 0.0
+        while not self._stop.wait(0.5):
+            line = self._progress.line()
+            if self._in_place:
+                self._stream.write(f"\r\x1b[K{line}")
+                self._stream.flush()
+            elif line != last and time.monotonic() - printed_at >= _LINE_EVERY_S:
+                last, printed_at = line, time.monotonic()
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+
+
+def duration(seconds: float) -> str:
+    """0:07, 12:30, 1:05:00."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"

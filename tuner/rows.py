@@ -1,0 +1,106 @@
+"""What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no I/O."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+TERMINAL_TRIAL_STATES = ("succeeded", "failed", "diverged", "stopped")
+TERMINAL_STUDY_STATES = ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study as the ledger has it."""
+
+    id: str
+    name: str
+    task: str
+    state: str  # queued | running | succeeded | failed | cancelled | interrupted
+    reason: str | None
+    spec: dict[str, Any]
+    objective: str
+    direction: str
+    created_at: datetime  # UTC
+    started_at: datetime | None
+    finished_at: datetime | None
+    training_s: float  # wall time that populations trained, summed
+    host: dict[str, Any]  # versions and device of the last driver
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration that a strategy wants scored."""
+
+    role: str  # search | baseline | confirm | control
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+
+    @property
+    def key(self) -> str:
+        """What makes it the same trial as another: unique within a study."""
+        numbers = ("-" if v is None else f"{v:.12g}" for v in (self.tau_f, self.tau_b, self.lr))
+        return "|".join([self.role, self.estimator, *numbers])
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A trial as the ledger has it: a configuration and what came out, per seed."""
+
+    id: int
+    number: int
+    role: str
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    state: str  # running | succeeded | failed | diverged | stopped
+    reason: str | None
+    population: str
+    attempts: int  # times it was started
+    seeds: tuple[int, ...]
+    metrics: dict[str, list[float | None]]  # of the last report: metric -> value per seed, None where not finite
+    objective: tuple[float | None, ...] | None  # per seed; None until terminal
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def description(self) -> str:
+        """The estimator with its temperatures, for a line of text."""
+        taus = [f"{name} {value:g}" for name, value in (("tau_f", self.tau_f), ("tau_b", self.tau_b)) if value is not None]
+        return ", ".join([self.estimator, *taus])
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the trial has ended, one way or another."""
+        return self.state in TERMINAL_TRIAL_STATES
+
+    @property
+    def proposal(self) -> Proposal:
+        """The configuration with its role."""
+        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean objective over seeds; None unless every seed has a finite one."""
+        values = [v for v in self.objective or () if v is not None]
+        return math.fsum(values) / len(values) if values and len(values) == len(self.seeds) else None
+
+    @property
+    def off_diagonal(self) -> bool:
+        """Whether it is decoupled ST with tau_f != tau_b."""
+        return self.estimator == "decoupled" and self.tau_f != self.tau_b
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One trial at one report interval."""
+
+    id: int
+    trial_id: int
+    interval: int
+    epoch: float
+    recorded_at: datetime
+    metrics: dict[str, list[float | None]]  # metric -> value per seed

@@ -1,0 +1,327 @@
+"""Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that happens to the ledger."""
+
+import logging
+import os
+import platform
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trainables.data import DataError, load
+from trainables.tasks import task_type
+from tuner.errors import UserError
+from tuner.evidence.report import write_report
+from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger
+from tuner.mlflow_server import MlflowServer
+from tuner.placement import Placement, trials_per_population
+from tuner.progress import Progress, ProgressLine
+from tuner.rows import StudyRow, TrialRow
+from tuner.settings import Settings
+from tuner.spec import StudySpec, parse_spec
+from tuner.strategies import Signal, strategy_for
+from tuner.tracking import Projector
+
+_MAX_FAILURES = 2  # times Ray restarts a population whose worker died
+_MLFLOW_PATIENCE_S = 60.0  # for what is left to send when the training is over
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the engine must know of a study's task before it trains."""
+
+    bytes_per_member: int
+    epochs: float  # length of one member's training
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made."""
+
+    study: StudyRow
+    files: list[Path]  # report, JSON, figures
+    mlflow: str | None  # the study's run in the MLflow UI
+    mlflow_problem: str | None  # why MLflow does not have everything
+
+
+def check(spec: StudySpec, settings: Settings) -> Needs:
+    """Looks whether a study can be trained at all: its data is there, its batch fits. Raises UserError."""
+    try:
+        dataset = load(spec.dataset, settings.data_folder)
+    except DataError as error:
+        raise UserError(str(error)) from error
+    if spec.batch_size > len(dataset.train):
+        raise UserError(
+            f"the spec is not valid: batch_size: must be at most {len(dataset.train)}, the training examples of {spec.dataset}, "
+            f"got {spec.batch_size}"
+        )
+    cls = task_type(spec.task)
+    task = cls(dataset, cls.options_type.parse(spec.options))
+    steps_per_epoch = len(dataset.train) // spec.batch_size
+    epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
+    return Needs(task.bytes_per_member(spec.batch_size), epochs)
+
+
+def submit(ledger: Ledger, spec: StudySpec) -> str:
+    """Adds a study to the ledger and returns its id."""
+    objective = task_type(spec.task).objective
+    return ledger.create_study(
+        name=spec.name, task=spec.task, spec=spec.model_dump(mode="json"), objective=objective.name, direction=objective.direction
+    )
+
+
+def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True, say: Callable[[str], None]) -> Outcome:
+    """Trains what the study lacks, to its end.
+
+    Args:
+        ledger: holds the study.
+        study: its id.
+        settings: where things are.
+        mlflow: whether the study is shown in MLflow.
+        say: prints a line for the user.
+
+    Raises:
+        UserError: it cannot be trained, or another driver has it.
+        LeaseLostError: another driver took it over.
+        KeyboardInterrupt: the user stopped it; it can be resumed.
+    """
+    spec = parse_spec(ledger.study(study).spec)
+    needs = check(spec, settings)
+    lease = ledger.acquire(study, _host())
+    with ExitStack() as stack:
+        stack.enter_context(_interrupted_on_error(ledger, lease))
+        stack.enter_context(_renewing(ledger, lease))
+        server = None
+        projector = None
+        if mlflow:
+            if not settings.mlflow_uri:
+                server = MlflowServer(settings.home_folder)
+                stack.callback(server.stop)
+            uri = settings.mlflow_uri or (server.uri if server else "")
+            projector = Projector(ledger, study, uri)
+            projector.start()
+            say(f"MLflow  {uri}")
+        _train(ledger, lease, spec, needs, settings)
+        _settle(ledger, lease, spec)
+        row = ledger.study(study)
+        files = write_report(row, ledger.trials(study), ledger.measurements(study), settings.home_folder / "reports" / study)
+        for leftover in ("checkpoints", "tune"):
+            shutil.rmtree(settings.home_folder / leftover / study, ignore_errors=True)
+        problem = _complete(projector, files) if projector else None
+        return Outcome(row, files, projector.address if projector else None, problem)
+
+
+def resend(ledger: Ledger, study: str, settings: Settings) -> str | None:
+    """Sends a study to MLflow from its beginning. Returns its address there; raises UserError where MLflow does not take it."""
+    row = ledger.study(study)
+    files = write_report(row, ledger.trials(study), ledger.measurements(study), settings.home_folder / "reports" / study)
+    ledger.reset_projection(study)
+    with ExitStack() as stack:
+        server = None if settings.mlflow_uri else MlflowServer(settings.home_folder)
+        if server:
+            stack.callback(server.stop)
+            server.wait_until_ready()
+        uri = settings.mlflow_uri or (server.uri if server else "")
+        projector = Projector(ledger, study, uri)
+        projector.start()
+        if problem := _complete(projector, files):
+            raise UserError(f"MLflow at {uri} did not take study {study}: {problem}")
+        return projector.address
+
+
+def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings: Settings) -> None:
+    """Runs populations on Ray until the strategy is done."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    history = ledger.trials(lease.study)
+    progress = Progress.of(spec, needs.epochs, history)
+    with ProgressLine(progress), _ray(settings) as ray:
+        from ray import tune  # after _ray set its environment
+
+        from tuner.searcher import PopulationSearcher, StopOnFatal
+
+        placement = _placement(ray)
+        progress.phase = "starting to train"
+
+        def size(role: str) -> int:
+            open_trials = progress.total - len(history) if role != "confirm" else 1 << 20
+            seeds = spec.fresh_seeds if role == "confirm" else spec.search_seeds
+            return trials_per_population(
+                placement, trials=open_trials, seeds=len(seeds), bytes_per_member=needs.bytes_per_member, members=spec.population
+            )
+
+        def configure(population: str, trials: Sequence[TrialRow]) -> Any:
+            return _population_config(spec, settings, placement, lease.study, population, trials)
+
+        searcher = PopulationSearcher(
+            ledger=ledger,
+            lease=lease,
+            spec=spec,
+            strategy=strategy_for(spec),
+            trials_per_population=size,
+            configure=configure,
+            observe=lambda population, report: progress.observe(population, report, ledger.trials(lease.study)),
+        )
+        resources = {"cpu": placement.cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
+        from trainables.ray_trainable import PopulationTrainable
+
+        tune.Tuner(
+            tune.with_resources(PopulationTrainable, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=placement.devices,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),  # else a folder name made of the whole config
+            ),
+            run_config=tune.RunConfig(
+                name=lease.study,
+                storage_path=str(settings.home_folder / "tune"),
+                verbose=0,
+                stop=StopOnFatal(searcher),
+                failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        ).fit()
+        if searcher.fatal:
+            raise searcher.fatal
+
+
+def _population_config(
+    spec: StudySpec, settings: Settings, placement: Placement, study: str, population: str, trials: Sequence[TrialRow]
+) -> Any:
+    from trainables.ray_trainable import PopulationConfig
+
+    return PopulationConfig(
+        task=spec.task,
+        options=spec.options,
+        dataset=spec.dataset,
+        data_folder=str(settings.data_folder),
+        trials=tuple({name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")} for t in trials),
+        seeds=trials[0].seeds,
+        batch_size=spec.batch_size,
+        epochs=spec.epochs,
+        steps=spec.steps,
+        intervals=min(spec.reports, spec.epochs) if spec.epochs is not None else spec.reports,
+        evaluate_test=trials[0].role == "confirm",
+        device=placement.device,
+        threads=placement.cpus,
+        checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
+    )
+
+
+def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
+    """Ends the study in the state that its trials say."""
+    trials = ledger.trials(lease.study)
+    if not all(t.terminal for t in trials) or strategy_for(spec).suggest(trials, 1) is not Signal.DONE:
+        raise UserError(f"study {lease.study} stopped before its end; `tuner resume {lease.study}` continues it")
+    failed = [t for t in trials if t.state == "failed"]
+    if len(failed) == len(trials):
+        ledger.release(lease, "failed", f"every trial failed: {failed[0].reason}")
+    else:
+        ledger.release(lease, "succeeded", f"{len(failed)} of {len(trials)} trials failed" if failed else None)
+
+
+def _complete(projector: Projector, files: Sequence[Path]) -> str | None:
+    """Sends the rest to MLflow, artifacts included. Returns what went wrong; the study is safe in the ledger either way."""
+    if not projector.finish(_MLFLOW_PATIENCE_S):
+        return projector.problem or f"it did not take everything within {_MLFLOW_PATIENCE_S:.0f} s"
+    projector.publish(files)
+    return projector.problem
+
+
+# Ray and Tune say much that a study's user has no use for, and write loggers' files for every Tune trial.
+_QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",  # explicit, because Ray's default depends on what ran on this machine before
+    "RAY_AIR_NEW_OUTPUT": "0",  # the banner of the new output ignores verbose=0
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+@contextmanager
+def _ray(settings: Settings) -> Iterator[Any]:
+    """A private Ray of this machine, or the cluster that the settings name."""
+    import ray
+
+    if settings.ray_address:
+        try:
+            ray.init(address=settings.ray_address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise UserError(f"there is no Ray cluster at {settings.ray_address} (TUNER_RAY_ADDRESS): {error}") from error
+    else:
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _placement(ray: Any) -> Placement:
+    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device."""
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if gpus:
+        memory = ray.get(ray.remote(num_gpus=1)(_gpu_memory).remote())
+        return Placement("cuda", gpus, 1, memory)
+    cpus = max(1, min(int(node.get("CPU", 1)) for node in nodes))
+    return Placement("cpu", len(nodes), cpus, int(min(node.get("memory", 2e9) for node in nodes)))
+
+
+def _gpu_memory() -> int:
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])
+
+
+@contextmanager
+def _renewing(ledger: Ledger, lease: Lease) -> Iterator[None]:
+    """Keeps the lease while a block runs. A lease that is lost shows at the next write, which raises."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(LEASE_S / 3):
+            try:
+                ledger.renew(lease)
+            except LeaseLostError:
+                return
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _interrupted_on_error(ledger: Ledger, lease: Lease) -> Iterator[None]:
+    """Gives the lease back when a run ends early, so that it can be resumed at once."""
+    try:
+        yield
+    except LeaseLostError:
+        raise
+    except BaseException as error:
+        reason = "stopped by the user" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        with suppress(LeaseLostError):  # it had been given back: the study had ended
+            ledger.release(lease, "interrupted", reason.splitlines()[0])
+        raise
+
+
+def _host() -> dict[str, str]:
+    """What a study ran on."""
+    packages = {"tuner": "straight-through-tuner", "torch": "torch", "ray": "ray"}
+    return {
+        "python": platform.python_version(),
+        **{name: version(package) for name, package in packages.items()},
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+    }

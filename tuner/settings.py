@@ -1,0 +1,39 @@
+"""Settings from the environment, read once. README.md lists them all; a test keeps that table complete."""
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are. Every field is the environment variable TUNER_<FIELD>."""
+
+    home: Path = Path(".tuner")  # state folder: ledger, MLflow database, checkpoints, reports
+    data: Path | None = None  # data folder, laid out as torchvision's root; default: HOME/data
+    ledger_url: str | None = None  # SQLAlchemy URL; default: SQLite in HOME
+    mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
+    ray_address: str | None = None  # a Ray cluster to use; default: a private one
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Reads TUNER_*; an empty variable counts as absent."""
+        given = {f.name: os.environ.get(f"TUNER_{f.name.upper()}", "").strip() for f in fields(cls)}
+        paths = {"home", "data"}
+        values = {name: Path(value) if name in paths else value for name, value in given.items() if value}
+        return cls(**values)  # type: ignore[arg-type]  # fields are str or Path as `paths` says
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder, absolute: Ray's workers have another working directory."""
+        return (self.data or self.home / "data").expanduser().absolute()
+
+    @property
+    def home_folder(self) -> Path:
+        """The state folder, absolute."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.home_folder / 'ledger.db'}"

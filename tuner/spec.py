@@ -1,0 +1,252 @@
+"""StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from trainables.data import DATASETS
+from trainables.estimators import ESTIMATORS
+from trainables.tasks import TASKS, task_type
+from tuner.errors import UserError
+
+PRESETS = Path(__file__).parent / "presets"
+MAX_POINTS = 1_000  # values of one temperature
+MAX_TRIALS = 50_000  # of one study
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Range(_Strict):
+    """Evenly spaced values low, low + step, ..., up to and including high."""
+
+    low: float
+    high: float
+    step: float = Field(gt=0)
+
+    @property
+    def points(self) -> int:
+        """How many values there are, without making them. The tolerance lets 0.0 .. 2.0 by 0.1 end at 2.0."""
+        return max(0, math.floor((self.high - self.low) / self.step + 1e-9) + 1)
+
+    def values(self) -> list[float]:
+        """The values, rounded so that 0.1 * 3 is 0.3."""
+        return [round(self.low + i * self.step, 10) for i in range(self.points)]
+
+
+def _values(given: list[float] | Range) -> list[float]:
+    return sorted(given) if isinstance(given, list) else given.values()
+
+
+def _countable(given: list[float] | Range) -> list[float] | Range:
+    """Counts the values before they are made: a million points are refused, not expanded."""
+    count = given.points if isinstance(given, Range) else len(given)
+    if not 1 <= count <= MAX_POINTS:
+        raise ValueError(f"must have from 1 to {MAX_POINTS} values, got {count}")
+    if len(set(_values(given))) != count:
+        raise ValueError("must not name a value twice")
+    return given
+
+
+def _at_least_zero(given: list[float] | Range) -> list[float] | Range:
+    lowest = _values(given)[0]
+    if lowest < 0:
+        raise ValueError(f"must be 0 or more (0 is argmax), got {lowest:g}")
+    return given
+
+
+def _above_zero(given: list[float] | Range) -> list[float] | Range:
+    lowest = _values(given)[0]
+    if lowest <= 0:
+        raise ValueError(f"must be greater than 0 (the backward pass divides by it), got {lowest:g}")
+    return given
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, int | float) and not isinstance(given, bool) else given
+
+
+ForwardTemperatures = Annotated[
+    list[float] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_at_least_zero)
+]
+BackwardTemperatures = Annotated[
+    list[float] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_above_zero)
+]
+
+
+class GridSearch(_Strict):
+    """Every pair (tau_f, tau_b). A temperature is a list of values, one value, or a Range."""
+
+    strategy: Literal["grid"]
+    tau_f: ForwardTemperatures
+    tau_b: BackwardTemperatures
+
+    @property
+    def forward(self) -> list[float]:
+        """Values of tau_f, ascending."""
+        return _values(self.tau_f)
+
+    @property
+    def backward(self) -> list[float]:
+        """Values of tau_b, ascending."""
+        return _values(self.tau_b)
+
+
+LearningRate = Annotated[float, Field(gt=0, le=10)]
+Baseline = Literal["identity", "softmax", "gumbel"]
+
+
+class StudySpec(_Strict):
+    """One study. README.md and DESIGN's contract show it as YAML."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
+    task: str
+    dataset: str
+    search: GridSearch
+    learning_rates: list[LearningRate] = Field(default=[0.001], min_length=1, max_length=100)
+    seeds: int = Field(default=5, ge=1, le=1000)
+    epochs: int | None = Field(default=None, ge=1, le=1_000_000)
+    steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    batch_size: int = Field(default=128, ge=1, le=1_000_000)
+    baselines: list[Baseline] = []
+    confirm_seeds: int = Field(default=0, ge=0, le=1000)
+    reports: int = Field(default=20, ge=1, le=10_000)  # evaluations along the training; at most one an epoch
+    population: int | None = Field(default=None, ge=1, le=1_000_000)  # members trained together; default: by the memory
+    options: dict[str, Any] = {}
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        if name not in TASKS:
+            raise ValueError(f"must be one of {', '.join(sorted(TASKS))}, got {name!r}")
+        return name
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        if name not in DATASETS:
+            raise ValueError(f"must be one of {', '.join(sorted(DATASETS))}, got {name!r}")
+        return name
+
+    @field_validator("learning_rates", "baselines")
+    @classmethod
+    def _distinct(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) != len(values):
+            raise ValueError("must not name a value twice")
+        return values
+
+    @model_validator(mode="after")
+    def _together(self) -> "StudySpec":
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("epochs: give either epochs or steps, one of the two")
+        task = task_type(self.task)
+        if self.dataset not in task.datasets:
+            raise ValueError(f"dataset: task {self.task} learns from {', '.join(task.datasets)}, got {self.dataset!r}")
+        try:
+            task.options_type.parse(self.options)
+        except ValueError as error:
+            raise ValueError(f"options.{error}") from error
+        if self.trials_total > MAX_TRIALS:
+            raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
+        return self
+
+    @property
+    def baseline_temperatures(self) -> list[float]:
+        """The one-temperature baselines are tuned over every positive value that either temperature of the search takes."""
+        return sorted({tau for tau in (*self.search.forward, *self.search.backward) if tau > 0})
+
+    @property
+    def trials_total(self) -> int:
+        """Trials of the search and its baselines; confirmation comes on top."""
+        baseline = sum(len(self.baseline_temperatures) if ESTIMATORS[b].temperatures else 1 for b in self.baselines)
+        return (len(self.search.forward) * len(self.search.backward) + baseline) * len(self.learning_rates)
+
+    @property
+    def search_seeds(self) -> tuple[int, ...]:
+        """Seeds that configurations are selected on."""
+        return tuple(range(self.seeds))
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """Seeds of the confirmation: none of them was used to select."""
+        return tuple(range(self.seeds, self.seeds + self.confirm_seeds))
+
+
+def parse_spec(given: Mapping[str, Any]) -> StudySpec:
+    """Builds a spec from a mapping. Raises UserError: one sentence naming each wrong field and what it may be."""
+    try:
+        return StudySpec.model_validate(given)
+    except ValidationError as error:
+        raise UserError("the spec is not valid: " + "; ".join(_sentences(error))) from error
+
+
+def load_spec(source: str) -> StudySpec:
+    """Reads a spec from a YAML file, or from a preset's name. Raises UserError."""
+    path = Path(source)
+    if path.suffix not in (".yaml", ".yml"):
+        if source not in preset_names():
+            raise UserError(f"there is no preset {source!r}: use one of {', '.join(preset_names())}, or a file ending in .yaml")
+        path = PRESETS / f"{source}.yaml"
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"the spec {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(given, dict):
+        raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
+    return parse_spec(given)
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One clause for each error: the field, what it must be, what came. A union's branches are told as one."""
+    clauses: dict[str, str] = {}
+    for e in error.errors(include_url=False):
+        # pydantic puts the branch of a union into the path ("list[constrained-float]", "Range"); users know fields only.
+        location = [str(p) for p in e["loc"] if isinstance(p, int) or p in _FIELDS]
+        branch = [str(p) for p in e["loc"] if not isinstance(p, int) and p not in _FIELDS]
+        if e["type"] == "extra_forbidden" and branch:
+            location.append(branch[-1])
+        text = _clause(e)
+        name = ".".join(location)
+        # Of a union's two complaints the more specific one (the longer path) is the user's.
+        clauses.setdefault(name or text.split(":")[0], f"{name}: {text}" if name else text)
+    names = list(clauses)
+    return [clauses[n] for n in names if not any(other != n and other.startswith(n + ".") for other in names)]
+
+
+def _clause(e: Any) -> str:
+    message: str = e["msg"].removeprefix("Value error, ")
+    if e["type"] == "extra_forbidden":
+        return "is not a field of a study; check its spelling"
+    if e["type"] == "missing":
+        return "is missing"
+    if e["type"] == "string_pattern_mismatch":
+        return "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a letter or digit"
+    if e["type"] == "model_type":
+        message = "must be a mapping of fields"
+    given = e.get("input")
+    shown = f", got {given!r}" if isinstance(given, str | int | float) and "got " not in message else ""
+    return (message[0].lower() + message[1:]).replace("input should be", "must be") + shown
+
+
+_FIELDS = {*StudySpec.model_fields, *GridSearch.model_fields, *Range.model_fields}
