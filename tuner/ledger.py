@@ -367,8 +367,9 @@ def _trial(row: RowMapping) -> TrialRow:
     objective = json.loads(row["objective"]) if row["objective"] else None
     return TrialRow(
         row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
-        row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])), json.loads(row["metrics"]),
-        tuple(objective) if objective is not None else None, _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
+        row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])),
+        json.loads(row["metrics"]), tuple(objective) if objective is not None else None,
+        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
     )  # fmt: skip
 
 

@@ -1,4 +1,8 @@
-"""A small MLflow server on loopback, as a child process: SQLite and files in the state folder."""
+"""A small MLflow server on loopback, as a child process: SQLite and files in the state folder.
+
+Between us and the server stands a watcher (this file as a program). It holds the reading end of a pipe from us and ends the
+server when that closes, so that nothing is left behind even where we are killed.
+"""
 
 import contextlib
 import os
@@ -6,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -33,18 +38,20 @@ class MlflowServer:
         self.log = folder / "server.log"
         # One worker and no job runners: MLflow's own defaults start a dozen processes.
         command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts"),
-        ]  # fmt: skip
+            *(sys.executable, "-m", "tuner.mlflow_server"),
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+            *("--artifacts-destination", str(folder / "artifacts")),
+        ]
         environment = os.environ | {
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "OMP_NUM_THREADS": "1",
         }
         with self.log.open("ab") as log:
-            # A session of its own, so that Ctrl-C reaches us first and we end it when we are done.
+            # A session of its own: Ctrl-C reaches us, and we end the server when we are done with it.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
             )
 
     def wait_until_ready(self, timeout_s: float = 120.0) -> None:
@@ -66,14 +73,31 @@ class MlflowServer:
         return self._process.wait()
 
     def stop(self) -> None:
-        """Ends the server and the worker it started, and nothing else."""
-        if self._process.poll() is not None:
+        """Ends the server and waits until it has gone."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def watch(command: list[str]) -> int:
+    """Runs a command until it ends, or until standard input does; then ends its process group."""
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def end_with_us() -> None:
+        sys.stdin.buffer.read()
+        _end(server)
+
+    threading.Thread(target=end_with_us, daemon=True).start()
+    return server.wait()
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(patience_s)
             return
-        for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-            os.killpg(self._process.pid, sign)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience_s)
-                return
 
 
 def _free(port: int) -> bool:
@@ -91,3 +115,7 @@ def _any_free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+if __name__ == "__main__":
+    sys.exit(watch(sys.argv[1:]))

@@ -32,6 +32,8 @@ class Progress:
     work_before: float = 0.0  # by drivers before this one
     running: dict[str, float] = field(default_factory=dict)  # population -> work it has done
     started: float | None = None  # monotonic time at which training began
+    reported: float = 0.0  # monotonic time of the last report
+    left_s: float | None = None  # estimated then; counted down from then on
 
     @classmethod
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
@@ -47,13 +49,17 @@ class Progress:
 
     def observe(self, population: str, report: "Report", trials: Sequence[TrialRow]) -> None:
         """Takes in a report of a population, and the study's trials after it."""
+        self.reported = time.monotonic()
         if self.started is None:
-            self.started = time.monotonic() - report.training_s
+            self.started = self.reported - report.training_s
         members = sum(len(row["train_loss"]) for row in report.rows.values())
         self.running[population] = report.epoch * members
         if report.final or report.error is not None:
             self.work_done += self.running.pop(population)
             self._take(trials)
+        done = self.work_done + sum(self.running.values())
+        if done > self.work_before:
+            self.left_s = (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
 
     def _take(self, trials: Sequence[TrialRow]) -> None:
         self.done = sum(t.terminal for t in trials)
@@ -70,12 +76,11 @@ class Progress:
         return " · ".join(parts)
 
     def _remaining(self) -> str:
-        done = self.work_done + sum(self.running.values())
-        if self.started is None or done <= self.work_before:
+        if self.left_s is None:
             return ""
-        speed = (done - self.work_before) / (time.monotonic() - self.started)
-        left = max(0.0, self.work_total - done)
-        return f"{100 * done / max(self.work_total, done):.0f} % · {duration(left / speed)} left"
+        done = self.work_done + sum(self.running.values())
+        left = max(0.0, self.left_s - (time.monotonic() - self.reported))
+        return f"{100 * done / max(self.work_total, done):.0f} % · {duration(left)} left"
 
 
 class ProgressLine:

@@ -1,0 +1,266 @@
+"""Whole studies as a user runs them: the command, a real Ray, a real MLflow server, a real ledger, a real kill -9."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tuner.ledger import Ledger
+from tuner.strategies import strategy_for
+from tuner.strategies.base import Signal
+
+pytestmark = pytest.mark.stack
+
+TUNER = str(Path(sys.executable).parent / "tuner")
+SPEC = {
+    "name": "tiny",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5], "tau_b": [0.5, 1.0]},
+    "seeds": 2,
+    "epochs": 4,
+    "batch_size": 64,
+    "baselines": ["identity", "softmax", "gumbel"],
+    "confirm_seeds": 3,
+    "options": {"units": [32, 32]},
+}
+
+
+def tuner(home, *arguments, check=True, **environment):
+    done = subprocess.run(
+        [TUNER, *arguments],
+        env=os.environ | {"TUNER_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+def write_spec(folder, **changes):
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(SPEC | changes))
+    return str(file)
+
+
+def mlflow_runs(home):
+    """[(tags, params, metrics, status)] of every run in the private MLflow, read from its database."""
+    db = sqlite3.connect(home / "mlflow" / "mlflow.db")
+    runs = []
+    for run, status in db.execute("select run_uuid, status from runs where lifecycle_stage = 'active'"):
+        tags = dict(db.execute("select key, value from tags where run_uuid = ?", (run,)))
+        params = dict(db.execute("select key, value from params where run_uuid = ?", (run,)))
+        metrics = list(db.execute("select key, step, value, timestamp from metrics where run_uuid = ?", (run,)))
+        runs.append((tags, params, metrics, status))
+    db.close()
+    return runs
+
+
+def check_ledger_and_mlflow(home, study):
+    """Every trial ended exactly once, no measurement is lost or doubled, MLflow has exactly one run per trial."""
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    trials, measurements = ledger.trials(study), ledger.measurements(study)
+    ledger.close()
+    assert all(t.terminal and t.finished_at for t in trials)
+    assert len({t.proposal.key for t in trials}) == len(trials)
+    for trial in trials:
+        intervals = [m.interval for m in measurements if m.trial_id == trial.id]
+        assert intervals == list(range(1, len(intervals) + 1))
+        assert len(intervals) == 4
+    runs = mlflow_runs(home)
+    children = [r for r in runs if r[0]["role"] != "study"]
+    assert len(runs) == len(children) + 1
+    assert sorted(int(tags["trial"]) for tags, *_ in children) == [t.number for t in trials]
+    for tags, params, metrics, status in children:
+        trial = trials[int(tags["trial"])]
+        assert (tags["study"], tags["role"], params["estimator"], status) == (study, trial.role, trial.estimator, "FINISHED")
+        assert tags["off_diagonal"] == str(trial.off_diagonal).lower()
+        assert params.get("tau_f") == (None if trial.tau_f is None else str(trial.tau_f))
+        losses = sorted((step, value) for key, step, value, _ in metrics if key == "val_loss")
+        mine = [m for m in measurements if m.trial_id == trial.id]
+        expected = [(m.interval, sum(m.metrics["val_loss"]) / len(trial.seeds)) for m in mine]
+        assert [step for step, _ in losses] == [step for step, _ in expected]
+        assert [value for _, value in losses] == pytest.approx([value for _, value in expected])
+        assert {key for key, *_ in metrics} >= {"val_loss_sem", "val_accuracy", "inactive_1e-05", "train_loss"}
+    return trials
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that was run to its end: (home, what the command printed)."""
+    home = tmp_path_factory.mktemp("finished")
+    return home, tuner(home, "run", write_spec(home), "--json")
+
+
+def test_a_study_runs_from_the_spec_to_the_verdict(finished):
+    home, done = finished
+    lines = done.stdout.splitlines()
+    last = json.loads(lines[-1])
+    assert last["state"] == "succeeded"
+    assert lines[0].split()[1] == last["study"]
+    assert re.search(r"\d+/\d+ trials · ", done.stderr)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "verdict:" in done.stdout
+    trials = check_ledger_and_mlflow(home, last["study"])
+    # 4 pairs; identity, and softmax and gumbel at 0.5 and 1; confirmed: off the diagonal, on it, and the 3 baselines.
+    assert [t.role for t in trials].count("search") == 4
+    assert [t.role for t in trials].count("baseline") == 5
+    assert {t.estimator for t in trials if t.role == "confirm"} == {"decoupled", "identity", "softmax", "gumbel"}
+    assert all(t.seeds == ((2, 3, 4) if t.role == "confirm" else (0, 1)) for t in trials)
+    assert all(t.attempts == 1 for t in trials)
+    for path in re.findall(r"^(?:report|figure|numbers) +(\S+)$", done.stdout, re.MULTILINE):
+        assert Path(path).stat().st_size > 1000
+    assert not list((home / "checkpoints").glob("*"))
+
+
+def test_softmax_baselines_equal_the_diagonal_of_the_grid(finished):
+    home, _ = finished
+    rows = json.loads(tuner(home, "trials", "latest", "--json").stdout)
+    diagonal = {t["tau_f"]: t["objective"]["seeds"] for t in rows if t["role"] == "search" and t["tau_f"] == t["tau_b"]}
+    softmax = {t["tau_f"]: t["objective"]["seeds"] for t in rows if t["role"] == "baseline" and t["estimator"] == "softmax"}
+    assert diagonal.keys() <= softmax.keys()
+    assert diagonal
+    assert all(softmax[tau] == pytest.approx(diagonal[tau], rel=1e-4) for tau in diagonal)
+
+
+def test_results_list_and_report_read_the_ledger(finished, tmp_path):
+    home, _ = finished
+    study = json.loads(tuner(home, "list", "--json").stdout)[0]["id"]
+    found = json.loads(tuner(home, "results", study[:4], "--json").stdout)
+    assert {"study", "objective", "best", "diagonal_best", "baselines", "gain", "verdict", "landscape"} <= found.keys()
+    assert found["gain"]["confirmed"]
+    assert found["gain"]["seeds"] == 3
+    assert found["verdict"] in ("off the diagonal", "on the diagonal", "not distinguishable")
+    assert (len(found["landscape"]["mean"]), len(found["landscape"]["mean"][0])) == (2, 2)
+    assert found["confirmed"]["off_diagonal"]["metrics"]["test_loss"]["mean"] > 0
+    tuner(home, "report", "latest", "--out", str(tmp_path / "out"))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert found["verdict"].capitalize() in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert (tmp_path / "out" / "landscape.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["study"] == study
+
+
+def test_resuming_a_finished_study_changes_nothing(finished):
+    home, _ = finished
+    before = tuner(home, "trials", "latest", "--json").stdout
+    done = tuner(home, "resume", "latest", check=False)
+    assert done.returncode == 2
+    assert "nothing to resume" in done.stderr
+    assert tuner(home, "trials", "latest", "--json").stdout == before
+
+
+def test_mlflow_is_rebuilt_from_the_ledger(finished):
+    home, done = finished
+    study = json.loads(done.stdout.splitlines()[-1])["study"]
+    tuner(home, "sync", study)
+    check_ledger_and_mlflow(home, study)  # sent twice, there once
+
+
+def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
+    home = tmp_path
+    # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
+    spec = write_spec(home, population=4, epochs=60, reports=4, options={"units": [200, 200]})
+    driver = subprocess.Popen(
+        [TUNER, "run", spec],
+        env=os.environ | {"TUNER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    study = driver.stdout.readline().split()[1]
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    deadline = time.monotonic() + 120
+    while not ((before := ledger.trials(study)) and sum(t.terminal for t in before) >= 4 and not all(t.terminal for t in before)):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.1)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    before = ledger.trials(study)
+    finished = {t.number: (t.attempts, t.started_at, t.finished_at, t.objective) for t in before if t.terminal}
+    unfinished = [t.number for t in before if not t.terminal]
+    assert finished
+    assert unfinished
+    assert ledger.find_study("latest").state == "interrupted"
+    assert strategy_for_study(ledger, study) is not Signal.DONE
+
+    done = tuner(home, "resume", study)
+
+    assert "Traceback" not in done.stderr
+    after = {t.number: t for t in check_ledger_and_mlflow(home, study)}
+    for number, outcome in finished.items():
+        t = after[number]
+        assert (t.attempts, t.started_at, t.finished_at, t.objective) == outcome
+    assert all(after[number].attempts == 2 for number in unfinished)
+    assert strategy_for_study(ledger, study) is Signal.DONE
+    ledger.close()
+
+
+def strategy_for_study(ledger, study):
+    from tuner.spec import parse_spec
+
+    return strategy_for(parse_spec(ledger.study(study).spec)).suggest(ledger.trials(study), 1)
+
+
+def test_a_running_study_has_one_driver(tmp_path):
+    home = tmp_path
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    from tuner.run import submit
+    from tuner.spec import parse_spec
+
+    study = submit(ledger, parse_spec(SPEC))
+    ledger.acquire(study, {})  # this process drives it
+    done = tuner(home, "resume", study, check=False)
+    ledger.close()
+    assert done.returncode == 2
+    assert f"study {study} is being run by" in done.stderr
+
+
+def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
+    home = tmp_path
+    driver = subprocess.Popen(
+        [TUNER, "run", write_spec(home, epochs=2000, reports=200), "--no-mlflow"],
+        env=os.environ | {"TUNER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    study = driver.stdout.readline().split()[1]
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    deadline = time.monotonic() + 120
+    while not ledger.measurements(study):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode in (2, 130)
+    assert f"tuner resume {study}" in said
+    assert "Traceback" not in said
+    row = ledger.study(study)
+    ledger.close()
+    assert (row.state, row.reason) == ("interrupted", "stopped by the user")
+
+
+def test_an_mlflow_that_is_away_neither_stops_nor_loses_a_study(tmp_path):
+    home = tmp_path
+    done = tuner(home, "run", write_spec(home, confirm_seeds=0, baselines=[]), TUNER_MLFLOW_URI="http://127.0.0.1:9")
+    assert "tuner sync" in done.stdout
+    study = done.stdout.split()[1]
+    tuner(home, "sync", study)  # into the private server: everything arrives
+    check_ledger_and_mlflow(home, study)

@@ -1,0 +1,135 @@
+"""DESIGN.md's walls: who may import what, read from the source. trainables <- tuner <- api; nothing imports deploy or tests."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+NEVER = {  # folder -> what nothing in it imports
+    "trainables/": {"tuner", "api"},
+    "tuner/": {"api"},
+    "tuner/strategies/": {"ray", "torch", "sqlalchemy", "mlflow"},
+    "tuner/evidence/": {"ray", "torch", "sqlalchemy", "mlflow"},
+}
+ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
+    "ray": {"trainables/ray_trainable.py", "tuner/run.py", "tuner/searcher.py", "api/jobs.py"},
+    "optuna": {"tuner/strategies/tpe.py"},
+    "mlflow": {"tuner/tracking.py"},
+    "sqlalchemy": {"tuner/ledger.py", "tuner/tables.py", "tuner/migrations/"},
+    "alembic": {"tuner/ledger.py", "tuner/tables.py", "tuner/migrations/"},
+    "fastapi": {"api/"},
+}
+TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
+PACKAGES = ("trainables/", "tuner/", "api/")
+
+
+def imported(source: str) -> set[str]:
+    """The top-level packages of every absolute import, those inside functions included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def breaches(path: str, source: str) -> set[str]:
+    """The packages that the file at `path` imports and may not."""
+    names = imported(source)
+    found = names & {"tests", "deploy"}
+    for folder, forbidden in NEVER.items():
+        if path.startswith(folder):
+            found |= names & forbidden
+    if path.startswith(PACKAGES):
+        found |= {name for name in names & ONLY_IN.keys() if not path.startswith(tuple(ONLY_IN[name]))}
+    if path.startswith("trainables/") and path != "trainables/ray_trainable.py":
+        found |= names - TRAINABLES_USE
+    return found
+
+
+def source_files() -> list[str]:
+    folders = [
+        f for f in ROOT.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in ("tests", "build", "dist")
+    ]
+    return sorted(path.relative_to(ROOT).as_posix() for folder in folders for path in folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", source_files())
+def test_the_walls_stand(path):
+    assert breaches(path, (ROOT / path).read_text(encoding="utf-8")) == set()
+
+
+def test_every_package_is_looked_at():
+    assert {path.partition("/")[0] + "/" for path in source_files()} >= set(PACKAGES)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "breach"),
+    [
+        ("trainables/optim.py", "from tuner.rows import Proposal", "tuner"),
+        ("trainables/optim.py", "def f():\n    import ray.tune", "ray"),
+        ("trainables/tasks/sbn.py", "import numpy as np", "numpy"),
+        ("trainables/ray_trainable.py", "import tuner", "tuner"),
+        ("tuner/run.py", "import api.app", "api"),
+        ("tuner/run.py", "try:\n    from mlflow.exceptions import MlflowException\nexcept ImportError:\n    pass", "mlflow"),
+        ("tuner/cli.py", "def f():\n    from ray import tune", "ray"),
+        ("tuner/rows.py", "import sqlalchemy as sa", "sqlalchemy"),
+        ("tuner/spec.py", "from alembic import op", "alembic"),
+        ("tuner/strategies/grid.py", "import optuna", "optuna"),
+        ("tuner/strategies/tpe.py", "import torch", "torch"),
+        ("tuner/evidence/analysis.py", "if True:\n    import torch.nn", "torch"),
+        ("tuner/settings.py", "from fastapi import FastAPI", "fastapi"),
+        ("api/routes.py", "import ray", "ray"),
+        ("api/app.py", "from deploy import compose", "deploy"),
+        ("benchmarks/speed.py", "from tests.test_walls import ROOT", "tests"),
+    ],
+)
+def test_a_breach_is_seen(path, source, breach):
+    assert breaches(path, source) == {breach}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("trainables/data.py", "def f():\n    from torchvision import datasets\n    import hashlib"),
+        ("trainables/ray_trainable.py", "from ray import tune"),
+        ("tuner/strategies/tpe.py", "import optuna"),
+        ("tuner/migrations/versions/0001_first.py", "import sqlalchemy as sa\nfrom alembic import op"),
+        ("tuner/run.py", "from . import rows\nfrom trainables.data import load"),
+    ],
+)
+def test_a_permitted_import_is_none(path, source):
+    assert breaches(path, source) == set()
+
+
+TORCH_ALONE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"ray", "mlflow", "optuna", "sqlalchemy", "fastapi", "pydantic", "yaml", "torchvision", "tuner"}:
+            raise ImportError(f"{name} is not on this machine")
+
+sys.meta_path.insert(0, Blocked())
+
+import trainables, trainables.population, trainables.tasks
+from trainables.data import load
+from trainables.population import Configuration, Population
+
+dataset = load("digits", "nowhere")
+cls = trainables.tasks.task_type("sbn")
+task = cls(dataset, cls.options_type.parse({"units": [4]}))
+configurations = [Configuration("decoupled", 0.5, 1.0, 0.01), Configuration("identity", None, None, 0.01)]
+population = Population(task, dataset, configurations, seeds=[0, 1], batch_size=16)
+print(tuple(population.train(2).shape), population.steps)
+"""
+
+
+def test_trainables_train_where_there_is_only_torch():
+    done = subprocess.run([sys.executable, "-c", TORCH_ALONE], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "(2, 2) 2"), done.stderr
