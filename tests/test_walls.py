@@ -110,9 +110,11 @@ def test_a_permitted_import_is_none(path, source):
 TORCH_ALONE = """
 import sys
 
+ABSENT = {"ray", "mlflow", "optuna", "sqlalchemy", "fastapi", "pydantic", "yaml", "torchvision", "tuner"}
+
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"ray", "mlflow", "optuna", "sqlalchemy", "fastapi", "pydantic", "yaml", "torchvision", "tuner"}:
+        if name.partition(".")[0] in ABSENT:
             raise ImportError(f"{name} is not on this machine")
 
 sys.meta_path.insert(0, Blocked())

@@ -83,6 +83,12 @@ class TrialRow:
         return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr)
 
     @property
+    def method(self) -> tuple[str, float | None, float | None, float]:
+        """What was trained, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau): one method, not two."""
+        estimator = "decoupled" if self.estimator == "softmax" else self.estimator
+        return (estimator, self.tau_f, self.tau_b, self.lr)
+
+    @property
     def mean(self) -> float | None:
         """Mean objective over seeds; None unless every seed has a finite one."""
         values = [v for v in self.objective or () if v is not None]

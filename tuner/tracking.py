@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import yaml
 
@@ -75,7 +76,7 @@ class Projector:
         for trial in trials:
             if trial.id in by_trial or (trial.terminal and trial.id not in closed):
                 run = self._runs.get(trial.number) or self._create_run(client, study, trial)
-                self._send(client, run, by_trial[trial.id])
+                self._send(client, run, study, by_trial[trial.id])
         if new:
             self._ledger.set_projection(self._study, cursor=new[-1].id)
         if len(new) == _PASS:
@@ -99,6 +100,7 @@ class Projector:
         if found["gain"]:
             client.log_metric(self._parent, "gain", found["gain"]["mean"], timestamp=_ms(study.finished_at), step=0)
         client.set_tag(self._parent, "verdict", found["verdict"])
+        client.set_tag(self._parent, "mlflow.note.content", _note(self.experiment, study, found))
         client.log_text(self._parent, yaml.safe_dump(study.spec, sort_keys=False), "spec.yaml")
         for file in files:
             client.log_artifact(self._parent, str(file))
@@ -136,7 +138,9 @@ class Projector:
     def _find_runs(self, client: Any, study: StudyRow) -> dict[int, str]:
         """The runs of this study that MLflow already has; makes the experiment and the parent run where they are missing."""
         found = client.get_experiment_by_name(study.name)
-        self.experiment = found.experiment_id if found else client.create_experiment(study.name)
+        # The tag makes the UI open on a table of runs; without it, it guesses that this is about language models.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        self.experiment = found.experiment_id if found else client.create_experiment(study.name, tags=kind)
         parents = client.search_runs([self.experiment], f"tags.study = '{study.id}' and tags.role = 'study'", max_results=1)
         if parents:
             self._parent = parents[0].info.run_id
@@ -159,10 +163,9 @@ class Projector:
     def _create_run(self, client: Any, study: StudyRow, trial: TrialRow) -> str:
         from mlflow.entities import Param
 
-        taus = " ".join(f"{n}={v:g}" for n, v in (("f", trial.tau_f), ("b", trial.tau_b)) if v is not None)
         tags = {
             "mlflow.parentRunId": self._parent,
-            "mlflow.runName": f"{trial.number:03d} {trial.role} {trial.estimator} {taus}".strip(),
+            "mlflow.runName": _run_name(trial),
             "study": study.id,
             "trial": str(trial.number),
             "role": trial.role,
@@ -178,11 +181,15 @@ class Projector:
         self._runs[trial.number] = run_id
         return run_id
 
-    def _send(self, client: Any, run: str, new: list[Measurement]) -> None:
+    def _send(self, client: Any, run: str, study: StudyRow, new: list[Measurement]) -> None:
         from mlflow.entities import Metric
 
+        # Reports come at most once an epoch, so epochs can be the steps of the UI's curves; else the number of the report is.
+        in_epochs = study.spec.get("epochs") is not None
         metrics = [
-            Metric(name, value, _ms(m.recorded_at), m.interval) for m in new for name, value in [("epoch", m.epoch), *_means(m)]
+            Metric(name, value, _ms(m.recorded_at), round(m.epoch) if in_epochs else m.interval)
+            for m in new
+            for name, value in _means(m)
         ]
         for start in range(0, len(metrics), _BATCH):
             client.log_batch(run, metrics=metrics[start : start + _BATCH])
@@ -195,6 +202,38 @@ class Projector:
             client.set_tag(run, "state", trial.state)
             client.set_terminated(run, _RUN_STATUS[trial.state], end_time=_ms(trial.finished_at))
         self._ledger.set_projection(self._study, closed=[t.id for t in trials])
+
+
+def _run_name(trial: TrialRow) -> str:
+    """Short enough for the UI's narrow column: "f0.1 b0.7", "softmax 0.5", "confirm f0.1 b0.7"."""
+    if trial.estimator == "decoupled":
+        name = f"f{trial.tau_f:g} b{trial.tau_b:g}"
+    else:
+        name = trial.estimator if trial.tau_b is None else f"{trial.estimator} {trial.tau_b:g}"
+    return f"confirm {name}" if trial.role == "confirm" else name
+
+
+def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
+    """The text of the study's run in the UI: the verdict, and links to comparisons of its trials."""
+
+    def comparison(text: str, condition: str) -> str:
+        query = {
+            "workflowType": "machine_learning",
+            "searchFilter": f"tags.study = '{study.id}' and {condition}",
+            "orderByKey": f"metrics.`{study.objective}`",
+            "orderByAsc": str(study.direction == "minimize").lower(),
+            "compareRunsMode": "CHART",
+        }
+        return f"- [{text}](#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)})"
+
+    links = [
+        comparison("the grid, best first", "tags.role = 'search'"),
+        comparison("off the diagonal, best first", "tags.off_diagonal = 'true' and tags.role = 'search'"),
+        comparison("baselines, best first", "tags.role = 'baseline'"),
+        comparison("on fresh seeds", "tags.role = 'confirm'"),
+    ]
+    heading = f"**{found['verdict'].capitalize()}.** {found['verdict_reason'].capitalize()}."
+    return "\n".join([heading, "", "Compare the trials:", *links, "", "Landscape and report are among the artifacts."])
 
 
 def _means(measurement: Measurement) -> Iterable[tuple[str, float]]:

@@ -31,9 +31,12 @@ class Selection:
     baselines: dict[str, TrialRow]
 
     def distinct(self) -> list[TrialRow]:
-        """The selected trials, each configuration once."""
-        chosen = [self.off_diagonal, self.diagonal, *self.baselines.values()]
-        return list({t.proposal.key: t for t in chosen if t is not None}.values())
+        """The selected trials, each method once."""
+        chosen: dict[Any, TrialRow] = {}
+        for trial in (self.off_diagonal, self.diagonal, *self.baselines.values()):
+            if trial is not None:
+                chosen.setdefault(trial.method, trial)
+        return list(chosen.values())
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,11 @@ def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
     """The results of a study as JSON: what `tuner results --json` prints and the API returns."""
     direction = study.direction
     chosen = select(trials, direction)
-    confirmations = {t.proposal.key.partition("|")[2]: t for t in trials if t.role == "confirm" and t.terminal}
+    confirmations = {t.method: t for t in trials if t.role == "confirm" and t.terminal}
 
     def judged(trial: TrialRow | None) -> TrialRow | None:
         """The confirmation of a trial where there is one, else the trial itself."""
-        return None if trial is None else confirmations.get(trial.proposal.key.partition("|")[2], trial)
+        return None if trial is None else confirmations.get(trial.method, trial)
 
     def against(rival: TrialRow | None) -> Gain | None:
         mine, theirs = judged(chosen.off_diagonal), judged(rival)

@@ -1,0 +1,261 @@
+"""What a user writes becomes a StudySpec, or one sentence that names the field and what it may be."""
+
+import copy
+import math
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuner.errors import UserError
+from tuner.spec import Range, StudySpec, load_spec, parse_spec, preset_names
+
+GOOD = {
+    "name": "small",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
+    "epochs": 2,
+}
+JARGON = ("pydantic", "http", "Input", "validation", "Value error", "constrained", "Range", "dictionary", "type=")
+
+
+def changed(field, value):
+    spec = copy.deepcopy(GOOD)
+    *folders, last = field.split(".")
+    inner = spec
+    for folder in folders:
+        inner = inner[folder]
+    inner[last] = value
+    return spec
+
+
+def span(low, high, step):
+    return {"low": low, "high": high, "step": step}
+
+
+def refusal(spec):
+    with pytest.raises(UserError) as error:
+        parse_spec(spec)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("colour", "red", "not a field"),
+        ("search.tau", [1], "not a field"),
+        ("search.tau_f", [], "from 1 to 1000 values"),
+        ("search.tau_f", span(1, 0, 0.1), "from 1 to 1000 values"),
+        ("search.tau_b", 0, "greater than 0"),
+        ("search.tau_b", [0, 1], "greater than 0"),
+        ("search.tau_b", span(0, 1, 0.5), "greater than 0"),
+        ("search.tau_f", -1, "0 or more"),
+        ("search.tau_f", math.nan, "finite"),
+        ("search.tau_b", [1.0, math.inf], "finite"),
+        ("search.tau_f", list(range(1001)), "from 1 to 1000 values"),
+        ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
+        ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
+        ("search.tau_f", [1, 1.0], "twice"),
+        ("search.strategy", "annealing", "grid"),
+        ("learning_rates", [0.1, 0.1], "twice"),
+        ("learning_rates", [0], "greater than 0"),
+        ("learning_rates", [math.nan], "finite"),
+        ("baselines", ["identity", "identity"], "twice"),
+        ("baselines", ["straight"], "'identity', 'softmax' or 'gumbel'"),
+        ("task", "chess", "sbn"),
+        ("dataset", "imagenet", "digits, fashion_mnist, mnist"),
+        ("name", "<b>", "letters, digits"),
+        ("name", "a" * 65, "1 to 64"),
+        ("seeds", 0, "greater than or equal to 1"),
+        ("batch_size", 0, "greater than or equal to 1"),
+        ("epochs", 0, "greater than or equal to 1"),
+        ("confirm_seeds", -1, "greater than or equal to 0"),
+        ("epochs", None, "either epochs or steps"),
+        ("options.gates", 3, "units, signed"),
+        ("options.units", [0], "from 1 to 100000"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(field, value, allowed):
+    spec = changed("options", {field.removeprefix("options."): value}) if field.startswith("options.") else changed(field, value)
+    message = refusal(spec)
+    # A list's entries are counted ("search.tau_b.1").
+    assert re.match(rf"the spec is not valid: {re.escape(field)}(\.\d+)?: ", message), message
+    assert allowed in message
+    assert len(re.findall(r"(?:^|[:;]) [a-z_.0-9]+: ", message)) == 1
+
+
+def test_epochs_and_steps_together_are_refused():
+    assert "epochs: give either epochs or steps" in refusal(changed("steps", 10))
+
+
+def test_a_million_trials_are_refused():
+    spec = changed("search", {"strategy": "grid", "tau_f": span(0, 999, 1), "tau_b": span(1, 1000, 1)})
+    assert "search: must have at most 50000 trials, got 1000000" in refusal(spec)
+
+
+def test_a_billion_points_are_counted_and_not_made(monkeypatch):
+    monkeypatch.setattr(Range, "values", lambda _: pytest.fail("the values were made"))
+    assert Range(low=0, high=1e9, step=1).points == 1_000_000_001
+    assert "got 1000000001" in refusal(changed("search.tau_f", span(0, 1e9, 1)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 3),
+        ("task", ["sbn"]),
+        ("search", "grid"),
+        ("search.strategy", None),
+        ("search.tau_f", {"low": 0, "high": 1}),
+        ("search.tau_f", {"low": 0, "high": 1, "steps": 0.1}),
+        ("search.tau_f", span("a", 1, 0.1)),
+        ("search.tau_b", "all"),
+        ("search.tau_b", [[1]]),
+        ("learning_rates", []),
+        ("learning_rates", [None]),
+        ("seeds", "many"),
+        ("seeds", 1.5),
+        ("baselines", "softmax"),
+        ("options", [200, 200]),
+    ],
+)
+def test_a_refusal_speaks_of_fields_only(field, value):
+    message = refusal(changed(field, value))
+    assert message.startswith("the spec is not valid: ")
+    assert field in message
+    assert not [word for word in JARGON if word in message], message
+
+
+@pytest.mark.parametrize("given_value", [None, 3, "sbn-digits", [GOOD]])
+def test_what_is_no_mapping_is_refused(given_value):
+    assert "must be a mapping of fields" in refusal(given_value)
+
+
+def test_every_wrong_field_is_told():
+    message = refusal({**GOOD, "seeds": 0, "epochs": -1, "search": {"strategy": "grid", "tau_f": [-1]}})
+    assert all(f"{field}: " in message for field in ("seeds", "epochs", "search.tau_f", "search.tau_b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a list]",
+        "",
+        "name: [unclosed",
+        "a: b: c",
+        "foo: !!python/object/apply:os.system [ls]",
+        "name: 2024-13-01",
+        f"seeds: {'1' * 5000}",
+        f"options: {'[' * 1000}",
+    ],
+    ids=["list", "empty", "unclosed", "two colons", "python object", "no such date", "too many digits", "too deep"],
+)
+def test_a_file_that_is_no_spec_is_named(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load_spec(str(path))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    folder, binary = tmp_path / "folder.yaml", tmp_path / "binary.yaml"
+    folder.mkdir()
+    binary.write_bytes(b"\xff\xfe\xff")
+    for path in (folder, binary, tmp_path / "missing.yaml"):
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            load_spec(str(path))
+
+
+def test_an_unknown_preset_lists_those_there_are():
+    with pytest.raises(UserError, match=r"no preset 'sbn-mars': use one of .*sbn-digits.*sbn-paper"):
+        load_spec("sbn-mars")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_load_and_survive_json(name):
+    spec = load_spec(name)
+    assert spec.name == name
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+def test_the_paper_preset_is_the_papers_study():
+    spec = load_spec("sbn-paper")
+    assert spec.search.forward == [i / 10 for i in range(21)]
+    assert spec.search.backward == [0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.0]
+    assert len(spec.search.forward) * len(spec.search.backward) == 231
+    assert (spec.seeds, spec.epochs, spec.batch_size, spec.learning_rates) == (5, 100, 128, [0.001])
+    # identity once, softmax and gumbel at the 20 positive temperatures
+    assert spec.trials_total == 231 + 1 + 20 + 20
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "values"),
+    [
+        (0.0, 2.0, 0.1, [i / 10 for i in range(21)]),
+        (0.1, 0.3, 0.1, [0.1, 0.2, 0.3]),
+        (0.5, 0.5, 1.0, [0.5]),
+        (0.0, 1.0, 0.4, [0.0, 0.4, 0.8]),
+        (1.0, 0.0, 0.1, []),
+    ],
+)
+def test_a_range_has_its_values_exactly_and_ends_with_high(low, high, step, values):
+    assert Range(low=low, high=high, step=step).values() == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "search: {strategy: grid, tau_f: [0, 1], tau_b: [1]}\nlearning_rates: [1e-3]",
+        "search: {strategy: grid, tau_f: [1e-3], tau_b: [1]}",
+        "search: {strategy: grid, tau_f: 1e-3, tau_b: 1}",
+        "search: {strategy: grid, tau_f: {low: 1e-3, high: 1e-3, step: 1e-3}, tau_b: 1}",
+    ],
+    ids=["learning rate", "list", "one value", "range"],
+)
+def test_1e_3_is_a_number_although_yaml_reads_a_string(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"name: small\ntask: sbn\ndataset: digits\nepochs: 2\n{text}\n")
+    spec = load_spec(str(path))
+    assert 0.001 in [*spec.learning_rates, *spec.search.forward]
+    assert spec.learning_rates == [0.001]
+
+
+def test_one_temperature_is_a_list_of_one():
+    assert parse_spec(changed("search.tau_f", 0)).search.forward == [0.0]
+
+
+def test_confirmation_has_fresh_seeds():
+    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
+    assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
+    assert not set(spec.search_seeds) & set(spec.fresh_seeds)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GOOD, "low", "high", "x"]), inner, max_size=4),
+    max_leaves=8,
+)
+NUMBERS = st.floats() | st.sampled_from([0, 1, 0.1, -1])
+SPANS = st.builds(span, NUMBERS, NUMBERS, NUMBERS)
+FIELDS = st.sampled_from([*StudySpec.model_fields, "search.strategy", "search.tau_f", "search.tau_b", "search.x"])
+
+
+def spec_or_sentence(spec):
+    try:
+        assert isinstance(parse_spec(spec), StudySpec)
+    except UserError as error:
+        assert str(error).startswith("the spec is not valid: ")  # noqa: PT017  # both ends are right
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANYTHING)
+def test_whatever_is_given_ends_in_a_spec_or_a_sentence(anything):
+    spec_or_sentence(anything)
+
+
+@settings(max_examples=150, deadline=None)
+@given(FIELDS, ANYTHING | SPANS | st.lists(NUMBERS, max_size=3))
+def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(field, anything):
+    spec_or_sentence(changed(field, anything))
