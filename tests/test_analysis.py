@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ def trial(number, objective, *, tau_f=0.5, tau_b=1.0, role="search", estimator="
     return TrialRow(
         id=number + 1, number=number, role=role, estimator=estimator, tau_f=tau_f, tau_b=tau_b, lr=lr, state=state or "failed",
         reason=None, population="p", attempts=1, seeds=seeds or tuple(range(len(objective or SEARCH))),
-        metrics={} if objective is None else {"val_loss": list(objective)}, objective=objective, started_at=None, finished_at=None,
+        metrics={"val_loss": list(objective)} if objective else {}, objective=objective, started_at=None, finished_at=None,
     )  # fmt: skip
 
 
@@ -135,7 +136,7 @@ def test_methods_are_selected_apart():
     [
         ("confirm", [1.0, 1.1, 0.9, 1.0, 1.2], OFF, "excludes 0"),
         ("confirm", [-1.0, -1.1, -0.9, -1.0, -1.2], ON, "the best trial on the diagonal is better"),
-        ("confirm", [1.0, -1.1, 0.9, -1.0, 0.2], UNCLEAR, "includes 0"),
+        ("confirm", [1.0, -1.1, 0.9, -1.0, 0.3], UNCLEAR, "includes 0"),
         ("confirm", [0.0] * 5, UNCLEAR, "includes 0"),
         ("confirm", [1.0], UNCLEAR, "2 seeds or more"),
         ("search", [1.0, 1.1, 0.9, 1.0, 1.2], UNCLEAR, "confirm_seeds"),
@@ -223,11 +224,25 @@ def test_fresh_seeds_decide_where_there_are_any():
     }  # fmt: skip
 
 
+def test_softmax_is_confirmed_by_its_twin_on_the_diagonal():
+    searched, confirmed = finished_study()
+    softmax = trial(10, searched[0].objective, tau_f=0.5, tau_b=0.5, role="baseline", estimator="softmax")
+    found = results(study(), [*searched, softmax, *confirmed])
+    assert (found["confirmed"]["softmax"]["number"], found["gains"]["softmax"]) == (7, found["gain"])
+
+
 def test_half_a_confirmation_is_not_compared_with_the_search():
     searched, confirmed = finished_study()
     for half in ([confirmed[0]], [confirmed[1]]):
         found = results(study(), [*searched, *half])
         assert (found["gain"], found["verdict"]) == (None, UNCLEAR)
+
+
+@pytest.mark.parametrize(("loser", "conclusion"), [(0, OFF), (1, ON)], ids=["off the diagonal", "on the diagonal"])
+def test_what_diverged_on_fresh_seeds_does_not_win_by_the_seeds_it_survived(loser, conclusion):
+    searched, confirmed = finished_study()
+    confirmed[loser] = replace(confirmed[loser], objective=(1.0, 1.01, None, None, None), state="diverged")
+    assert results(study(), [*searched, *confirmed])["verdict"] != conclusion
 
 
 def test_maximizing_selects_the_other_end():
@@ -243,8 +258,8 @@ def test_the_landscape_has_a_row_for_every_tau_f():
     taus = [(tau_f, tau_b) for tau_f in (1.0, 0.0) for tau_b in (3.0, 1.0, 2.0)]
     configurations = [(tau_f, tau_b, lr) for tau_f, tau_b in taus for lr in (0.1, 0.01)]
     trials = [trial(i, [loss(*c)] * 2, tau_f=c[0], tau_b=c[1], lr=c[2]) for i, c in enumerate(configurations)]
-    trials += [trial(50, [0.0, 0.0], tau_f=0.0, tau_b=1.0, role="confirm")]
-    trials += [trial(51, [0.0, 0.0], tau_f=7.0, tau_b=7.0, role="baseline", estimator="softmax")]
+    trials.append(trial(50, [0.0, 0.0], tau_f=0.0, tau_b=1.0, role="confirm"))
+    trials.append(trial(51, [0.0, 0.0], tau_f=7.0, tau_b=7.0, role="baseline", estimator="softmax"))
     found = landscape(trials, "minimize")
     assert (found["tau_f"], found["tau_b"]) == ([0.0, 1.0], [1.0, 2.0, 3.0])
     for i, tau_f in enumerate(found["tau_f"]):

@@ -43,7 +43,7 @@ def refused(outcome, *words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"taks": "sbn"}, ["taks", "not a field"]),
+        ({"taks": "sbn"}, ["taks", "not a field", "task, dataset"]),
         ({"search": SPEC["search"] | {"tau_f": []}}, ["search.tau_f", "1 to 1000"]),
         ({"search": SPEC["search"] | {"tau_b": 0}}, ["search.tau_b", "greater than 0"]),
         ({"search": SPEC["search"] | {"tau_b": [float("nan")]}}, ["search.tau_b", "finite"]),

@@ -17,6 +17,14 @@ LEARNING_RATES = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def draw(trials, *, dtype=torch.float64):
     """Parameters {name: [S, T, ...]} and the gradients of every step, whose sizes span many orders of magnitude."""
     generator = torch.Generator().manual_seed(trials)

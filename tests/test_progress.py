@@ -2,6 +2,7 @@
 
 import io
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,40 +28,68 @@ def test_duration(seconds, text):
     assert duration(seconds) == text
 
 
-def test_the_line_says_how_far_how_good_and_how_long():
+@pytest.fixture
+def clock(monkeypatch):
+    stopped = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("tuner.progress.time", SimpleNamespace(monotonic=lambda: stopped.now))
+    return stopped
+
+
+def report(*, epoch, members=10, training_s=60.0, final=False, error=None):
+    # As trainables.ray_trainable.Report, which takes ray's import.
+    rows = {0: {"train_loss": [0.5] * members}} if error is None else {}
+    return SimpleNamespace(epoch=epoch, rows=rows, training_s=training_s, final=final, error=error)
+
+
+def test_the_line_says_how_far_how_good_and_how_long(clock):
     progress = Progress(total=40, work_total=400.0)
     assert progress.line() == "0/40 trials · starting Ray"
     progress.phase = "starting to train"
     assert progress.line() == "0/40 trials · starting to train"
-    progress.done, progress.best, progress.work_done, progress.running = (
-        4,
-        "0.25 (decoupled, tau_f 0.5, tau_b 1)",
-        40.0,
-        {"p": 60.0},
-    )
-    progress.started = time.monotonic() - 60
-    assert progress.line() == "4/40 trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · 25 % · 3:00 left"
+    progress.observe("p", report(epoch=5.0), [trial(0), trial(1)])
+    assert progress.line() == "0/40 trials · 12 % · 7:00 left"
+    clock.now += 60
+    progress.observe("p", report(epoch=10.0, final=True), [trial(0, 0.5), trial(1, 0.25)])
+    assert progress.line() == "2/40 trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · 25 % · 6:00 left"
+    clock.now += 30  # without news the time left is counted down, to nothing at most
+    assert progress.line().endswith("25 % · 5:30 left")
+    clock.now += 3600
+    assert progress.line().endswith("25 % · 0:00 left")
 
 
-def test_work_of_earlier_drivers_counts_as_done_but_not_for_the_speed():
-    progress = Progress(total=40, work_total=400.0, work_done=200.0, work_before=200.0, started=time.monotonic() - 60)
-    assert progress.line().endswith("starting Ray")  # no speed is known yet
-    progress.running = {"p": 100.0}
+def test_the_best_follows_the_direction(clock):  # noqa: ARG001  # the reports need one
+    progress = Progress(total=2, work_total=20.0, direction="maximize")
+    progress.observe("p", report(epoch=1.0, final=True), [trial(0, 0.5), trial(1, 0.25)])
+    assert "best 0.5 (decoupled" in progress.line()
+
+
+def test_work_of_earlier_drivers_counts_as_done_but_not_for_the_speed(clock):  # noqa: ARG001  # as above
+    progress = Progress(total=40, work_total=400.0, work_done=200.0, work_before=200.0)
+    assert progress.line() == "0/40 trials · starting Ray"  # no speed is known yet
+    progress.observe("p", report(epoch=10.0), [])
     assert progress.line() == "0/40 trials · 75 % · 1:00 left"
 
 
-def test_more_work_than_foreseen_is_no_more_than_all():
-    progress = Progress(total=2, work_total=10.0, done=2, work_done=20.0, started=time.monotonic() - 60)
-    assert progress.line() == "2/2 trials · 100 % · 0:00 left"
+def test_more_work_than_foreseen_is_no_more_than_all(clock):  # noqa: ARG001  # as above
+    progress = Progress(total=2, work_total=10.0)
+    progress.observe("p", report(epoch=2.0, final=True), [trial(0, 0.5), trial(1, 0.5)])
+    assert progress.line().endswith("100 % · 0:00 left")
+
+
+def test_a_population_that_failed_has_ended(clock):  # noqa: ARG001  # as above
+    progress = Progress(total=2, work_total=20.0)
+    progress.observe("p", report(epoch=1.0), [trial(0), trial(1)])
+    progress.observe("p", report(epoch=0.0, error="RuntimeError: out of memory"), [trial(0, 0.5), trial(1)])
+    assert (progress.running, progress.done) == ({}, 1)
 
 
 def test_a_study_begins_with_what_its_history_has():
     spec = load_spec("sbn-digits")
     history = [trial(0, 0.5), trial(1, 0.25), trial(2, 0.1, role="confirm"), trial(3)]
     progress = Progress.of(spec, 40.0, history)
-    methods = 2 + len(spec.baselines)  # off and on the diagonal, and each baseline, will be confirmed
-    assert progress.total == spec.trials_total + methods
-    assert progress.work_total == (spec.trials_total * spec.seeds + methods * spec.confirm_seeds) * 40
+    to_confirm = 4  # off the diagonal, on it (which softmax is, too), identity, gumbel
+    assert progress.total == spec.trials_total + to_confirm
+    assert progress.work_total == (spec.trials_total * spec.seeds + to_confirm * spec.confirm_seeds) * 40
     assert progress.work_done == progress.work_before == 3 * 3 * 40
     assert progress.line() == f"3/{progress.total} trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
 

@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, RowMapping
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from tuner.errors import UserError
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, Proposal, StudyRow, TrialRow
@@ -29,7 +29,11 @@ from tuner.tables import measurements, studies, trials
 LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
 
 
-class LeaseLostError(Exception):
+class LedgerError(UserError):
+    """The database does not do what it should: it is locked, full, or gone."""
+
+
+class LeaseLostError(UserError):
     """Another driver has taken the study over; this one must stop without writing."""
 
 
@@ -201,7 +205,7 @@ class Ledger:
             mine = (
                 (trials.c.study == lease.study) & trials.c.number.in_(list(rows)) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
             )
-            number = dict(db.execute(sa.select(trials.c.id, trials.c.number).where(mine)).tuples().all())  # trial id -> number
+            number = {row.id: row.number for row in db.execute(sa.select(trials.c.id, trials.c.number).where(mine))}
             known = (measurements.c.trial_id.in_(list(number))) & (measurements.c.interval == interval)
             have = set(db.execute(sa.select(measurements.c.trial_id).where(known)).scalars())
             now = _now()
@@ -269,13 +273,20 @@ class Ledger:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with self.engine.connect() as db:
+        with self._sentences(), self.engine.connect() as db:
             yield db
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with self.engine.execution_options(writing=True).begin() as db:
+        with self._sentences(), self.engine.execution_options(writing=True).begin() as db:
             yield db
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise LedgerError(f"the ledger {_without_password(self.url)} failed: {str(error.orig).strip()}") from error
 
     def _fence(self, db: Connection, lease: Lease, **values: Any) -> RowMapping:
         """Updates the study's row in the name of a lease and returns it; the row stays locked until the transaction ends."""

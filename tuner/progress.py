@@ -54,7 +54,10 @@ class Progress:
         if self.started is None:
             self.started = self.reported - report.training_s
         members = sum(len(row["train_loss"]) for row in report.rows.values())
-        self.running[population] = report.epoch * members
+        if report.error is None:
+            self.running[population] = report.epoch * members
+        else:
+            self.running.setdefault(population, 0.0)
         if report.final or report.error is not None:
             self.work_done += self.running.pop(population)
             self._take(trials)

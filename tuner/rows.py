@@ -41,7 +41,7 @@ class Proposal:
     @property
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
-        numbers = ("-" if v is None else f"{v:.12g}" for v in (self.tau_f, self.tau_b, self.lr))
+        numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
         return "|".join([self.role, self.estimator, *numbers])
 
 

@@ -148,8 +148,9 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
-            open_trials = progress.total - len(history) if role != "confirm" else 1 << 20
-            seeds = spec.fresh_seeds if role == "confirm" else spec.search_seeds
+            confirming = role == "confirm"
+            open_trials = progress.total - spec.trials_total if confirming else spec.trials_total - len(history)
+            seeds = spec.fresh_seeds if confirming else spec.search_seeds
             return trials_per_population(
                 placement, trials=open_trials, seeds=len(seeds), bytes_per_member=needs.bytes_per_member, members=spec.population
             )

@@ -41,15 +41,17 @@ class Range(_Strict):
     @property
     def points(self) -> int:
         """How many values there are, without making them. The tolerance lets 0.0 .. 2.0 by 0.1 end at 2.0."""
-        return max(0, math.floor((self.high - self.low) / self.step + 1e-9) + 1)
+        steps = min((self.high - self.low) / self.step, 1e18)  # an infinite quotient has no floor
+        return max(0, math.floor(steps + 1e-9) + 1)
 
     def values(self) -> list[float]:
-        """The values, rounded so that 0.1 * 3 is 0.3."""
+        """The values, rounded so that 3 * 0.1 is 0.3."""
         return [round(self.low + i * self.step, 10) for i in range(self.points)]
 
 
 def _values(given: list[float] | Range) -> list[float]:
-    return sorted(given) if isinstance(given, list) else given.values()
+    """Ascending; rounded, so that 0.1 + 0.2 is 0.3 and lies on the diagonal with it."""
+    return sorted(round(v, 10) for v in (given if isinstance(given, list) else given.values()))
 
 
 def _countable(given: list[float] | Range) -> list[float] | Range:
@@ -77,14 +79,22 @@ def _above_zero(given: list[float] | Range) -> list[float] | Range:
 
 
 def _listed(given: Any) -> Any:
-    return [given] if isinstance(given, int | float) and not isinstance(given, bool) else given
+    return given if isinstance(given, list | dict | Range) else [given]
 
 
+def _no_truth_value(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError(f"must be a number, got {str(given).lower()}")  # noqa: TRY004  # pydantic collects ValueErrors
+    return given
+
+
+Number = Annotated[float, BeforeValidator(_no_truth_value)]
+Count = Annotated[int, BeforeValidator(_no_truth_value)]
 ForwardTemperatures = Annotated[
-    list[float] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_at_least_zero)
+    list[Number] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_at_least_zero)
 ]
 BackwardTemperatures = Annotated[
-    list[float] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_above_zero)
+    list[Number] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_above_zero)
 ]
 
 
@@ -106,7 +116,7 @@ class GridSearch(_Strict):
         return _values(self.tau_b)
 
 
-LearningRate = Annotated[float, Field(gt=0, le=10)]
+LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Literal["identity", "softmax", "gumbel"]
 
 
@@ -117,15 +127,15 @@ class StudySpec(_Strict):
     task: str
     dataset: str
     search: GridSearch
-    learning_rates: list[LearningRate] = Field(default=[0.001], min_length=1, max_length=100)
-    seeds: int = Field(default=5, ge=1, le=1000)
-    epochs: int | None = Field(default=None, ge=1, le=1_000_000)
-    steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
-    batch_size: int = Field(default=128, ge=1, le=1_000_000)
+    learning_rates: Annotated[list[LearningRate], BeforeValidator(_listed), Field(min_length=1, max_length=100)] = [0.001]
+    seeds: Count = Field(default=5, ge=1, le=1000)
+    epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
+    steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
+    batch_size: Count = Field(default=128, ge=1, le=1_000_000)
     baselines: list[Baseline] = []
-    confirm_seeds: int = Field(default=0, ge=0, le=1000)
-    reports: int = Field(default=20, ge=1, le=10_000)  # evaluations along the training; at most one an epoch
-    population: int | None = Field(default=None, ge=1, le=1_000_000)  # members trained together; default: by the memory
+    confirm_seeds: Count = Field(default=0, ge=0, le=1000)
+    reports: Count = Field(default=20, ge=1, le=10_000)  # evaluations along the training; at most one an epoch
+    population: Count | None = Field(default=None, ge=1, le=1_000_000)  # members trained together; default: by the memory
     options: dict[str, Any] = {}
 
     @field_validator("task")
@@ -205,7 +215,7 @@ def load_spec(source: str) -> StudySpec:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"the spec {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # yaml's own, and those of the values it makes
         raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
@@ -222,10 +232,9 @@ def _sentences(error: ValidationError) -> list[str]:
     clauses: dict[str, str] = {}
     for e in error.errors(include_url=False):
         # pydantic puts the branch of a union into the path ("list[constrained-float]", "Range"); users know fields only.
-        location = [str(p) for p in e["loc"] if isinstance(p, int) or p in _FIELDS]
-        branch = [str(p) for p in e["loc"] if not isinstance(p, int) and p not in _FIELDS]
-        if e["type"] == "extra_forbidden" and branch:
-            location.append(branch[-1])
+        unknown = e["loc"][-1:] if e["type"] == "extra_forbidden" else ()
+        known = e["loc"][: len(e["loc"]) - len(unknown)]
+        location = [str(p) for p in (*(p for p in known if isinstance(p, int) or p in _FIELDS), *unknown)]
         text = _clause(e)
         name = ".".join(location)
         # Of a union's two complaints the more specific one (the longer path) is the user's.
@@ -237,16 +246,25 @@ def _sentences(error: ValidationError) -> list[str]:
 def _clause(e: Any) -> str:
     message: str = e["msg"].removeprefix("Value error, ")
     if e["type"] == "extra_forbidden":
-        return "is not a field of a study; check its spelling"
+        owner = Range if "Range" in e["loc"] else GridSearch if e["loc"][0] == "search" else StudySpec
+        return f"is not a field; there are {', '.join(owner.model_fields)}"
     if e["type"] == "missing":
         return "is missing"
     if e["type"] == "string_pattern_mismatch":
         return "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a letter or digit"
-    if e["type"] == "model_type":
+    if e["type"] in ("model_type", "dict_type"):
         message = "must be a mapping of fields"
+    if e["type"] == "too_short":
+        message = f"must have at least {e['ctx']['min_length']} values, got {e['ctx']['actual_length']}"
     given = e.get("input")
-    shown = f", got {given!r}" if isinstance(given, str | int | float) and "got " not in message else ""
+    shown = f", got {str(given)[:80]!r}" if isinstance(given, str) else f", got {given}" if _printable(given) else ""
+    shown = "" if "got " in message else shown
     return (message[0].lower() + message[1:]).replace("input should be", "must be") + shown
+
+
+def _printable(given: Any) -> bool:
+    """Python refuses to print whole numbers of thousands of digits."""
+    return isinstance(given, float) or (isinstance(given, int) and abs(given) < 10**20)
 
 
 _FIELDS = {*StudySpec.model_fields, *GridSearch.model_fields, *Range.model_fields}

@@ -49,6 +49,7 @@ class Gain:
     seeds: int
     against: int  # trial number of the rival
     confirmed: bool  # measured on fresh seeds
+    missing: int = 0  # seeds on which one of the two has no finite objective; they are not in the mean
 
 
 def best(trials: Iterable[TrialRow], direction: str) -> TrialRow | None:
@@ -91,7 +92,8 @@ def gain(trial: TrialRow, rival: TrialRow, direction: str) -> Gain | None:
         interval = (mean - half, mean + half)
         # Without any spread the t statistic is 0/0 or infinite; identical trials differ by nothing.
         p_value = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
-    return Gain(mean, interval, p_value, n, rival.number, confirmed=trial.role == "confirm")
+    missing = len(set(trial.seeds) & set(rival.seeds)) - n
+    return Gain(mean, interval, p_value, n, rival.number, confirmed=trial.role == "confirm", missing=missing)
 
 
 def sem(values: Sequence[float]) -> float | None:
@@ -143,11 +145,14 @@ def landscape(trials: Sequence[TrialRow], direction: str) -> dict[str, list[Any]
     return {"tau_f": list(tau_f), "tau_b": list(tau_b), "mean": matrix("mean"), "sem": matrix("sem")}
 
 
-def verdict(measured: Gain | None) -> tuple[str, str]:
+def verdict(measured: Gain | None) -> tuple[str, str]:  # noqa: PLR0911  # a table of cases
     """The verdict and the sentence that explains it, from the gain over the best trial on the diagonal."""
     if measured is None:
         return UNCLEAR, "there is no finished pair of trials, one off and one on the diagonal, to compare"
     size = f"a gain of {measured.mean:.4g} over {measured.seeds} seed{'s' if measured.seeds > 1 else ''}"
+    if measured.missing:
+        # Judging by the seeds that survived would reward a method for the seeds on which it fails.
+        return UNCLEAR, f"{size} leaves out {measured.missing} on which one of the two trials diverged"
     if measured.ci95 is None:
         return UNCLEAR, f"{size} has no confidence interval: it takes 2 seeds or more"
     low, high = measured.ci95
@@ -173,9 +178,7 @@ def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
 
     def against(rival: TrialRow | None) -> Gain | None:
         mine, theirs = judged(chosen.off_diagonal), judged(rival)
-        if mine is None or theirs is None or mine.role == "confirm" != theirs.role:
-            return None
-        return gain(mine, theirs, direction)
+        return gain(mine, theirs, direction) if mine and theirs else None  # None too where only one is confirmed yet
 
     main = against(chosen.diagonal)
     conclusion, because = verdict(main)

@@ -1,0 +1,53 @@
+"""README and the lock file say what the code does."""
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import yaml
+
+from tuner.cli import cli
+from tuner.settings import Settings
+from tuner.spec import parse_spec, preset_names
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_settings_table_lists_every_setting_and_no_other():
+    assert set(re.findall(r"^\| `(TUNER_\w+)` \|", README, re.MULTILINE)) == {f"TUNER_{f.name.upper()}" for f in fields(Settings)}
+
+
+def test_readme_names_every_command_and_preset():
+    assert {name for name in cli.commands if not re.search(rf"\btuner {name}\b", README)} == set()
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert {name for name in preset_names() if name not in README + changelog} == set()
+
+
+def test_the_spec_that_readme_shows_is_valid():
+    block = README.split("## Your own study\n\n")[1].split("\n\n")[0]
+    spec = parse_spec(yaml.safe_load(block))
+    assert spec.search.forward[:4] == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_files_that_the_docs_link_to_are_there():
+    for file in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
+            assert (ROOT / target).is_file(), target
+
+
+def test_the_lock_file_has_an_exact_version_of_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {re.match(r"[A-Za-z0-9-]+", w).group().lower() for w in wanted} <= locked
+
+
+def test_settings_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
+    monkeypatch.setenv("TUNER_DATA", "")
+    settings = Settings.from_environment()
+    assert settings.home_folder == tmp_path
+    assert settings.data_folder == tmp_path / "data"
+    assert settings.ledger == f"sqlite:///{tmp_path}/ledger.db"
