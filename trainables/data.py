@@ -116,7 +116,7 @@ def _mnist_like(name: str, class_name: str, files: dict[str, str], folder: Path)
         except (OSError, RuntimeError) as error:
             raise DataError(
                 f"dataset {name}: the file {missing[0]} is not in {raw} and could not be downloaded "
-                f"({str(error).splitlines()[0]}); copy torchvision's {class_name} folder to {folder}, "
+                f"({(str(error) or type(error).__name__).splitlines()[0]}); copy torchvision's {class_name} folder to {folder}, "
                 "or set TUNER_DATA to the folder that has it."
             ) from error
     for file, digest in files.items():

@@ -51,6 +51,9 @@ class Adam:
                 return list(stack.values())
             return [seed[start:end] for tensor in stack.values() for seed in tensor.unbind(0)]
 
+        # The kernel walks through memory as if all of its tensors were laid out alike.
+        gradients = {name: gradient.contiguous() for name, gradient in gradients.items()}
+
         parameters = slices(self._parameters)
         # The kernel wants the number of steps as one tensor per parameter, before the update counts itself.
         steps = [torch.tensor(float(self.steps), device=p.device) for p in parameters]

@@ -4,6 +4,7 @@
 head and cross-entropy. Activations are batch-last, [S, T, N, B] (layers.py says why).
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, cast
@@ -81,7 +82,7 @@ class SBN(Task):
         """Mean cross-entropy of every member, [S, T]."""
         logits = self._first_logits(parameters, inputs.mT)
         scores = self._scores(parameters, [logits], noise, members)
-        return _cross_entropy(scores, labels[:, None, :]).mean(-1)
+        return _loss(scores.log_softmax(2), labels[:, None, :]).mean(-1)
 
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """The metrics of the class docstring, {name: [S, T]}."""
@@ -133,21 +134,23 @@ class SBN(Task):
     ) -> dict[str, Tensor]:
         """Sums over a chunk's examples of losses and hits, {metric: [S, T]}."""
         y = y.expand(*first.shape[:2], -1)
-        argmax = self._scores(parameters, [first], None, members)
+        argmax = self._scores(parameters, [first], None, members).log_softmax(2)
         single_loss = single_hits = torch.zeros((), device=first.device)
-        probabilities = torch.zeros_like(argmax)
+        averaged: Tensor | None = None  # log of the sum of the passes' probabilities; in logs, a probability of 1e-50 is not 0
         for noise in noises:
-            scores = self._scores(parameters, [first], noise, members)
-            single_loss = single_loss + _cross_entropy(scores, y).sum(-1) / len(noises)
+            scores = self._scores(parameters, [first], noise, members).log_softmax(2)
+            single_loss = single_loss + _loss(scores, y).sum(-1) / len(noises)
             single_hits = single_hits + _hits(scores, y) / len(noises)
-            probabilities += scores.softmax(2) / len(noises)
+            averaged = scores if averaged is None else torch.logaddexp(averaged, scores)
+        assert averaged is not None
+        averaged -= math.log(len(noises))
         return {
             "val_loss": single_loss,
-            "val_loss_argmax": _cross_entropy(argmax, y).sum(-1),
-            "val_loss_16": _cross_entropy(probabilities.log(), y).sum(-1),
+            "val_loss_argmax": _loss(argmax, y).sum(-1),
+            "val_loss_16": _loss(averaged, y).sum(-1),
             "val_accuracy": single_hits,
             "val_accuracy_argmax": _hits(argmax, y),
-            "val_accuracy_16": _hits(probabilities, y),
+            "val_accuracy_16": _hits(averaged, y),
         }
 
     def _absolute_gradients(
@@ -157,14 +160,14 @@ class SBN(Task):
         with torch.enable_grad():
             logits = [first.detach().requires_grad_()]
             fixed = {name: p.detach() for name, p in parameters.items()}
-            loss = _cross_entropy(self._scores(fixed, logits, noise, members), y.expand(*first.shape[:2], -1)).sum()
+            loss = _loss(self._scores(fixed, logits, noise, members).log_softmax(2), y).sum()
         return [g.abs_().sum(-1) for g in torch.autograd.grad(loss, logits[:-1])]
 
 
-def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy per example, [S, T, B], of scores [S, T, K, B] against labels that broadcast to [S, T, B]."""
-    labels = labels.expand(*scores.shape[:2], -1)
-    return F.cross_entropy(scores.flatten(0, 1), labels.flatten(0, 1), reduction="none").view_as(labels)
+def _loss(log_probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy per example, [S, T, B], of log-probabilities [S, T, K, B] against labels that broadcast to [S, T, B]."""
+    labels = labels.expand(*log_probabilities.shape[:2], -1)
+    return F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(0, 1), reduction="none").view(labels.shape)
 
 
 def _hits(scores: Tensor, labels: Tensor) -> Tensor:
