@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tuner.evidence.analysis import OFF, ON, UNCLEAR, best, gain, landscape, results, select, sem, summary, trial_json, verdict
+from tuner.evidence.analysis import (
+    OFF,
+    ON,
+    UNCLEAR,
+    best,
+    edge_notes,
+    gain,
+    landscape,
+    results,
+    select,
+    sem,
+    summary,
+    trial_json,
+    verdict,
+)
 from tuner.rows import StudyRow, TrialRow
 
 SEARCH, FRESH = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
@@ -305,3 +319,21 @@ def test_with_no_difference_fresh_seeds_find_one_as_rarely_as_promised():
     assert wrong / studies < 0.06
     assert flattered / studies > 0.10
     assert math.isclose(wrong / studies, 0.025, abs_tol=0.02)  # one end of a two-sided 95 % interval
+
+
+@pytest.mark.parametrize(
+    ("at", "named"),
+    [
+        ((0.5, 0.5), []),
+        ((0.0, 0.5), []),
+        ((1.0, 0.5), ["tau_f of 1"]),
+        ((0.0, 0.1), ["tau_b of 0.1"]),
+        ((1.0, 1.0), ["tau_f", "tau_b"]),
+    ],
+)
+def test_an_optimum_at_the_edge_of_the_grid_is_noted_but_not_at_argmax(at, named):
+    grid = [(f, b) for f in (0.0, 0.5, 1.0) for b in (0.1, 0.5, 1.0)]
+    trials = [trial(i, [1.0], tau_f=f, tau_b=b) for i, (f, b) in enumerate(grid)]
+    notes = edge_notes(trials[grid.index(at)], trials)
+    assert len(notes) == len(named)
+    assert all(name in note for name, note in zip(named, notes, strict=True))

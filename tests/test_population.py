@@ -177,7 +177,7 @@ def test_a_saved_population_continues_bit_for_bit(configurations):
 @pytest.mark.parametrize(("configurations", "seeds"), [([A], [0, 7]), ([B, A], [0, 7]), ([A, D], [0, 7]), ([A, B], [7, 0])])
 def test_the_state_of_other_trials_or_seeds_is_an_error(configurations, seeds):
     state = population([A, B], [0, 7]).state_dict()
-    with pytest.raises(ValueError, match="the state is of other trials or seeds"):
+    with pytest.raises(ValueError, match="the state is of other trials, seeds or batches"):
         population(configurations, seeds).load_state_dict(state)
 
 
@@ -408,3 +408,13 @@ def test_a_configuration_that_does_not_fit_its_estimator_is_an_error(arguments, 
 def test_units_must_be_whole_numbers(units):
     with pytest.raises(ValueError, match="units: must be a list of whole numbers"):
         SBNOptions(units=units)
+
+
+def test_the_state_of_another_batch_size_or_model_is_an_error():
+    state = population([A], [0]).state_dict()
+    other = Population(SBN(digits(), OPTIONS), digits(), [A], [0], batch_size=64)
+    with pytest.raises(ValueError, match="batches"):
+        other.load_state_dict(state)
+    wider = Population(SBN(digits(), SBNOptions(units=(16, 13))), digits(), [A], [0], batch_size=32)
+    with pytest.raises(ValueError, match="another model"):
+        wider.load_state_dict(state)

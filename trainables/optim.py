@@ -40,8 +40,10 @@ class Adam:
         self.steps += 1
         S = next(iter(self._parameters.values())).shape[0]
         if len(self._runs) * (1 if len(self._runs) == 1 else S) <= _MAX_FUSED_SLICES:
+            # The kernel walks through memory as if all of its tensors were laid out alike.
+            aligned = {name: gradient.contiguous() for name, gradient in gradients.items()}
             for lr, start, end in self._runs:
-                self._fused(gradients, lr, start, end)
+                self._fused(aligned, lr, start, end)
         else:
             self._stacked(gradients)
 
@@ -51,11 +53,8 @@ class Adam:
                 return list(stack.values())
             return [seed[start:end] for tensor in stack.values() for seed in tensor.unbind(0)]
 
-        # The kernel walks through memory as if all of its tensors were laid out alike.
-        gradients = {name: gradient.contiguous() for name, gradient in gradients.items()}
-
         parameters = slices(self._parameters)
-        # The kernel wants the number of steps as one tensor per parameter, before the update counts itself.
+        # The kernel wants the number of steps, this one included, as one tensor per parameter.
         steps = [torch.tensor(float(self.steps), device=p.device) for p in parameters]
         torch._fused_adam_(  # the kernel behind torch.optim.Adam(fused=True)
             parameters,

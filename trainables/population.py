@@ -142,14 +142,18 @@ class Population:
             "steps": self.steps,
             "configurations": [_as_tuple(c) for c in self.configurations],
             "seeds": list(self.seeds),
+            "batch_size": self.batch_size,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from a state_dict of a population of the same trials and seeds. Raises ValueError for others."""
-        mine = ([_as_tuple(c) for c in self.configurations], list(self.seeds))
-        theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]))
+        """Continues from a state_dict of a population of the same trials, seeds and batch size. Raises ValueError for others."""
+        mine = ([_as_tuple(c) for c in self.configurations], list(self.seeds), self.batch_size)
+        theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]), state["batch_size"])
         if mine != theirs:
-            raise ValueError(f"the state is of other trials or seeds. Expected {mine}, got {theirs}.")
+            raise ValueError(f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}.")
+        shapes = {name: p.shape for name, p in self.parameters.items()}
+        if shapes != (given := {name: p.shape for name, p in state["parameters"].items()}):
+            raise ValueError(f"the state is of another model. Expected {shapes}, got {given}.")
         for name, parameter in self._detached().items():
             parameter.copy_(state["parameters"][name])
         self._adam.load_state_dict(state["adam"])

@@ -257,6 +257,7 @@ def _summary(row: StudyRow, ledger: Any) -> str:
     columns = ["method", "tau_f", "tau_b", "lr", f"{row.objective}, search", "fresh seeds", "trials"]
     lines = [_table(columns, table, left=1)] if table else ["No trial has finished yet."]
     lines += ["", f"verdict: {found['verdict']}", f"  {found['verdict_reason']}"]
+    lines += [f"  note: {note}" for note in found["notes"]]
     if found["gain"] and found["gain"]["p_value"] is not None:
         lines.append(f"  paired t-test over seeds, two-sided: p = {found['gain']['p_value']:.2g}")
     return "\n".join(lines)

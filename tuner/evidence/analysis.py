@@ -196,8 +196,21 @@ def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
         "tuned_with": _counts(trials),
         "verdict": conclusion,
         "verdict_reason": because,
+        "notes": edge_notes(chosen.best, trials),
         "landscape": landscape(trials, direction),
     }
+
+
+def edge_notes(optimum: TrialRow | None, trials: Sequence[TrialRow]) -> list[str]:
+    """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie beyond."""
+    notes = []
+    for name in ("tau_f", "tau_b") if optimum else ():
+        values = sorted({getattr(t, name) for t in trials if t.role == "search"})
+        value = getattr(optimum, name)
+        if len(values) > 1 and value > 0 and value in (values[0], values[-1]):
+            end = "lowest" if value == values[0] else "highest"
+            notes.append(f"the optimum's {name} of {value:g} is the {end} that was searched; a better one may lie beyond it")
+    return notes
 
 
 def _confirmed(chosen: Selection, judged: Any) -> dict[str, TrialRow]:
