@@ -19,8 +19,8 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/run.py", "tuner/searcher.py", "api/jobs.py"},
     "optuna": {"tuner/strategies/tpe.py"},
     "mlflow": {"tuner/tracking.py"},
-    "sqlalchemy": {"tuner/ledger.py", "tuner/tables.py", "tuner/migrations/"},
-    "alembic": {"tuner/ledger.py", "tuner/tables.py", "tuner/migrations/"},
+    "sqlalchemy": {"tuner/ledger.py", "tuner/database.py", "tuner/tables.py", "tuner/migrations/"},
+    "alembic": {"tuner/database.py", "tuner/migrations/"},
     "fastapi": {"api/"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}

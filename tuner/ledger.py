@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, RowMapping
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import OperationalError
 
+from tuner.database import clock, open_database, without_password
 from tuner.errors import UserError
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, Proposal, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
@@ -52,15 +52,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         """Opens the database, creating and migrating it as needed. Raises UserError where that cannot be."""
         self.url = url
-        try:
-            parsed = sa.make_url(url)
-            if parsed.get_backend_name() == "sqlite" and parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = _engine(parsed)
-            _migrate(self.engine)
-        except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise UserError(f"the ledger {_without_password(url)} cannot be opened for writing: {reason}") from error
+        self.engine = open_database(url)
 
     def close(self) -> None:
         """Returns the connections."""
@@ -126,7 +118,7 @@ class Ledger:
             fence = row["fence"] + 1
             db.execute(
                 studies.update().where(studies.c.id == study).values(
-                    state="running", reason=None, fence=fence, holder=holder, lease_until=_clock(db) + LEASE_S,
+                    state="running", reason=None, fence=fence, holder=holder, lease_until=clock(db) + LEASE_S,
                     host=json.dumps(host), started_at=row["started_at"] or _now(), finished_at=None,
                 )
             )  # fmt: skip
@@ -135,7 +127,7 @@ class Ledger:
     def renew(self, lease: Lease) -> None:
         """Keeps the lease for another LEASE_S. Raises LeaseLostError."""
         with self._write() as db:
-            self._fence(db, lease, lease_until=_clock(db) + LEASE_S)
+            self._fence(db, lease, lease_until=clock(db) + LEASE_S)
 
     def release(self, lease: Lease, state: str, reason: str | None = None) -> None:
         """Gives the lease back with the state that the study ends or pauses in. Raises LeaseLostError."""
@@ -286,7 +278,7 @@ class Ledger:
         try:
             yield
         except OperationalError as error:
-            raise LedgerError(f"the ledger {_without_password(self.url)} failed: {str(error.orig).strip()}") from error
+            raise LedgerError(f"the ledger {without_password(self.url)} failed: {str(error.orig).strip()}") from error
 
     def _fence(self, db: Connection, lease: Lease, **values: Any) -> RowMapping:
         """Updates the study's row in the name of a lease and returns it; the row stays locked until the transaction ends."""
@@ -297,50 +289,8 @@ class Ledger:
         return db.execute(sa.select(studies).where(studies.c.id == lease.study)).mappings().one()
 
 
-def _engine(url: sa.URL) -> Engine:
-    engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: Any) -> None:
-            # We begin transactions ourselves, below: the driver would begin them late and let two writers read the same state.
-            connection.isolation_level = None
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-                connection.execute(f"PRAGMA {pragma}")
-
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")
-
-    return engine
-
-
-def _migrate(engine: Engine) -> None:
-    """Brings the database to the newest revision; a database from a newer version of this program is refused."""
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util.exc import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(writing=True) as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise UserError(f"the ledger is from a newer version of tuner ({error}); install that version") from error
-        connection.commit()
-
-
-def _clock(db: Connection) -> sa.ColumnElement[float]:
-    """Now on the database's clock, in seconds since 1970: drivers on several machines need not agree on the time."""
-    if db.dialect.name == "sqlite":
-        return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
-    return sa.extract("epoch", sa.func.clock_timestamp())  # type: ignore[return-value]  # PostgreSQL gives a numeric
-
-
 def _expired(db: Connection) -> sa.Label[bool]:
-    return (sa.func.coalesce(studies.c.lease_until, 0.0) < _clock(db)).label("expired")
+    return (sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)).label("expired")
 
 
 def _abandoned(row: RowMapping) -> bool:
@@ -406,10 +356,3 @@ def _utc(value: datetime) -> datetime:
 
 def _optional_utc(value: datetime | None) -> datetime | None:
     return None if value is None else _utc(value)
-
-
-def _without_password(url: str) -> str:
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "TUNER_LEDGER_URL"
