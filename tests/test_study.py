@@ -126,6 +126,10 @@ def test_a_study_runs_from_the_spec_to_the_verdict(finished):
     for path in re.findall(r"^(?:report|figure|numbers) +(\S+)$", done.stdout, re.MULTILINE):
         assert Path(path).stat().st_size > 1000
     assert not list((home / "checkpoints").glob("*"))
+    attached = {path.name for path in (home / "mlflow" / "artifacts").rglob("*")}
+    assert {"landscape.png", "curves.png", "report.html", "results.json", "spec.yaml"} <= attached
+    parent = next(tags for tags, *_ in mlflow_runs(home) if tags["role"] == "study")
+    assert parent["verdict"] in parent["mlflow.note.content"].lower()
 
 
 def test_softmax_baselines_equal_the_diagonal_of_the_grid(finished):

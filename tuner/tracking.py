@@ -47,7 +47,8 @@ class Projector:
     @property
     def address(self) -> str | None:
         """The study's parent run in the MLflow UI, once it exists."""
-        return f"{self._uri}/#/experiments/{self.experiment}/runs/{self._parent}" if self._parent else None
+        page = f"{self._uri}/#/experiments/{self.experiment}/runs/{self._parent}?workflowType=machine_learning"
+        return page if self._parent else None
 
     def start(self) -> None:
         """Begins to send in the background."""
@@ -224,16 +225,20 @@ def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
             "orderByAsc": str(study.direction == "minimize").lower(),
             "compareRunsMode": "CHART",
         }
-        return f"- [{text}](#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)})"
+        return f"[{text}](#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)})"
 
     links = [
-        comparison("the grid, best first", "tags.role = 'search'"),
-        comparison("off the diagonal, best first", "tags.off_diagonal = 'true' and tags.role = 'search'"),
-        comparison("baselines, best first", "tags.role = 'baseline'"),
-        comparison("on fresh seeds", "tags.role = 'confirm'"),
+        comparison("the grid", "tags.role = 'search'"),
+        comparison("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
+        comparison("baselines", "tags.role = 'baseline'"),
+        comparison("fresh seeds", "tags.role = 'confirm'"),
     ]
-    heading = f"**{found['verdict'].capitalize()}.** {found['verdict_reason'].capitalize()}."
-    return "\n".join([heading, "", "Compare the trials:", *links, "", "Landscape and report are among the artifacts."])
+    heading = f"**{_sentence(found['verdict'])}** {_sentence(found['verdict_reason'])}"
+    return f"{heading}\n\nCompare: {' · '.join(links)}. Landscape and report are among the artifacts."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _means(measurement: Measurement) -> Iterable[tuple[str, float]]:
