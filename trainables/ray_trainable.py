@@ -5,11 +5,13 @@ replaced atomically after an interval, and found again by whoever trains that po
 a driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
 """
 
+import logging
 import os
 import time
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from trainables.data import Dataset, load
 from trainables.population import Configuration, Population
 from trainables.tasks import task_type
 
+_log = logging.getLogger(__name__)
 _CHECKPOINT_EVERY_S = 5.0  # intervals shorter than this do not each write a checkpoint
 
 
@@ -167,10 +170,14 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         self._saved_at = time.monotonic()
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Continues from the population's file in the folder."""
+        """Continues from the population's file in the folder; where that is damaged, from the beginning."""
         assert self._population is not None
-        state = torch.load(
-            Path(checkpoint_dir) / Path(self._config.checkpoint).name, weights_only=True, map_location=self._config.device
-        )
+        file = Path(checkpoint_dir) / Path(self._config.checkpoint).name
+        try:
+            state = torch.load(file, weights_only=True, map_location=self._config.device)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            # What it held is lost, but the population can be trained again; its earlier reports are in the ledger already.
+            _log.warning("the checkpoint %s is damaged (%s); its population starts anew", file, error)
+            return
         self._population.load_state_dict(state["population"])
         self._interval = int(state["interval"])

@@ -1,0 +1,93 @@
+"""A population as a Tune trial, driven by hand: reports, checkpoints, reuse, failures. No Ray is started."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trainables import ray_trainable
+from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_trainable, "_CHECKPOINT_EVERY_S", -1.0)  # after every interval
+    return PopulationConfig(
+        task="sbn",
+        options={"units": [16, 16]},
+        dataset="digits",
+        data_folder="",
+        trials=(
+            {"number": 3, "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.7, "lr": 1e-3},
+            {"number": 5, "estimator": "gumbel", "tau_f": None, "tau_b": 1.0, "lr": 1e-3},
+        ),
+        seeds=(0, 1),
+        batch_size=64,
+        epochs=4,
+        steps=None,
+        intervals=4,
+        evaluate_test=True,
+        device="cpu",
+        threads=1,
+        checkpoint=str(tmp_path / "checkpoints" / "population.pt"),
+    )
+
+
+def trainable(config):
+    made = PopulationTrainable.__new__(PopulationTrainable)  # Tune's constructor wants a cluster
+    made.setup(config.to_tune())
+    return made
+
+
+def reports(made, n):
+    return [Report.from_tune(made.step()) for _ in range(n)]
+
+
+def without_times(found):
+    return [replace(report, training_s=0.0) for report in found]
+
+
+def test_a_report_has_a_row_per_trial_and_the_last_one_the_test_set(config):
+    first, *_, last = reports(trainable(config), 4)
+    assert (first.interval, first.epoch, first.steps, first.final) == (1, 1.0, 18, False)
+    assert (last.interval, last.epoch, last.final, last.to_tune()["done"]) == (4, 4.0, True, True)
+    assert first.rows.keys() == {3, 5}
+    assert len(first.rows[3]["val_loss"]) == 2
+    assert "test_loss" not in first.rows[3]
+    assert last.rows[5].keys() >= {"train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy_argmax"}
+
+
+def test_a_population_continues_from_its_checkpoint_as_if_nothing_had_happened(config):
+    uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    before = reports(trainable(config), 2)
+    after = reports(trainable(config), 2)  # another process would do just this
+    assert without_times(before + after) == without_times(uninterrupted)
+
+
+def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
+    whole = reports(trainable(config), 4)
+    path = trainable(config)._config.checkpoint
+    with Path(path).open("r+b") as file:
+        file.truncate(1000)
+    again = reports(trainable(config), 4)
+    assert without_times(again) == without_times(whole)
+    assert path in caplog.text
+
+
+def test_an_actor_is_reused_for_the_next_population(config):
+    made = trainable(config)
+    reports(made, 1)
+    other = replace(config, trials=config.trials[1:], checkpoint=config.checkpoint + ".other")
+    assert made.reset_config(other.to_tune())
+    assert reports(made, 1)[0].rows.keys() == {5}
+
+
+def test_a_failure_of_the_training_is_a_report_with_its_reason(config):
+    report = Report.from_tune(trainable(replace(config, batch_size=5000)).step())
+    assert report.error == "ValueError: batch_size must be from 1 to 1197, the training examples. Got 5000."
+    assert report.to_tune()["done"]
+
+
+def test_intervals_are_equal_parts_that_end_at_the_end():
+    assert interval_ends(100, 4) == [25, 50, 75, 100]
+    assert interval_ends(10, 3) == [3, 7, 10]
