@@ -337,3 +337,16 @@ def test_an_optimum_at_the_edge_of_the_grid_is_noted_but_not_at_argmax(at, named
     notes = edge_notes(trials[grid.index(at)], trials)
     assert len(notes) == len(named)
     assert all(name in note for name, note in zip(named, notes, strict=True))
+
+
+def test_methods_are_counted_by_what_they_were_chosen_from():
+    grid = [(f, b) for f in (0.0, 0.5, 1.0) for b in (0.5, 1.0)]
+    searched = [trial(i, [1.0], tau_f=f, tau_b=b) for i, (f, b) in enumerate(grid)]
+    softmax = [
+        trial(10 + i, [1.0], role="baseline", estimator="softmax", tau_f=t, tau_b=t) for i, t in enumerate((0.5, 1.0, 2.0))
+    ]
+    identity = [trial(20, [1.0], role="baseline", estimator="identity", tau_f=None, tau_b=None)]
+    confirmed = [trial(30, [1.0], role="confirm")]
+    counts = results(study(), [*searched, *softmax, *identity, *confirmed])["tuned_with"]
+    # On the diagonal: 0.5 and 1 of the grid, which softmax has too, and softmax's 2.
+    assert counts == {"off_diagonal": 4, "diagonal": 3, "identity": 1, "softmax": 3}

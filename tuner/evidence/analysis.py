@@ -220,9 +220,15 @@ def _confirmed(chosen: Selection, judged: Any) -> dict[str, TrialRow]:
 
 
 def _counts(trials: Sequence[TrialRow]) -> dict[str, int]:
-    """How many trials each method had to be tuned with."""
+    """How many configurations each method was chosen from. Softmax ST and the grid's diagonal are one method, counted once."""
     competing = [t for t in trials if t.role in ("search", "baseline")]
-    return {name: sum(t.estimator == name for t in competing) for name in sorted({t.estimator for t in competing})}
+    tied = {t.method for t in competing if t.estimator in ("decoupled", "softmax") and not t.off_diagonal}
+    baselines = [t.estimator for t in competing if t.role == "baseline"]
+    return {
+        "off_diagonal": sum(t.off_diagonal for t in competing),
+        "diagonal": len(tied),
+        **{name: baselines.count(name) for name in sorted(set(baselines))},
+    }
 
 
 def _json(trial: TrialRow | None) -> dict[str, Any] | None:

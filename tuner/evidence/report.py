@@ -37,17 +37,12 @@ def write_report(study: StudyRow, trials: Sequence[TrialRow], measurements: Sequ
 def methods_table(found: dict[str, Any]) -> list[dict[str, Any]]:
     """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and how many it had."""
     chosen = {
-        "decoupled, off the diagonal": ("off_diagonal", found["off_diagonal_best"], "decoupled"),
-        "decoupled, on the diagonal": ("diagonal", found["diagonal_best"], "decoupled"),
-    } | {f"{name} (baseline)": (name, trial, name) for name, trial in found["baselines"].items()}
+        "decoupled, off the diagonal": ("off_diagonal", found["off_diagonal_best"]),
+        "decoupled, on the diagonal": ("diagonal", found["diagonal_best"]),
+    } | {f"{name} (baseline)": (name, trial) for name, trial in found["baselines"].items()}
     return [
-        {
-            "method": method,
-            "trial": trial,
-            "confirmed": found["confirmed"].get(key),
-            "tuned_with": found["tuned_with"].get(estimator, 0),
-        }
-        for method, (key, trial, estimator) in chosen.items()
+        {"method": method, "trial": trial, "confirmed": found["confirmed"].get(key), "tuned_with": found["tuned_with"][key]}
+        for method, (key, trial) in chosen.items()
         if trial is not None
     ]
 
