@@ -17,7 +17,7 @@ from trainables.data import DataError, load
 from trainables.tasks import task_type
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
-from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger
+from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger, LedgerError
 from tuner.mlflow_server import MlflowServer
 from tuner.placement import Placement, trials_per_population
 from tuner.progress import Progress, ProgressLine
@@ -96,13 +96,9 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
     with ExitStack() as stack:
         stack.enter_context(_interrupted_on_error(ledger, lease))
         stack.enter_context(_renewing(ledger, lease))
-        server = None
         projector = None
         if mlflow:
-            if not settings.mlflow_uri:
-                server = MlflowServer(settings.home_folder)
-                stack.callback(server.stop)
-            uri = settings.mlflow_uri or (server.uri if server else "")
+            uri = stack.enter_context(_mlflow(settings))
             projector = Projector(ledger, study, uri)
             projector.start()
             say(f"MLflow  {uri}")
@@ -121,17 +117,27 @@ def resend(ledger: Ledger, study: str, settings: Settings) -> str | None:
     row = ledger.study(study)
     files = write_report(row, ledger.trials(study), ledger.measurements(study), settings.home_folder / "reports" / study)
     ledger.reset_projection(study)
-    with ExitStack() as stack:
-        server = None if settings.mlflow_uri else MlflowServer(settings.home_folder)
-        if server:
-            stack.callback(server.stop)
-            server.wait_until_ready()
-        uri = settings.mlflow_uri or (server.uri if server else "")
+    with _mlflow(settings, ready=True) as uri:
         projector = Projector(ledger, study, uri)
         projector.start()
         if problem := _complete(projector, files):
             raise UserError(f"MLflow at {uri} did not take study {study}: {problem}")
         return projector.address
+
+
+@contextmanager
+def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
+    """The address of the MLflow server that the settings name, or of a private one, which need not be ready at once."""
+    if settings.mlflow_uri:
+        yield settings.mlflow_uri
+        return
+    server = MlflowServer(settings.home_folder)
+    try:
+        if ready:
+            server.wait_until_ready()
+        yield server.uri
+    finally:
+        server.stop()
 
 
 def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings: Settings) -> None:
@@ -141,7 +147,8 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
     history = ledger.trials(lease.study)
     progress = Progress.of(spec, needs.epochs, history)
     with ProgressLine(progress), _ray(settings) as ray:
-        from ray import tune  # after _ray set its environment
+        from ray import tune
+        from ray.tune.error import TuneError
 
         from tuner.searcher import PopulationSearcher, StopOnFatal
 
@@ -171,7 +178,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
         resources = {"cpu": placement.cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
         from trainables.ray_trainable import PopulationTrainable
 
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(PopulationTrainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
@@ -188,7 +195,11 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
                 failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except TuneError as error:
+            raise UserError(f"Ray gave study {lease.study} up: {str(error).strip().splitlines()[-1]}") from error
         if searcher.fatal:
             raise searcher.fatal
 
@@ -284,11 +295,13 @@ def _placement(ray: Any) -> Placement:
     """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device."""
     resources = ray.cluster_resources()
     gpus = int(resources.get("GPU", 0))
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if gpus:
         memory = ray.get(ray.remote(num_gpus=1)(_gpu_memory).remote())
         return Placement("cuda", gpus, 1, memory)
-    cpus = max(1, min(int(node.get("CPU", 1)) for node in nodes))
+    if not nodes:
+        raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
+    cpus = min(int(node["CPU"]) for node in nodes)
     return Placement("cpu", len(nodes), cpus, int(min(node.get("memory", 2e9) for node in nodes)))
 
 
@@ -309,6 +322,8 @@ def _renewing(ledger: Ledger, lease: Lease) -> Iterator[None]:
                 ledger.renew(lease)
             except LeaseLostError:
                 return
+            except LedgerError:
+                continue  # the next report that cannot be written says so
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
