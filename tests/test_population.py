@@ -40,13 +40,7 @@ POPULATIONS = {
 CLOSE = {torch.float32: {"rtol": 1e-5, "atol": 1e-6}, torch.float64: {"rtol": 1e-11, "atol": 1e-13}}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """On a busy machine, threads that wait for each other take a hundred times as long as these small products."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache

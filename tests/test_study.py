@@ -50,6 +50,14 @@ def tuner(home, *arguments, check=True, **environment):
     return done
 
 
+def start(home, *arguments, stderr):
+    """`tuner run` in the background: (its process, the study's id, the ledger it writes)."""
+    environment = os.environ | {"TUNER_HOME": str(home)}
+    driver = subprocess.Popen([TUNER, "run", *arguments], env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    study = driver.stdout.readline().split()[1]
+    return driver, study, Ledger(f"sqlite:///{home / 'ledger.db'}")
+
+
 def write_spec(folder, **changes):
     file = folder / "spec.yaml"
     file.write_text(yaml.safe_dump(SPEC | changes))
@@ -181,15 +189,7 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     home = tmp_path
     # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
     spec = write_spec(home, population=4, epochs=60, reports=4, options={"units": [200, 200]})
-    driver = subprocess.Popen(
-        [TUNER, "run", spec],
-        env=os.environ | {"TUNER_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    study = driver.stdout.readline().split()[1]
-    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not ((before := ledger.trials(study)) and sum(t.terminal for t in before) >= 4 and not all(t.terminal for t in before)):
         assert time.monotonic() < deadline
@@ -240,15 +240,7 @@ def test_a_running_study_has_one_driver(tmp_path):
 
 def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
     home = tmp_path
-    driver = subprocess.Popen(
-        [TUNER, "run", write_spec(home, epochs=2000, reports=200), "--no-mlflow"],
-        env=os.environ | {"TUNER_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    study = driver.stdout.readline().split()[1]
-    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    driver, study, ledger = start(home, write_spec(home, epochs=2000, reports=200), "--no-mlflow", stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not ledger.measurements(study):
         assert time.monotonic() < deadline

@@ -84,16 +84,13 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             trials = self._ledger.restart_population(self._lease, population)
         else:
             history = self._ledger.trials(self._lease.study)
-            role = "confirm" if any(t.role == "confirm" for t in history) else "search"
-            proposals = self._strategy.suggest(history, self._trials_per_population(role))
+            proposals = self._strategy.suggest(history, self._trials_per_population("search"))
             if proposals is Signal.WAIT:
                 return None
             if proposals is Signal.DONE:
                 return Searcher.FINISHED
-            confirming = proposals[0].role == "confirm"
-            proposals = [p for p in proposals if (p.role == "confirm") == confirming][
-                : self._trials_per_population(proposals[0].role)
-            ]
+            confirming = proposals[0].role == "confirm"  # then all of them are: a population has one set of seeds
+            proposals = proposals[: self._trials_per_population(proposals[0].role)]
             seeds = self._spec.fresh_seeds if confirming else self._spec.search_seeds
             population = hashlib.blake2b("\n".join(p.key for p in proposals).encode(), digest_size=6).hexdigest()
             trials = self._ledger.start_population(self._lease, population, proposals, seeds)

@@ -19,7 +19,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """From 1 to n proposals that the history lacks; or WAIT, only while some trial runs; or DONE."""
+        """From 1 to n proposals that the history lacks; or WAIT, only while some trial runs; or DONE.
+
+        Confirmations never come in one answer with other roles: they are trained on other seeds.
+        """
 
 
 def lacking(wanted: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:
