@@ -38,6 +38,10 @@ format: install
 bench: install
 	$(BIN)/python -m benchmarks
 
+# Needs torch only: on a machine without the rest, `python -m benchmarks.gpu`.
+bench-gpu: install
+	$(BIN)/python -m benchmarks.gpu
+
 # Exact versions of everything, for every platform and Python the project supports.
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header --output-file requirements.lock pyproject.toml

@@ -17,11 +17,19 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Runs the benchmarks that are named as arguments, or all."""
-    known = {"search": search, "population": population}
+    known = {
+        "search": search,
+        "population": population,
+        "autoencoder": autoencoder,
+        "gates": gates,
+        "estimators": estimators,
+    }
     names = sys.argv[1:] or list(known)
     if unknown := set(names) - set(known):
         sys.exit(f"benchmarks: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    measured = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs"}
+    # What else the machine is doing spoils every timing, so it is on record.
+    measured = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the start"}
+    print(measured["machine"])
     for name in names:
         measured[name] = known[name]()
     if target := os.environ.get("BENCH_JSON"):
@@ -43,11 +51,7 @@ def search() -> dict[str, Any]:
 
 def population() -> dict[str, Any]:
     """Populations against plain models on FashionMNIST."""
-    folder = Settings.from_environment().data_folder
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.population", str(folder)], check=True, capture_output=True, text=True, cwd=HERE.parent
-    )
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    measured = _module("population", str(Settings.from_environment().data_folder))
     print(f"\nSBN on FashionMNIST, training only, {measured['device']}")
     _row("plain torch models, one after the other", f"{measured['plain']:8.2f} member-epochs/s", "1.0 x")
     for name, rate in measured["populations"].items():
@@ -58,6 +62,56 @@ def population() -> dict[str, Any]:
         f"  peak memory of a population of 25: {measured['per_member_mb']:.1f} MB a member above {measured['before_mb']:.0f} MB;"
     )
     print(f"  after each interval: {peaks} MB")
+    return measured
+
+
+def autoencoder() -> dict[str, Any]:
+    """A population of categorical autoencoders against plain models on MNIST."""
+    measured = _module("autoencoder", str(Settings.from_environment().data_folder))
+    print(f"\nCategorical autoencoder on MNIST, training only, {measured['steps']} steps of every model, {measured['device']}")
+    _row("plain torch models, one after the other", f"{measured['plain']:8.3f} member-epochs/s", "1.0 x")
+    ratio = measured["population"] / measured["plain"]
+    _row(f"population of {measured['members']}", f"{measured['population']:8.3f} member-epochs/s", f"{ratio:.1f} x")
+    return measured | {"ratio": ratio}
+
+
+def gates() -> dict[str, Any]:
+    """Logic gate networks: ours against two public libraries, in time and memory."""
+    measured = _module("gates")
+    print(f"\nLogic gate network, 4 x 12,000 gates, 9,216 bits, batch 100: a member's training step, {measured['device']}")
+    peers = measured["peers"]
+    fastest = min(peers, key=lambda name: peers[name]["step_s"])
+    rows = [(name, 1, peer) for name, peer in peers.items()]
+    rows += [(f"population of {n}", int(n), whole) for n, whole in measured["populations"].items()]
+    ratios = {}
+    for name, members, whole in rows:
+        step_s, memory_mb = whole["step_s"] / members, whole["memory_mb"] / members
+        speed, memory = peers[fastest]["step_s"] / step_s, memory_mb / peers[fastest]["memory_mb"]
+        ratios[name] = {"speed": speed, "memory": memory}
+        _row(name, f"{1000 * step_s:8.1f} ms {memory_mb:8.0f} MB", f"speed {speed:.1f} x, memory {memory:.2f} x")
+    print(f"  against {fastest}, the fastest peer; memory is the peak above the idle process, divided by the members")
+    return measured | {"fastest_peer": fastest, "ratios": ratios}
+
+
+def estimators() -> dict[str, Any]:
+    """The estimators by themselves against the usual ways to write them."""
+    measured = _module("estimators")
+    for table, rows in measured["tables"].items():
+        print(f"\nEstimators, forward and backward, {table}, {measured['device']}")
+        for row in rows:
+            row["ratio"] = row["usual_us"] / row["ours_us"]
+            times = f"{row['usual_us']:8.0f} us -> {row['ours_us']:.0f} us"
+            _row(f"{row['estimator']} {row['shape']}", times, f"{row['ratio']:.2f} x")
+    return measured
+
+
+def _module(name: str, *arguments: str) -> dict[str, Any]:
+    """What the module of that name measured, in a process of its own."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
+    if done.returncode:
+        sys.exit(f"benchmarks: {name} failed; the reason is above")
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 

@@ -6,10 +6,10 @@ The peer is a plain torch model, trained one after the other with all cores: ten
 import json
 import sys
 import time
-from pathlib import Path
 
 import torch
 
+from benchmarks.measure import peak_mb, reset_peak, synchronize
 from benchmarks.plain_tune import SBN as PlainSBN
 from benchmarks.plain_tune import train_epoch
 from trainables.data import Dataset, load
@@ -35,7 +35,7 @@ def plain(dataset: Dataset, models: int) -> float:
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         start = time.perf_counter()
         train_epoch(model, optimizer, x, y, BATCH)
-        _synchronize(device)
+        synchronize()
         elapsed += time.perf_counter() - start if i else 0.0  # the first one warms up
     return models / elapsed
 
@@ -44,39 +44,27 @@ def population(dataset: Dataset, trials: int, seeds: int, epochs: float = 1.0) -
     """Member-epochs a second of one population, evaluation not counted (nor is it for the plain models)."""
     members = Population(SBN(dataset, SBNOptions()), dataset, configurations(trials), range(seeds), batch_size=BATCH)
     members.train(20)
-    _synchronize(dataset.train.inputs.device)
+    synchronize()
     steps = round(members.steps_per_epoch * epochs)
     start = time.perf_counter()
     members.train(steps)
-    _synchronize(dataset.train.inputs.device)
+    synchronize()
     return trials * seeds * epochs / (time.perf_counter() - start)
 
 
 def memory(dataset: Dataset, trials: int, intervals: int = 6) -> tuple[float, list[float]]:
     """Memory of this process in MB before there is a population, and its peak after each of several intervals.
 
-    Linux: the peak is reset first, because loading the data reaches higher than what it leaves behind.
+    The peak is reset first, because loading the data reaches higher than what it leaves behind.
     """
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _memory_mb("VmRSS")
+    before = reset_peak()
     members = Population(SBN(dataset, SBNOptions()), dataset, configurations(trials), [0], batch_size=BATCH)
     peaks = []
     for _ in range(intervals):
         members.train(20)
         members.evaluate()
-        peaks.append(_memory_mb("VmHWM"))
+        peaks.append(peak_mb())
     return before, peaks
-
-
-def _memory_mb(name: str) -> float:
-    """An entry of /proc/self/status: VmRSS is the memory now, VmHWM its peak."""
-    entries = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(entries[name].split()[0]) / 1024
-
-
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def main() -> None:

@@ -9,21 +9,25 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tuner.evidence import figures
 from tuner.evidence.analysis import (
     OFF,
     ON,
     UNCLEAR,
     best,
+    best_forward,
     edge_notes,
     gain,
     landscape,
     results,
     select,
     sem,
+    stages,
     summary,
     trial_json,
     verdict,
 )
+from tuner.evidence.report import write_report
 from tuner.rows import StudyRow, TrialRow
 
 SEARCH, FRESH = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
@@ -40,9 +44,9 @@ def trial(number, objective, *, tau_f=0.5, tau_b=1.0, role="search", estimator="
     )  # fmt: skip
 
 
-def study(direction="minimize"):
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StudyRow("ab12", "small", "sbn", "succeeded", None, {}, "val_loss", direction, now, now, now, 1.0, {})
+def study(direction="minimize", search=None):
+    now, spec = datetime(2026, 1, 1, tzinfo=UTC), {"search": search, "seeds": 2} if search else {}
+    return StudyRow("ab12", "small", "sbn", "succeeded", None, spec, "val_loss", direction, now, now, now, 1.0, {})
 
 
 # --- gain ---
@@ -141,6 +145,23 @@ def test_methods_are_selected_apart():
     assert [t.number for t in chosen.distinct()] == [1, 3, 4, 2]
 
 
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_equal_tau_f_the_smallest_is_the_best(direction):
+    trials = [trial(0, [2.0], tau_f=1.0), trial(1, [2.0], tau_f=0.0), trial(2, [2.0], tau_f=0.5)]
+    assert best_forward(trials, direction) == 0.0
+    assert best_forward(trials[::2], direction) == 0.5
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
+def test_only_finite_objectives_compete(value, direction):
+    trials = [trial(0, [value, value]), trial(1, [5.0, 5.0], tau_f=0.7), trial(2, [value, value])]
+    assert best(trials, direction) == trials[1]
+    assert best_forward(trials, direction) == 0.7
+    assert best(trials[::2], direction) is None
+    assert best_forward(trials[::2], direction) is None
+
+
 # --- verdict ---
 
 
@@ -168,8 +189,29 @@ def test_the_verdict_follows_from_the_gain(role, differences, expected, because,
     assert f"a gain of {np.mean(differences):.4g} over {len(differences)} seed" in sentence
 
 
-def test_without_a_pair_there_is_no_verdict():
-    assert verdict(None) == (UNCLEAR, "there is no finished pair of trials, one off and one on the diagonal, to compare")
+NO_PAIR = "there is no finished pair of trials, one off and one on the diagonal, to compare"
+NOTHING = "there is nothing to compare with: no trial {} the diagonal tau_f = tau_b {}"
+
+
+@pytest.mark.parametrize(
+    ("trials", "because"),
+    [
+        ([], NO_PAIR),
+        ([trial(0, None)], NO_PAIR),
+        ([trial(0, [1, 1])], NOTHING.format("on", "was run; the baseline softmax lies on it")),
+        ([trial(0, [1, 1]), trial(1, [1, None], tau_f=1.0)], NOTHING.format("on", "has an objective on every seed")),
+        (
+            [trial(0, [1, 1]), trial(1, None, tau_f=1.0, role="baseline", estimator="softmax")],
+            NOTHING.format("on", "has an objective on every seed"),
+        ),
+        ([trial(0, [1, 1], tau_f=1.0)], NOTHING.format("off", "was run")),
+        ([trial(0, [1, 1], tau_f=1.0), trial(1, None)], NOTHING.format("off", "has an objective on every seed")),
+    ],
+    ids=["no trial", "no result", "none on", "diverged on", "failed softmax", "none off", "failed off"],
+)
+def test_without_a_pair_there_is_no_verdict_and_a_reason(trials, because):
+    found = results(study(), trials)
+    assert (found["gain"], found["verdict"], found["verdict_reason"]) == (None, UNCLEAR, because)
 
 
 # --- results ---
@@ -287,6 +329,127 @@ def test_the_landscape_is_empty_where_nothing_succeeded():
     searched, _ = finished_study()
     found = landscape(searched, "minimize")
     assert found["mean"] == [[pytest.approx(1.0), None], [pytest.approx(3.0), None]]  # (0, 1) diverged, (0.5, 1) failed
+
+
+# --- sequential search ---
+
+SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.5], "tau_b": [0.3, 1.0, 2.0], "tau_b_start": 1.0}
+
+
+def sequential_trials():
+    """tau_f of 0.5 wins the first stage with its second learning rate; then tau_b of 2 wins, and 0.3 diverges."""
+    first = [(0.0, 1.0, 5.0), (0.5, 1.0, 9.0), (1.5, 1.0, 6.0)]
+    second = [(0.5, 0.3, None), (0.5, 2.0, 3.0)]
+    searched = [trial(i, [v, v and v + 0.2], tau_f=f, tau_b=b) for i, (f, b, v) in enumerate(first + second)]
+    searched += [trial(5, [4.0, 4.2], tau_f=0.5, tau_b=1.0, lr=0.1)]
+    softmax = [trial(6 + i, [7.0, 7.2], tau_f=t, tau_b=t, role="baseline", estimator="softmax") for i, t in enumerate((1.0, 0.5))]
+    return searched, softmax
+
+
+def test_the_landscape_of_a_sequential_search_has_no_value_where_nothing_ran():
+    searched, softmax = sequential_trials()
+    found = landscape([*searched, *softmax], "minimize")
+    assert (found["tau_f"], found["tau_b"]) == ([0.0, 0.5, 1.5], [0.3, 1.0, 2.0])
+    assert found["mean"] == [[None, pytest.approx(5.1), None], [None, pytest.approx(4.1), pytest.approx(3.1)],
+                             [None, pytest.approx(6.1), None]]  # fmt: skip
+    assert [[v is None for v in row] for row in found["sem"]] == [[v is None for v in row] for row in found["mean"]]
+
+
+def test_the_stages_are_a_row_and_a_column_through_the_best_tau_f():
+    searched, softmax = sequential_trials()
+    found = results(study(search=SEQUENTIAL), [*searched, *softmax])["stages"]
+    assert (found["tau_b_start"], found["best_tau_f"]) == (1.0, 0.5)
+    assert found["first"] == {"tau_f": [0.0, 0.5, 1.5], "mean": pytest.approx([5.1, 4.1, 6.1]), "sem": pytest.approx([0.1] * 3)}
+    assert found["second"]["tau_b"] == [0.3, 1.0, 2.0]
+    assert found["second"]["mean"] == [None, pytest.approx(4.1), pytest.approx(3.1)]
+    other_way = results(study("maximize", SEQUENTIAL), [*searched, *softmax])["stages"]
+    assert (other_way["best_tau_f"], other_way["first"]["mean"][1]) == (0.5, pytest.approx(9.1))
+
+
+def test_stages_before_there_is_anything_to_choose():
+    failed = [trial(i, None, tau_f=f) for i, f in enumerate((0.0, 0.5))]
+    found = stages(study(search=SEQUENTIAL), failed)
+    assert found["best_tau_f"] is None
+    assert found["first"] == {"tau_f": [0.0, 0.5], "mean": [None, None], "sem": [None, None]}
+    assert found["second"] == {"tau_b": [], "mean": [], "sem": []}
+    assert stages(study(search=SEQUENTIAL), [])["first"]["tau_f"] == []
+
+
+def test_only_a_sequential_search_has_stages():
+    searched, _ = sequential_trials()
+    assert results(study(search=SEQUENTIAL | {"strategy": "grid"}), searched)["stages"] is None
+    assert results(study(), searched)["stages"] is None
+
+
+def test_softmax_trials_are_the_diagonal_of_a_sequential_search():
+    searched, softmax = sequential_trials()
+    found = results(study(search=SEQUENTIAL), [*searched, *softmax])
+    assert (found["best"]["number"], found["diagonal_best"]["number"]) == (4, 6)
+    assert (found["gain"]["mean"], found["gain"]["against"]) == (pytest.approx(4.0), 6)
+    assert (found["tuned_with"]["off_diagonal"], found["tuned_with"]["diagonal"]) == (6, 2)
+    assert "the baseline softmax lies on it" in results(study(search=SEQUENTIAL), searched)["verdict_reason"]
+
+
+def drawn(figure):
+    """Of a landscape's axes: the (tau_f, tau_b) indices that are filled, and those that have a colour of the scale."""
+    ran, coloured = (mesh.get_array() for mesh in figure.axes[0].collections)
+    return [{(int(i), int(j)) for j, i in np.argwhere(~np.ma.getmaskarray(m))} for m in (ran, coloured)]
+
+
+def test_the_landscape_leaves_blank_what_was_not_run_and_grey_what_has_no_value():
+    searched, _ = sequential_trials()
+    land = landscape(searched, "minimize")
+    ran = {(t.tau_f, t.tau_b) for t in searched}
+    arguments = {"objective": "val loss", "minimize": True}
+    filled, coloured = drawn(figures.landscape(land["tau_f"], land["tau_b"], land["mean"], ran=ran, **arguments))
+    assert filled == {(0, 1), (1, 1), (2, 1), (1, 0), (1, 2)}
+    assert coloured == filled - {(1, 0)}  # which diverged
+    filled, _ = drawn(figures.landscape(land["tau_f"], land["tau_b"], land["mean"], **arguments))
+    assert len(filled) == 9
+
+
+def test_the_stages_figure_stars_the_optimum_and_draws_the_baselines():
+    found = stages(study(search=SEQUENTIAL), sequential_trials()[0])
+    first, second = (tuple(found[name].values()) for name in ("first", "second"))
+    figure = figures.stages(
+        first, second, tau_b_start=1.0, best_tau_f=0.5, baselines={"softmax": 7.1}, objective="val loss", minimize=True
+    )
+    for axes, optimum in zip(figure.axes, [(0.5, 4.1), (2.0, 3.1)], strict=True):
+        (star,) = [line for line in axes.lines if line.get_marker() == "*"]
+        assert (star.get_xdata()[0], star.get_ydata()[0]) == pytest.approx(optimum)
+        (baseline,) = [line for line in axes.lines if line.get_label() == "softmax"]
+        assert list(baseline.get_ydata()) == [7.1, 7.1]
+    (crosses,) = [line for line in figure.axes[1].lines if line.get_marker() == "x"]
+    assert list(crosses.get_xdata()) == [0.3]
+
+
+def test_a_figure_of_a_thousand_temperatures_can_be_drawn(tmp_path):
+    taus = [i / 100 for i in range(1, 1001)]
+    mean = [[float(i)] for i in range(1000)]
+    figure = figures.landscape(taus, [1.0], mean, objective="val loss", minimize=True)
+    figure.savefig(tmp_path / "wide.png")
+    assert max(figure.get_size_inches()) < 20
+    assert len(figure.axes[0].get_xticks()) < 50
+
+
+@pytest.mark.parametrize("search", [SEQUENTIAL, {"strategy": "grid"}])
+def test_the_report_of_a_sequential_study_shows_its_stages(tmp_path, search):
+    searched, softmax = sequential_trials()
+    files = write_report(study(search=search), [*searched, *softmax], [], tmp_path, artifacts=tmp_path / "none")
+    sequential = search is SEQUENTIAL
+    assert ((tmp_path / "stages.png") in files) == sequential
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ("<h2>Stages</h2>" in page) == sequential
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files if path.suffix == ".png")
+
+
+def test_the_report_of_a_sequential_study_without_success_has_no_stages(tmp_path):
+    failed = [trial(i, None, tau_f=f) for i, f in enumerate((0.0, 0.5))]
+    files = write_report(study(search=SEQUENTIAL), failed, [], tmp_path, artifacts=tmp_path / "none")
+    assert "stages.png" not in {path.name for path in files}
+
+
+# --- rows ---
 
 
 def test_a_trials_row_says_what_came_out():

@@ -48,7 +48,7 @@ def refused(outcome, *words):
         ({"search": SPEC["search"] | {"tau_b": 0}}, ["search.tau_b", "greater than 0"]),
         ({"search": SPEC["search"] | {"tau_b": [float("nan")]}}, ["search.tau_b", "finite"]),
         ({"search": SPEC["search"] | {"tau_f": {"low": 0, "high": 1e6, "step": 1}}}, ["search.tau_f", "1000001"]),
-        ({"dataset": "imagenet"}, ["dataset", "digits, fashion_mnist, mnist"]),
+        ({"dataset": "imagenet"}, ["dataset", "digits, fashion_mnist, image_folder, mnist"]),
         ({"batch_size": 1198}, ["batch_size", "at most 1197"]),
     ],
 )

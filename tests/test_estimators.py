@@ -1,4 +1,7 @@
-"""The public estimators against closed forms, against torch's own Gumbel-softmax, and by the frequencies they sample."""
+"""The public estimators: the frequencies they sample, what all of them have in common, closed forms of the simple ones.
+
+The other surrogates' oracles are in test_surrogates.py.
+"""
 
 import math
 
@@ -12,18 +15,33 @@ from scipy.stats import chisquare
 from trainables import (
     decoupled_st,
     decoupled_st_binary,
+    gst_st,
+    gst_st_binary,
+    gumbel_rao_st,
+    gumbel_rao_st_binary,
     gumbel_st,
     gumbel_st_binary,
     identity_st,
     identity_st_binary,
+    reinmax_st,
+    reinmax_st_binary,
     softmax_st,
     softmax_st_binary,
 )
+from trainables.estimators import ESTIMATORS, coefficients, straight_through, straight_through_binary
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 N = 200_000  # samples of a frequency test
 P = 1e-3  # a frequency test fails below this p-value; the seed is fixed, so it is the same draw every time
 LOGITS = torch.tensor([1.0, 0.0, -0.5, 0.3])  # [K]
 UNIT = torch.tensor(0.6)  # one binary unit's logit
+
+
+def fresh(noise):
+    """Draws [3, ...] for Gumbel-Rao made of noise alone, so that a member alone has those it has among others."""
+    return None if noise is None else torch.stack([-noise, noise.roll(1, -1), 2 * noise.flip(-1)])
+
 
 # Every estimator as a function of (logits, tau_f, tau_b, noise), with those temperatures it takes.
 CATEGORICAL = {
@@ -31,15 +49,26 @@ CATEGORICAL = {
     "softmax": lambda x, _f, b, g: softmax_st(x, b, noise=g),
     "gumbel": lambda x, _f, b, g: gumbel_st(x, b, noise=g),
     "identity": lambda x, _f, _b, _g: identity_st(x),
+    "reinmax": lambda x, _f, b, g: reinmax_st(x, b, noise=g),
+    "gumbel_rao": lambda x, _f, b, g: gumbel_rao_st(x, b, noise=g, draws=fresh(g)),
+    "gst": lambda x, _f, b, g: gst_st(x, b, noise=g),
 }
 BINARY = {
     "decoupled": lambda x, f, b, g: decoupled_st_binary(x, f, b, noise=g),
     "softmax": lambda x, _f, b, g: softmax_st_binary(x, b, noise=g),
     "gumbel": lambda x, _f, b, g: gumbel_st_binary(x, b, noise=g),
     "identity": lambda x, _f, _b, _g: identity_st_binary(x),
+    "reinmax": lambda x, _f, b, g: reinmax_st_binary(x, b, noise=g),
+    "gumbel_rao": lambda x, _f, b, g: gumbel_rao_st_binary(x, b, noise=g, draws=fresh(g)),
+    "gst": lambda x, _f, b, g: gst_st_binary(x, b, noise=g),
 }
 FAMILIES = {"categorical": CATEGORICAL, "binary": BINARY}
 EVERY = [(family, name) for family, functions in FAMILIES.items() for name in functions]
+CLOSED = ("decoupled", "softmax", "gumbel", "identity")  # whose gradient is one Jacobian of a softmax
+SOFT = {
+    "categorical": lambda x: straight_through(x, None, coefficients("soft", None, None)),
+    "binary": lambda x: straight_through_binary(x, None, coefficients("soft", None, None)),
+}  # no estimator, and no public function
 TAUS = [(0.3, 0.7), (1.0, 1.0), (2.0, 0.1), (0.0, 5.0)]  # (tau_f, tau_b)
 
 
@@ -89,10 +118,12 @@ def test_softmax_samples_at_its_one_temperature(function, logits, tau):
 
 
 @pytest.mark.parametrize("tau", [0.5, 1.5])
-@pytest.mark.parametrize(("function", "logits"), [(gumbel_st, LOGITS), (gumbel_st_binary, UNIT)])
-def test_gumbel_samples_at_temperature_one_whatever_its_surrogates_is(function, logits, tau):
+@pytest.mark.parametrize("name", ["gumbel", "reinmax", "gumbel_rao", "gst"])
+@pytest.mark.parametrize(("family", "logits"), [("categorical", LOGITS), ("binary", UNIT)])
+def test_the_others_sample_at_temperature_one_whatever_their_surrogates_is(family, logits, name, tau):
     torch.manual_seed(2)
-    assert chisquare(counts_of(function(logits.expand(N, *logits.shape), tau)), expected_counts(logits, 1.0)).pvalue > P
+    z = FAMILIES[family][name](logits.expand(N, *logits.shape), None, tau, None)
+    assert chisquare(counts_of(z), expected_counts(logits, 1.0)).pvalue > P
 
 
 @pytest.mark.parametrize("tau_f", [0.3, 2.0])
@@ -135,6 +166,34 @@ def test_dtype_is_kept_and_values_are_zero_or_one(family, name, dtype):
     assert family == "binary" or (z.sum(-1) == 1).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_soft_is_the_softmax_of_the_logits_and_its_gradient_is_autograds(family, dtype):
+    logits, _, upstream = draw(5, 3, 20, 5, dtype=dtype)
+    z, gradient = pull_back(SOFT[family], logits, upstream)
+    assert (z.dtype, gradient.dtype) == (dtype, dtype)
+    wide = torch.promote_types(dtype, torch.float32)
+    plain = torch.sigmoid if family == "binary" else lambda x: x.softmax(-1)
+    expected_z, expected_gradient = pull_back(plain, logits.to(wide), upstream.to(wide))
+    exact = {torch.float64: 1e-15, torch.float32: 1e-6, torch.bfloat16: 1e-2}[dtype]  # the last bit may be rounded otherwise
+    torch.testing.assert_close(z, expected_z.to(dtype), rtol=exact, atol=exact)
+    torch.testing.assert_close(gradient, expected_gradient.to(dtype), rtol=exact, atol=exact)
+
+
+@pytest.mark.parametrize(("family", "name"), EVERY)
+def test_nothing_that_the_caller_gave_is_written_to(family, name):
+    # Much is done in place.
+    for tau_f in (0.0, 0.5):
+        given_ = draw(13, 3, 20, 5)
+        before = [x.clone() for x in given_]
+        logits, noise, upstream = given_
+        z = FAMILIES[family][name](logits.requires_grad_(), tau_f, 0.7, noise)
+        sample = z.detach().clone()
+        z.backward(upstream)
+        assert all(torch.equal(x, y) for x, y in zip(given_, before, strict=True))
+        assert torch.equal(z, sample)
+
+
 # --- backward: closed forms -----------------------------------------------------------------------------------------------
 
 
@@ -147,7 +206,8 @@ def jacobian_product(family, q, upstream, tau_b):
 
 
 @pytest.mark.parametrize(("tau_f", "tau_b"), [*TAUS, (torch.tensor([0.0, 0.3, 2.0]), torch.tensor([0.1, 1.0, 3.0]))], ids=str)
-@pytest.mark.parametrize(("family", "name"), EVERY)
+@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_gradient_is_the_jacobian_of_the_surrogate(family, name, tau_f, tau_b):
     logits, noise, upstream = draw(6, 3, 4, 5)
     _, gradient = pull_back(lambda x: FAMILIES[family][name](x, tau_f, tau_b, noise), logits, upstream)
@@ -196,7 +256,7 @@ def test_tau_f_is_a_rescaling_of_the_logits_and_of_tau_b(family, tau_f, tau_b):
     torch.testing.assert_close(gradient, rescaled_gradient / tau_f, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["decoupled", "softmax", "gumbel"])
+@pytest.mark.parametrize("name", [name for name in [*CATEGORICAL, "soft"] if name != "identity"])
 @settings(max_examples=25, deadline=None)
 @given(
     logits=st.lists(st.floats(-50, 50), min_size=2, max_size=10),
@@ -207,15 +267,19 @@ def test_tau_f_is_a_rescaling_of_the_logits_and_of_tau_b(family, tau_f, tau_b):
 def test_gradients_sum_to_zero_over_the_categories(name, logits, tau_f, tau_b, seed):
     x = torch.tensor(logits, dtype=torch.float64)
     _, noise, upstream = draw(seed, len(logits))
-    _, gradient = pull_back(lambda x: CATEGORICAL[name](x, tau_f, tau_b, noise), x, upstream)
-    assert abs(gradient.sum()) <= 1e-14 * upstream.abs().sum() / tau_b
+    function = SOFT["categorical"] if name == "soft" else lambda x: CATEGORICAL[name](x, tau_f, tau_b, noise)
+    _, gradient = pull_back(function, x, upstream)
+    assert abs(gradient.sum()) <= 1e-14 * upstream.abs().sum() * (1 + 1 / tau_b)
 
 
 @pytest.mark.parametrize(("scale", "tau"), [(1e4, 1.0), (1.0, 1e-4), (1e2, 1e-2), (1e4, 1e4)])
+@pytest.mark.parametrize("drawn", [False, True], ids=["given noise", "drawn noise"])
 @pytest.mark.parametrize(("family", "name"), EVERY)
-def test_extreme_logits_over_tau_neither_overflow_nor_become_nan(family, name, scale, tau):
+def test_extreme_logits_over_tau_neither_overflow_nor_become_nan(family, name, drawn, scale, tau):
+    torch.manual_seed(0)
     signs = torch.tensor([[1.0, -1.0, 0.0], [1.0, 1.0, -1.0], [-1.0, -1.0, -1.0], [0.0, 0.0, 0.0]])
     _, noise, upstream = draw(10, 4, 3, dtype=torch.float32)
+    noise = None if drawn else noise
     z, gradient = pull_back(lambda x: FAMILIES[family][name](x, tau, tau, noise), scale * signs, upstream)
     assert z.isfinite().all()
     assert gradient.isfinite().all()
@@ -263,7 +327,7 @@ def test_a_category_has_no_temperature_of_its_own_but_a_binary_unit_may():
 @pytest.mark.parametrize("as_given", [float, lambda v: torch.tensor([1.0, v, 1.0])], ids=["number", "tensor"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_tau_b_that_is_not_positive_and_finite_is_named(family, as_given, bad):
-    for name in ("decoupled", "gumbel"):
+    for name in ("decoupled", "gumbel", "reinmax", "gumbel_rao", "gst"):
         with pytest.raises(ValueError, match="tau_b must be > 0 and finite"):
             FAMILIES[family][name](torch.zeros(3, 4, 5), 1.0, as_given(bad), None)
     with pytest.raises(ValueError, match=r"tau_. must be > 0 and finite"):
@@ -285,7 +349,34 @@ def test_whole_number_logits_are_an_error(family, name):
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 5)])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_noise_of_another_shape_is_an_error(family, shape):
+@pytest.mark.parametrize(("family", "name"), [(family, name) for family, name in EVERY if name != "identity"])
+def test_noise_of_another_shape_is_an_error(family, name, shape):
     with pytest.raises(ValueError, match="noise must broadcast to the logits"):
-        FAMILIES[family]["decoupled"](torch.zeros(3, 5), 1.0, 1.0, torch.zeros(shape))
+        FAMILIES[family][name](torch.zeros(3, 5), 1.0, 1.0, torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (7, 2, 3, 5)])
+@pytest.mark.parametrize("function", [gumbel_rao_st, gumbel_rao_st_binary])
+def test_draws_of_another_shape_are_an_error(function, shape):
+    with pytest.raises(ValueError, match="each of the draws must broadcast to the logits"):
+        function(torch.zeros(3, 5), 1.0, draws=torch.zeros(shape))
+
+
+@pytest.mark.parametrize("temperatures", [(None, None), (1.0, None), (None, 1.0), (1.0, 1.0)], ids=str)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_row_refuses_every_temperature_that_it_does_not_take_and_misses_each_that_it_does(name, temperatures):
+    takes = {
+        **dict.fromkeys(("identity", "soft"), (None, None)),
+        **dict.fromkeys(("softmax", "decoupled"), (1.0, 1.0)),
+        **dict.fromkeys(("gumbel", "reinmax", "gumbel_rao", "gst"), (None, 1.0)),
+    }
+    if temperatures == takes[name]:
+        assert coefficients(name, *temperatures).surrogate is ESTIMATORS[name].surrogate
+    else:
+        with pytest.raises(ValueError, match=rf"{name} takes .*\. Got tau_[fb]="):
+            coefficients(name, *temperatures)
+
+
+def test_an_unknown_estimator_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match=r"estimator must be one of \['decoupled', .*'softmax'\]\. Got 'reinforce'\."):
+        coefficients("reinforce", None, None)

@@ -8,7 +8,7 @@ import pytest
 
 from tuner.progress import Progress, ProgressLine, duration
 from tuner.rows import TrialRow
-from tuner.spec import load_spec
+from tuner.spec import load_spec, parse_spec
 
 
 def trial(number, loss=None, role="search"):
@@ -92,6 +92,14 @@ def test_a_study_begins_with_what_its_history_has():
     assert progress.work_total == (spec.trials_total * spec.seeds + to_confirm * spec.confirm_seeds) * 40
     assert progress.work_done == progress.work_before == 3 * 3 * 40
     assert progress.line() == f"3/{progress.total} trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
+
+
+def test_a_sequential_study_counts_both_stages():
+    search = {"strategy": "sequential", "tau_f": [0.0, 0.5], "tau_b": [0.5, 2.0], "tau_b_start": 1.0}
+    given = {"name": "s", "task": "sbn", "dataset": "digits", "search": search, "seeds": 3, "epochs": 40}
+    progress = Progress.of(parse_spec(given), 40.0, [trial(0, 0.5)])
+    assert (progress.total, progress.work_total) == (2 + 2, (2 + 2) * 3 * 40)
+    assert progress.line() == "1/4 trials · best 0.5 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
 
 
 class Terminal(io.StringIO):

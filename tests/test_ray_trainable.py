@@ -4,9 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainables import ray_trainable
+from trainables.population import Population
 from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -16,6 +20,7 @@ def config(tmp_path, monkeypatch):
         task="sbn",
         options={"units": [16, 16]},
         dataset="digits",
+        dataset_options={},
         data_folder="",
         trials=(
             {"number": 3, "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.7, "lr": 1e-3},
@@ -47,6 +52,19 @@ def without_times(found):
     return [replace(report, training_s=0.0) for report in found]
 
 
+def fits(monkeypatch, most):
+    """Above so many members, training runs out of memory after its first step."""
+    original = Population.train
+
+    def limited(self, steps):
+        if len(self.seeds) * len(self.configurations) <= most or not steps:
+            return original(self, steps)
+        original(self, 1)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nOf the allocated memory ...")
+
+    monkeypatch.setattr(Population, "train", limited)
+
+
 def test_a_report_has_a_row_per_trial_and_the_last_one_the_test_set(config):
     first, *_, last = reports(trainable(config), 4)
     assert (first.interval, first.epoch, first.steps, first.final) == (1, 1.0, 18, False)
@@ -72,6 +90,61 @@ def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
     again = reports(trainable(config), 4)
     assert without_times(again) == without_times(whole)
     assert path in caplog.text
+
+
+@pytest.mark.parametrize("most", [2, 1])
+def test_a_population_that_does_not_fit_reports_what_it_would_have_reported_had_it_fitted(config, monkeypatch, most):
+    whole = reports(trainable(config), 4)
+    Path(config.checkpoint).unlink()
+    fits(monkeypatch, most)
+    split = trainable(config)
+    found = reports(split, 4)
+    assert len(split._blocks) == 4 / most
+    for mine, theirs in zip(found, whole, strict=True):
+        assert replace(mine, training_s=0.0, rows={}) == replace(theirs, training_s=0.0, rows={})
+        assert mine.rows.keys() == theirs.rows.keys()
+        for number, row in mine.rows.items():
+            tables = [{name: torch.tensor(values) for name, values in r.items()} for r in (row, theirs.rows[number])]
+            torch.testing.assert_close(*tables, rtol=1e-5, atol=1e-6)
+
+
+def test_a_population_in_blocks_continues_from_its_checkpoint_as_if_nothing_had_happened(config, monkeypatch):
+    fits(monkeypatch, 2)
+    uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    before = reports(trainable(config), 2)
+    resumed = trainable(config)
+    after = reports(resumed, 2)
+    assert len(resumed._blocks) == 2
+    assert without_times(before + after) == without_times(uninterrupted)
+
+
+def test_a_member_that_does_not_fit_is_a_report_that_says_so(config, monkeypatch):
+    fits(monkeypatch, 0)
+    report = Report.from_tune(trainable(config).step())
+    assert report.error == (
+        "NoMemoryError: one member alone does not fit into the device's memory; make the model or the batch smaller"
+    )
+    assert report.to_tune()["done"]
+
+
+def test_another_runtime_error_is_a_report_with_its_first_line(config, monkeypatch):
+    def fail(_self, _steps):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with ...")
+
+    monkeypatch.setattr(Population, "train", fail)
+    report = Report.from_tune(trainable(config).step())
+    assert report.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
+    assert report.to_tune()["done"]
+
+
+@pytest.mark.parametrize("evaluate_test", [True, False])
+def test_the_last_report_of_a_study_that_tests_has_the_artifacts_of_every_trials_first_seed(config, evaluate_test):
+    config = replace(config, task="dln", options={"widths": [20]}, epochs=2, intervals=2, evaluate_test=evaluate_test)
+    first, last = reports(trainable(config), 2)
+    assert first.artifacts == {}
+    assert {number: list(files) for number, files in last.artifacts.items()} == (
+        {3: ["network.json"], 5: ["network.json"]} if evaluate_test else {}
+    )
 
 
 def test_an_actor_is_reused_for_the_next_population(config):

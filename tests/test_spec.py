@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
 from tuner.spec import Range, StudySpec, load_spec, parse_spec, preset_names
 
@@ -18,11 +19,24 @@ GOOD = {
     "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
     "epochs": 2,
 }
-JARGON = ("pydantic", "http", "Input", "validation", "Value error", "constrained", "Range", "dictionary", "type=")
+SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0, 2.0]}
+JARGON = (
+    "pydantic",
+    "http",
+    "Input",
+    "validation",
+    "Value error",
+    "constrained",
+    "Range",
+    "dictionary",
+    "type=",
+    "tag",
+    "Search",
+)
 
 
-def changed(field, value):
-    spec = copy.deepcopy(GOOD)
+def changed(field, value, whole=GOOD):
+    spec = copy.deepcopy(whole)
     *folders, last = field.split(".")
     inner = spec
     for folder in folders:
@@ -58,14 +72,18 @@ def refusal(spec):
         ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
         ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
         ("search.tau_f", [1, 1.0], "twice"),
-        ("search.strategy", "annealing", "grid"),
+        ("search.strategy", "annealing", "must be one of grid, sequential, got 'annealing'"),
+        ("search.strategy", None, "must be one of grid, sequential"),
+        ("search.tau_b_start", 1.0, "not a field; there are strategy, tau_f, tau_b"),
         ("learning_rates", [0.1, 0.1], "twice"),
         ("learning_rates", [0], "greater than 0"),
         ("learning_rates", [math.nan], "finite"),
         ("baselines", ["identity", "identity"], "twice"),
-        ("baselines", ["straight"], "'identity', 'softmax' or 'gumbel'"),
-        ("task", "chess", "sbn"),
-        ("dataset", "imagenet", "digits, fashion_mnist, mnist"),
+        ("baselines", ["straight"], "one of gst, gumbel, gumbel_rao, identity, reinmax, soft, softmax, got 'straight'"),
+        ("baselines", ["decoupled"], "one of gst, gumbel, gumbel_rao, identity, reinmax, soft, softmax, got 'decoupled'"),
+        ("baselines", ["identity", "soft"], "task sbn has gst, gumbel, gumbel_rao, identity, reinmax, softmax, got 'soft'"),
+        ("task", "chess", ", ".join(task_names())),
+        ("dataset", "imagenet", "cifar10, digits, fashion_mnist, image_folder, mnist"),
         ("name", "<b>", "letters, digits"),
         ("name", "a" * 65, "1 to 64"),
         ("seeds", 0, "greater than or equal to 1"),
@@ -75,15 +93,82 @@ def refusal(spec):
         ("epochs", None, "either epochs or steps"),
         ("options.gates", 3, "units, signed"),
         ("options.units", [0], "from 1 to 100000"),
+        ("dataset_options", [32], "must be a mapping of fields"),
+        ("dataset_options.size", 32, "is not an option of dataset digits; it has none"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(field, value, allowed):
-    spec = changed("options", {field.removeprefix("options."): value}) if field.startswith("options.") else changed(field, value)
-    message = refusal(spec)
+    message = refusal(changed(field, value, GOOD | {"options": {}, "dataset_options": {}}))
     # A list's entries are counted ("search.tau_b.1").
     assert re.match(rf"the spec is not valid: {re.escape(field)}(\.\d+)?: ", message), message
     assert allowed in message
     assert len(re.findall(r"(?:^|[:;]) [a-z_.0-9]+: ", message)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("tau_b_start", 0, "greater than 0"),
+        ("tau_b_start", 1e-12, "greater than 0"),  # which is 0, rounded
+        ("tau_b_start", -1, "greater than 0"),
+        ("tau_b_start", math.nan, "finite"),
+        ("tau_b_start", math.inf, "finite"),
+        ("tau_b_start", True, "must be a number"),
+        ("tau_b_start", [1.0], "must be a valid number"),
+        ("tau_b_start", None, "must be a valid number"),
+        ("tau_b", [0], "greater than 0"),
+        ("tau_f", span(0, 1, -1), "greater than 0"),
+        ("tau_start", 1.0, "not a field; there are strategy, tau_f, tau_b, tau_b_start"),
+        ("strategy", "grid-sequential", "must be one of grid, sequential"),
+    ],
+)
+def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, allowed):
+    message = refusal(changed("search", SEQUENTIAL | {field: value}))
+    assert re.match(rf"the spec is not valid: search\.{field}(\.step)?: ", message), message
+    assert allowed in message
+    assert len(re.findall(r"(?:^|[:;]) [a-z_.0-9]+: ", message)) == 1
+    assert not [word for word in JARGON if word in message], message
+
+
+def test_without_a_strategy_those_there_are_are_told():
+    message = refusal(changed("search", {"tau_f": [0.0], "tau_b": [1.0]}))
+    assert message == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential"
+
+
+def test_a_task_refuses_the_baselines_that_it_has_not():
+    reference = task_type("dln").estimators
+    assert "soft" in reference
+    assert "soft" not in task_type("sbn").estimators
+    spec = changed("task", "dln") | {"baselines": ["soft"]}
+    assert parse_spec(spec).baselines == ["soft"]
+    assert "baselines: task sbn has" in refusal(spec | {"task": "sbn"})
+
+
+def test_the_options_of_a_dataset_are_checked():
+    folder = GOOD | {"task": "dln", "dataset": "image_folder", "dataset_options": {"folder": "images", "size": 8}}
+    assert parse_spec(folder).dataset_options == {"folder": "images", "size": 8}
+    for wrong in ("-1", None, 1.5):
+        assert "; " not in (message := refusal(changed("dataset_options.size", wrong, folder)))
+        assert message.startswith("the spec is not valid: dataset_options.size: must be ")
+    assert "dataset_options.folder: is missing; it must be " in refusal(folder | {"dataset_options": {"size": 8}})
+    assert "dataset_options.colour: is not an option of dataset image_folder" in refusal(
+        changed("dataset_options.colour", True, folder)
+    )
+
+
+def test_a_users_task_that_cannot_be_imported_is_told_by_name(monkeypatch):
+    def broken(name):
+        raise ValueError(f"task {name!r} (mine:Task) cannot be imported: ImportError: no module mine")
+
+    monkeypatch.setattr("tuner.spec.task_names", lambda: ["mine", "sbn"])
+    monkeypatch.setattr("tuner.spec.task_type", broken)
+    message = refusal(changed("task", "mine"))
+    assert message == "the spec is not valid: task: task 'mine' (mine:Task) cannot be imported: ImportError: no module mine"
+
+
+def test_a_field_named_like_a_part_of_the_spec_is_none():
+    assert "Range: is not a field; there are name, task, " in refusal({**GOOD, "Range": 1})
+    assert "search.grid: is not a field; there are strategy, tau_f, tau_b" in refusal(changed("search.grid", 1))
 
 
 def test_epochs_and_steps_together_are_refused():
@@ -93,6 +178,14 @@ def test_epochs_and_steps_together_are_refused():
 def test_a_million_trials_are_refused():
     spec = changed("search", {"strategy": "grid", "tau_f": span(0, 999, 1), "tau_b": span(1, 1000, 1)})
     assert "search: must have at most 50000 trials, got 1000000" in refusal(spec)
+
+
+def test_a_sequential_search_has_few_trials_of_many_values():
+    search = {"strategy": "sequential", "tau_f": span(0, 999, 1), "tau_b": span(1, 1000, 1), "tau_b_start": 0.5}
+    spec = changed("search", search)
+    assert parse_spec(spec).trials_total == 2000
+    refused = refusal(spec | {"learning_rates": [i / 100 for i in range(1, 31)]})
+    assert "search: must have at most 50000 trials, got 60000" in refused
 
 
 def test_a_billion_points_are_counted_and_not_made(monkeypatch):
@@ -119,6 +212,7 @@ def test_a_billion_points_are_counted_and_not_made(monkeypatch):
         ("seeds", 1.5),
         ("baselines", "softmax"),
         ("options", [200, 200]),
+        ("dataset_options", "images"),
     ],
 )
 def test_a_refusal_speaks_of_fields_only(field, value):
@@ -226,6 +320,51 @@ def test_one_temperature_is_a_list_of_one():
     assert parse_spec(changed("search.tau_f", 0)).search.forward == [0.0]
 
 
+def test_the_sequential_search_of_the_paper():
+    search = {"strategy": "sequential", "tau_f": span(0, 2, 0.1), "tau_b": span(0.1, 2, 0.1)}
+    spec = parse_spec(
+        changed("search", search) | {"learning_rates": [3e-4, 5e-4, 7e-4, 1e-3], "baselines": ["identity", "gumbel"]}
+    )
+    assert spec.search.tau_b_start == 1.0
+    # 21 values of tau_f at tau_b 1, then 19 others of tau_b; identity once, gumbel at 20 positive temperatures
+    assert spec.trials_total == (21 + 19 + 1 + 20) * 4
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("start", "backward", "total"),
+    [(1.0, [0.5, 1.0, 2.0], 5), (0.5, [0.5, 1.0, 2.0], 5), (0.7, [0.5, 0.7, 1.0, 2.0], 6), (0.2 + 0.3, [0.5, 1.0, 2.0], 5)],
+)
+def test_the_stages_share_the_pair_at_tau_b_start(start, backward, total):
+    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b_start": start}) | {"baselines": ["softmax"]})
+    assert spec.search.backward == backward
+    assert spec.baseline_temperatures == backward  # 0.5 and 1 of tau_f among them
+    assert spec.trials_total == total + len(backward)
+
+
+def test_starts_that_differ_by_rounding_are_one_value():
+    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b": [0.3, 1.0], "tau_b_start": 0.1 + 0.2}))
+    assert (spec.search.tau_b_start, spec.search.backward) == (0.3, [0.3, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "total"),
+    [
+        ({}, 2),  # off the diagonal and on it
+        ({"confirm_seeds": 0}, 0),
+        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 5),  # softmax is on the diagonal
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}}, 1),
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}, "baselines": ["softmax"]}, 2),
+        ({"search": {"strategy": "grid", "tau_f": [1.0], "tau_b": [1.0]}}, 1),
+        ({"search": SEQUENTIAL}, 2),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5]}}, 1),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5], "tau_b_start": 0.7}}, 2),
+    ],
+)
+def test_what_can_have_a_best_trial_is_confirmed(changes, total):
+    assert parse_spec(GOOD | {"confirm_seeds": 3} | changes).confirm_total == total
+
+
 def test_confirmation_has_fresh_seeds():
     spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
     assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
@@ -239,7 +378,8 @@ ANYTHING = st.recursive(
 )
 NUMBERS = st.floats() | st.sampled_from([0, 1, 0.1, -1])
 SPANS = st.builds(span, NUMBERS, NUMBERS, NUMBERS)
-FIELDS = st.sampled_from([*StudySpec.model_fields, "search.strategy", "search.tau_f", "search.tau_b", "search.x"])
+FIELDS = st.sampled_from([*StudySpec.model_fields, *(f"search.{n}" for n in ("strategy", "tau_f", "tau_b", "tau_b_start", "x"))])
+SEARCHES = st.sampled_from([GOOD["search"], SEQUENTIAL])
 
 
 def spec_or_sentence(spec):
@@ -256,6 +396,6 @@ def test_whatever_is_given_ends_in_a_spec_or_a_sentence(anything):
 
 
 @settings(max_examples=150, deadline=None)
-@given(FIELDS, ANYTHING | SPANS | st.lists(NUMBERS, max_size=3))
-def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(field, anything):
-    spec_or_sentence(changed(field, anything))
+@given(SEARCHES, FIELDS, ANYTHING | SPANS | st.lists(NUMBERS, max_size=3))
+def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(search, field, anything):
+    spec_or_sentence(changed(field, anything, GOOD | {"search": search}))

@@ -3,10 +3,16 @@
 from trainables.estimators import (
     decoupled_st,
     decoupled_st_binary,
+    gst_st,
+    gst_st_binary,
+    gumbel_rao_st,
+    gumbel_rao_st_binary,
     gumbel_st,
     gumbel_st_binary,
     identity_st,
     identity_st_binary,
+    reinmax_st,
+    reinmax_st_binary,
     softmax_st,
     softmax_st_binary,
 )
@@ -14,10 +20,16 @@ from trainables.estimators import (
 __all__ = [
     "decoupled_st",
     "decoupled_st_binary",
+    "gst_st",
+    "gst_st_binary",
+    "gumbel_rao_st",
+    "gumbel_rao_st_binary",
     "gumbel_st",
     "gumbel_st_binary",
     "identity_st",
     "identity_st_binary",
+    "reinmax_st",
+    "reinmax_st_binary",
     "softmax_st",
     "softmax_st_binary",
 ]

@@ -1,60 +1,88 @@
 """Straight-through estimators as one table and one primitive.
 
-Every estimator here is the same pair of formulas with other coefficients (Shah et al., "Improving Discrete Optimisation Via
-Decoupled Straight-Through Estimator", Algorithm 2 and Eq. 6):
+Every estimator here samples alike, and differs in its noise and in its surrogate, the stand-in for the sample's derivative
+(Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator", Algorithm 2 and Eq. 6):
 
-    forward    z = onehot(argmax(l + s*g))                       binary: z = 1[l + s*n > 0]
-    backward   dL/dl = J dL/dz,  J = (diag(q) - q q^T) / tau_b   binary: J = q (1 - q) / tau_b
-               q = softmax((l + r*g) / tau_b)                    binary: q = sigmoid((l + r*n) / tau_b)
+    forward    z = onehot(argmax(l + s*g))      binary: z = 1[l + s*n > 0]
+    backward   dL/dl = surrogate(dL/dz)         trainables/surrogates.py
 
 with logits l, Gumbel(0, 1) noise g per category and Logistic(0, 1) noise n per binary unit. The temperature multiplies the
 NOISE, so P(z = i) = softmax(l / s)_i; dividing l + g by a temperature instead would not change the argmax at all.
 
-    estimator   s      r   Jacobian              source
-    identity    0      -   identity              Bengio et al. 2013
-    softmax     tau    0   tau_b = tau           Hinton 2012
-    gumbel      1      1   tau_b = tau           Jang et al. 2016 (straight-through Gumbel-softmax, ST-GS)
-    decoupled   tau_f  0   tau_b                 Shah et al.
+    estimator    s      surrogate   tau_b   source
+    identity     0      identity    -       Bengio et al. 2013
+    softmax      tau    softmax     tau     Hinton 2012
+    gumbel       1      gumbel      tau_b   Jang et al. 2016 (straight-through Gumbel-softmax, ST-GS)
+    decoupled    tau_f  softmax     tau_b   Shah et al.
+    reinmax      1      reinmax     tau_b   Liu et al. 2023
+    gumbel_rao   1      rao         tau_b   Paulus et al. 2021
+    gst          1      gapped      tau_b   Fan et al. 2022 (GST-1.0)
+    soft         -      softmax     1       no estimator: z = softmax(l), the network without discretisation, for reference
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Temperature: TypeAlias = float | Tensor
+from trainables.randomness import gumbel_, logistic_
+from trainables.surrogates import (
+    GAPPED,
+    GUMBEL,
+    IDENTITY,
+    RAO,
+    RAO_DRAWS,
+    REINMAX,
+    RELAXED,
+    SOFTMAX,
+    Pass,
+    Surrogate,
+    Temperature,
+    softmax,
+)
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What tells one estimator from another. Tensors broadcast against the logits, axis by axis from the left."""
+    """What tells one estimator at its temperatures from another. Tensors broadcast against the logits."""
 
     s: Temperature  # noise in the forward pass; 0 is argmax
-    r: Temperature  # noise in the backward pass' surrogate
-    tau_b: Temperature  # temperature of the surrogate; unused where identity
-    identity: bool | Tensor = False  # the Jacobian is the identity
+    tau_b: Temperature  # temperature of the surrogate; unused where it is the identity
+    surrogate: Surrogate
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """One row of the table: which temperatures it takes, and its coefficients at given ones."""
+    """One row of the table: which temperatures it takes, its noise and its surrogate."""
 
     name: str
     temperatures: tuple[str, ...]  # of "tau_f", "tau_b"; ("tau_f", "tau_b") with tied=True is one temperature for both
-    coefficients: Callable[[Any, Any], Coefficients]  # (tau_f, tau_b) -> Coefficients
+    surrogate: Surrogate
+    s: float | None = None  # noise in the forward pass; None where that is tau_f
     tied: bool = False  # tau_f = tau_b always
+
+    def coefficients(self, tau_f: Any, tau_b: Any) -> Coefficients:
+        """The row at given temperatures."""
+        return Coefficients(
+            s=tau_f if self.s is None else self.s, tau_b=1.0 if tau_b is None else tau_b, surrogate=self.surrogate
+        )
 
 
 ESTIMATORS: dict[str, Estimator] = {
     row.name: row
     for row in (
-        Estimator("identity", (), lambda _tau_f, _tau_b: Coefficients(s=0.0, r=0.0, tau_b=1.0, identity=True)),
-        Estimator("softmax", ("tau_f", "tau_b"), lambda tau_f, tau_b: Coefficients(s=tau_f, r=0.0, tau_b=tau_b), tied=True),
-        Estimator("gumbel", ("tau_b",), lambda _tau_f, tau_b: Coefficients(s=1.0, r=1.0, tau_b=tau_b)),
-        Estimator("decoupled", ("tau_f", "tau_b"), lambda tau_f, tau_b: Coefficients(s=tau_f, r=0.0, tau_b=tau_b)),
+        Estimator("identity", (), IDENTITY, s=0.0),
+        Estimator("softmax", ("tau_f", "tau_b"), SOFTMAX, tied=True),
+        Estimator("gumbel", ("tau_b",), GUMBEL, s=1.0),
+        Estimator("decoupled", ("tau_f", "tau_b"), SOFTMAX),
+        Estimator("reinmax", ("tau_b",), REINMAX, s=1.0),
+        Estimator("gumbel_rao", ("tau_b",), RAO, s=1.0),
+        Estimator("gst", ("tau_b",), GAPPED, s=1.0),
+        Estimator("soft", (), RELAXED, s=0.0),
     )
 }
 
@@ -124,6 +152,30 @@ def identity_st(logits: Tensor) -> Tensor:
     return _categorical("identity", logits, None, None, None)
 
 
+def reinmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
+    """ReinMax (Liu et al. 2023): samples at temperature 1, a gradient of second order; the paper uses tau >= 1.
+
+    Arguments as for decoupled_st.
+    """
+    return _categorical("reinmax", logits, None, tau, noise)
+
+
+def gumbel_rao_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None) -> Tensor:
+    """Gumbel-Rao (Paulus et al. 2021): ST-GS's gradient averaged over noise that gives the same sample.
+
+    Arguments as for decoupled_st, and draws: fresh Gumbel(0, 1) noise [R, *noise's shape]; R = RAO_DRAWS are drawn if absent.
+    """
+    return _categorical("gumbel_rao", logits, None, tau, noise, draws)
+
+
+def gst_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
+    """GST-1.0 (Fan et al. 2022): samples at temperature 1; the surrogate's logits are shifted to agree with the sample.
+
+    Arguments as for decoupled_st.
+    """
+    return _categorical("gst", logits, None, tau, noise)
+
+
 def decoupled_st_binary(logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None) -> Tensor:
     """Decoupled straight-through for units with one logit each: values in {0, 1}, P(1) = sigmoid(logits / tau_f).
 
@@ -147,11 +199,24 @@ def identity_st_binary(logits: Tensor) -> Tensor:
     return _binary("identity", logits, None, None, None)
 
 
+def reinmax_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
+    """ReinMax for binary units, as for a category of two with logits (l, 0)."""
+    return _binary("reinmax", logits, None, tau, noise)
+
+
+def gumbel_rao_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None) -> Tensor:
+    """Gumbel-Rao for binary units; draws: fresh Logistic(0, 1) noise [R, *noise's shape]."""
+    return _binary("gumbel_rao", logits, None, tau, noise, draws)
+
+
+def gst_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
+    """GST-1.0 for binary units, as for a category of two with logits (l, 0)."""
+    return _binary("gst", logits, None, tau, noise)
+
+
 def gumbel_noise(like: Tensor) -> Tensor:
     """Gumbel(0, 1) noise of the shape, dtype and device of a tensor (float32 for half precision)."""
-    exponential = torch.empty_like(like, dtype=_working_dtype(like)).exponential_()
-    # An exponential of exactly 0 would be infinite noise, and 0 * inf is NaN where tau_f is 0.
-    return -exponential.clamp_min_(torch.finfo(exponential.dtype).tiny).log()
+    return gumbel_(torch.empty_like(like, dtype=_working_dtype(like)))
 
 
 def logistic_noise(like: Tensor) -> Tensor:
@@ -159,77 +224,72 @@ def logistic_noise(like: Tensor) -> Tensor:
     return logistic_(torch.empty_like(like, dtype=_working_dtype(like)))
 
 
-def logistic_(out: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Fills a tensor with Logistic(0, 1) noise, log u - log(1 - u). A uniform of exactly 0 would be -inf and is clamped."""
-    return out.uniform_(generator=generator).logit_(eps=2.0**-25)
-
-
 # --- the primitive --------------------------------------------------------------------------------------------------------
 
 
-def straight_through(logits: Tensor, noise: Tensor | None, c: Coefficients) -> Tensor:
-    """The categorical primitive: one-hot over the last axis; no checks, coefficients already broadcast against logits."""
-    out: Tensor = _Categorical.apply(logits, noise, c)
+def straight_through(
+    logits: Tensor, noise: Tensor | None, c: Coefficients, *, dim: int = -1, draws: Tensor | None = None
+) -> Tensor:
+    """The categorical primitive: one-hot over the axis `dim`; no checks, coefficients already broadcast against logits.
+
+    An axis that is not the last is faster on a CPU: reductions over it are vectorised over the axes behind it.
+    """
+    out: Tensor = _Sample.apply(logits, noise, draws, c, dim)
     return out
 
 
-def straight_through_binary(logits: Tensor, noise: Tensor | None, c: Coefficients) -> Tensor:
+def straight_through_binary(logits: Tensor, noise: Tensor | None, c: Coefficients, *, draws: Tensor | None = None) -> Tensor:
     """The binary primitive: values in {0, 1}; no checks, coefficients already broadcast against logits."""
-    out: Tensor = _Binary.apply(logits, noise, c)
+    out: Tensor = _Sample.apply(logits, noise, draws, c, None)
     return out
 
 
-class _Categorical(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, noise: Tensor | None, c: Coefficients) -> Tensor:
-        _save(ctx, logits, noise, c)
-        index = _perturbed(logits, noise, c.s).argmax(-1, keepdim=True)
-        return torch.zeros_like(logits).scatter_(-1, index, 1.0)
+class _Sample(torch.autograd.Function):
+    """Samples, and keeps for backward what its surrogate needs and no more."""
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor, None, None]:
-        if ctx.coefficients.identity is True:
-            return dz, None, None
-        logits, noise, c = _saved(ctx)
-        q = torch.softmax(_scaled(logits, noise, c), -1)
-        h = dz.to(q.dtype)
-        # J h = q * (h - <q, h>) / tau_b, without forming J.
-        grad = (h - (q * h).sum(-1, keepdim=True)).mul_(q).div_(c.tau_b)
-        return _unless_identity(c, dz, grad), None, None
-
-
-class _Binary(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, noise: Tensor | None, c: Coefficients) -> Tensor:
-        _save(ctx, logits, noise, c)
-        perturbed = _perturbed(logits, noise, c.s)
-        # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own dtype.
-        z = perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)
-        return z.to(logits.dtype)
+    def forward(ctx: Any, logits: Tensor, noise: Tensor | None, draws: Tensor | None, c: Coefficients, dim: int | None) -> Tensor:
+        if c.surrogate.relaxed:
+            scaled = logits.to(_working_dtype(logits)) / c.tau_b
+            z = (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)
+        elif dim is None:
+            perturbed = _perturbed(logits, noise, c.s)
+            # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own dtype.
+            z = (perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)).to(logits.dtype)
+        else:
+            z = _one_hot(_perturbed(logits, noise, c.s), logits, dim)
+        keeps = {"noise": noise, "draws": draws, "z": z}
+        kept = [keeps[name] if name in c.surrogate.keeps else None for name in keeps]
+        ctx.save_for_backward(logits if c.surrogate.needs_logits else None, *kept)
+        ctx.coefficients, ctx.dim = c, dim
+        return z
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor, None, None]:
-        if ctx.coefficients.identity is True:
-            return dz, None, None
-        logits, noise, c = _saved(ctx)
-        q = _scaled(logits, noise, c).sigmoid_()
-        # sigmoid_backward is dz * q * (1 - q) in one pass over memory; the result takes q's place.
-        torch.ops.aten.sigmoid_backward.grad_input(dz.to(q.dtype), q, grad_input=q)
-        return _unless_identity(c, dz, q.div_(c.tau_b)), None, None
+    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor, None, None, None, None]:
+        logits, noise, draws, z = ctx.saved_tensors
+        c: Coefficients = ctx.coefficients
+        if logits is None:
+            return dz, None, None, None, None
+        dtype = _working_dtype(logits)
+        wide = [None if x is None else x.to(dtype) for x in (noise, draws, z)]
+        made = Pass(logits.to(dtype), c.tau_b, -1 if ctx.dim is None else ctx.dim, *wide)  # type: ignore[arg-type]  # see Pass
+        gradient = c.surrogate.binary if ctx.dim is None else c.surrogate.categorical
+        return gradient(made, dz.to(dtype)).to(dz.dtype), None, None, None, None
 
 
-def _save(ctx: Any, logits: Tensor, noise: Tensor | None, c: Coefficients) -> None:
-    """Keeps for backward what it needs and no more: the noise only where the surrogate sees it, nothing for identity."""
-    needs_noise = isinstance(c.r, Tensor) or c.r != 0
-    ctx.save_for_backward(*(() if c.identity is True else (logits, noise) if needs_noise else (logits,)))
-    ctx.coefficients = c
-
-
-def _saved(ctx: Any) -> tuple[Tensor, Tensor | None, Coefficients]:
-    logits, *noise = ctx.saved_tensors
-    return logits, (noise[0] if noise else None), ctx.coefficients
+def _one_hot(perturbed: Tensor, logits: Tensor, dim: int) -> Tensor:
+    """One-hot of the first largest entry over an axis, in the dtype of logits. Takes perturbed's place if it is not logits."""
+    if dim in (-1, logits.ndim - 1):
+        return torch.zeros_like(logits).scatter_(dim, perturbed.argmax(dim, keepdim=True), 1.0)
+    # torch's argmax over another axis is slow: [4, 16, 12000] takes 10 ms, this 0.3 ms (2-core CPU). Entries that are largest
+    # become 1; of several, the weights K, K - 1, ... let the first one win.
+    highest = perturbed.amax(dim, keepdim=True)
+    z = perturbed.eq(highest).to(_working_dtype(logits)) if perturbed is logits else perturbed.eq_(highest)
+    K = z.shape[dim]
+    weights = torch.arange(K, 0, -1, dtype=z.dtype, device=z.device)
+    z.mul_(weights.view(K, *(1,) * (-1 - dim if dim < 0 else z.ndim - 1 - dim)))
+    return z.eq_(z.amax(dim, keepdim=True)).to(logits.dtype)
 
 
 def _perturbed(logits: Tensor, noise: Tensor | None, scale: Temperature) -> Tensor:
@@ -242,18 +302,6 @@ def _perturbed(logits: Tensor, noise: Tensor | None, scale: Temperature) -> Tens
     return torch.add(wide, noise.to(wide.dtype), alpha=scale)
 
 
-def _scaled(logits: Tensor, noise: Tensor | None, c: Coefficients) -> Tensor:
-    """(logits + r*noise) / tau_b, a fresh tensor in the working dtype."""
-    perturbed = _perturbed(logits, noise, c.r)
-    return perturbed.to(_working_dtype(logits)) / c.tau_b if perturbed is logits else perturbed.div_(c.tau_b)
-
-
-def _unless_identity(c: Coefficients, dz: Tensor, grad: Tensor) -> Tensor:
-    if isinstance(c.identity, Tensor):
-        grad = torch.where(c.identity, dz.to(grad.dtype), grad)
-    return grad.to(dz.dtype)
-
-
 def _working_dtype(x: Tensor) -> torch.dtype:
     """Half precision would round l + s*g so coarsely that ties bias the sample; it is computed in float32."""
     return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
@@ -262,28 +310,43 @@ def _working_dtype(x: Tensor) -> torch.dtype:
 # --- arguments ------------------------------------------------------------------------------------------------------------
 
 
-def _categorical(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None) -> Tensor:
+def _categorical(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None) -> Tensor:
     if logits.ndim < 1:
         raise ValueError(f"logits must have a last axis of K categories. Got {logits.shape=}.")
     c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim - 1)
-    return straight_through(logits, _noise(c, logits, noise, gumbel_noise), c)
+    noise = _noise(c, logits, noise, gumbel_noise)
+    return straight_through(logits, noise, c, draws=_draws(c, logits, draws, gumbel_noise))
 
 
-def _binary(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None) -> Tensor:
+def _binary(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None) -> Tensor:
     c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim)
-    return straight_through_binary(logits, _noise(c, logits, noise, logistic_noise), c)
+    noise = _noise(c, logits, noise, logistic_noise)
+    return straight_through_binary(logits, noise, c, draws=_draws(c, logits, draws, logistic_noise))
 
 
 def _noise(c: Coefficients, logits: Tensor, noise: Tensor | None, draw: Callable[[Tensor], Tensor]) -> Tensor | None:
     if not logits.is_floating_point():
         raise ValueError(f"logits must be floating point. Got {logits.dtype=}.")
     if noise is not None:
-        shapes = zip(reversed(noise.shape), reversed(logits.shape), strict=False)
-        if noise.ndim > logits.ndim or any(n not in (1, size) for n, size in shapes):
-            raise ValueError(f"noise must broadcast to the logits. Got {noise.shape=}, {logits.shape=}.")
+        _check_broadcasts("noise", noise.shape, logits)
         return noise
     silent = not isinstance(c.s, Tensor) and c.s == 0
     return None if silent else draw(logits)
+
+
+def _draws(c: Coefficients, logits: Tensor, draws: Tensor | None, draw: Callable[[Tensor], Tensor]) -> Tensor | None:
+    if draws is not None:
+        if draws.ndim < 1 or len(draws) < 1:
+            raise ValueError(f"draws must have at least one draw along its first axis. Got {draws.shape=}.")
+        _check_broadcasts("each of the draws", draws.shape[1:], logits)
+        return draws
+    return draw(logits.expand(RAO_DRAWS, *logits.shape)) if "draws" in c.surrogate.keeps else None
+
+
+def _check_broadcasts(name: str, shape: torch.Size, logits: Tensor) -> None:
+    sizes = zip(reversed(shape), reversed(logits.shape), strict=False)
+    if len(shape) > logits.ndim or any(n not in (1, size) for n, size in sizes):
+        raise ValueError(f"{name} must broadcast to the logits. Got {tuple(shape)}, {logits.shape=}.")
 
 
 def _fit(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
@@ -299,14 +362,17 @@ def _fit(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
             raise ValueError(f"a temperature must broadcast against the first axes of logits. Got {tau.shape=}, {logits.shape=}.")
         return tau.to(logits.device).to(_working_dtype(logits)).reshape(tau.shape + (1,) * (logits.ndim - tau.ndim))
 
-    return Coefficients(align(c.s), align(c.r), align(c.tau_b), c.identity)
+    return Coefficients(align(c.s), align(c.tau_b), c.surrogate)
 
 
 def _check(tau: Temperature, name: str, *, zero_allowed: bool) -> None:
-    # Written so that NaN fails too; infinity is refused because the surrogate's gradient would be 0/inf.
-    values = torch.as_tensor(tau, dtype=torch.float64)
-    valid = (values >= 0 if zero_allowed else values > 0) & torch.isfinite(values)
-    if not bool(valid.all()):
+    # Written so that NaN fails too; infinity is refused because the surrogate's gradient would be 0/inf. A number is looked at
+    # without torch, whose calls would take as long as sampling a small layer.
+    if isinstance(tau, Tensor):
+        valid = bool(((tau >= 0 if zero_allowed else tau > 0) & torch.isfinite(tau)).all())
+    else:
+        valid = (tau >= 0 if zero_allowed else tau > 0) and math.isfinite(tau)
+    if not valid:
         raise ValueError(f"{name} must be {'>= 0' if zero_allowed else '> 0'} and finite. Got {tau}.")
 
 

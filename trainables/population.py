@@ -16,7 +16,8 @@ from trainables.data import Dataset
 from trainables.estimators import ESTIMATORS, coefficients
 from trainables.optim import Adam
 from trainables.randomness import Stream
-from trainables.tasks.base import Members, Task
+from trainables.surrogates import RAO_DRAWS
+from trainables.tasks.base import Members, Noise, Task, with_draws
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Configuration:
         coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
         if not 0 < self.lr < float("inf"):
             raise ValueError(f"lr must be > 0 and finite. Got {self.lr}.")
+
+
+def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
+    """Training steps in one pass over the training data, at least one. Raises ValueError for a batch that it does not fill."""
+    if not 1 <= batch_size <= len(dataset.train):
+        raise ValueError(f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}.")
+    return len(dataset.train) // batch_size
 
 
 class Population:
@@ -59,8 +67,10 @@ class Population:
     ) -> None:
         if not configurations or not seeds or len(set(seeds)) != len(seeds):
             raise ValueError(f"a population needs configurations and distinct seeds. Got {len(configurations)=}, {seeds=}.")
-        if not 1 <= batch_size <= len(dataset.train):
-            raise ValueError(f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}.")
+        self.steps_per_epoch = steps_per_epoch(dataset, batch_size)
+        for c in configurations:
+            if c.estimator not in task.estimators:
+                raise ValueError(f"estimator must be one of {task.estimators} for this task. Got {c.estimator!r}.")
         self.task = task
         self.configurations = tuple(configurations)
         self.seeds = tuple(seeds)
@@ -69,8 +79,9 @@ class Population:
         self._dataset = dataset
         self._dtype = dtype
         self._device = dataset.train.inputs.device
-        self._members = _members(self.configurations, dtype, self._device)
+        self._members = self._describe_members(self.configurations, self.seeds)
         self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
+        self._draw_streams = [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
         self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
         models = [task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
@@ -84,11 +95,6 @@ class Population:
         }  # {name: [S, T, ...]}
         self._adam = Adam(self._detached(), [c.lr for c in self.configurations])
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Training steps in one pass over the training data."""
-        return len(self._dataset.train) // self.batch_size
-
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
         total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=self._dtype)
@@ -100,12 +106,21 @@ class Population:
             self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
             total += loss.detach()
             self.steps += 1
-        return total / max(steps, 1)
+        return (total / max(steps, 1)).where(self._finite(), torch.nan)
 
     @torch.no_grad()
     def evaluate(self, split: str = "validation") -> dict[str, Tensor]:
-        """The task's metrics on "validation" or "test", {name: [S, T]}."""
-        return self.task.evaluate(self._detached(), getattr(self._dataset, split), self._members)
+        """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have diverged."""
+        metrics = self.task.evaluate(self._detached(), getattr(self._dataset, split), self._members)
+        finite = self._finite()
+        return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
+
+    @torch.no_grad()
+    def artifacts(self, s: int, t: int) -> dict[str, bytes]:
+        """The task's files of one member, {file name: content}."""
+        parameters = {name: p[s : s + 1, t : t + 1] for name, p in self._detached().items()}
+        members = self._describe_members([self.configurations[t]], [self.seeds[s]])
+        return self.task.artifacts(parameters, self._dataset.test, members)
 
     def select(self, trials: Sequence[int]) -> "Population":
         """A population of some of the trials, as far trained as this one; it shares no memory with it."""
@@ -117,21 +132,7 @@ class Population:
             batch_size=self.batch_size,
             dtype=self._dtype,
         )
-        state = self.state_dict()
-        index = torch.tensor(list(trials), device=self._device)
-
-        def pick(stack: dict[str, Tensor]) -> dict[str, Tensor]:
-            return {name: tensor.index_select(1, index) for name, tensor in stack.items()}
-
-        adam = state["adam"]
-        chosen.load_state_dict(
-            {
-                **state,
-                "parameters": pick(state["parameters"]),
-                "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
-                "configurations": [_as_tuple(c) for c in chosen.configurations],
-            }
-        )
+        chosen.load_state_dict(select_state(self.state_dict(), trials, range(len(self.seeds))))
         return chosen
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,6 +160,10 @@ class Population:
         self._adam.load_state_dict(state["adam"])
         self.steps = int(state["steps"])
 
+    def _finite(self) -> Tensor:
+        """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN logits hides it."""
+        return torch.stack([p.detach().flatten(2).isfinite().all(-1) for p in self.parameters.values()]).all(0)
+
     def _detached(self) -> dict[str, Tensor]:
         """The parameters without their history; the same memory."""
         return {name: p.detach() for name, p in self.parameters.items()}
@@ -173,24 +178,39 @@ class Population:
         index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
         return self._dataset.train.inputs[index], self._dataset.train.labels[index]
 
-    def _noise(self) -> dict[str, Tensor]:
-        """Noise of the next step, {name: [S, 1, ...]}."""
-        drawn = [self.task.noise(self.batch_size, s.at(self.steps)) for s in self._noise_streams]
-        return {name: torch.stack([d[name] for d in drawn])[:, None].to(self._dtype) for name in drawn[0]}
+    def _noise(self) -> Noise:
+        """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an estimator needs it."""
+
+        def drawn(streams: list[Stream], step: int) -> Noise:
+            seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
+            return {name: torch.stack([noise[name] for noise in seeds])[:, None].to(self._dtype) for name in seeds[0]}
+
+        noise = drawn(self._noise_streams, self.steps)
+        if not self._draw_streams:
+            return noise
+        return with_draws(noise, lambda k: drawn(self._draw_streams, self.steps * RAO_DRAWS + k))
+
+    def _describe_members(self, configurations: Sequence[Configuration], seeds: Sequence[int]) -> Members:
+        estimators = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]
+        drawn = [self.task.constants(Stream(seed, "constants").at(0)) for seed in seeds]
+        constants = {name: torch.stack([c[name] for c in drawn]).to(self._device) for name in drawn[0]}
+        return Members(estimators, constants, dtype=self._dtype, device=self._device)
 
 
-def _members(configurations: Sequence[Configuration], dtype: torch.dtype, device: torch.device) -> Members:
-    rows = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]
+def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[int]) -> dict[str, Any]:
+    """Of a population's state_dict, the part of some trials and seeds, given by their places; shares no memory with it."""
 
-    def column(values: list[Any], dtype: torch.dtype) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=device)
+    def pick(stack: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor[list(seeds)][:, list(trials)] for name, tensor in stack.items()}
 
-    return Members(
-        s=column([c.s for c in rows], dtype),
-        r=column([c.r for c in rows], dtype),
-        tau_b=column([c.tau_b for c in rows], dtype),
-        identity=column([c.identity for c in rows], torch.bool),
-    )
+    adam = state["adam"]
+    return {
+        **state,
+        "parameters": pick(state["parameters"]),
+        "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
+        "configurations": [state["configurations"][t] for t in trials],
+        "seeds": [state["seeds"][s] for s in seeds],
+    }
 
 
 def _as_tuple(c: Configuration) -> tuple[str, float | None, float | None, float]:

@@ -8,6 +8,7 @@ a driver that resumes the study. (Tune's own checkpoints belong to one Tune expe
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.data import Dataset, load
-from trainables.population import Configuration, Population
+from trainables.blocks import Blocks, NoMemoryError
+from trainables.data import DataError, Dataset, load
+from trainables.memory import keep_freed_memory
+from trainables.population import Configuration, Population, steps_per_epoch
 from trainables.tasks import task_type
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ class PopulationConfig:
     task: str
     options: dict[str, Any]
     dataset: str
+    dataset_options: dict[str, Any]
     data_folder: str
     trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr"}
     seeds: tuple[int, ...]
@@ -39,7 +43,7 @@ class PopulationConfig:
     epochs: int | None  # length of training: either in epochs
     steps: int | None  # or in steps
     intervals: int  # number of reports the training is divided into
-    evaluate_test: bool  # whether the last report includes the test set
+    evaluate_test: bool  # whether the last report includes the test set and the task's artifacts
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
@@ -64,6 +68,7 @@ class Report:
     final: bool
     training_s: float  # wall time of this interval's training and evaluation
     rows: dict[int, dict[str, list[float]]] = field(default_factory=dict)  # trial number -> metric -> value per seed
+    artifacts: dict[int, dict[str, bytes]] = field(default_factory=dict)  # trial number -> file name -> content, first seed's
     error: str | None = None  # the population failed: why, in one sentence
 
     def to_tune(self) -> dict[str, Any]:
@@ -82,9 +87,9 @@ def interval_ends(total: int, intervals: int) -> list[int]:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, folder: str, device: str) -> Dataset:
+def _dataset(name: str, options: tuple[tuple[str, Any], ...], folder: str, device: str) -> Dataset:
     """The dataset on the device, kept while the actor is reused for population after population."""
-    return load(name, folder).to(device)
+    return load(name, folder, dict(options)).to(device)
 
 
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
@@ -93,11 +98,13 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
     def setup(self, config: dict[str, Any]) -> None:
         """Builds the population, and continues it from its checkpoint where there is one."""
         self._config = PopulationConfig.from_tune(config)
-        self._population: Population | None = None
+        self._blocks: Blocks | None = None
         self._ends: list[int] = []
+        self._steps_per_epoch = 1
         self._interval = 0
         self._saved_at = time.monotonic()
         torch.set_num_threads(self._config.threads)
+        keep_freed_memory()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes on the next population in the same process."""
@@ -108,62 +115,60 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         """One report interval. A failure of the training itself is a report too, so that its reason reaches the user."""
         try:
             return self._train_interval().to_tune()
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, MemoryError, DataError, NoMemoryError) as error:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
             return Report(self._interval + 1, 0.0, 0, final=False, training_s=0.0, error=reason).to_tune()
 
     def _train_interval(self) -> Report:
         started = time.perf_counter()
-        if self._population is None:
-            self._population = self._build()
-        population, config = self._population, self._config
-        end = self._ends[self._interval]
-        metrics = {"train_loss": population.train(end - population.steps)} | population.evaluate()
+        if self._blocks is None:
+            self._blocks = self._build()
+        config, i = self._config, self._interval
+        final = i + 1 == len(self._ends)
+        result = self._blocks.train(self._ends[i - 1] if i else 0, self._ends[i], last=final and config.evaluate_test)
         self._interval += 1
-        final = self._interval == len(self._ends)
-        if final and config.evaluate_test:
-            test = population.evaluate("test")
-            metrics |= {name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")}
-        tables = {name: value.cpu().T.tolist() for name, value in metrics.items()}  # {metric: [T][S]}
-        rows = {trial["number"]: {name: table[t] for name, table in tables.items()} for t, trial in enumerate(config.trials)}
+        tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
+        numbers = [trial["number"] for trial in config.trials]
         if not final and time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
             self.save_checkpoint(str(Path(config.checkpoint).parent))
         return Report(
             interval=self._interval,
-            epoch=population.steps / population.steps_per_epoch,
-            steps=population.steps,
+            epoch=self._ends[i] / self._steps_per_epoch,
+            steps=self._ends[i],
             final=final,
             training_s=time.perf_counter() - started,
-            rows=rows,
+            rows={number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)},
+            artifacts={numbers[t]: files for t, files in result.artifacts.items()},
         )
 
-    def _build(self) -> Population:
+    def _build(self) -> Blocks:
         config = self._config
-        dataset = _dataset(config.dataset, config.data_folder, config.device)
+        dataset = _dataset(config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device)
         cls = task_type(config.task)
-        population = Population(
-            cls(dataset, cls.options_type.parse(config.options)),
-            dataset,
-            [Configuration(t["estimator"], t["tau_f"], t["tau_b"], t["lr"]) for t in config.trials],
-            config.seeds,
-            batch_size=config.batch_size,
-        )
-        total = config.steps if config.steps is not None else (config.epochs or 0) * population.steps_per_epoch
+        task = cls(dataset, cls.options_type.parse(config.options))
+        configurations = [Configuration(t["estimator"], t["tau_f"], t["tau_b"], t["lr"]) for t in config.trials]
+
+        def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
+            chosen = [configurations[t] for t in trials]
+            return Population(task, dataset, chosen, [config.seeds[s] for s in seeds], batch_size=config.batch_size)
+
+        self._steps_per_epoch = steps_per_epoch(dataset, config.batch_size)
+        total = config.steps if config.steps is not None else (config.epochs or 0) * self._steps_per_epoch
         self._ends = interval_ends(total, min(config.intervals, total))
-        self._population = population
+        self._blocks = Blocks(build, trials=len(configurations), seeds=len(config.seeds))
         if Path(config.checkpoint).exists():
             self.load_checkpoint(str(Path(config.checkpoint).parent))
-        return population
+        return self._blocks
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes the population's state to its file in the folder, atomically."""
-        assert self._population is not None
+        assert self._blocks is not None
         folder = Path(checkpoint_dir)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / Path(self._config.checkpoint).name
         partial = target.with_suffix(".partial")
         with partial.open("wb") as file:
-            torch.save({"interval": self._interval, "population": self._population.state_dict()}, file)
+            torch.save({"interval": self._interval, "blocks": self._blocks.state()}, file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
@@ -171,13 +176,14 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Continues from the population's file in the folder; where that is damaged, from the beginning."""
-        assert self._population is not None
+        assert self._blocks is not None
         file = Path(checkpoint_dir) / Path(self._config.checkpoint).name
         try:
-            state = torch.load(file, weights_only=True, map_location=self._config.device)
-        except (RuntimeError, EOFError, UnpicklingError) as error:
+            state = torch.load(file, weights_only=True)
+            blocks, interval = state["blocks"], int(state["interval"])
+        except (RuntimeError, EOFError, UnpicklingError, KeyError) as error:
             # What it held is lost, but the population can be trained again; its earlier reports are in the ledger already.
             _log.warning("the checkpoint %s is damaged (%s); its population starts anew", file, error)
             return
-        self._population.load_state_dict(state["population"])
-        self._interval = int(state["interval"])
+        self._blocks.load_state(blocks)
+        self._interval = interval

@@ -112,6 +112,8 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
     for figure in figures:
         click.echo(f"figure     {figure}")
     click.echo(f"numbers    {numbers}")
+    if (artifacts := settings.artifacts_folder(study)).is_dir():
+        click.echo(f"files      {artifacts}")
     click.echo(f"ledger     {settings.ledger}")
     if outcome.mlflow_problem:
         click.echo(f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it")
@@ -188,9 +190,10 @@ def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> Non
     from tuner.evidence.report import write_report
 
     row = ledger.find_study(study)
-    folder = out or settings.home_folder / "reports" / row.id
+    folder = out or settings.report_folder(row.id)
     try:
-        files = write_report(row, ledger.trials(row.id), ledger.measurements(row.id), folder)
+        artifacts = settings.artifacts_folder(row.id)
+        files = write_report(row, ledger.trials(row.id), ledger.measurements(row.id), folder, artifacts=artifacts)
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
     for file in files:

@@ -39,12 +39,10 @@ class Progress:
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
         """The progress of a study whose members train for so many epochs."""
         # What will be confirmed is known when the search has ended; until then every method that can be selected counts.
-        # (Softmax ST is not counted: it is the best on the diagonal.)
-        methods = 2 + len({*spec.baselines} - {"softmax"}) if spec.confirm_seeds else 0
-        work = (spec.trials_total * spec.seeds + methods * spec.confirm_seeds) * epochs
+        work = (spec.trials_total * spec.seeds + spec.confirm_total * spec.confirm_seeds) * epochs
         before = sum(len(t.seeds) for t in history if t.terminal) * epochs
         direction = task_type(spec.task).objective.direction
-        progress = cls(spec.trials_total + methods, work, direction, work_done=before, work_before=before)
+        progress = cls(spec.trials_total + spec.confirm_total, work, direction, work_done=before, work_before=before)
         progress._take(history)
         return progress
 

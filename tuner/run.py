@@ -1,12 +1,10 @@
 """Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that happens to the ledger."""
 
-import importlib
-import logging
 import os
 import platform
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +13,7 @@ from typing import Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
+from tuner.engine import devices, started
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
 from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger, LedgerError
@@ -52,7 +51,7 @@ class Outcome:
 def check(spec: StudySpec, settings: Settings) -> Needs:
     """Looks whether a study can be trained at all: its data is there, its batch fits. Raises UserError."""
     try:
-        dataset = load(spec.dataset, settings.data_folder)
+        dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
         raise UserError(str(error)) from error
     if spec.batch_size > len(dataset.train):
@@ -61,7 +60,10 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
             f"got {spec.batch_size}"
         )
     cls = task_type(spec.task)
-    task = cls(dataset, cls.options_type.parse(spec.options))
+    try:
+        task = cls(dataset, cls.options_type.parse(spec.options))
+    except ValueError as error:  # options that do not fit the dataset
+        raise UserError(f"the spec is not valid: options.{error}") from error
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
     return Needs(task.bytes_per_member(spec.batch_size), epochs)
@@ -105,22 +107,22 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
         _train(ledger, lease, spec, needs, settings)
         _settle(ledger, lease, spec)
         row = ledger.study(study)
-        files = write_report(row, ledger.trials(study), ledger.measurements(study), settings.home_folder / "reports" / study)
+        files = _report(ledger, row, settings)
         for leftover in ("checkpoints", "tune"):
             shutil.rmtree(settings.home_folder / leftover / study, ignore_errors=True)
-        problem = _complete(projector, files) if projector else None
+        problem = _complete(projector, files, settings.artifacts_folder(study)) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
 
 
 def resend(ledger: Ledger, study: str, settings: Settings) -> str | None:
     """Sends a study to MLflow from its beginning. Returns its address there; raises UserError where MLflow does not take it."""
     row = ledger.study(study)
-    files = write_report(row, ledger.trials(study), ledger.measurements(study), settings.home_folder / "reports" / study)
+    files = _report(ledger, row, settings)
     ledger.reset_projection(study)
     with _mlflow(settings, ready=True) as uri:
         projector = Projector(ledger, study, uri)
         projector.start()
-        if problem := _complete(projector, files):
+        if problem := _complete(projector, files, settings.artifacts_folder(study)):
             raise UserError(f"MLflow at {uri} did not take study {study}: {problem}")
         return projector.address
 
@@ -142,17 +144,15 @@ def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
 
 def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings: Settings) -> None:
     """Runs populations on Ray until the strategy is done."""
-    for name, value in (_QUIET | _WORKER_ENVIRONMENT).items():
-        os.environ.setdefault(name, value)
     history = ledger.trials(lease.study)
     progress = Progress.of(spec, needs.epochs, history)
-    with ProgressLine(progress), _ray(settings) as ray:
+    with ProgressLine(progress), started(settings) as ray:
         from ray import tune
         from ray.tune.error import TuneError
 
         from tuner.searcher import PopulationSearcher, StopOnFatal
 
-        placement = _placement(ray)
+        placement = devices(ray)
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
@@ -166,6 +166,10 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
         def configure(population: str, trials: Sequence[TrialRow]) -> Any:
             return _population_config(spec, settings, placement, lease.study, population, trials)
 
+        def observe(population: str, report: Any) -> None:
+            _keep(report.artifacts, settings.artifacts_folder(lease.study))
+            progress.observe(population, report, ledger.trials(lease.study))
+
         searcher = PopulationSearcher(
             ledger=ledger,
             lease=lease,
@@ -173,7 +177,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             strategy=strategy_for(spec),
             trials_per_population=size,
             configure=configure,
-            observe=lambda population, report: progress.observe(population, report, ledger.trials(lease.study)),
+            observe=observe,
         )
         resources = {"cpu": placement.cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
         from trainables.ray_trainable import PopulationTrainable
@@ -213,6 +217,7 @@ def _population_config(
         task=spec.task,
         options=spec.options,
         dataset=spec.dataset,
+        dataset_options=spec.dataset_options,
         data_folder=str(settings.data_folder),
         trials=tuple({name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")} for t in trials),
         seeds=trials[0].seeds,
@@ -227,6 +232,15 @@ def _population_config(
     )
 
 
+def _keep(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
+    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial."""
+    for number, files in artifacts.items():
+        for name, content in files.items():
+            target = folder / f"trial-{number}" / Path(name).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
 def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
     """Ends the study in the state that its trials say."""
     trials = ledger.trials(lease.study)
@@ -239,76 +253,22 @@ def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
         ledger.release(lease, "succeeded", f"{len(failed)} of {len(trials)} trials failed" if failed else None)
 
 
-def _complete(projector: Projector, files: Sequence[Path]) -> str | None:
+def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
+    return write_report(
+        study,
+        ledger.trials(study.id),
+        ledger.measurements(study.id),
+        settings.report_folder(study.id),
+        artifacts=settings.artifacts_folder(study.id),
+    )
+
+
+def _complete(projector: Projector, files: Sequence[Path], artifacts: Path) -> str | None:
     """Sends the rest to MLflow, artifacts included. Returns what went wrong; the study is safe in the ledger either way."""
     if not projector.finish(_MLFLOW_PATIENCE_S):
         return projector.problem or f"it did not take everything within {_MLFLOW_PATIENCE_S:.0f} s"
-    projector.publish(files)
+    projector.publish(files, artifacts)
     return projector.problem
-
-
-# Ray and Tune say much that a study's user has no use for, and write loggers' files for every Tune trial.
-_QUIET = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # explicit, because Ray's default depends on what ran on this machine before
-    "RAY_AIR_NEW_OUTPUT": "0",  # the banner of the new output ignores verbose=0
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-}
-
-
-# torch's threads spin while they wait for each other, by default for so long that another busy process (MLflow, the driver
-# itself) makes training several times slower. Measured on 2 cores with one of them busy: 126 ms a step by default, 44 ms with
-# this; alone: 33 ms both. Read by OpenMP when a worker starts.
-_WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
-
-
-@contextmanager
-def _ray(settings: Settings) -> Iterator[Any]:
-    """A private Ray of this machine, or the cluster that the settings name."""
-    import ray
-
-    # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way round: Ray's
-    # processes end with the thread that started them.
-    threading.Thread(target=importlib.import_module, args=["tuner.searcher"], name="import").start()
-    if settings.ray_address:
-        try:
-            ray.init(
-                address=settings.ray_address,
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except ConnectionError as error:
-            raise UserError(f"there is no Ray cluster at {settings.ray_address} (TUNER_RAY_ADDRESS): {error}") from error
-    else:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _placement(ray: Any) -> Placement:
-    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device."""
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-    if gpus:
-        memory = ray.get(ray.remote(num_gpus=1)(_gpu_memory).remote())
-        return Placement("cuda", gpus, 1, memory)
-    if not nodes:
-        raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
-    cpus = min(int(node["CPU"]) for node in nodes)
-    return Placement("cpu", len(nodes), cpus, int(min(node.get("memory", 2e9) for node in nodes)))
-
-
-def _gpu_memory() -> int:
-    import torch
-
-    return int(torch.cuda.mem_get_info()[0])
 
 
 @contextmanager

@@ -37,3 +37,11 @@ class Settings:
     def ledger(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or f"sqlite:///{self.home_folder / 'ledger.db'}"
+
+    def report_folder(self, study: str) -> Path:
+        """Where a study's report goes by default."""
+        return self.home_folder / "reports" / study
+
+    def artifacts_folder(self, study: str) -> Path:
+        """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
+        return self.home_folder / "artifacts" / study

@@ -1,7 +1,8 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,14 +18,15 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.data import DATASETS
+from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
-from trainables.tasks import TASKS, task_type
+from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
 MAX_POINTS = 1_000  # values of one temperature
 MAX_TRIALS = 50_000  # of one study
+BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
 
 
 class _Strict(BaseModel):
@@ -78,6 +80,10 @@ def _above_zero(given: list[float] | Range) -> list[float] | Range:
     return given
 
 
+def _one_above_zero(given: float) -> float:
+    return _values(_above_zero([given]))[0]
+
+
 def _listed(given: Any) -> Any:
     return given if isinstance(given, list | dict | Range) else [given]
 
@@ -96,6 +102,7 @@ ForwardTemperatures = Annotated[
 BackwardTemperatures = Annotated[
     list[Number] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_above_zero)
 ]
+BackwardTemperature = Annotated[Number, AfterValidator(_one_above_zero)]
 
 
 class GridSearch(_Strict):
@@ -115,9 +122,57 @@ class GridSearch(_Strict):
         """Values of tau_b, ascending."""
         return _values(self.tau_b)
 
+    @property
+    def pairs_total(self) -> int:
+        """How many pairs (tau_f, tau_b) are run."""
+        return len(self.forward) * len(self.backward)
+
+
+class SequentialSearch(_Strict):
+    """First tau_f at tau_b_start, then tau_b at the best tau_f: O(n) pairs where a grid has O(n^2) (Shah et al., section 5.1)."""
+
+    strategy: Literal["sequential"]
+    tau_f: ForwardTemperatures
+    tau_b: BackwardTemperatures
+    tau_b_start: BackwardTemperature = 1.0
+
+    @property
+    def forward(self) -> list[float]:
+        """Values of tau_f, ascending."""
+        return _values(self.tau_f)
+
+    @property
+    def backward(self) -> list[float]:
+        """Values of tau_b, ascending; tau_b_start is one of them, because the first stage runs it at every tau_f."""
+        return sorted({*_values(self.tau_b), self.tau_b_start})
+
+    @property
+    def pairs_total(self) -> int:
+        """How many pairs (tau_f, tau_b) are run: the stages share the one at tau_b_start and the best tau_f."""
+        return len(self.forward) + len(self.backward) - 1
+
+
+Search = Annotated[GridSearch | SequentialSearch, Field(discriminator="strategy")]
+_SEARCHES: dict[str, type[_Strict]] = {"grid": GridSearch, "sequential": SequentialSearch}
+
+
+def _known_baseline(name: str) -> str:
+    if name not in BASELINES:
+        raise ValueError(f"must be one of {', '.join(BASELINES)}, got {name!r}")
+    return name
+
+
+@contextmanager
+def _named(prefix: str) -> Iterator[None]:
+    """Puts the field's name before what a check of `trainables` says about its value."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{prefix}{error}") from error
+
 
 LearningRate = Annotated[Number, Field(gt=0, le=10)]
-Baseline = Literal["identity", "softmax", "gumbel"]
+Baseline = Annotated[str, AfterValidator(_known_baseline)]
 
 
 class StudySpec(_Strict):
@@ -126,7 +181,7 @@ class StudySpec(_Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
     task: str
     dataset: str
-    search: GridSearch
+    search: Search
     learning_rates: Annotated[list[LearningRate], BeforeValidator(_listed), Field(min_length=1, max_length=100)] = [0.001]
     seeds: Count = Field(default=5, ge=1, le=1000)
     epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
@@ -136,13 +191,14 @@ class StudySpec(_Strict):
     confirm_seeds: Count = Field(default=0, ge=0, le=1000)
     reports: Count = Field(default=20, ge=1, le=10_000)  # evaluations along the training; at most one an epoch
     population: Count | None = Field(default=None, ge=1, le=1_000_000)  # members trained together; default: by the memory
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {}  # the task's own
+    dataset_options: dict[str, Any] = {}  # the dataset's own
 
     @field_validator("task")
     @classmethod
     def _known_task(cls, name: str) -> str:
-        if name not in TASKS:
-            raise ValueError(f"must be one of {', '.join(sorted(TASKS))}, got {name!r}")
+        if name not in task_names():
+            raise ValueError(f"must be one of {', '.join(task_names())}, got {name!r}")
         return name
 
     @field_validator("dataset")
@@ -163,13 +219,18 @@ class StudySpec(_Strict):
     def _together(self) -> "StudySpec":
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("epochs: give either epochs or steps, one of the two")
-        task = task_type(self.task)
+        with _named("task: "):  # a user's own may not be importable
+            task = task_type(self.task)
         if self.dataset not in task.datasets:
             raise ValueError(f"dataset: task {self.task} learns from {', '.join(task.datasets)}, got {self.dataset!r}")
-        try:
+        known = [name for name in BASELINES if name in task.estimators]
+        for name in self.baselines:
+            if name not in known:
+                raise ValueError(f"baselines: task {self.task} has {', '.join(known)}, got {name!r}")
+        with _named("dataset_options."):
+            check_options(self.dataset, self.dataset_options)
+        with _named("options."):
             task.options_type.parse(self.options)
-        except ValueError as error:
-            raise ValueError(f"options.{error}") from error
         if self.trials_total > MAX_TRIALS:
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
@@ -183,7 +244,17 @@ class StudySpec(_Strict):
     def trials_total(self) -> int:
         """Trials of the search and its baselines; confirmation comes on top."""
         baseline = sum(len(self.baseline_temperatures) if ESTIMATORS[b].temperatures else 1 for b in self.baselines)
-        return (len(self.search.forward) * len(self.search.backward) + baseline) * len(self.learning_rates)
+        return (self.search.pairs_total + baseline) * len(self.learning_rates)
+
+    @property
+    def confirm_total(self) -> int:
+        """Trials of the confirmation, if every method has a best one: off the diagonal, on it, every other baseline."""
+        if not self.confirm_seeds:
+            return 0
+        forward, backward, others = {*self.search.forward}, {*self.search.backward}, {*self.baselines} - {"softmax"}
+        off = len(forward | backward) > 1
+        on = bool(forward & backward) or "softmax" in self.baselines  # which is the diagonal
+        return off + on + len(others)
 
     @property
     def search_seeds(self) -> tuple[int, ...]:
@@ -234,7 +305,8 @@ def _sentences(error: ValidationError) -> list[str]:
         # pydantic puts the branch of a union into the path ("list[constrained-float]", "Range"); users know fields only.
         unknown = e["loc"][-1:] if e["type"] == "extra_forbidden" else ()
         known = e["loc"][: len(e["loc"]) - len(unknown)]
-        location = [str(p) for p in (*(p for p in known if isinstance(p, int) or p in _FIELDS), *unknown)]
+        untold = ("strategy",) if e["type"].startswith("union_tag") else ()  # pydantic stops at the union: search
+        location = [str(p) for p in (*(p for p in known if isinstance(p, int) or p in _FIELDS), *untold, *unknown)]
         text = _clause(e)
         name = ".".join(location)
         # Of a union's two complaints the more specific one (the longer path) is the user's.
@@ -246,13 +318,18 @@ def _sentences(error: ValidationError) -> list[str]:
 def _clause(e: Any) -> str:
     message: str = e["msg"].removeprefix("Value error, ")
     if e["type"] == "extra_forbidden":
-        owner = Range if "Range" in e["loc"] else GridSearch if e["loc"][0] == "search" else StudySpec
+        *place, _ = e["loc"]
+        owner = Range if "Range" in place else _SEARCHES[place[1]] if place else StudySpec
         return f"is not a field; there are {', '.join(owner.model_fields)}"
+    if e["type"] == "union_tag_not_found":
+        return f"is missing; it must be one of {', '.join(_SEARCHES)}"
+    if e["type"] == "union_tag_invalid":
+        return f"must be one of {', '.join(_SEARCHES)}, got {e['ctx']['tag'][:80]!r}"
     if e["type"] == "missing":
         return "is missing"
     if e["type"] == "string_pattern_mismatch":
         return "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a letter or digit"
-    if e["type"] in ("model_type", "dict_type"):
+    if e["type"] in ("model_type", "model_attributes_type", "dict_type"):
         message = "must be a mapping of fields"
     if e["type"] == "too_short":
         message = f"must have at least {e['ctx']['min_length']} values, got {e['ctx']['actual_length']}"
@@ -267,4 +344,4 @@ def _printable(given: Any) -> bool:
     return isinstance(given, float) or (isinstance(given, int) and abs(given) < 10**20)
 
 
-_FIELDS = {*StudySpec.model_fields, *GridSearch.model_fields, *Range.model_fields}
+_FIELDS = {*StudySpec.model_fields, *Range.model_fields, *(name for s in _SEARCHES.values() for name in s.model_fields)}

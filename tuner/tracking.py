@@ -85,14 +85,14 @@ class Projector:
         self._close(client, [t for t in trials if t.terminal and t.id not in closed])
         return True
 
-    def publish(self, files: Iterable[Path]) -> None:
-        """Attaches files to the study's run, with its spec and its numbers, and ends it if the study has ended.
+    def publish(self, files: Iterable[Path], artifacts: Path) -> None:
+        """Attaches files, and the folder of the trials' artifacts if any, to the study's run, and ends it if it has ended.
 
         Where MLflow does not take them, `problem` says why.
         """
-        self._reaching(lambda: self._publish(files))
+        self._reaching(lambda: self._publish(files, artifacts))
 
-    def _publish(self, files: Iterable[Path]) -> None:
+    def _publish(self, files: Iterable[Path], artifacts: Path) -> None:
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=self._uri)
@@ -105,6 +105,8 @@ class Projector:
         client.log_text(self._parent, yaml.safe_dump(study.spec, sort_keys=False), "spec.yaml")
         for file in files:
             client.log_artifact(self._parent, str(file))
+        if artifacts.is_dir():
+            client.log_artifacts(self._parent, str(artifacts), "confirmed")
         if study.state in TERMINAL_STUDY_STATES:
             client.set_terminated(self._parent, _RUN_STATUS[study.state], end_time=_ms(study.finished_at))
 
@@ -228,7 +230,7 @@ def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
         return f"[{text}](#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)})"
 
     links = [
-        comparison("the grid", "tags.role = 'search'"),
+        comparison("the search", "tags.role = 'search'"),
         comparison("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
         comparison("baselines", "tags.role = 'baseline'"),
         comparison("fresh seeds", "tags.role = 'confirm'"),

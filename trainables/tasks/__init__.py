@@ -1,13 +1,55 @@
-"""The tasks by name. A user's own task joins through the entry point group `trainables.tasks`."""
+"""The tasks by name: those that come with the package, and a user's own, found through the entry points `trainables.tasks`."""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 
 from trainables.tasks.base import Task
-from trainables.tasks.sbn import SBN
 
-TASKS: dict[str, type[Task]] = {"sbn": SBN}
+GROUP = "trainables.tasks"
+_BUILT_IN = {"sbn": "sbn:SBN", "catae": "catae:CatAE", "dln": "dln:DLN"}  # name -> module of this package, class
 
 
+def task_names() -> list[str]:
+    """The names of all tasks, built in and plugged in. Nothing of a plugged-in package is imported."""
+    return sorted({*_BUILT_IN, *_plugged_in()})
+
+
+@cache
 def task_type(name: str) -> type[Task]:
-    """The class of a task. Raises ValueError with the list of known names."""
-    if name not in TASKS:
-        raise ValueError(f"task must be one of {sorted(TASKS)}. Got {name!r}.")
-    return TASKS[name]
+    """The class of a task.
+
+    Raises:
+        ValueError: there is no such task (the message lists those there are), or a plugged-in one cannot be used.
+    """
+    if name in _BUILT_IN:
+        module, _, cls = _BUILT_IN[name].partition(":")
+        found: type[Task] = getattr(import_module(f"{__name__}.{module}"), cls)
+        return found
+    if name not in _plugged_in():
+        raise ValueError(f"task must be one of {task_names()}. Got {name!r}.")
+    return _load(_plugged_in()[name])
+
+
+@cache
+def _plugged_in() -> dict[str, EntryPoint]:
+    """Entry points by name. A built-in task's name is not given away."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN}
+
+
+def _load(entry: EntryPoint) -> type[Task]:
+    """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our code."""
+    try:
+        found = entry.load()
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"task {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {said}") from error
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise ValueError(  # noqa: TRY004  # one kind of error for a task that cannot be used
+            f"task {entry.name!r} ({entry.value}) must be a subclass of trainables.tasks.base.Task. Got {found!r}."
+        )
+    lacking = [name for name in ("datasets", "objective", "options_type") if not hasattr(found, name)]
+    lacking += sorted(found.__abstractmethods__)
+    if lacking:
+        raise ValueError(f"task {entry.name!r} ({entry.value}) lacks {', '.join(lacking)} of trainables.tasks.base.Task.")
+    return found

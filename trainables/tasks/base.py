@@ -2,23 +2,37 @@
 
 A task is a dataset, a model, a loss and metrics. It is written over stacked tensors: parameters carry the axes [S, T] (seeds,
 trials) in front, data carries [S] only, because members that share a seed share their batches, and noise carries [S, 1].
-A task never looks at who its members are: it takes their estimator's coefficients as tensors and passes them to the primitive.
+A task never looks at who its members are: it samples through `Members`, which knows the estimator of each.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from itertools import groupby
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from trainables.data import Dataset, Split
-from trainables.estimators import Coefficients
+from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
+from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
 
 Parameters = dict[str, Tensor]  # {name: [S, T, ...]}, or [...] for the one model that `init` draws
-Noise = dict[str, Tensor]  # {name: [S, 1, ...]}, or [...] for one seed
+Constants = dict[str, Tensor]  # {name: [S, ...]}, or [...] for one seed
+# {name: [S, 1, ...]}, or [...] for one seed. Where an estimator averages over further noise of the same kind (Gumbel-Rao), the
+# engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
+Noise = dict[str, Tensor]
+DRAWS = ":draws"
+
+
+def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
+    """The noise and, for estimators that average over more of its kind, RAO_DRAWS times as much: draw(k) is the k-th part."""
+    drawn = [draw(k) for k in range(RAO_DRAWS)]
+    return noise | {name + DRAWS: torch.stack([d[name] for d in drawn]) for name in noise}
+
+
+DISCRETE = tuple(name for name, row in ESTIMATORS.items() if not row.surrogate.relaxed)
 
 
 @dataclass(frozen=True)
@@ -30,39 +44,76 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Members:
-    """The estimators of T trials as tensors; every seed has the same T trials."""
+class _Run:
+    """Neighbouring trials whose estimators have one surrogate."""
 
-    s: Tensor  # [T] noise in the forward pass
-    r: Tensor  # [T] noise in the backward pass
-    tau_b: Tensor  # [T] backward temperature
-    identity: Tensor  # [T] bool, the Jacobian is the identity
+    trials: int
+    surrogate: Surrogate
+    s: Tensor | None  # [trials] noise in the forward pass; None where no trial has any
+    tau_b: Tensor  # [trials] temperature of the surrogate
 
     def coefficients(self, ndim: int) -> Coefficients:
-        """Coefficients that broadcast against logits [S, T, ...] of that many axes.
-
-        Terms that no member uses become plain numbers, for which the primitive does no work.
-        """
+        """Coefficients that broadcast against logits [S, trials, ...] of that many axes."""
         shape = (1, -1) + (1,) * (ndim - 2)
-        return Coefficients(
-            s=self.s.view(shape) if self._any_s else 0.0,
-            r=self.r.view(shape) if self._any_r else 0.0,
-            tau_b=self.tau_b.view(shape),
-            identity=self.identity.view(shape) if self._any_identity else False,
-        )
+        return Coefficients(0.0 if self.s is None else self.s.view(shape), self.tau_b.view(shape), self.surrogate)
 
-    # Looked up once: on a GPU each look is a synchronisation.
-    @cached_property
-    def _any_s(self) -> bool:
-        return bool((self.s != 0).any())
 
-    @cached_property
-    def _any_r(self) -> bool:
-        return bool((self.r != 0).any())
+class Members:
+    """What tells the members of a population apart beside their parameters: an estimator per trial, constants per seed.
 
-    @cached_property
-    def _any_identity(self) -> bool:
-        return bool(self.identity.any())
+    A task samples through it and never looks at who its members are.
+    """
+
+    def __init__(
+        self, estimators: Sequence[Coefficients], constants: Constants, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        """Takes the coefficients of T trials, as numbers, and the constants {name: [S, ...]} of the seeds."""
+        self.constants = constants
+
+        def column(values: list[Any]) -> Tensor:
+            return torch.tensor(values, dtype=dtype, device=device)
+
+        self._runs = []
+        for surrogate, neighbours in groupby(estimators, key=lambda c: c.surrogate):
+            run = list(neighbours)
+            s = column([c.s for c in run]) if any(c.s != 0 for c in run) else None
+            self._runs.append(_Run(len(run), surrogate, s, column([c.tau_b for c in run])))
+
+    @property
+    def relaxed(self) -> list[bool]:
+        """For each trial, whether it is not sampled at all: the reference estimator "soft"."""
+        return [run.surrogate.relaxed for run in self._runs for _ in range(run.trials)]
+
+    @property
+    def need_draws(self) -> bool:
+        """Whether some estimator averages over further noise, which then must be drawn: see Noise."""
+        return any("draws" in run.surrogate.keeps for run in self._runs)
+
+    def sample(self, logits: Tensor, noise: Noise | None, name: str, *, dim: int = -2) -> Tensor:
+        """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise it is argmax."""
+        if noise is None:
+            return straight_through(logits, None, Coefficients(0.0, 1.0, IDENTITY), dim=dim)
+
+        def one(part: Tensor, c: Coefficients) -> Tensor:
+            return straight_through(part, noise[name], c, dim=dim, draws=noise.get(name + DRAWS))
+
+        return self._by_run(logits, one)
+
+    def sample_binary(self, logits: Tensor, noise: Noise | None, name: str) -> Tensor:
+        """Samples in {0, 1} for every logit [S, T, ...]. The noise is noise[name]; without noise it is argmax."""
+        if noise is None:
+            return (logits > 0).to(logits.dtype)
+
+        def one(part: Tensor, c: Coefficients) -> Tensor:
+            return straight_through_binary(part, noise[name], c, draws=noise.get(name + DRAWS))
+
+        return self._by_run(logits, one)
+
+    def _by_run(self, logits: Tensor, sample: Callable[[Tensor, Coefficients], Tensor]) -> Tensor:
+        if len(self._runs) == 1:
+            return sample(logits, self._runs[0].coefficients(logits.ndim))
+        parts = torch.split(logits, [run.trials for run in self._runs], dim=1)
+        return torch.cat([sample(p, run.coefficients(p.ndim)) for p, run in zip(parts, self._runs, strict=True)], dim=1)
 
 
 @dataclass(frozen=True)
@@ -85,6 +136,7 @@ class Task(ABC):
     datasets: ClassVar[tuple[str, ...]]  # names that `trainables.data.load` knows and this task can learn from
     objective: ClassVar[Objective]  # one of the metrics that `evaluate` returns
     options_type: ClassVar[type[Options]]
+    estimators: ClassVar[tuple[str, ...]] = DISCRETE  # those that its members may have; "soft" where it makes sense as well
 
     @abstractmethod
     def __init__(self, dataset: Dataset, options: Options) -> None:
@@ -93,6 +145,13 @@ class Task(ABC):
     @abstractmethod
     def init(self, generator: torch.Generator) -> Parameters:
         """Initial parameters of ONE model, {name: [...]}, drawn from a CPU generator: the same on every device."""
+
+    def constants(self, generator: torch.Generator) -> Constants:  # noqa: ARG002  # most tasks have none
+        """What a seed fixes beside the initial parameters and is never trained, {name: [...]}: random wiring, for instance.
+
+        Drawn from a CPU generator. Stacked over seeds, it comes back as `members.constants`.
+        """
+        return {}
 
     @abstractmethod
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
@@ -107,7 +166,7 @@ class Task(ABC):
             inputs: [S, B, D] uint8.
             labels: [S, B] int64.
             noise: {name: [S, 1, ...]}.
-            members: the estimators of the T trials.
+            members: what to sample with; holds the constants.
 
         Returns:
             [S, T]. Its sum over members is differentiated, so no member may enter another's entry.
@@ -116,6 +175,16 @@ class Task(ABC):
     @abstractmethod
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """Metrics of every member on a split, {name: [S, T]}, with the same noise for all members, seeds and intervals."""
+
+    def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002  # none here
+        """Files worth keeping of ONE trained member, {file name: content}: pictures, the model in a form for others to use.
+
+        Args:
+            parameters: {name: [1, 1, ...]}.
+            split: the test set.
+            members: of that member.
+        """
+        return {}
 
     @abstractmethod
     def bytes_per_member(self, batch_size: int) -> int:

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Dataset, Split
-from trainables.estimators import logistic_, straight_through_binary
 from trainables.layers import init_linear, linear, shared_input_linear
-from trainables.randomness import Stream
-from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task
+from trainables.randomness import Stream, logistic_
+from trainables.surrogates import RAO_DRAWS
+from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task, with_draws
 
 SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
@@ -95,7 +95,8 @@ class SBN(Task):
             first = self._first_logits(parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)).detach()
             for name, value in self._sampled_sums(parameters, first, y, noises, members).items():
                 sums[name] = sums[name] + value if name in sums else value
-            absolute = self._absolute_gradients(parameters, first, y, noises[0], members)
+            noise = self._gradient_noise(noises[0], len(y), chunk, members)
+            absolute = self._absolute_gradients(parameters, first, y, noise, members)
             gradients = [a + b for a, b in zip(gradients, absolute, strict=True)] if gradients else absolute
         metrics = {name: value / len(split) for name, value in sums.items()}
         # L is the mean over n examples (1/n in every gradient), and its gradients are averaged over n examples (1/n once more).
@@ -120,9 +121,8 @@ class SBN(Task):
 
         `logits` holds the first layer's and receives those of the layers after it.
         """
-        c = members.coefficients(4)
         for i in range(len(self._hidden)):
-            z = straight_through_binary(logits[i], noise[f"layer_{i}"], c) if noise else (logits[i] > 0).to(logits[i].dtype)
+            z = members.sample_binary(logits[i], noise, f"layer_{i}")
             if self._signed:
                 z = 2 * z - 1
             logits.append(linear(parameters[f"weight_{i + 1}"], parameters[f"bias_{i + 1}"], z))
@@ -152,6 +152,13 @@ class SBN(Task):
             "val_accuracy_argmax": _hits(argmax, y),
             "val_accuracy_16": _hits(averaged, y),
         }
+
+    def _gradient_noise(self, noise: Noise, n: int, chunk: int, members: Members) -> Noise:
+        """The noise of a chunk of n examples with all that the members' backward pass needs."""
+        if not members.need_draws:
+            return noise
+        stream = Stream(0, "evaluation draws", next(iter(noise.values())).device)
+        return with_draws(noise, lambda k: _stacked(self.noise(n, stream.at(chunk * RAO_DRAWS + k))))
 
     def _absolute_gradients(
         self, parameters: Parameters, first: Tensor, y: Tensor, noise: Noise, members: Members

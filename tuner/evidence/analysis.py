@@ -10,7 +10,8 @@ decides the verdict.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,14 +55,25 @@ class Gain:
 
 def best(trials: Iterable[TrialRow], direction: str) -> TrialRow | None:
     """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do not compete."""
-    scored = [(t.mean, t) for t in trials if t.mean is not None]
+    return min(_ranked(trials, direction), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
+
+
+def best_forward(trials: Iterable[TrialRow], direction: str) -> float | None:
+    """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an objective."""
+    scored = [(rank, t.tau_f) for rank, t in _ranked(trials, direction) if t.tau_f is not None]
+    return min(scored)[1] if scored else None
+
+
+def _ranked(trials: Iterable[TrialRow], direction: str) -> list[tuple[float, TrialRow]]:
+    """The trials that have a finite mean objective, each with a number that is lower for a better one."""
     sign = 1 if direction == "minimize" else -1
-    return min(scored, key=lambda pair: (sign * pair[0], pair[1].number))[1] if scored else None
+    means = ((t.mean, t) for t in trials)
+    return [(sign * mean, t) for mean, t in means if mean is not None and math.isfinite(mean)]
 
 
 def select(trials: Sequence[TrialRow], direction: str) -> Selection:
     """The best of every method among search and baseline trials."""
-    decoupled = [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
+    decoupled = _searched(trials)
     on = [t for t in decoupled if not t.off_diagonal]
     baseline = [t for t in trials if t.role == "baseline"]
     names = sorted({t.estimator for t in baseline})
@@ -133,22 +145,62 @@ def trial_json(trial: TrialRow) -> dict[str, Any]:
 
 
 def landscape(trials: Sequence[TrialRow], direction: str) -> dict[str, list[Any]]:
-    """The grid: mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate there; None without a value."""
-    cells = [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
-    tau_f = sorted({t.tau_f for t in cells if t.tau_f is not None})
-    tau_b = sorted({t.tau_b for t in cells if t.tau_b is not None})
-    chosen = {(f, b): best((t for t in cells if (t.tau_f, t.tau_b) == (f, b)), direction) for f in tau_f for b in tau_b}
+    """The search: mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate there; None without a value.
+
+    A sequential search has run a row and a column only; the other pairs are None, too.
+    """
+    searched = _searched(trials)
+    scores = _scores(searched, lambda t: (t.tau_f, t.tau_b), direction)
+    tau_f, tau_b = (_values(searched, name) for name in ("tau_f", "tau_b"))
 
     def matrix(key: str) -> list[list[Any]]:
-        return [[summary(t.objective or ())[key] if (t := chosen[f, b]) else None for b in tau_b] for f in tau_f]
+        return [[scores[f, b][key] if (f, b) in scores else None for b in tau_b] for f in tau_f]
 
-    return {"tau_f": list(tau_f), "tau_b": list(tau_b), "mean": matrix("mean"), "sem": matrix("sem")}
+    return {"tau_f": tau_f, "tau_b": tau_b, "mean": matrix("mean"), "sem": matrix("sem")}
 
 
-def verdict(measured: Gain | None) -> tuple[str, str]:  # noqa: PLR0911  # a table of cases
+def stages(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any] | None:
+    """The two stages of a sequential search, or None for another: tau_f at tau_b_start, then tau_b at the best tau_f.
+
+    Each stage has its temperatures, ascending, with mean and sem of the best learning rate there; None without a value.
+    The best tau_f is the best so far while the first stage runs; None where no trial of it has an objective.
+    """
+    search = study.spec.get("search", {})
+    if search.get("strategy") != "sequential":
+        return None
+    start, direction = search["tau_b_start"], study.direction
+    first = [t for t in _searched(trials) if t.tau_b == start]
+    tau_f = best_forward(first, direction)
+    second = [t for t in _searched(trials) if t.tau_f == tau_f]
+
+    def stage(there: Sequence[TrialRow], name: str) -> dict[str, list[Any]]:
+        scores = _scores(there, lambda t: getattr(t, name), direction)
+        values = sorted(scores)
+        return {name: values} | {key: [scores[value][key] for value in values] for key in ("mean", "sem")}
+
+    return {"tau_b_start": start, "best_tau_f": tau_f, "first": stage(first, "tau_f"), "second": stage(second, "tau_b")}
+
+
+def _scores(trials: Sequence[TrialRow], key: Callable[[TrialRow], Any], direction: str) -> dict[Any, dict[str, Any]]:
+    """Mean and standard error of the best among the trials of each key, as `summary` has them."""
+    groups: dict[Any, list[TrialRow]] = defaultdict(list)
+    for trial in trials:
+        groups[key(trial)].append(trial)
+    leaders = {name: best(there, direction) for name, there in groups.items()}
+    return {name: summary(leader.objective or () if leader else ()) for name, leader in leaders.items()}
+
+
+def _searched(trials: Sequence[TrialRow]) -> list[TrialRow]:
+    return [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
+
+
+def _values(trials: Sequence[TrialRow], name: str) -> list[float]:
+    """The values that a temperature takes, ascending."""
+    return sorted({getattr(t, name) for t in trials})
+
+
+def verdict(measured: Gain) -> tuple[str, str]:
     """The verdict and the sentence that explains it, from the gain over the best trial on the diagonal."""
-    if measured is None:
-        return UNCLEAR, "there is no finished pair of trials, one off and one on the diagonal, to compare"
     size = f"a gain of {measured.mean:.4g} over {measured.seeds} seed{'s' if measured.seeds > 1 else ''}"
     if measured.missing:
         # Judging by the seeds that survived would reward a method for the seeds on which it fails.
@@ -181,7 +233,7 @@ def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
         return gain(mine, theirs, direction) if mine and theirs else None  # None too where only one is confirmed yet
 
     main = against(chosen.diagonal)
-    conclusion, because = verdict(main)
+    conclusion, because = verdict(main) if main else (UNCLEAR, _why_no_gain(chosen, trials))
     return {
         "study": study.id,
         "state": study.state,
@@ -198,14 +250,26 @@ def results(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
         "verdict_reason": because,
         "notes": edge_notes(chosen.best, trials),
         "landscape": landscape(trials, direction),
+        "stages": stages(study, trials),
     }
+
+
+def _why_no_gain(chosen: Selection, trials: Sequence[TrialRow]) -> str:
+    """What is missing for a comparison of off the diagonal with on it."""
+    if (chosen.off_diagonal is None) == (chosen.diagonal is None):
+        return "there is no finished pair of trials, one off and one on the diagonal, to compare"
+    missing = "on" if chosen.diagonal is None else "off"
+    ran = any(t.method[0] == "decoupled" and t.off_diagonal == (missing == "off") for t in trials)
+    problem = "has an objective on every seed" if ran else "was run"
+    advice = "; the baseline softmax lies on it" if missing == "on" and not ran else ""
+    return f"there is nothing to compare with: no trial {missing} the diagonal tau_f = tau_b {problem}{advice}"
 
 
 def edge_notes(optimum: TrialRow | None, trials: Sequence[TrialRow]) -> list[str]:
     """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie beyond."""
     notes = []
     for name in ("tau_f", "tau_b") if optimum else ():
-        values = sorted({getattr(t, name) for t in trials if t.role == "search"})
+        values = _values(_searched(trials), name)
         value = getattr(optimum, name)
         if len(values) > 1 and value > 0 and value in (values[0], values[-1]):
             end = "lowest" if value == values[0] else "highest"

@@ -10,28 +10,55 @@ from tuner.evidence.analysis import results, select, summary, trial_json
 from tuner.rows import Measurement, StudyRow, TrialRow
 
 
-def write_report(study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], folder: Path) -> list[Path]:
-    """Writes report.html, results.json and the figures into a folder. Returns the files, the report first."""
-    from tuner.evidence import figures  # matplotlib takes a second to import
+def write_report(
+    study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], folder: Path, *, artifacts: Path
+) -> list[Path]:
+    """Writes report.html, results.json and the figures into a folder. Returns the files, the report first.
 
+    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows; it need not exist.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     found = results(study, trials)
+    drawn = _draw(study, trials, measurements, found, folder)
+    numbers = folder / "results.json"
+    everything = found | {"spec": study.spec, "host": study.host, "trials": [trial_json(t) for t in trials]}
+    numbers.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(_render(study, trials, found, drawn, _kept(trials, artifacts)), encoding="utf-8")
+    return [page, numbers, *drawn]
+
+
+def _draw(
+    study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], found: dict[str, Any], folder: Path
+) -> list[Path]:
+    """Writes the figures that the study has data for."""
+    from tuner.evidence import figures  # matplotlib takes a second to import
+
     minimize = study.direction == "minimize"
     label = study.objective.replace("_", " ")
     drawn: list[Path] = []
     land = found["landscape"]
     if land["tau_f"] and land["tau_b"]:
-        figure = figures.landscape(land["tau_f"], land["tau_b"], land["mean"], objective=label, minimize=minimize)
+        ran = {(t.tau_f, t.tau_b) for t in trials if t.role == "search" and t.tau_f is not None and t.tau_b is not None}
+        figure = figures.landscape(land["tau_f"], land["tau_b"], land["mean"], objective=label, minimize=minimize, ran=ran)
         drawn.append(_save(figure, folder / "landscape.png"))
+    if (stages := found["stages"]) and stages["best_tau_f"] is not None:
+        figure = figures.stages(
+            *(
+                (stage[tau], stage["mean"], stage["sem"])
+                for stage, tau in ((stages["first"], "tau_f"), (stages["second"], "tau_b"))
+            ),
+            tau_b_start=stages["tau_b_start"],
+            best_tau_f=stages["best_tau_f"],
+            baselines={name: trial["objective"]["mean"] for name, trial in found["baselines"].items()},
+            objective=label,
+            minimize=minimize,
+        )
+        drawn.append(_save(figure, folder / "stages.png"))
     series = _series(study, trials, measurements)
     if series:
         drawn.append(_save(figures.curves(series, objective=label), folder / "curves.png"))
-    numbers = folder / "results.json"
-    everything = found | {"spec": study.spec, "host": study.host, "trials": [trial_json(t) for t in trials]}
-    numbers.write_text(json.dumps(everything, indent=1), encoding="utf-8")
-    page = folder / "report.html"
-    page.write_text(_render(study, trials, found, drawn), encoding="utf-8")
-    return [page, numbers, *drawn]
+    return drawn
 
 
 def methods_table(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -45,6 +72,21 @@ def methods_table(found: dict[str, Any]) -> list[dict[str, Any]]:
         for method, (key, trial) in chosen.items()
         if trial is not None
     ]
+
+
+def _kept(trials: Sequence[TrialRow], artifacts: Path) -> list[dict[str, Any]]:
+    """The files of confirmed trials: {"trial", "files": names, "pictures": {name: base64 of a PNG}}."""
+    kept = []
+    for trial in trials:
+        files = sorted((artifacts / f"trial-{trial.number}").glob("*"))
+        pictures = {file.name: _base64(file) for file in files if file.suffix == ".png"}
+        if files:
+            kept.append({"trial": trial_json(trial), "files": [file.name for file in files], "pictures": pictures})
+    return kept
+
+
+def _base64(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def _series(study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement]) -> dict[str, Any]:
@@ -76,14 +118,16 @@ def _save(figure: Any, path: Path) -> Path:
     return path
 
 
-def _render(study: StudyRow, trials: Sequence[TrialRow], found: dict[str, Any], drawn: Sequence[Path]) -> str:
+def _render(
+    study: StudyRow, trials: Sequence[TrialRow], found: dict[str, Any], drawn: Sequence[Path], kept: list[dict[str, Any]]
+) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     template = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
         "report.html"
     )
-    images = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in drawn}
+    images = {path.stem: _base64(path) for path in drawn}
     seconds = (study.finished_at - study.started_at).total_seconds() if study.started_at and study.finished_at else None
     return template.render(
         study=study,
@@ -91,6 +135,7 @@ def _render(study: StudyRow, trials: Sequence[TrialRow], found: dict[str, Any], 
         methods=methods_table(found),
         trials=[trial_json(t) for t in trials],
         images=images,
+        kept=kept,
         spec=json.dumps(study.spec, indent=1),
         seconds=seconds,
     )

@@ -1,0 +1,88 @@
+"""Categorical autoencoders on MNIST, training only: `python -m benchmarks.autoencoder FOLDER` prints JSON. CPU or GPU.
+
+784-512-256-(4 x 8)-256-512-784, batch 200, binary cross-entropy summed over pixels. The peer is a plain torch model as everybody
+writes it, trained one after the other with all cores: tensors in memory, torch.optim.Adam. Ours is one population of 16. They
+take turns, and a turn is a fixed number of steps, because an epoch of every member would be a minute on a laptop.
+"""
+
+import json
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.estimators import usual_decoupled
+from benchmarks.measure import alternate
+from trainables.data import Dataset, load
+
+PLAIN_MODELS, STEPS, ROUNDS, BATCH, LR = 3, 20, 5, 200, 5e-4  # steps of every model in a turn
+LATENTS, CATEGORIES = 4, 8
+TAU_F, TAU_B = [0.5, 1.0, 1.5, 2.0], [0.3, 0.5, 0.7, 1.0]  # of the population: every pair
+PLAIN_TAU_F, PLAIN_TAU_B = 2.0, 0.5
+
+
+class PlainCatAE(nn.Module):
+    """The autoencoder."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Linear(features, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, LATENTS * CATEGORIES)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(LATENTS * CATEGORIES, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, features)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.encoder(x).view(-1, LATENTS, CATEGORIES)
+        return self.decoder(usual_decoupled(logits, PLAIN_TAU_F, PLAIN_TAU_B).flatten(1))
+
+
+class Plain:
+    """Plain models in training, one after the other."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.x = dataset.train.inputs.float() / dataset.largest
+        models = [PlainCatAE(dataset.features).to(self.x.device) for _ in range(PLAIN_MODELS)]
+        self.models = [(model, torch.optim.Adam(model.parameters(), lr=LR)) for model in models]
+
+    def train(self, steps: int) -> None:
+        """Some steps of every model."""
+        for model, optimizer in self.models:
+            order = torch.randperm(len(self.x), device=self.x.device)
+            for i in range(steps):
+                x = self.x[order[i * BATCH : (i + 1) * BATCH]]
+                optimizer.zero_grad()
+                loss = F.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / len(x)
+                loss.backward()
+                optimizer.step()
+
+
+def main() -> None:
+    """Everything, as one line of JSON."""
+    from trainables.population import Configuration, Population
+    from trainables.tasks.catae import CatAE, CatAEOptions
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dataset = load("mnist", sys.argv[1]).to(device)
+    configurations = [Configuration("decoupled", tau_f, tau_b, LR) for tau_f in TAU_F for tau_b in TAU_B]
+    population = Population(CatAE(dataset, CatAEOptions()), dataset, configurations, [0], batch_size=BATCH)
+    plain = Plain(dataset)
+    seconds = alternate({"plain": lambda: plain.train(STEPS), "population": lambda: population.train(STEPS)}, rounds=ROUNDS)
+    epochs = STEPS / population.steps_per_epoch
+    print(
+        json.dumps(
+            {
+                "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads",
+                "members": len(configurations),
+                "steps": STEPS * ROUNDS,
+                "plain": PLAIN_MODELS * epochs / seconds["plain"],
+                "population": len(configurations) * epochs / seconds["population"],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""A population that is trained in blocks: whole if it fits the device, else in parts, one after the other.
+
+A block that runs out of memory is split in two, by its trials or, when it has one trial left, by its seeds, and both halves are
+tried again; a block of one member that does not fit is an error. Members do not depend on their neighbours, so the results are
+those of the whole population, up to the rounding that population.py speaks of. Blocks that wait are kept on the host.
+"""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.memory import is_out_of_memory
+from trainables.population import Population, select_state
+
+State = dict[str, Any]  # of Population.state_dict
+Build = Callable[[Sequence[int], Sequence[int]], Population]  # (places of trials, places of seeds) -> an untrained population
+
+
+class NoMemoryError(Exception):
+    """A single member does not fit the device."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one interval of training made."""
+
+    metrics: dict[str, Tensor]  # {name: [S, T]} on the host
+    artifacts: dict[int, dict[str, bytes]]  # place of the trial -> {file name: content}
+
+
+@dataclass
+class _Block:
+    trials: list[int]  # places in the population
+    seeds: list[int]
+    state: State | None = None  # where training stands; None at its beginning
+
+    def halves(self) -> "tuple[_Block, _Block] | None":
+        """Two blocks with half of the trials each, or half of the seeds; None for a single member."""
+        n_t, n_s = len(self.trials), len(self.seeds)
+        if n_t == n_s == 1:
+            return None
+        by_trial = n_t > 1
+        middle = (n_t if by_trial else n_s) // 2
+
+        def half(part: slice) -> _Block:
+            t, s = (range(n_t)[part], range(n_s)) if by_trial else (range(n_t), range(n_s)[part])
+            state = None if self.state is None else select_state(self.state, t, s)
+            return _Block([self.trials[i] for i in t], [self.seeds[i] for i in s], state)
+
+        return half(slice(middle)), half(slice(middle, None))
+
+
+class Blocks:
+    """S seeds x T trials in training, in as many blocks as the memory asks for."""
+
+    def __init__(self, build: Build, *, trials: int, seeds: int) -> None:
+        self._build = build
+        self._shape = (seeds, trials)
+        self._blocks = [_Block(list(range(trials)), list(range(seeds)))]
+        self._whole: Population | None = None  # while there is one block, it stays on the device
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def train(self, start: int, end: int, *, last: bool) -> Result:
+        """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the artifacts.
+
+        Raises:
+            NoMemoryError: one member alone does not fit.
+        """
+        total = Result({}, {})
+        waiting, self._blocks = self._blocks, []
+        while waiting:
+            block = waiting.pop(0)
+            result = self._attempt(block, start, end, last=last)
+            if result is not None:
+                self._blocks.append(block)
+                self._add(total, block, result)
+            elif halves := block.halves():
+                waiting = [*halves, *waiting]
+            else:
+                raise NoMemoryError("one member alone does not fit into the device's memory; make the model or the batch smaller")
+        return total
+
+    def state(self) -> list[dict[str, Any]]:
+        """Where training stands, for a file."""
+        # The whole's tensors change in place as it trains on: they are for the file, not for a block to come back to.
+        whole = None if self._whole is None else self._whole.state_dict()
+        return [{"trials": b.trials, "seeds": b.seeds, "population": whole or b.state} for b in self._blocks]
+
+    def load_state(self, state: list[dict[str, Any]]) -> None:
+        """Continues from a state of the same trials and seeds, in its blocks.
+
+        They are built one by one as they are trained, because not all need fit; a state of other trials or seeds is a ValueError
+        then.
+        """
+        self._blocks = [_Block(list(b["trials"]), list(b["seeds"]), b["population"]) for b in state]
+        self._whole = None
+
+    def _attempt(self, block: _Block, start: int, end: int, *, last: bool) -> Result | None:
+        """Trains a block; None where the memory did not suffice: then it is at its last known state, or at its beginning."""
+        try:
+            return self._interval(block, start, end, last=last)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # The error is gone here, and with it the frames that kept the block's tensors alive.
+        self._whole = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+    def _interval(self, block: _Block, start: int, end: int, *, last: bool) -> Result:
+        population = self._whole or self._load(block)
+        population.train(start - population.steps)  # none, unless the block was set back
+        result = _interval(population, end, last=last)
+        if (len(block.seeds), len(block.trials)) == self._shape:
+            self._whole = population
+        else:
+            block.state = _on_host(population.state_dict())
+        return result
+
+    def _load(self, block: _Block) -> Population:
+        population = self._build(block.trials, block.seeds)
+        if block.state is not None:
+            population.load_state_dict(block.state)
+        return population
+
+    def _add(self, total: Result, block: _Block, result: Result) -> None:
+        """Puts a block's results where they belong."""
+        for name, value in result.metrics.items():
+            table = total.metrics.setdefault(name, torch.full(self._shape, torch.nan, dtype=value.dtype))
+            table[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
+        if block.seeds[0] == 0:
+            total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
+
+
+def _interval(population: Population, end: int, *, last: bool) -> Result:
+    """Trains a population up to a step, and evaluates it."""
+    metrics = {"train_loss": population.train(end - population.steps)} | population.evaluate()
+    artifacts = {}
+    if last:
+        test = population.evaluate("test")
+        metrics |= {name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")}
+        artifacts = {t: population.artifacts(0, t) for t in range(len(population.configurations))}
+    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
+
+
+def _on_host(state: Any) -> Any:
+    """A state with its tensors copied to the host."""
+    if isinstance(state, torch.Tensor):
+        return state.to("cpu", copy=True)
+    return {name: _on_host(value) for name, value in state.items()} if isinstance(state, dict) else state

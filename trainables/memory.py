@@ -1,0 +1,32 @@
+"""Memory of the process that trains: what an out-of-memory error looks like, and keeping memory that was freed."""
+
+import ctypes
+import sys
+
+import torch
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20  # the largest that glibc takes
+
+
+def keep_freed_memory() -> None:
+    """Lets this process keep the memory it frees, instead of giving every large block back to the system.
+
+    A training step makes and frees tensors of megabytes by the dozen. By default glibc maps such blocks anew each time, and each
+    of their pages faults when it is first written: measured on a 2-core virtual machine, one product of two [12000, 100] tensors
+    takes 1.9 ms instead of 0.1 ms. Does nothing where the C library is not glibc.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+            mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+# What torch and the libraries under it say where they raise a plain RuntimeError.
+_SAID = ("can't allocate memory", "std::bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory could not be had, a GPU's or the host's."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _SAID)

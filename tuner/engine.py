@@ -1,0 +1,99 @@
+"""The Ray that studies train on: a private one of this machine, or a cluster; and the devices it has."""
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tuner.errors import UserError
+from tuner.placement import Placement
+from tuner.settings import Settings
+
+# Ray and Tune say much that a study's user has no use for, and write loggers' files for every Tune trial.
+_QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",  # explicit, because Ray's default depends on what ran on this machine before
+    "RAY_AIR_NEW_OUTPUT": "0",  # the banner of the new output ignores verbose=0
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+# torch's threads spin while they wait for each other, by default for so long that another busy process (MLflow, the driver
+# itself) makes training several times slower. Measured on 2 cores with one of them busy: 126 ms a step by default, 44 ms with
+# this; alone: 33 ms both. Read by OpenMP when a worker starts.
+_WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
+
+
+@contextmanager
+def started(settings: Settings) -> Iterator[Any]:
+    """The module ray, connected to a private Ray of this machine or to the cluster that the settings name.
+
+    Raises:
+        UserError: it does not start, or there is no such cluster.
+    """
+    for name, value in (_QUIET | _WORKER_ENVIRONMENT).items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way round: Ray's
+    # processes end with the thread that started them.
+    threading.Thread(target=importlib.import_module, args=["tuner.searcher"], name="import").start()
+    if settings.ray_address:
+        try:
+            ray.init(
+                address=settings.ray_address,
+                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except ConnectionError as error:
+            raise UserError(f"there is no Ray cluster at {settings.ray_address} (TUNER_RAY_ADDRESS): {error}") from error
+    else:
+        try:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # Ray has no class of its own for it
+            raise UserError(f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}") from error
+        _warm_up(ray)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _warm_up(ray: Any) -> None:
+    """Lets a waiting worker import what training needs while the driver prepares; Tune's actor then gets that worker."""
+
+    def warm() -> None:  # not a function of this module: the worker would import the driver to find it
+        importlib.import_module("trainables.ray_trainable")
+
+    ray.remote(num_cpus=ray.cluster_resources().get("CPU", 1), max_retries=0)(warm).remote()
+
+
+def devices(ray: Any) -> Placement:
+    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device.
+
+    Raises:
+        UserError: there is nothing to train on.
+    """
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    if gpus:
+        memory = ray.get(ray.remote(num_gpus=1)(_gpu_memory).remote())
+        return Placement("cuda", gpus, 1, memory)
+    if not nodes:
+        raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
+    cpus = min(int(node["CPU"]) for node in nodes)
+    return Placement("cpu", len(nodes), cpus, int(min(node.get("memory", 2e9) for node in nodes)))
+
+
+def _gpu_memory() -> int:
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])
