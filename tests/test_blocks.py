@@ -289,8 +289,8 @@ def test_what_running_out_of_memory_looks_like():
 
 # --- a real limit -----------------------------------------------------------------------------------------------------------
 
-SPARE = 160  # MB that the limited process has after its first steps: less than one layer's logits and bits of all members
-UNITS, BATCH, MEMBERS = 300, 1400, 24
+SPARE = 128  # MB that the limited process has after its first steps: less than one layer's logits and bits of all members
+UNITS, BATCH, MEMBERS = 400, 1000, 24
 WHOLE = 2 * UNITS * BATCH * MEMBERS * 8 / 2**20  # MB in float64 of those two, which the backward pass needs at once
 
 
