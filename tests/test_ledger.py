@@ -5,11 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UserError
 from tuner.ledger import LeaseLostError, Ledger
@@ -416,3 +418,15 @@ def test_two_processes_that_write_at_once_lose_nothing(ledger):
         assert (row.state, row.training_s) == ("succeeded", 40.0)
         assert [t.state for t in ledger.trials(study)] == ["succeeded"]
         assert [m.interval for m in ledger.measurements(study)] == list(range(1, 41))
+
+
+def test_a_variant_makes_another_trial_of_the_same_configuration(ledger, study):
+    lease = ledger.acquire(study, {})
+    plain = Proposal("control", "decoupled", 1.0, 2.0, 0.001)
+    scaled = replace(plain, variant='{"logit_scale": 10.0}')
+    rows = ledger.start_population(lease, "p", [plain, scaled], (0, 1))
+    assert [t.proposal for t in rows] == [plain, scaled]
+    assert len(scaled.key) < 128
+    assert [t.variant for t in ledger.trials(study)] == ["", '{"logit_scale": 10.0}']
+    with pytest.raises(IntegrityError):
+        ledger.start_population(lease, "q", [scaled], (0, 1))

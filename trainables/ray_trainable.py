@@ -37,7 +37,7 @@ class PopulationConfig:
     dataset: str
     dataset_options: dict[str, Any]
     data_folder: str
-    trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr"}
+    trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant"}
     seeds: tuple[int, ...]
     batch_size: int
     epochs: int | None  # length of training: either in epochs

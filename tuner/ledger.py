@@ -159,8 +159,8 @@ class Ledger:
                 [
                     {
                         "study": lease.study, "number": first + i, "key": p.key, "role": p.role, "estimator": p.estimator,
-                        "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr, "seeds": json.dumps(list(seeds)), "state": "running",
-                        "population": population, "attempts": 1, "started_at": _now(), "metrics": "{}",
+                        "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr, "variant": p.variant, "seeds": json.dumps(list(seeds)),
+                        "state": "running", "population": population, "attempts": 1, "started_at": _now(), "metrics": "{}",
                     }
                     for i, p in enumerate(proposals)
                 ],
@@ -330,7 +330,7 @@ def _trial(row: RowMapping) -> TrialRow:
         row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
         row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])),
         json.loads(row["metrics"]), tuple(objective) if objective is not None else None,
-        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
+        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"],
     )  # fmt: skip
 
 

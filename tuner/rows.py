@@ -1,5 +1,6 @@
 """What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no I/O."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,12 +38,14 @@ class Proposal:
     tau_f: float | None
     tau_b: float | None
     lr: float
+    variant: str = ""  # what else it is trained with, as a JSON object with sorted keys; "" where that is nothing
 
     @property
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
-        return "|".join([self.role, self.estimator, *numbers])
+        variant = [hashlib.blake2b(self.variant.encode(), digest_size=8).hexdigest()] if self.variant else []
+        return "|".join([self.role, self.estimator, *numbers, *variant])
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class TrialRow:
     objective: tuple[float | None, ...] | None  # per seed; None until terminal
     started_at: datetime | None
     finished_at: datetime | None
+    variant: str = ""  # as Proposal's
 
     @property
     def description(self) -> str:
@@ -80,13 +84,13 @@ class TrialRow:
     @property
     def proposal(self) -> Proposal:
         """The configuration with its role."""
-        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr)
+        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
     @property
-    def method(self) -> tuple[str, float | None, float | None, float]:
+    def method(self) -> tuple[str, float | None, float | None, float, str]:
         """What was trained, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau): one method, not two."""
         estimator = "decoupled" if self.estimator == "softmax" else self.estimator
-        return (estimator, self.tau_f, self.tau_b, self.lr)
+        return (estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
     @property
     def mean(self) -> float | None:

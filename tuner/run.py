@@ -219,7 +219,9 @@ def _population_config(
         dataset=spec.dataset,
         dataset_options=spec.dataset_options,
         data_folder=str(settings.data_folder),
-        trials=tuple({name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")} for t in trials),
+        trials=tuple(
+            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")} for t in trials
+        ),
         seeds=trials[0].seeds,
         batch_size=spec.batch_size,
         epochs=spec.epochs,

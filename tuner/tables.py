@@ -41,6 +41,7 @@ trials = sa.Table(
     sa.Column("tau_f", sa.Float),
     sa.Column("tau_b", sa.Float),
     sa.Column("lr", sa.Float, nullable=False),
+    sa.Column("variant", sa.Text, nullable=False, server_default=""),  # JSON: what else it is trained with; "" for nothing
     sa.Column("seeds", sa.Text, nullable=False),  # JSON list
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),

@@ -23,5 +23,5 @@ class Confirmed(Strategy):
         if not all(trial.terminal for trial in searched):
             return Signal.WAIT
         chosen = select(searched, self._direction).distinct()
-        wanted = [Proposal("confirm", t.estimator, t.tau_f, t.tau_b, t.lr) for t in chosen]
+        wanted = [Proposal("confirm", t.estimator, t.tau_f, t.tau_b, t.lr, t.variant) for t in chosen]
         return lacking(wanted, history)[:n] or Signal.DONE
