@@ -22,6 +22,7 @@ mlflow: install
 	$(BIN)/tuner mlflow
 
 test: lint types
+	sh tests/system-packages.sh
 	$(BIN)/python -m pytest
 
 lint: install
