@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from tests.postgresql import MISSING, PostgresqlServer
+
 
 @pytest.fixture(scope="module")
 def one_thread():
@@ -11,3 +13,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A private PostgreSQL server for the whole session."""
+    if MISSING:
+        pytest.skip(MISSING)
+    server = PostgresqlServer()
+    yield server
+    server.remove()

@@ -2,7 +2,7 @@
 
 SQLAlchemy 2 over SQLite (WAL) or PostgreSQL, migrated by Alembic. A report of a population is one transaction. Whoever drives a
 study holds its lease: a row with a fencing number and an expiry on the database's clock. Every write of a driver checks the
-number first, so a driver that was replaced, however late it wakes, writes nothing.
+number first, so a driver that was replaced, however late it wakes, writes nothing. A driver waits for a database that is away.
 """
 
 import json
@@ -19,10 +19,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from tuner.database import clock, open_database, without_password
-from tuner.errors import UserError
+from tuner.database import clock, is_away, open_database, said, without_password
+from tuner.errors import AwayError, UserError
+from tuner.patience import patient, repeating
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, Proposal, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
 
@@ -31,6 +32,10 @@ LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
 
 class LedgerError(UserError):
     """The database does not do what it should: it is locked, full, or gone."""
+
+
+class LedgerAwayError(LedgerError, AwayError):
+    """The connection to the database was lost, or cannot be had."""
 
 
 class LeaseLostError(UserError):
@@ -53,6 +58,7 @@ class Ledger:
         """Opens the database, creating and migrating it as needed. Raises UserError where that cannot be."""
         self.url = url
         self.engine = open_database(url)
+        self.patience_s = 0.0  # how long a method waits for a database that is away; a driver has patience, a command none
 
     def close(self) -> None:
         """Returns the connections."""
@@ -72,6 +78,7 @@ class Ledger:
             )  # fmt: skip
         return study
 
+    @patient
     def study(self, study: str) -> StudyRow:
         """A study by its id. Raises UserError where there is none."""
         with self._read() as db:
@@ -103,6 +110,7 @@ class Ledger:
 
     # --- the driver's lease ---
 
+    @patient
     def acquire(self, study: str, host: Mapping[str, Any]) -> Lease:
         """Takes the lease of a study that nobody drives, and sets it running.
 
@@ -113,6 +121,8 @@ class Ledger:
             row = db.execute(sa.select(studies, _expired(db)).where(studies.c.id == study).with_for_update()).mappings().one()
             if row["state"] in ("succeeded", "cancelled"):
                 raise UserError(f"study {study} has {row['state']}; there is nothing to resume")
+            if repeating() and row["holder"] == holder and not row["expired"]:
+                return Lease(study, row["fence"], holder)  # the transaction whose end we did not hear of
             if not _abandoned(row):
                 raise UserError(f"study {study} is being run by {row['holder']}; stop that one first, or wait for it")
             fence = row["fence"] + 1
@@ -124,19 +134,25 @@ class Ledger:
             )  # fmt: skip
         return Lease(study, fence, holder)
 
+    @patient
     def renew(self, lease: Lease) -> None:
         """Keeps the lease for another LEASE_S. Raises LeaseLostError."""
         with self._write() as db:
             self._fence(db, lease, lease_until=clock(db) + LEASE_S)
 
+    @patient
     def release(self, lease: Lease, state: str, reason: str | None = None) -> None:
         """Gives the lease back with the state that the study ends or pauses in. Raises LeaseLostError."""
         with self._write() as db:
             ended = {"finished_at": _now()} if state in TERMINAL_STUDY_STATES else {}
+            mine = (studies.c.id == lease.study) & (studies.c.fence == lease.fence) & studies.c.lease_until.is_(None)
+            if repeating() and db.execute(sa.select(studies.c.id).where(mine, studies.c.state == state)).first():
+                return
             self._fence(db, lease, state=state, reason=reason, lease_until=None, **ended)
 
     # --- trials ---
 
+    @patient
     def trials(self, study: str, *, ids: Iterable[int] | None = None) -> list[TrialRow]:
         """The trials of a study by number."""
         query = sa.select(trials).where(trials.c.study == study).order_by(trials.c.number)
@@ -145,12 +161,18 @@ class Ledger:
         with self._read() as db:
             return [_trial(row) for row in db.execute(query).mappings()]
 
+    @patient
     def start_population(
         self, lease: Lease, population: str, proposals: Sequence[Proposal], seeds: Sequence[int]
     ) -> list[TrialRow]:
         """Adds the proposals as running trials of a population. A proposal that the study already has is an IntegrityError."""
         with self._write() as db:
             self._fence(db, lease)
+            if repeating():
+                mine = (trials.c.study == lease.study) & (trials.c.population == population)
+                there = [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+                if [t.proposal for t in there] == list(proposals):
+                    return there
             first = db.execute(
                 sa.select(sa.func.coalesce(sa.func.max(trials.c.number), -1) + 1).where(trials.c.study == lease.study)
             ).scalar_one()
@@ -172,12 +194,20 @@ class Ledger:
 
     def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
         """Counts another attempt for the unfinished trials of a population and returns them."""
-        mine = (trials.c.study == lease.study) & (trials.c.population == population) & (trials.c.state == "running")
+        rows = [t for t in self.trials(lease.study) if t.population == population and not t.terminal]
+        return self._restart(lease, {t.id: t.attempts + 1 for t in rows})
+
+    @patient
+    def _restart(self, lease: Lease, attempts: Mapping[int, int]) -> list[TrialRow]:
+        mine = trials.c.id.in_(list(attempts)) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
         with self._write() as db:
             self._fence(db, lease)
-            db.execute(trials.update().where(mine).values(attempts=trials.c.attempts + 1))
+            if attempts:
+                counted = [{"the_id": trial_id, "attempts": n} for trial_id, n in attempts.items()]
+                db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), counted)
             return [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
 
+    @patient
     def record(
         self,
         lease: Lease,
@@ -193,7 +223,7 @@ class Ledger:
         An interval that is already there (a population that continued from an older checkpoint) is left as it is.
         """
         with self._write() as db:
-            objective = self._fence(db, lease, training_s=studies.c.training_s + training_s)["objective"]
+            objective = self._fence(db, lease)["objective"]
             mine = (
                 (trials.c.study == lease.study) & trials.c.number.in_(list(rows)) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
             )
@@ -212,9 +242,12 @@ class Ledger:
                 outcomes.append({"the_id": trial_id, "metrics": encoded} | ended)
             if fresh:
                 db.execute(measurements.insert(), fresh)
+                # Here, so that a report that is written again counts its time once.
+                self._fence(db, lease, training_s=studies.c.training_s + training_s)
             if outcomes:
                 db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), outcomes)
 
+    @patient
     def fail(self, lease: Lease, numbers: Iterable[int], reason: str) -> None:
         """Marks unfinished trials as failed, with the reason in one sentence."""
         with self._write() as db:
@@ -228,6 +261,7 @@ class Ledger:
 
     # --- measurements ---
 
+    @patient
     def measurements(self, study: str, *, after: int = 0, limit: int | None = None) -> list[Measurement]:
         """Measurements of a study whose id is above `after`, in the order of their ids."""
         query = sa.select(measurements).where(measurements.c.study == study, measurements.c.id > after)
@@ -240,6 +274,7 @@ class Ledger:
 
     # --- the projection into MLflow: its cursor, and which trials' runs are closed ---
 
+    @patient
     def projection(self, study: str) -> tuple[int, set[int]]:
         """The id of the last measurement that MLflow has, and the ids of the trials whose runs it has seen ended."""
         with self._read() as db:
@@ -247,6 +282,7 @@ class Ledger:
             closed = db.execute(sa.select(trials.c.id).where(trials.c.study == study, trials.c.mlflow_closed)).scalars()
             return cursor, set(closed)
 
+    @patient
     def set_projection(self, study: str, *, cursor: int | None = None, closed: Iterable[int] = ()) -> None:
         """Moves the cursor, and marks runs as ended."""
         with self._write() as db:
@@ -255,6 +291,7 @@ class Ledger:
             if ids := list(closed):
                 db.execute(trials.update().where(trials.c.id.in_(ids)).values(mlflow_closed=True))
 
+    @patient
     def reset_projection(self, study: str) -> None:
         """Forgets what MLflow has, so that everything is sent again."""
         with self._write() as db:
@@ -277,8 +314,9 @@ class Ledger:
     def _sentences(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            raise LedgerError(f"the ledger {without_password(self.url)} failed: {str(error.orig).strip()}") from error
+        except (OperationalError, InterfaceError) as error:
+            kind = LedgerAwayError if is_away(error) else LedgerError
+            raise kind(f"the ledger {without_password(self.url)} failed: {said(error)}") from error
 
     def _fence(self, db: Connection, lease: Lease, **values: Any) -> RowMapping:
         """Updates the study's row in the name of a lease and returns it; the row stays locked until the transaction ends."""
