@@ -7,6 +7,7 @@ import pytest
 
 from trainables.estimators import ESTIMATORS
 from tuner.rows import Proposal, TrialRow
+from tuner.searches import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec import parse_spec
 from tuner.strategies import Signal, strategy_for
 from tuner.strategies.confirmed import Confirmed
@@ -25,6 +26,12 @@ def sequential(**changes):
     return spec(search=search | changes.pop("search", {}), **changes)
 
 
+def between(strategy, **changes):
+    search = {"strategy": strategy, "tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}, "trials": 7}
+    return spec(search=search | {"batch": 3} | changes.pop("search", {}), **changes)
+
+
+LISTED = (GridSearch, SequentialSearch, HalvingSearch)  # what they propose is known before
 SPECS = {
     "grid": spec(),
     "grid without baselines": spec(baselines=[]),
@@ -32,6 +39,9 @@ SPECS = {
     "sequential": sequential(),
     "sequential from a value of its own": sequential(search={"tau_b_start": 0.7}, baselines=[]),
     "sequential, confirmed": sequential(confirm_seeds=2),
+    "tpe": between("tpe", search={"trials": 12}),
+    "tpe, confirmed": between("tpe", confirm_seeds=2),
+    "gp": between("gp", learning_rates=[0.001]),
 }
 
 
@@ -110,15 +120,22 @@ def test_proposals_are_new_and_at_most_n(studied, n):
 
 def test_proposals_are_plain_and_within_the_spec(studied):
     history, _ = play(lambda: strategy_for(studied), 7)
-    taus = {None, *studied.search.forward, *studied.search.backward}
+    search = studied.search
+    taus = {None, *search.forward, *search.backward, *studied.baseline_temperatures}
     for p in (t.proposal for t in history):
         assert {type(p.role), type(p.estimator), type(p.lr)} == {str, float}
         assert {type(p.tau_f), type(p.tau_b)} <= {float, type(None)}
         assert p.role in ("search", "baseline", "confirm")
         assert p.estimator in ("decoupled", *studied.baselines)
         assert p.lr in studied.learning_rates
-        assert {p.tau_f, p.tau_b} <= taus
-        assert p.role != "search" or (p.tau_f in studied.search.forward and p.tau_b in studied.search.backward)
+        if isinstance(search, LISTED):
+            assert {p.tau_f, p.tau_b} <= taus
+            assert p.role != "search" or (p.tau_f in search.forward and p.tau_b in search.backward)
+        elif p.estimator == "decoupled":
+            assert search.tau_f.low <= p.tau_f <= search.tau_f.high
+            assert search.tau_b.low <= p.tau_b <= search.tau_b.high
+        else:
+            assert {p.tau_f, p.tau_b} <= taus
         row = ESTIMATORS[p.estimator]
         assert tuple(name for name in ("tau_f", "tau_b") if getattr(p, name) is not None) == row.temperatures
         assert not row.tied or p.tau_f == p.tau_b
@@ -138,7 +155,19 @@ def test_the_whole_search_is_proposed_once_whatever_happens(studied, n, order, f
     keys = [t.proposal.key for t in history]
     assert len(set(keys)) == len(keys)
     assert len(searched(history)) == studied.trials_total - never_proposed(studied, finish)
-    assert searched(history) == searched(play(lambda: strategy_for(studied), 1, finish=finish)[0])
+    if isinstance(studied.search, LISTED):
+        assert searched(history) == searched(play(lambda: strategy_for(studied), 1, finish=finish)[0])
+
+
+def test_the_same_spec_makes_the_same_proposals_and_another_spec_others(studied):
+    first, second = (play(lambda: strategy_for(studied), 4, finish=unlucky, order=any_first)[0] for _ in range(2))
+    assert first == second
+    if not isinstance(studied.search, LISTED):
+        other = studied.model_copy(update={"epochs": 2})
+        third, _ = play(lambda: strategy_for(other), 4, finish=unlucky, order=any_first)
+        assert searched(third) != searched(first)
+        renamed = studied.model_copy(update={"name": "another", "population": 3})
+        assert play(lambda: strategy_for(renamed), 4, finish=unlucky, order=any_first)[0] == first
 
 
 def test_values_that_differ_by_rounding_are_one_value():

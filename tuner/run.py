@@ -226,7 +226,7 @@ def _population_config(
         batch_size=spec.batch_size,
         epochs=spec.epochs,
         steps=spec.steps,
-        intervals=min(spec.reports, spec.epochs) if spec.epochs is not None else spec.reports,
+        intervals=spec.intervals,
         evaluate_test=trials[0].role == "confirm",
         device=placement.device,
         threads=placement.cpus,

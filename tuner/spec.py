@@ -1,159 +1,22 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
+from tuner.searches import SEARCH_FIELDS, SEARCHES, Count, HalvingSearch, Number, PbtSearch, Search, Strict, fields_of, listed
 
 PRESETS = Path(__file__).parent / "presets"
-MAX_POINTS = 1_000  # values of one temperature
 MAX_TRIALS = 50_000  # of one study
 BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Range(_Strict):
-    """Evenly spaced values low, low + step, ..., up to and including high."""
-
-    low: float
-    high: float
-    step: float = Field(gt=0)
-
-    @property
-    def points(self) -> int:
-        """How many values there are, without making them. The tolerance lets 0.0 .. 2.0 by 0.1 end at 2.0."""
-        steps = min((self.high - self.low) / self.step, 1e18)  # an infinite quotient has no floor
-        return max(0, math.floor(steps + 1e-9) + 1)
-
-    def values(self) -> list[float]:
-        """The values, rounded so that 3 * 0.1 is 0.3."""
-        return [round(self.low + i * self.step, 10) for i in range(self.points)]
-
-
-def _values(given: list[float] | Range) -> list[float]:
-    """Ascending; rounded, so that 0.1 + 0.2 is 0.3 and lies on the diagonal with it."""
-    return sorted(round(v, 10) for v in (given if isinstance(given, list) else given.values()))
-
-
-def _countable(given: list[float] | Range) -> list[float] | Range:
-    """Counts the values before they are made: a million points are refused, not expanded."""
-    count = given.points if isinstance(given, Range) else len(given)
-    if not 1 <= count <= MAX_POINTS:
-        raise ValueError(f"must have from 1 to {MAX_POINTS} values, got {count}")
-    if len(set(_values(given))) != count:
-        raise ValueError("must not name a value twice")
-    return given
-
-
-def _at_least_zero(given: list[float] | Range) -> list[float] | Range:
-    lowest = _values(given)[0]
-    if lowest < 0:
-        raise ValueError(f"must be 0 or more (0 is argmax), got {lowest:g}")
-    return given
-
-
-def _above_zero(given: list[float] | Range) -> list[float] | Range:
-    lowest = _values(given)[0]
-    if lowest <= 0:
-        raise ValueError(f"must be greater than 0 (the backward pass divides by it), got {lowest:g}")
-    return given
-
-
-def _one_above_zero(given: float) -> float:
-    return _values(_above_zero([given]))[0]
-
-
-def _listed(given: Any) -> Any:
-    return given if isinstance(given, list | dict | Range) else [given]
-
-
-def _no_truth_value(given: Any) -> Any:
-    if isinstance(given, bool):
-        raise ValueError(f"must be a number, got {str(given).lower()}")  # noqa: TRY004  # pydantic collects ValueErrors
-    return given
-
-
-Number = Annotated[float, BeforeValidator(_no_truth_value)]
-Count = Annotated[int, BeforeValidator(_no_truth_value)]
-ForwardTemperatures = Annotated[
-    list[Number] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_at_least_zero)
-]
-BackwardTemperatures = Annotated[
-    list[Number] | Range, BeforeValidator(_listed), AfterValidator(_countable), AfterValidator(_above_zero)
-]
-BackwardTemperature = Annotated[Number, AfterValidator(_one_above_zero)]
-
-
-class GridSearch(_Strict):
-    """Every pair (tau_f, tau_b). A temperature is a list of values, one value, or a Range."""
-
-    strategy: Literal["grid"]
-    tau_f: ForwardTemperatures
-    tau_b: BackwardTemperatures
-
-    @property
-    def forward(self) -> list[float]:
-        """Values of tau_f, ascending."""
-        return _values(self.tau_f)
-
-    @property
-    def backward(self) -> list[float]:
-        """Values of tau_b, ascending."""
-        return _values(self.tau_b)
-
-    @property
-    def pairs_total(self) -> int:
-        """How many pairs (tau_f, tau_b) are run."""
-        return len(self.forward) * len(self.backward)
-
-
-class SequentialSearch(_Strict):
-    """First tau_f at tau_b_start, then tau_b at the best tau_f: O(n) pairs where a grid has O(n^2) (Shah et al., section 5.1)."""
-
-    strategy: Literal["sequential"]
-    tau_f: ForwardTemperatures
-    tau_b: BackwardTemperatures
-    tau_b_start: BackwardTemperature = 1.0
-
-    @property
-    def forward(self) -> list[float]:
-        """Values of tau_f, ascending."""
-        return _values(self.tau_f)
-
-    @property
-    def backward(self) -> list[float]:
-        """Values of tau_b, ascending; tau_b_start is one of them, because the first stage runs it at every tau_f."""
-        return sorted({*_values(self.tau_b), self.tau_b_start})
-
-    @property
-    def pairs_total(self) -> int:
-        """How many pairs (tau_f, tau_b) are run: the stages share the one at tau_b_start and the best tau_f."""
-        return len(self.forward) + len(self.backward) - 1
-
-
-Search = Annotated[GridSearch | SequentialSearch, Field(discriminator="strategy")]
-_SEARCHES: dict[str, type[_Strict]] = {"grid": GridSearch, "sequential": SequentialSearch}
 
 
 def _known_baseline(name: str) -> str:
@@ -175,14 +38,16 @@ LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 
 
-class StudySpec(_Strict):
+class StudySpec(BaseModel):
     """One study. README.md and DESIGN's contract show it as YAML."""
+
+    model_config = Strict.model_config
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
     task: str
     dataset: str
     search: Search
-    learning_rates: Annotated[list[LearningRate], BeforeValidator(_listed), Field(min_length=1, max_length=100)] = [0.001]
+    learning_rates: Annotated[list[LearningRate], BeforeValidator(listed), Field(min_length=1, max_length=100)] = [0.001]
     seeds: Count = Field(default=5, ge=1, le=1000)
     epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
     steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
@@ -231,30 +96,56 @@ class StudySpec(_Strict):
             check_options(self.dataset, self.dataset_options)
         with _named("options."):
             task.options_type.parse(self.options)
+        if isinstance(self.search, HalvingSearch | PbtSearch):
+            ladder = self.search.ladder(self.intervals)
+            if len({*ladder}) < len(ladder):
+                field = "rungs" if isinstance(self.search, HalvingSearch) else "rounds"
+                raise ValueError(
+                    f"search.{field}: each of the {len(ladder)} must end with a report of its own, and the training has "
+                    f"{self.intervals} reports; raise reports, or lower {field}"
+                )
         if self.trials_total > MAX_TRIALS:
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
 
     @property
+    def intervals(self) -> int:
+        """How many parts the training is divided into, with a report after each."""
+        return min(self.reports, self.epochs or self.steps or 1)
+
+    @property
     def baseline_temperatures(self) -> list[float]:
-        """The one-temperature baselines are tuned over every positive value that either temperature of the search takes."""
-        return sorted({tau for tau in (*self.search.forward, *self.search.backward) if tau > 0})
+        """What the one-temperature baselines are tuned over."""
+        return self.search.baseline_temperatures(len(self.learning_rates))
+
+    def baseline_trials(self, name: str) -> int:
+        """How many trials a baseline has."""
+        temperatures = len(self.baseline_temperatures) if ESTIMATORS[name].temperatures else 1
+        return temperatures * len(self.learning_rates)
 
     @property
     def trials_total(self) -> int:
         """Trials of the search and its baselines; confirmation comes on top."""
-        baseline = sum(len(self.baseline_temperatures) if ESTIMATORS[b].temperatures else 1 for b in self.baselines)
-        return (self.search.pairs_total + baseline) * len(self.learning_rates)
+        return self.search.trials_total(len(self.learning_rates)) + sum(map(self.baseline_trials, self.baselines))
+
+    @property
+    def trainings_total(self) -> float:
+        """What the search and its baselines train, in units of one trial trained to its end."""
+        search = self.search
+        if not isinstance(search, HalvingSearch):
+            return self.trials_total
+        on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
+        off = search.trials_total(len(self.learning_rates)) - on
+        methods = [off, on, *map(self.baseline_trials, self.baselines)]
+        return sum(search.share(trials, self.intervals) for trials in methods)
 
     @property
     def confirm_total(self) -> int:
         """Trials of the confirmation, if every method has a best one: off the diagonal, on it, every other baseline."""
         if not self.confirm_seeds:
             return 0
-        forward, backward, others = {*self.search.forward}, {*self.search.backward}, {*self.baselines} - {"softmax"}
-        off = len(forward | backward) > 1
-        on = bool(forward & backward) or "softmax" in self.baselines  # which is the diagonal
-        return off + on + len(others)
+        on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
+        return self.search.off_diagonal + on + len({*self.baselines} - {"softmax"})
 
     @property
     def search_seeds(self) -> tuple[int, ...]:
@@ -319,12 +210,12 @@ def _clause(e: Any) -> str:
     message: str = e["msg"].removeprefix("Value error, ")
     if e["type"] == "extra_forbidden":
         *place, _ = e["loc"]
-        owner = Range if "Range" in place else _SEARCHES[place[1]] if place else StudySpec
-        return f"is not a field; there are {', '.join(owner.model_fields)}"
+        known = fields_of(tuple(place)) if place else list(StudySpec.model_fields)
+        return f"is not a field; there are {', '.join(known)}"
     if e["type"] == "union_tag_not_found":
-        return f"is missing; it must be one of {', '.join(_SEARCHES)}"
+        return f"is missing; it must be one of {', '.join(SEARCHES)}"
     if e["type"] == "union_tag_invalid":
-        return f"must be one of {', '.join(_SEARCHES)}, got {e['ctx']['tag'][:80]!r}"
+        return f"must be one of {', '.join(SEARCHES)}, got {e['ctx']['tag'][:80]!r}"
     if e["type"] == "missing":
         return "is missing"
     if e["type"] == "string_pattern_mismatch":
@@ -344,4 +235,4 @@ def _printable(given: Any) -> bool:
     return isinstance(given, float) or (isinstance(given, int) and abs(given) < 10**20)
 
 
-_FIELDS = {*StudySpec.model_fields, *Range.model_fields, *(name for s in _SEARCHES.values() for name in s.model_fields)}
+_FIELDS = {*StudySpec.model_fields, *SEARCH_FIELDS}

@@ -1,7 +1,8 @@
 """Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
 
 from trainables.tasks import task_type
-from tuner.spec import GridSearch, SequentialSearch, StudySpec
+from tuner.searches import GridSearch, SampledSearch, SequentialSearch
+from tuner.spec import StudySpec
 from tuner.strategies.base import Signal, Strategy
 from tuner.strategies.confirmed import Confirmed
 from tuner.strategies.grid import Grid
@@ -19,4 +20,8 @@ def strategy_for(spec: StudySpec) -> Strategy:
             search = Grid(spec)
         case SequentialSearch():
             search = Sequential(spec, spec.search, direction)
+        case SampledSearch():
+            from tuner.strategies.tpe import Sampled  # optuna takes a second to import
+
+            search = Sampled(spec, spec.search, direction)
     return Confirmed(search, direction) if spec.confirm_seeds else search

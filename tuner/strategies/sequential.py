@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tuner.evidence.analysis import best_forward
 from tuner.rows import Proposal, TrialRow
-from tuner.spec import SequentialSearch, StudySpec
+from tuner.searches import SequentialSearch
+from tuner.spec import StudySpec
 from tuner.strategies.base import Signal, Strategy, lacking
 from tuner.strategies.configurations import baselines, pairs
 

@@ -1,0 +1,54 @@
+"""The space of a search between bounds, on scales where equal steps matter equally; and where its random choices come from.
+
+tau_b, and a tau_f that stays above 0, are on a logarithmic scale. A tau_f that may be 0 is the square of a coordinate that
+begins a little below 0: what is below 0 is argmax, tau_f = 0. So argmax is a tenth of the space and not a single point of it,
+and small temperatures, where a change shows most, have more room than large ones.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from tuner.searches import Bounds, significant
+from tuner.spec import StudySpec
+
+ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One temperature between bounds, as a coordinate from `low` to `high`."""
+
+    bounds: Bounds
+
+    @property
+    def low(self) -> float:
+        """The coordinate's lowest value."""
+        return math.log(self.bounds.low) if self.bounds.low > 0 else -self.high * ARGMAX_SHARE / (1 - ARGMAX_SHARE)
+
+    @property
+    def high(self) -> float:
+        """The coordinate's highest value."""
+        return math.log(self.bounds.high) if self.bounds.low > 0 else math.sqrt(self.bounds.high)
+
+    def temperature(self, coordinate: float) -> float:
+        """The temperature at a coordinate: 3 significant digits, never outside the bounds."""
+        raw = math.exp(coordinate) if self.bounds.low > 0 else max(coordinate, 0.0) ** 2
+        return min(max(significant(raw), self.bounds.low), self.bounds.high)
+
+    def coordinate(self, temperature: float) -> float:
+        """The coordinate of a temperature; of argmax the middle of its part."""
+        if temperature == 0:
+            return self.low / 2
+        raw = math.log(temperature) if self.bounds.low > 0 else math.sqrt(temperature)
+        return min(max(raw, self.low), self.high)
+
+
+def study_seed(spec: StudySpec, *purpose: object) -> int:
+    """The seed of a study's random choices for a purpose, 32 bits: a function of the spec, but for its name and its placement.
+
+    So the same spec makes the same proposals, whenever and wherever it runs.
+    """
+    text = spec.model_dump_json(exclude={"name", "population"})
+    digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little")
