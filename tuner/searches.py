@@ -228,7 +228,8 @@ class _Bounded(Strict):
     def baseline_temperatures(self, learning_rates: int) -> list[float]:
         """What the one-temperature baselines are tuned over: evenly spaced by their logarithm, from bound to bound.
 
-        From the lowest positive bound of either temperature to the highest, as many as a grid with as many trials would have on a side; at least 2.
+        From the lowest positive bound of either temperature to the highest, as many as a grid with as many trials would have on
+        a side; at least 2.
         """
         positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
         low, high = min(positive), max(positive)
