@@ -151,10 +151,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         dataset = _dataset(config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device)
         cls = task_type(config.task)
         task = cls(dataset, cls.options_type.parse(config.options))
-        configurations = [
-            Configuration(t["estimator"], t["tau_f"], t["tau_b"], t["lr"], **json.loads(t.get("variant") or "{}"))
-            for t in config.trials
-        ]
+        configurations = [_configuration(t) for t in config.trials]
 
         def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
             chosen = [configurations[t] for t in trials]
@@ -195,3 +192,10 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             return
         self._blocks.load_state(blocks)
         self._interval = interval
+
+
+def _configuration(trial: dict[str, Any]) -> Configuration:
+    """The configuration of one of PopulationConfig's trials."""
+    return Configuration(
+        trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], **json.loads(trial.get("variant") or "{}")
+    )
