@@ -123,7 +123,17 @@ def test_diagnosis_leaves_training_as_it_would_have_been_and_a_diverged_member_h
 
 def test_the_batch_is_the_first_training_examples():
     models, _ = trained("sbn", all_of("sbn"), [0, 7], steps=5)
-    torch.testing.assert_close(models.diagnose(R), statistics(models), **CLOSE[torch.float32])
+    untrained = population("sbn", all_of("sbn"), [0, 7])
+    initial = {f"{key}_initial": value for key, value in statistics(untrained).items()}
+    torch.testing.assert_close(models.diagnose(R), statistics(models) | initial, **CLOSE[torch.float32])
+
+
+@every_task
+def test_at_the_same_initial_weights_a_higher_tau_f_makes_a_noisier_gradient(name):
+    """The paper's Figure 6a, where nothing but the temperature differs."""
+    models, _ = trained(name, [Configuration("decoupled", tau, 1.0, 1e-2) for tau in (0.03, 0.1, 0.3)], [0, 7], steps=5)
+    ratios = models.diagnose(200)["grad_snr_initial"]
+    assert (ratios.diff(dim=1) < 0).all()
 
 
 def test_a_single_pass_has_no_spread():

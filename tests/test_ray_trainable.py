@@ -154,10 +154,11 @@ def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
     config = replace(config, trials=(*config.trials, control), diagnosis=diagnosis, epochs=1, intervals=2, evaluate_test=False)
     made = trainable(config)
     first, last = reports(made, 2)
-    names = {"grad_snr", "grad_norm", "grad_norm_std"}
+    names = {name + suffix for name in ("grad_snr", "grad_norm", "grad_norm_std") for suffix in ("", "_initial")}
     assert not names & first.rows[3].keys()
     assert all(len(last.rows[number][name]) == 2 for number in (3, 5, 6) for name in names)
-    assert last.rows[6]["grad_snr"] == pytest.approx(last.rows[3]["grad_snr"], rel=0.3)  # of one network in two guises
+    # One network in two guises.
+    assert last.rows[6]["grad_snr_initial"] == pytest.approx(last.rows[3]["grad_snr_initial"], rel=1e-3)
     assert [c.logit_scale for c in made._blocks._whole.configurations] == [1.0, 1.0, 10.0]
     assert last.artifacts == {}
 

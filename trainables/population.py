@@ -96,16 +96,11 @@ class Population:
         self._draw_streams = [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
         self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
-        models = [task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
-        self.parameters = {
-            name: torch.stack([m[name] for m in models])[:, None]
-            .expand(-1, len(self.configurations), *models[0][name].shape)
-            .to(self._device, dtype)
-            .clone(memory_format=torch.contiguous_format)
-            .requires_grad_()
-            for name in models[0]
-        }  # {name: [S, T, ...]}
-        self._adam = Adam(self._detached(), [c.lr for c in self.configurations], exceptions=self._scale_logits())
+        self._scaled = any(c.logit_scale != 1 for c in self.configurations)
+        if self._scaled and not task.logit_parameters():
+            raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
+        self.parameters = {name: p.requires_grad_() for name, p in self._initial_parameters().items()}  # {name: [S, T, ...]}
+        self._adam = Adam(self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates())
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -135,10 +130,17 @@ class Population:
         return self.task.artifacts(parameters, self._dataset.test, members)
 
     def diagnose(self, passes: int) -> dict[str, Tensor]:
-        """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that have diverged."""
+        """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that have diverged.
+
+        At the parameters as they are, and at the initial ones, {name + "_initial"}: these are the same for all trials of a seed,
+        so that there the temperatures alone make the difference, and not what the training made of them.
+        """
         train = self._dataset.train
         batch = Split(train.inputs[: self.batch_size], train.labels[: self.batch_size])
-        found = gradient_statistics(self.task, self._detached(), batch, self._members, passes=passes)
+        found: dict[str, Tensor] = {}
+        for suffix, parameters in (("", self._detached()), ("_initial", self._initial_parameters())):
+            measured = gradient_statistics(self.task, parameters, batch, self._members, passes=passes)
+            found |= {name + suffix: value for name, value in measured.items()}
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in found.items()}
 
@@ -193,17 +195,25 @@ class Population:
         self._adam.load_state_dict(state["adam"])
         self.steps = int(state["steps"])
 
-    def _scale_logits(self) -> dict[str, list[float]]:
-        """Scales the initial parameters that make the logits. Returns their learning rates {name: [T]}; none without a scale."""
-        scales = [c.logit_scale for c in self.configurations]
-        if all(scale == 1 for scale in scales):
-            return {}
-        names = self.task.logit_parameters()
-        if not names:
-            raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
-        for name in names:
-            p = self.parameters[name].detach()
-            p.mul_(torch.tensor(scales, dtype=p.dtype, device=p.device).view(-1, *(1,) * (p.ndim - 2)))
+    def _initial_parameters(self) -> dict[str, Tensor]:
+        """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their logits."""
+        models = [self.task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
+        parameters = {
+            name: torch.stack([m[name] for m in models])[:, None]
+            .expand(-1, len(self.configurations), *models[0][name].shape)
+            .to(self._device, self._dtype)
+            .clone(memory_format=torch.contiguous_format)
+            for name in models[0]
+        }
+        if self._scaled:
+            scales = torch.tensor([c.logit_scale for c in self.configurations], dtype=self._dtype, device=self._device)
+            for name in self.task.logit_parameters():
+                parameters[name].mul_(scales.view(-1, *(1,) * (parameters[name].ndim - 2)))
+        return parameters
+
+    def _scaled_learning_rates(self) -> dict[str, list[float]]:
+        """Learning rates [T] of the parameters that have others than the rest: those that make scaled logits."""
+        names = self.task.logit_parameters() if self._scaled else ()
         return {name: [c.lr * c.logit_scale for c in self.configurations] for name in names}
 
     def _finite(self) -> Tensor:
