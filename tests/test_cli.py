@@ -50,6 +50,7 @@ def refused(outcome, *words):
         ({"search": SPEC["search"] | {"tau_f": {"low": 0, "high": 1e6, "step": 1}}}, ["search.tau_f", "1000001"]),
         ({"dataset": "imagenet"}, ["dataset", "digits, fashion_mnist, image_folder, mnist"]),
         ({"batch_size": 1198}, ["batch_size", "at most 1197"]),
+        ({"task": "catae", "control": "rescaled", "options": {"kl_weight": 1}}, ["control", "catae", "logit_parameters"]),
     ],
 )
 def test_a_spec_that_is_not_valid(say, tmp_path, changes, words):

@@ -48,9 +48,9 @@ def member_by_member(parameters, steps, learning_rates):
     return result
 
 
-def stacked(parameters, steps, learning_rates):
+def stacked(parameters, steps, learning_rates, **keywords):
     parameters = {name: p.clone() for name, p in parameters.items()}
-    adam = Adam(parameters, learning_rates)
+    adam = Adam(parameters, learning_rates, **keywords)
     for gradients in steps:
         adam.step(gradients)
     return parameters
@@ -65,6 +65,20 @@ def test_every_member_is_trained_as_by_torchs_adam(monkeypatch, learning_rates, 
     parameters, steps = draw(len(learning_rates), dtype=dtype)
     expected = member_by_member(parameters, steps, learning_rates)
     torch.testing.assert_close(stacked(parameters, steps, learning_rates), expected, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("path", ["as it comes", "stacked"])
+@pytest.mark.parametrize("learning_rates", LEARNING_RATES.values(), ids=LEARNING_RATES)
+def test_a_parameter_with_learning_rates_of_its_own_is_trained_with_these(monkeypatch, learning_rates, path):
+    if path == "stacked":
+        monkeypatch.setattr(optim, "_MAX_FUSED_SLICES", 0)
+    parameters, steps = draw(len(learning_rates))
+    own = [lr * 2.0 ** (t % 3) for t, lr in enumerate(learning_rates)]
+    expected = {
+        name: member_by_member(parameters, steps, rates)[name] for name, rates in (("weight", own), ("bias", learning_rates))
+    }
+    found = stacked(parameters, steps, learning_rates, exceptions={"weight": own})
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_learning_rates_of_these_tests_take_both_paths(monkeypatch):

@@ -85,13 +85,14 @@ def test_a_population_that_failed_has_ended(clock):  # noqa: ARG001  # as above
 
 def test_a_study_begins_with_what_its_history_has():
     spec = load_spec("sbn-digits")
-    history = [trial(0, 0.5), trial(1, 0.25), trial(2, 0.1, role="confirm"), trial(3)]
+    history = [trial(0, 0.5), trial(1, 0.25), trial(2, 0.1, role="confirm"), trial(3), trial(4, 0.01, role="control")]
     progress = Progress.of(spec, 40.0, history)
     to_confirm = 4  # off the diagonal, on it (which softmax is, too), identity, gumbel
-    assert progress.total == spec.trials_total + to_confirm
-    assert progress.work_total == (spec.trials_total * spec.seeds + to_confirm * spec.confirm_seeds) * 40
-    assert progress.work_done == progress.work_before == 3 * 3 * 40
-    assert progress.line() == f"3/{progress.total} trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
+    control = 1
+    assert progress.total == spec.trials_total + to_confirm + control
+    assert progress.work_total == (spec.trials_total * spec.seeds + (to_confirm + control) * spec.confirm_seeds) * 40
+    assert progress.work_done == progress.work_before == 4 * 3 * 40
+    assert progress.line() == f"4/{progress.total} trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
 
 
 def test_a_sequential_study_counts_both_stages():

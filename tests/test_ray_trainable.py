@@ -1,5 +1,6 @@
 """A population as a Tune trial, driven by hand: reports, checkpoints, reuse, failures. No Ray is started."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +146,35 @@ def test_the_last_report_of_a_study_that_tests_has_the_artifacts_of_every_trials
     assert {number: list(files) for number, files in last.artifacts.items()} == (
         {3: ["network.json"], 5: ["network.json"]} if evaluate_test else {}
     )
+
+
+def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
+    control = {"number": 6, "estimator": "decoupled", "tau_f": 1.0, "tau_b": 7.0, "lr": 1e-3, "variant": '{"logit_scale": 10.0}'}
+    diagnosis = {"passes": 3, "tau_f": (0.1, 1.0), "tau_b": (0.5,)}
+    config = replace(config, trials=(*config.trials, control), diagnosis=diagnosis, epochs=1, intervals=2, evaluate_test=False)
+    made = trainable(config)
+    first, last = reports(made, 2)
+    names = {name + suffix for name in ("grad_snr", "grad_norm", "grad_norm_std") for suffix in ("", "_initial")}
+    assert not names & first.rows[3].keys()
+    assert all(len(last.rows[number][name]) == 2 for number in (3, 5, 6) for name in names)
+    # One network in two guises.
+    assert last.rows[6]["grad_snr_initial"] == pytest.approx(last.rows[3]["grad_snr_initial"], rel=1e-3)
+    assert [c.logit_scale for c in made._blocks._whole.configurations] == [1.0, 1.0, 10.0]
+    assert last.artifacts == {}
+
+
+@pytest.mark.parametrize(("diagnosis", "there"), [(True, True), (False, False)])
+def test_a_confirmed_trial_with_a_code_to_enumerate_leaves_its_bias(config, diagnosis, there):
+    options = {"hidden": [8], "latents": 2, "classes": 3}
+    temperatures = {"passes": 2, "tau_f": (0.0, 1.0), "tau_b": (0.5, 1.0, 2.0)} if diagnosis else None
+    config = replace(config, task="catae", options=options, epochs=1, intervals=1, diagnosis=temperatures)
+    (report,) = reports(trainable(config), 1)
+    assert report.artifacts.keys() == {3, 5}
+    for files in report.artifacts.values():
+        assert ("bias.json" in files) is there
+        if there:
+            found = json.loads(files["bias.json"])
+            assert (found["tau_f"], found["tau_b"], found["codes"]) == ([0.0, 1.0], [0.5, 1.0, 2.0], 9)
 
 
 def test_an_actor_is_reused_for_the_next_population(config):

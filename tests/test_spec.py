@@ -91,6 +91,12 @@ def refusal(spec):
         ("batch_size", 0, "greater than or equal to 1"),
         ("epochs", 0, "greater than or equal to 1"),
         ("confirm_seeds", -1, "greater than or equal to 0"),
+        ("diagnostics", 1, "0 for none, or 2 or more"),
+        ("diagnostics", -1, "greater than or equal to 0"),
+        ("diagnostics", 10**7, "less than or equal to 1000000"),
+        ("diagnostics", True, "must be a number, got true"),
+        ("control", "scaled", "must be 'rescaled', got 'scaled'"),
+        ("control", True, "must be 'rescaled'"),
         ("epochs", None, "either epochs or steps"),
         ("options.gates", 3, "units, signed"),
         ("options.units", [0], "from 1 to 100000"),
@@ -370,6 +376,22 @@ def test_confirmation_has_fresh_seeds():
     spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
     assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
     assert not set(spec.search_seeds) & set(spec.fresh_seeds)
+
+
+@pytest.mark.parametrize("confirm_seeds", [0, 5])
+def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
+    spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})
+    assert spec.seeds_of("control") == (spec.fresh_seeds if confirm_seeds else spec.search_seeds)
+    assert (spec.seeds_of("search"), spec.seeds_of("baseline")) == (spec.search_seeds, spec.search_seeds)
+    assert (spec.control_total, parse_spec(GOOD).control_total) == (1, 0)
+
+
+def test_a_diagnosis_is_made_at_the_temperatures_of_the_search():
+    assert parse_spec(GOOD).diagnosis is None
+    assert parse_spec(GOOD | {"diagnostics": 8}).diagnosis == {"passes": 8, "tau_f": (0.0, 0.5, 1.0), "tau_b": (0.5, 1.0)}
+    between = {"strategy": "tpe", "tau_f": {"low": 0.0, "high": 2.0}, "tau_b": {"low": 0.5, "high": 2.0}, "trials": 16}
+    found = parse_spec(GOOD | {"search": between, "diagnostics": 8}).diagnosis
+    assert found == {"passes": 8, "tau_f": (0.0, 0.5, 0.794, 1.26, 2.0), "tau_b": (0.5, 0.794, 1.26, 2.0)}
 
 
 ANYTHING = st.recursive(

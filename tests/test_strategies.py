@@ -1,5 +1,6 @@
 """One contract for every strategy, then what each proposes."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from tuner.searches import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec import parse_spec
 from tuner.strategies import Signal, strategy_for
 from tuner.strategies.confirmed import Confirmed
+from tuner.strategies.controlled import Controlled
 from tuner.strategies.grid import Grid
 from tuner.strategies.sequential import Sequential
 
@@ -39,6 +41,8 @@ SPECS = {
     "sequential": sequential(),
     "sequential from a value of its own": sequential(search={"tau_b_start": 0.7}, baselines=[]),
     "sequential, confirmed": sequential(confirm_seeds=2),
+    "grid, confirmed and controlled": spec(confirm_seeds=2, control="rescaled"),
+    "sequential, controlled": sequential(control="rescaled"),
     "tpe": between("tpe", search={"trials": 12}),
     "tpe, confirmed": between("tpe", confirm_seeds=2),
     "gp": between("gp", learning_rates=[0.001]),
@@ -46,7 +50,7 @@ SPECS = {
 
 
 def running(proposal, number):
-    configuration = {name: getattr(proposal, name) for name in ("role", "estimator", "tau_f", "tau_b", "lr")}
+    configuration = {name: getattr(proposal, name) for name in ("role", "estimator", "tau_f", "tau_b", "lr", "variant")}
     return TrialRow(
         id=number + 1, number=number, **configuration, state="running", reason=None, population="p", attempts=1, seeds=(0, 1, 2),
         metrics={}, objective=None, started_at=None, finished_at=None,
@@ -105,7 +109,7 @@ def _studied(request):
 
 
 def searched(history):
-    return sorted(t.proposal.key for t in history if t.role != "confirm")
+    return sorted(t.proposal.key for t in history if t.role in ("search", "baseline"))
 
 
 @pytest.mark.parametrize("n", [1, 4, 1000])
@@ -125,10 +129,12 @@ def test_proposals_are_plain_and_within_the_spec(studied):
     for p in (t.proposal for t in history):
         assert {type(p.role), type(p.estimator), type(p.lr)} == {str, float}
         assert {type(p.tau_f), type(p.tau_b)} <= {float, type(None)}
-        assert p.role in ("search", "baseline", "confirm")
+        assert p.role in ("search", "baseline", "confirm", "control")
         assert p.estimator in ("decoupled", *studied.baselines)
         assert p.lr in studied.learning_rates
-        if isinstance(search, LISTED):
+        if p.role == "control":
+            assert (p.estimator, p.tau_f) == ("decoupled", 1.0)
+        elif isinstance(search, LISTED):
             assert {p.tau_f, p.tau_b} <= taus
             assert p.role != "search" or (p.tau_f in search.forward and p.tau_b in search.backward)
         elif p.estimator == "decoupled":
@@ -436,3 +442,72 @@ def test_softmax_is_the_diagonal_where_the_grid_has_none():
     history, _ = play(lambda: Confirmed(Grid(apart), "minimize"), 1000, finish=scored)
     confirmed = [t.proposal for t in history if t.role == "confirm"]
     assert confirmed == [Proposal("confirm", "decoupled", 0.0, 0.5, 0.01), Proposal("confirm", "softmax", 1.0, 1.0, 0.01)]
+
+
+# --- control ---
+
+
+def at_best(tau_f):
+    """Finishes trials so that the best pair off the diagonal is (tau_f, 1.5) at the learning rate 0.01."""
+    return lambda t: succeed(t, 0.5 if (t.role, t.tau_f, t.tau_b, t.lr) == ("search", tau_f, 1.5, 0.01) else 2.0)
+
+
+@pytest.mark.parametrize("confirm_seeds", [0, 2])
+@pytest.mark.parametrize("n", [1, 1000])
+@pytest.mark.parametrize("order", [first_first, last_first])
+def test_the_best_pair_is_controlled_once_at_a_forward_temperature_of_1(confirm_seeds, n, order):
+    studied = spec(confirm_seeds=confirm_seeds, control="rescaled")
+    history, asked = play(lambda: strategy_for(studied), n, finish=at_best(0.5), order=order)
+    (control,) = (t.proposal for t in history if t.role == "control")
+    assert control == Proposal("control", "decoupled", 1.0, 3.0, 0.01, json.dumps({"logit_scale": 2.0}))
+    for _, answer in asked:
+        if isinstance(answer, list) and control in answer:
+            assert answer == [control]  # a population of its own: its seeds may be other ones
+    without = play(lambda: strategy_for(spec(confirm_seeds=confirm_seeds)), n, finish=at_best(0.5), order=order)[0]
+    assert [t.proposal for t in without] == [t.proposal for t in history if t.role != "control"]
+    assert studied.seeds_of("control") == (studied.fresh_seeds if confirm_seeds else studied.search_seeds)
+
+
+def test_the_control_waits_for_the_search_but_not_for_the_confirmation():
+    strategy = Controlled(Confirmed(Grid(spec()), "minimize"), "minimize")
+    history = [running(p, i) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
+    for trial in reversed(history):
+        assert strategy.suggest(history, 1000) is Signal.WAIT
+        history[trial.number] = at_best(0.5)(trial)
+    confirmations = strategy.suggest(history, 1000)
+    assert {p.role for p in confirmations} == {"confirm"}
+    history += [running(p, len(history) + i) for i, p in enumerate(confirmations)]
+    assert [p.role for p in strategy.suggest(history, 1000)] == ["control"]
+
+
+def test_a_control_alone_waits_for_the_search():
+    strategy = Controlled(Grid(spec()), "minimize")
+    history = [at_best(0.5)(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
+    history[-1] = running(history[-1].proposal, history[-1].number)
+    assert strategy.suggest(history, 1000) is Signal.WAIT
+
+
+def test_a_best_pair_at_argmax_has_no_control():
+    history, _ = play(lambda: strategy_for(spec(confirm_seeds=2, control="rescaled")), 1000, finish=at_best(0.0))
+    assert {t.role for t in history} == {"search", "baseline", "confirm"}
+
+
+@pytest.mark.parametrize("end", [diverge, fail])
+def test_a_search_without_success_has_no_control(end):
+    history, _ = play(lambda: strategy_for(spec(control="rescaled")), 1000, finish=end)
+    assert {t.role for t in history} == {"search", "baseline"}
+
+
+def test_a_pair_whose_temperatures_change_in_training_has_no_control():
+    strategy = Controlled(Grid(spec()), "minimize")
+    history = [at_best(0.5)(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
+    best = next(t for t in history if t.mean == 0.5)
+    history.append(replace(best, number=len(history), objective=(0.1,) * 3, variant='{"schedule": []}'))
+    assert strategy.suggest(history, 1000) is Signal.DONE
+
+
+def test_a_controls_outcome_selects_nothing():
+    studied = spec(confirm_seeds=2, control="rescaled")
+    history, _ = play(lambda: strategy_for(studied), 1000, finish=at_best(0.5))
+    better = [replace(t, objective=(-9.0,) * 3) if t.role == "control" else t for t in history]
+    assert strategy_for(studied).suggest(better, 1000) is Signal.DONE

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.diagnostics import Diagnosis
 from trainables.memory import is_out_of_memory
 from trainables.population import Population, select_state
 
@@ -66,8 +67,10 @@ class Blocks:
     def __len__(self) -> int:
         return len(self._blocks)
 
-    def train(self, start: int, end: int, *, last: bool) -> Result:
+    def train(self, start: int, end: int, *, last: bool, diagnosis: Diagnosis | None = None) -> Result:
         """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the artifacts.
+
+        A diagnosis adds its metrics, and to the artifacts its file.
 
         Raises:
             NoMemoryError: one member alone does not fit.
@@ -76,7 +79,7 @@ class Blocks:
         waiting, self._blocks = self._blocks, []
         while waiting:
             block = waiting.pop(0)
-            result = self._attempt(block, start, end, last=last)
+            result = self._attempt(block, start, end, last, diagnosis)
             if result is not None:
                 self._blocks.append(block)
                 self._add(total, block, result)
@@ -101,10 +104,10 @@ class Blocks:
         self._blocks = [_Block(list(b["trials"]), list(b["seeds"]), b["population"]) for b in state]
         self._whole = None
 
-    def _attempt(self, block: _Block, start: int, end: int, *, last: bool) -> Result | None:
+    def _attempt(self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None) -> Result | None:
         """Trains a block; None where the memory did not suffice: then it is at its last known state, or at its beginning."""
         try:
-            return self._interval(block, start, end, last=last)
+            return self._interval(block, start, end, last, diagnosis)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -115,10 +118,10 @@ class Blocks:
             torch.cuda.empty_cache()
         return None
 
-    def _interval(self, block: _Block, start: int, end: int, *, last: bool) -> Result:
+    def _interval(self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
         population = self._whole or self._load(block)
         population.train(start - population.steps)  # none, unless the block was set back
-        result = _interval(population, end, last=last)
+        result = _interval(population, end, last, diagnosis)
         if (len(block.seeds), len(block.trials)) == self._shape:
             self._whole = population
         else:
@@ -140,14 +143,18 @@ class Blocks:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
 
 
-def _interval(population: Population, end: int, *, last: bool) -> Result:
+def _interval(population: Population, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
     """Trains a population up to a step, and evaluates it."""
     metrics = {"train_loss": population.train(end - population.steps)} | population.evaluate()
+    if diagnosis:
+        metrics |= population.diagnose(diagnosis.passes)
     artifacts = {}
     if last:
         test = population.evaluate("test")
         metrics |= {name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")}
         artifacts = {t: population.artifacts(0, t) for t in range(len(population.configurations))}
+        if diagnosis:
+            artifacts = {t: files | population.errors(0, t, diagnosis) for t, files in artifacts.items()}
     return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
 
 

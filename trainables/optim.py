@@ -3,8 +3,12 @@
 torch's optimisers take one learning rate for a tensor. Trials with the same learning rate that stand next to each other are
 one slice, and each slice is one call of torch's fused kernel (a single pass over parameter, gradient and both moments); with
 many different learning rates the update is written out over the whole stack instead, so that the calls stay few.
+Parameters that have the same learning rates, which mostly means all of them, share these calls.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -14,44 +18,58 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 _MAX_FUSED_SLICES = 32  # above, one pass over everything per operation is cheaper than a call a slice (2-core CPU, measured)
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Parameters that are trained with the same learning rates."""
+
+    names: tuple[str, ...]
+    learning_rates: Tensor  # [T] float64
+    runs: tuple[tuple[float, int, int], ...]  # of neighbours with equal learning rates: (lr, first trial, end trial)
+
+
 class Adam:
     """Adam state for parameters {name: [S, T, ...]} and learning rates [T].
 
     Betas 0.9 and 0.999, eps 1e-8, no weight decay: torch.optim.Adam's defaults, which is also the test's oracle.
     """
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rates: list[float]) -> None:
+    def __init__(
+        self,
+        parameters: dict[str, Tensor],
+        learning_rates: Sequence[float],
+        *,
+        exceptions: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        """Takes the learning rates [T] of all parameters, and {name: [T]} for those that have others."""
         self._parameters = parameters
         self._first = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.steps = 0
-        # Runs of equal learning rates: [(lr, first trial, end trial)].
-        self._runs: list[tuple[float, int, int]] = []
-        start = 0
-        for lr, run in groupby(learning_rates):
-            end = start + len(list(run))
-            self._runs.append((lr, start, end))
-            start = end
-        self._lr = torch.tensor(learning_rates, dtype=torch.float64)
+        alike: dict[tuple[float, ...], list[str]] = defaultdict(list)
+        for name in parameters:
+            alike[tuple((exceptions or {}).get(name, learning_rates))].append(name)
+        self._groups = [_group(names, rates) for rates, names in alike.items()]
 
     @torch.no_grad()
     def step(self, gradients: dict[str, Tensor]) -> None:
         """One update in place. gradients: {name: [S, T, ...]}, as the parameters."""
         self.steps += 1
         S = next(iter(self._parameters.values())).shape[0]
-        if len(self._runs) * (1 if len(self._runs) == 1 else S) <= _MAX_FUSED_SLICES:
-            # The kernel walks through memory as if all of its tensors were laid out alike.
-            aligned = {name: gradient.contiguous() for name, gradient in gradients.items()}
-            for lr, start, end in self._runs:
-                self._fused(aligned, lr, start, end)
-        else:
-            self._stacked(gradients)
+        for group in self._groups:
+            if len(group.runs) * (1 if len(group.runs) == 1 else S) <= _MAX_FUSED_SLICES:
+                # The kernel walks through memory as if all of its tensors were laid out alike.
+                aligned = {name: gradients[name].contiguous() for name in group.names}
+                for run in group.runs:
+                    self._fused(group, aligned, *run)
+            else:
+                self._stacked(group, gradients)
 
-    def _fused(self, gradients: dict[str, Tensor], lr: float, start: int, end: int) -> None:
+    def _fused(self, group: _Group, gradients: dict[str, Tensor], lr: float, start: int, end: int) -> None:
         def slices(stack: dict[str, Tensor]) -> list[Tensor]:
-            if len(self._runs) == 1:
-                return list(stack.values())
-            return [seed[start:end] for tensor in stack.values() for seed in tensor.unbind(0)]
+            tensors = [stack[name] for name in group.names]
+            if len(group.runs) == 1:
+                return tensors
+            return [seed[start:end] for tensor in tensors for seed in tensor.unbind(0)]
 
         parameters = slices(self._parameters)
         # The kernel wants the number of steps, this one included, as one tensor per parameter.
@@ -72,15 +90,16 @@ class Adam:
             maximize=False,
         )
 
-    def _stacked(self, gradients: dict[str, Tensor]) -> None:
+    def _stacked(self, group: _Group, gradients: dict[str, Tensor]) -> None:
         correction1 = 1 - BETA1**self.steps
         correction2 = 1 - BETA2**self.steps
-        for name, parameter in self._parameters.items():
-            gradient, first, second = gradients[name], self._first[name], self._second[name]
+        for name in group.names:
+            parameter, gradient = self._parameters[name], gradients[name]
+            first, second = self._first[name], self._second[name]
             first.lerp_(gradient, 1 - BETA1)
             second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
             denominator = (second / correction2).sqrt_().add_(EPS)
-            lr = self._lr.to(parameter).view(1, -1, *(1,) * (parameter.ndim - 2))
+            lr = group.learning_rates.to(parameter).view(1, -1, *(1,) * (parameter.ndim - 2))
             parameter.sub_(denominator.reciprocal_().mul_(first).mul_(lr / correction1))
 
     def state_dict(self) -> dict[str, object]:
@@ -93,3 +112,12 @@ class Adam:
             for name, tensor in mine.items():
                 tensor.copy_(theirs[name])  # type: ignore[index]  # state_dict's own layout
         self.steps = int(state["steps"])  # type: ignore[call-overload]  # likewise
+
+
+def _group(names: Sequence[str], learning_rates: Sequence[float]) -> _Group:
+    runs, start = [], 0
+    for lr, run in groupby(learning_rates):
+        end = start + len(list(run))
+        runs.append((lr, start, end))
+        start = end
+    return _Group(tuple(names), torch.tensor(learning_rates, dtype=torch.float64), tuple(runs))

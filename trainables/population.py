@@ -5,34 +5,46 @@ compared pairwise and the work they share is done once. A member's trajectory de
 nor on its place in it, up to the rounding of matrix products whose blocking depends on the stack's size.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from trainables.data import Dataset
+from trainables.data import Dataset, Split
+from trainables.diagnostics import Diagnosis, gradient_statistics
+from trainables.enumeration import errors_as_json
 from trainables.estimators import ESTIMATORS, coefficients
 from trainables.optim import Adam
 from trainables.randomness import Stream
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Task, with_draws
 
+ENUMERATED = 8  # training examples, the first, whose codes are enumerated
+
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is tuned: an estimator, the temperatures it takes (None for those it does not), a learning rate."""
+    """What is tuned: an estimator, the temperatures it takes (None for those it does not), a learning rate.
+
+    `logit_scale` multiplies the initial values and the learning rate of the parameters that make the logits. With linear logit
+    layers and Adam, which ignores the scale of gradients, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f)
+    with a logit_scale of 1 / tau_f, up to Adam's eps: the rescaling control.
+    """
 
     estimator: str
     tau_f: float | None
     tau_b: float | None
     lr: float
+    logit_scale: float = 1.0
 
     def __post_init__(self) -> None:
         coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
-        if not 0 < self.lr < float("inf"):
-            raise ValueError(f"lr must be > 0 and finite. Got {self.lr}.")
+        for name in ("lr", "logit_scale"):
+            if not 0 < (value := getattr(self, name)) < float("inf"):
+                raise ValueError(f"{name} must be > 0 and finite. Got {value}.")
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -84,16 +96,11 @@ class Population:
         self._draw_streams = [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
         self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
-        models = [task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
-        self.parameters = {
-            name: torch.stack([m[name] for m in models])[:, None]
-            .expand(-1, len(self.configurations), *models[0][name].shape)
-            .to(self._device, dtype)
-            .clone(memory_format=torch.contiguous_format)
-            .requires_grad_()
-            for name in models[0]
-        }  # {name: [S, T, ...]}
-        self._adam = Adam(self._detached(), [c.lr for c in self.configurations])
+        self._scaled = any(c.logit_scale != 1 for c in self.configurations)
+        if self._scaled and not task.logit_parameters():
+            raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
+        self.parameters = {name: p.requires_grad_() for name, p in self._initial_parameters().items()}  # {name: [S, T, ...]}
+        self._adam = Adam(self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates())
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -122,6 +129,34 @@ class Population:
         members = self._describe_members([self.configurations[t]], [self.seeds[s]])
         return self.task.artifacts(parameters, self._dataset.test, members)
 
+    def diagnose(self, passes: int) -> dict[str, Tensor]:
+        """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that have diverged.
+
+        At the parameters as they are, and at the initial ones, {name + "_initial"}: these are the same for all trials of a seed,
+        so that there the temperatures alone make the difference, and not what the training made of them.
+        """
+        train = self._dataset.train
+        batch = Split(train.inputs[: self.batch_size], train.labels[: self.batch_size])
+        found: dict[str, Tensor] = {}
+        for suffix, parameters in (("", self._detached()), ("_initial", self._initial_parameters())):
+            measured = gradient_statistics(self.task, parameters, batch, self._members, passes=passes)
+            found |= {name + suffix: value for name, value in measured.items()}
+        finite = self._finite()
+        return {name: value.where(finite, torch.nan) for name, value in found.items()}
+
+    def errors(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
+        """bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no file for other tasks' codes.
+
+        Means over the first ENUMERATED training examples; what is in it says errors_as_json.
+        """
+        parameters = {name: p[s : s + 1, t : t + 1].double() for name, p in self._detached().items()}
+        codes = [self.task.code(parameters, x[None]) for x in self._dataset.train.inputs[:ENUMERATED]]
+        found = errors_as_json([code for code in codes if code is not None], diagnosis.tau_f, diagnosis.tau_b)
+        if found is None:
+            return {}
+        trial = asdict(self.configurations[t]) | {"seed": self.seeds[s]}
+        return {"bias.json": json.dumps(found | {"trial": trial}).encode()}
+
     def select(self, trials: Sequence[int]) -> "Population":
         """A population of some of the trials, as far trained as this one; it shares no memory with it."""
         chosen = Population(
@@ -141,14 +176,14 @@ class Population:
             "parameters": self._detached(),
             "adam": self._adam.state_dict(),
             "steps": self.steps,
-            "configurations": [_as_tuple(c) for c in self.configurations],
+            "configurations": [astuple(c) for c in self.configurations],
             "seeds": list(self.seeds),
             "batch_size": self.batch_size,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a state_dict of a population of the same trials, seeds and batch size. Raises ValueError for others."""
-        mine = ([_as_tuple(c) for c in self.configurations], list(self.seeds), self.batch_size)
+        mine = ([astuple(c) for c in self.configurations], list(self.seeds), self.batch_size)
         theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]), state["batch_size"])
         if mine != theirs:
             raise ValueError(f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}.")
@@ -159,6 +194,27 @@ class Population:
             parameter.copy_(state["parameters"][name])
         self._adam.load_state_dict(state["adam"])
         self.steps = int(state["steps"])
+
+    def _initial_parameters(self) -> dict[str, Tensor]:
+        """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their logits."""
+        models = [self.task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
+        parameters = {
+            name: torch.stack([m[name] for m in models])[:, None]
+            .expand(-1, len(self.configurations), *models[0][name].shape)
+            .to(self._device, self._dtype)
+            .clone(memory_format=torch.contiguous_format)
+            for name in models[0]
+        }
+        if self._scaled:
+            scales = torch.tensor([c.logit_scale for c in self.configurations], dtype=self._dtype, device=self._device)
+            for name in self.task.logit_parameters():
+                parameters[name].mul_(scales.view(-1, *(1,) * (parameters[name].ndim - 2)))
+        return parameters
+
+    def _scaled_learning_rates(self) -> dict[str, list[float]]:
+        """Learning rates [T] of the parameters that have others than the rest: those that make scaled logits."""
+        names = self.task.logit_parameters() if self._scaled else ()
+        return {name: [c.lr * c.logit_scale for c in self.configurations] for name in names}
 
     def _finite(self) -> Tensor:
         """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN logits hides it."""
@@ -211,7 +267,3 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
         "configurations": [state["configurations"][t] for t in trials],
         "seeds": [state["seeds"][s] for s in seeds],
     }
-
-
-def _as_tuple(c: Configuration) -> tuple[str, float | None, float | None, float]:
-    return (c.estimator, c.tau_f, c.tau_b, c.lr)

@@ -5,6 +5,7 @@ replaced atomically after an interval, and found again by whoever trains that po
 a driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
 """
 
+import json
 import logging
 import os
 import time
@@ -20,6 +21,7 @@ from ray import tune
 
 from trainables.blocks import Blocks, NoMemoryError
 from trainables.data import DataError, Dataset, load
+from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
 from trainables.population import Configuration, Population, steps_per_epoch
 from trainables.tasks import task_type
@@ -47,6 +49,7 @@ class PopulationConfig:
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
+    diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
 
     def to_tune(self) -> dict[str, Any]:
         """The config dictionary of the Tune trial."""
@@ -125,7 +128,9 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             self._blocks = self._build()
         config, i = self._config, self._interval
         final = i + 1 == len(self._ends)
-        result = self._blocks.train(self._ends[i - 1] if i else 0, self._ends[i], last=final and config.evaluate_test)
+        diagnosis = Diagnosis(**config.diagnosis) if final and config.diagnosis else None
+        start = self._ends[i - 1] if i else 0
+        result = self._blocks.train(start, self._ends[i], last=final and config.evaluate_test, diagnosis=diagnosis)
         self._interval += 1
         tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
         numbers = [trial["number"] for trial in config.trials]
@@ -146,7 +151,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         dataset = _dataset(config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device)
         cls = task_type(config.task)
         task = cls(dataset, cls.options_type.parse(config.options))
-        configurations = [Configuration(t["estimator"], t["tau_f"], t["tau_b"], t["lr"]) for t in config.trials]
+        configurations = [_configuration(t) for t in config.trials]
 
         def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
             chosen = [configurations[t] for t in trials]
@@ -187,3 +192,10 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             return
         self._blocks.load_state(blocks)
         self._interval = interval
+
+
+def _configuration(trial: dict[str, Any]) -> Configuration:
+    """The configuration of one of PopulationConfig's trials."""
+    return Configuration(
+        trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], **json.loads(trial.get("variant") or "{}")
+    )

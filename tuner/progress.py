@@ -39,10 +39,11 @@ class Progress:
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
         """The progress of a study whose members train for so many epochs."""
         # What will be confirmed is known when the search has ended; until then every method that can be selected counts.
-        work = (spec.trials_total * spec.seeds + spec.confirm_total * spec.confirm_seeds) * epochs
+        after = {"confirm": spec.confirm_total, "control": spec.control_total}  # role -> trials
+        work = (spec.trials_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())) * epochs
         before = sum(len(t.seeds) for t in history if t.terminal) * epochs
         direction = task_type(spec.task).objective.direction
-        progress = cls(spec.trials_total + spec.confirm_total, work, direction, work_done=before, work_before=before)
+        progress = cls(spec.trials_total + sum(after.values()), work, direction, work_done=before, work_before=before)
         progress._take(history)
         return progress
 
@@ -65,7 +66,7 @@ class Progress:
 
     def _take(self, trials: Sequence[TrialRow]) -> None:
         self.done = sum(t.terminal for t in trials)
-        leader = best((t for t in trials if t.role != "confirm"), self.direction)
+        leader = best((t for t in trials if t.role in ("search", "baseline")), self.direction)
         if leader and leader.mean is not None:
             self.best = f"{leader.mean:.4g} ({leader.description})"
 

@@ -64,6 +64,11 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
         task = cls(dataset, cls.options_type.parse(spec.options))
     except ValueError as error:  # options that do not fit the dataset
         raise UserError(f"the spec is not valid: options.{error}") from error
+    if spec.control and not task.logit_parameters():
+        raise UserError(
+            f"the spec is not valid: control: task {spec.task} names no parameters that make its logits and nothing else "
+            f"(Task.logit_parameters) with these options, so it cannot be rescaled; leave control out"
+        )
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
     return Needs(task.bytes_per_member(spec.batch_size), epochs)
@@ -156,11 +161,13 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
-            confirming = role == "confirm"
-            open_trials = progress.total - spec.trials_total if confirming else spec.trials_total - len(history)
-            seeds = spec.fresh_seeds if confirming else spec.search_seeds
+            after = {"confirm": spec.confirm_total, "control": spec.control_total}
             return trials_per_population(
-                placement, trials=open_trials, seeds=len(seeds), bytes_per_member=needs.bytes_per_member, members=spec.population
+                placement,
+                trials=after.get(role, spec.trials_total - len(history)),
+                seeds=len(spec.seeds_of(role)),
+                bytes_per_member=needs.bytes_per_member,
+                members=spec.population,
             )
 
         def configure(population: str, trials: Sequence[TrialRow]) -> Any:
@@ -231,6 +238,7 @@ def _population_config(
         device=placement.device,
         threads=placement.cpus,
         checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
+        diagnosis=spec.diagnosis,
     )
 
 

@@ -89,9 +89,9 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
                 return None
             if proposals is Signal.DONE:
                 return Searcher.FINISHED
-            confirming = proposals[0].role == "confirm"  # then all of them are: a population has one set of seeds
-            proposals = proposals[: self._trials_per_population(proposals[0].role)]
-            seeds = self._spec.fresh_seeds if confirming else self._spec.search_seeds
+            role = proposals[0].role  # of other seeds, all of them are: a population has one set of seeds
+            proposals = proposals[: self._trials_per_population(role)]
+            seeds = self._spec.seeds_of(role)
             population = hashlib.blake2b("\n".join(p.key for p in proposals).encode(), digest_size=6).hexdigest()
             trials = self._ledger.start_population(self._lease, population, proposals, seeds)
         self._running[trial_id] = (population, [t.number for t in trials])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -12,7 +12,19 @@ from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
-from tuner.searches import SEARCH_FIELDS, SEARCHES, Count, HalvingSearch, Number, PbtSearch, Search, Strict, fields_of, listed
+from tuner.searches import (
+    SEARCH_FIELDS,
+    SEARCHES,
+    Count,
+    HalvingSearch,
+    Number,
+    PbtSearch,
+    SampledSearch,
+    Search,
+    Strict,
+    fields_of,
+    listed,
+)
 
 PRESETS = Path(__file__).parent / "presets"
 MAX_TRIALS = 50_000  # of one study
@@ -54,6 +66,8 @@ class StudySpec(BaseModel):
     batch_size: Count = Field(default=128, ge=1, le=1_000_000)
     baselines: list[Baseline] = []
     confirm_seeds: Count = Field(default=0, ge=0, le=1000)
+    control: Literal["rescaled"] | None = None  # the best pair once more, with the logit layer scaled instead of the noise
+    diagnostics: Count = Field(default=0, ge=0, le=1_000_000)  # passes that a gradient's noise is measured by; 0: none
     reports: Count = Field(default=20, ge=1, le=10_000)  # evaluations along the training; at most one an epoch
     population: Count | None = Field(default=None, ge=1, le=1_000_000)  # members trained together; default: by the memory
     options: dict[str, Any] = {}  # the task's own
@@ -72,6 +86,13 @@ class StudySpec(BaseModel):
         if name not in DATASETS:
             raise ValueError(f"must be one of {', '.join(sorted(DATASETS))}, got {name!r}")
         return name
+
+    @field_validator("diagnostics")
+    @classmethod
+    def _enough_to_vary(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("must be 0 for none, or 2 or more, because a single pass has no spread, got 1")
+        return passes
 
     @field_validator("learning_rates", "baselines")
     @classmethod
@@ -146,6 +167,27 @@ class StudySpec(BaseModel):
             return 0
         on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
         return self.search.off_diagonal + on + len({*self.baselines} - {"softmax"})
+
+    @property
+    def control_total(self) -> int:
+        """Trials of the control, if the best pair off the diagonal can have one."""
+        return int(self.control is not None and self.search.off_diagonal)
+
+    @property
+    def diagnosis(self) -> dict[str, Any] | None:
+        """Arguments of trainables.diagnostics.Diagnosis: the passes, and the temperatures of the search. None for none."""
+        if not self.diagnostics:
+            return None
+
+        def values(axis: list[float]) -> tuple[float, ...]:
+            between = self.baseline_temperatures if isinstance(self.search, SampledSearch | PbtSearch) else []
+            return tuple(sorted({*axis, *(tau for tau in between if axis[0] < tau < axis[-1])}))
+
+        return {"passes": self.diagnostics, "tau_f": values(self.search.forward), "tau_b": values(self.search.backward)}
+
+    def seeds_of(self, role: str) -> tuple[int, ...]:
+        """The seeds that trials of a role are trained on: fresh ones for the confirmation, and for the control beside it."""
+        return self.fresh_seeds if role == "confirm" or (role == "control" and self.confirm_seeds) else self.search_seeds
 
     @property
     def search_seeds(self) -> tuple[int, ...]:

@@ -178,7 +178,8 @@ class Projector:
         started = trial.started_at or study.created_at
         run_id: str = client.create_run(self.experiment, start_time=_ms(started), tags=tags).info.run_id
         params = {"estimator": trial.estimator, "tau_f": trial.tau_f, "tau_b": trial.tau_b, "lr": trial.lr, "role": trial.role}
-        params |= {"seeds": len(trial.seeds), "task": study.task, "dataset": study.spec.get("dataset")}
+        params |= {"variant": trial.variant or None, "seeds": len(trial.seeds)}
+        params |= {"task": study.task, "dataset": study.spec.get("dataset")}
         client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items() if value is not None])
         assert self._runs is not None
         self._runs[trial.number] = run_id
@@ -208,12 +209,12 @@ class Projector:
 
 
 def _run_name(trial: TrialRow) -> str:
-    """Short enough for the UI's narrow column: "f0.1 b0.7", "softmax 0.5", "confirm f0.1 b0.7"."""
+    """Short enough for the UI's narrow column: "f0.1 b0.7", "softmax 0.5", "confirm f0.1 b0.7", "control f1 b7"."""
     if trial.estimator == "decoupled":
         name = f"f{trial.tau_f:g} b{trial.tau_b:g}"
     else:
         name = trial.estimator if trial.tau_b is None else f"{trial.estimator} {trial.tau_b:g}"
-    return f"confirm {name}" if trial.role == "confirm" else name
+    return f"{trial.role} {name}" if trial.role in ("confirm", "control") else name
 
 
 def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:

@@ -44,6 +44,10 @@ class Codebook(Task):
         weight, bias = init_linear(self._D, self._K, generator)
         return {"weight": weight, "bias": bias, "codebook": torch.rand(self._D, self._K, generator=generator)}
 
+    def logit_parameters(self) -> tuple[str, ...]:
+        """For the rescaling control: scaled together, they scale the logits."""
+        return ("weight", "bias")
+
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """ONE seed: Gumbel noise [K, B]."""
         return {"code": gumbel_(torch.empty(self._K, batch_size, device=generator.device), generator)}

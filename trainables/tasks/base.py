@@ -7,6 +7,7 @@ A task never looks at who its members are: it samples through `Members`, which k
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, ClassVar, Literal
@@ -85,9 +86,20 @@ class Members:
         return [run.surrogate.relaxed for run in self._runs for _ in range(run.trials)]
 
     @property
+    def noisy(self) -> list[bool]:
+        """For each trial, whether a training step depends on the noise at all."""
+        return [run.s is not None and bool(run.s[t] != 0) for run in self._runs for t in range(run.trials)]
+
+    @property
     def need_draws(self) -> bool:
         """Whether some estimator averages over further noise, which then must be drawn: see Noise."""
         return any("draws" in run.surrogate.keeps for run in self._runs)
+
+    def with_constants(self, change: Callable[[Tensor], Tensor]) -> "Members":
+        """The same estimators with other constants: what `change` makes of each [S, ...]."""
+        other = copy(self)
+        other.constants = {name: change(constant) for name, constant in self.constants.items()}
+        return other
 
     def sample(self, logits: Tensor, noise: Noise | None, name: str, *, dim: int = -2) -> Tensor:
         """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise it is argmax."""
@@ -130,6 +142,14 @@ class Options:
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
+@dataclass(frozen=True)
+class Code:
+    """A loss that depends on its logits only through L samples of K categories, for n examples: what can be enumerated."""
+
+    logits: Tensor  # [n, L, K]
+    losses: Callable[[Tensor], Tensor]  # one-hot codes [C, n, L, K] -> losses [C, n], differentiable
+
+
 class Task(ABC):
     """A dataset, a model, a loss and metrics. Subclasses are final: nothing below is overridden twice."""
 
@@ -152,6 +172,13 @@ class Task(ABC):
         Drawn from a CPU generator. Stacked over seeds, it comes back as `members.constants`.
         """
         return {}
+
+    def logit_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that make the logits: scaled by c, they scale every logit by c and change nothing else.
+
+        A linear layer's weight and bias, for instance. It is what the rescaling control needs; a task without cannot have it.
+        """
+        return ()
 
     @abstractmethod
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
@@ -185,6 +212,13 @@ class Task(ABC):
             members: of that member.
         """
         return {}
+
+    def code(self, parameters: Parameters, inputs: Tensor) -> Code | None:  # noqa: ARG002  # most tasks have none
+        """The code of ONE trained member for inputs [n, D] uint8, or None where the loss is not a function of a single code.
+
+        parameters: {name: [1, 1, ...]}.
+        """
+        return None
 
     @abstractmethod
     def bytes_per_member(self, batch_size: int) -> int:

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from trainables.data import Dataset, Split
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
-from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task
+from trainables.tasks.base import Code, Members, Noise, Objective, Options, Parameters, Task
 
 SAMPLES = 4  # sampled passes of an evaluation
 JOINT_CODES = 2**16  # above, the joint perplexity is not counted
@@ -84,6 +84,11 @@ class CatAE(Task):
                 parameters |= {f"{part}_{i}_weight": weight, f"{part}_{i}_bias": bias}
         return parameters
 
+    def logit_parameters(self) -> tuple[str, ...]:
+        """The encoder's last layer; none with a KL term, which sees the logits past the estimator."""
+        last = len(self._encoder) - 1
+        return () if self._kl_weight else (f"encoder_{last}_weight", f"encoder_{last}_bias")
+
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """Gumbel noise [L, K, B] of the code."""
         return {"code": gumbel_(torch.empty(self._L, self._K, batch_size, device=generator.device), generator)}
@@ -142,6 +147,18 @@ class CatAE(Task):
         file = BytesIO()
         save_image(picture, file, format="png")
         return {"reconstructions.png": file.getvalue()}
+
+    def code(self, parameters: Parameters, inputs: Tensor) -> Code:
+        """The summed binary cross-entropy of every example as a function of its code; the KL term is no part of it."""
+        x = self._pixels(inputs[None], parameters)  # [1, D, n]
+        logits = self._encode(parameters, x)[0, 0].permute(2, 0, 1)
+
+        def losses(z: Tensor) -> Tensor:
+            out = self._decode(parameters, z.flatten(0, 1).permute(1, 2, 0)[None, None])  # [1, 1, D, C*n]
+            out = out.view(-1, *z.shape[:2])
+            return F.softplus(out).sum(0) - torch.einsum("dcn,dn->cn", out, x[0])
+
+        return Code(logits, losses)
 
     def bytes_per_member(self, batch_size: int) -> int:
         """Parameters, gradients and two moments, and about four copies of the layers' outputs."""

@@ -98,6 +98,10 @@ class DLN(Task):
         gates[GATES.index("a")] = RESIDUAL_LOGIT
         return {"gates": gates}
 
+    def logit_parameters(self) -> tuple[str, ...]:
+        """The gate logits themselves."""
+        return ("gates",)
+
     def constants(self, generator: torch.Generator) -> Constants:
         """wires_i [2, N]: which outputs of the layer before the gates of layer i read."""
         sizes = pairwise((self._inputs, *self._widths))

@@ -73,6 +73,10 @@ class SBN(Task):
             parameters[f"weight_{i}"], parameters[f"bias_{i}"] = init_linear(fan_in, fan_out, generator)
         return parameters
 
+    def logit_parameters(self) -> tuple[str, ...]:
+        """Weights and biases of all layers but the head: their inputs, pixels or bits of the layer before, are not scaled."""
+        return tuple(f"{kind}_{i}" for i in range(len(self._hidden)) for kind in ("weight", "bias"))
+
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """Logistic noise [N, B] of every hidden layer."""
         drawn = logistic_(torch.empty(sum(self._hidden), batch_size, device=generator.device), generator)

@@ -5,6 +5,7 @@ from tuner.searches import GridSearch, SampledSearch, SequentialSearch
 from tuner.spec import StudySpec
 from tuner.strategies.base import Signal, Strategy
 from tuner.strategies.confirmed import Confirmed
+from tuner.strategies.controlled import Controlled
 from tuner.strategies.grid import Grid
 from tuner.strategies.sequential import Sequential
 
@@ -12,7 +13,7 @@ __all__ = ["Signal", "Strategy", "strategy_for"]
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
-    """The strategy of a study, with its confirmation if it has one."""
+    """The strategy of a study, with its confirmation and its control if it has them."""
     direction = task_type(spec.task).objective.direction
     search: Strategy
     match spec.search:
@@ -24,4 +25,5 @@ def strategy_for(spec: StudySpec) -> Strategy:
             from tuner.strategies.tpe import Sampled  # optuna takes a second to import
 
             search = Sampled(spec, spec.search, direction)
-    return Confirmed(search, direction) if spec.confirm_seeds else search
+    whole = Confirmed(search, direction) if spec.confirm_seeds else search
+    return Controlled(whole, direction) if spec.control else whole

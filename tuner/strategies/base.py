@@ -21,7 +21,7 @@ class Strategy(ABC):
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
         """From 1 to n proposals that the history lacks; or WAIT, only while some trial runs; or DONE.
 
-        Confirmations never come in one answer with other roles: they are trained on other seeds.
+        Confirmations and controls never come in one answer with other roles: they may be trained on other seeds.
         """
 
 
