@@ -69,7 +69,7 @@ class PlainNetwork:
     def __init__(self, models, s, t, options):
         self.configuration, self.options = models.configurations[t], options
         self.logits = models.parameters["gates"][s, t].detach().clone().requires_grad_()  # [16, all gates]
-        self.wires = [models._members.constants[f"wires_{i}"][s] for i in range(len(options.widths))]
+        self.wires = [models._members.constants[f"inputs_{i}"][s] for i in range(len(options.widths))]
 
     def gates(self, noise, draws=None):
         """[all gates, 16], from noise [16, all gates]; the most probable ones for None."""
@@ -144,7 +144,7 @@ def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(
     models._batch()  # orders the epoch
     with Largest() as largest:
         models.train(1)
-    activations = max(*widths, 3 * 64) * batch_size
+    activations = 3 * max(widths) * batch_size  # the table of a backward pass
     draws = 10 * 16 * sum(widths)
     assert largest.elements <= max(activations, draws) < 16 * min(widths) * batch_size
     with Largest() as largest:  # the recorder would have seen one

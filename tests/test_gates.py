@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainables import gates
-from trainables.gates import COEFFICIENTS, GATES, group_sums, random_wires
+from trainables.gates import COEFFICIENTS, GATES, Wires, group_sums, random_wires
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -72,7 +72,7 @@ def test_a_gates_coefficients_and_its_number_are_its_truth_table(gate):
 def mixture_layer(x, weights, wires):
     """[S, T, N, B] with the 16 gates of every neuron and example written out; weights [S, T, 16, N] of the gates."""
     out = []
-    for x_s, weights_s, (wires_a, wires_b) in zip(x, weights, wires, strict=True):
+    for x_s, weights_s, (wires_a, wires_b) in zip(x, weights, wires.inputs, strict=True):
         a, b = x_s[:, wires_a].permute(0, 2, 1), x_s[:, wires_b].permute(0, 2, 1)  # [T, B, N]
         everything = torch.stack([gate(a, b) for gate in PROBABILITY], -1)  # [T, B, N, 16]
         out.append((everything * weights_s.mT[:, None]).sum(-1).mT)
@@ -102,7 +102,7 @@ def draw(seed, sizes, soft):
         logits = 2 * torch.randn(S, len(soft), 16, N, generator=generator, dtype=torch.float64)
         hard = torch.zeros_like(logits).scatter_(2, logits.argmax(2, keepdim=True), 1.0)
         weights.append(torch.where(torch.tensor(soft)[:, None, None], logits.softmax(2), hard))
-        wires.append(torch.randint(D, (S, 2, N), generator=generator))
+        wires.append(Wires.of(torch.randint(D, (S, 2, N), generator=generator), D))
     return bits, weights, wires, soft
 
 
@@ -132,9 +132,8 @@ def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkey
 @pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
 def test_a_gate_may_read_one_input_twice(soft):
     bits, weights, wires, _ = draw(3, SIZES["deep"], (soft,) * 2)
-    for wire in wires:
-        wire[:, 1] = wire[:, 0]
-    given = (bits, weights, wires, (soft,) * 2)
+    twice = [Wires.of(w.inputs[:, :1].expand(-1, 2, -1), D) for w, D in zip(wires, SIZES["deep"], strict=False)]
+    given = (bits, weights, twice, (soft,) * 2)
     torch.testing.assert_close(pull_back(network, *given), pull_back(mixture_network, *given), rtol=1e-12, atol=1e-13)
 
 

@@ -5,16 +5,19 @@ of Petersen et al. 2022, "Deep Differentiable Logic Gate Networks"). A layer the
 pass only the four sums over the batch of dy, dy*a, dy*b and dy*a*b: no tensor [batch, gates, 16] is ever made. The same
 polynomial with real coefficients, a mixture of gates, on real inputs is the relaxed ("soft") layer.
 
-Two things make it fast on a CPU, whose limit here is the memory. Activations of hard gates are bytes, and only a part of a layer
-is worked on at a time, which stays in the caches. And they are batch-last, [.., N, B]: a wire is then a row, and following the
-wires copies whole rows. Autograd cannot pass through bytes, so the network is one function with a backward pass of its own.
+Three things make it fast on a CPU, whose limit here is the memory. Activations of hard gates are bytes, and only a part of a layer
+is worked on at a time, which stays in the caches. They are batch-last, [.., N, B]: a wire is then a row, and following the wires
+copies whole rows. And the gradient of an input is pulled from the gates that read it, which the wiring fixes once and for all,
+instead of being pushed by every gate: dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows that the coefficients' gradients need
+anyway, so that all of a layer's input gradients are one call of torch's `embedding_bag`.
+Autograd cannot pass through bytes, so the network is one function with a backward pass of its own.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -38,15 +41,38 @@ def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(inputs, generator=generator)[slots].view(2, gates)
 
 
+class Wires(NamedTuple):
+    """What the gates of a layer read, and for every output of the layer before, which gates read it. Of every seed: [S, ...]."""
+
+    inputs: Tensor  # [S, 2, N] int64: which two outputs of the layer before
+    # A layer's backward pass has a table of 3N rows, each over the batch: dy, dy*a and dy*b of every gate. An output that a gate
+    # reads as a gets ca times the gate's row of dy and cab times that of dy*b; as b, cb times dy and cab times dy*a. In the
+    # order of the outputs:
+    rows: Tensor  # [S, 4N] int64: the rows of the table
+    factors: Tensor  # [S, 4N] int64: their factors, as places in the layer's 4N coefficients
+    bags: Tensor  # [S, D] int64: where the rows of each output begin
+
+    @classmethod
+    def of(cls, inputs: Tensor, sources: int) -> "Wires":
+        """From the first of these fields, with D = sources outputs of the layer before."""
+        S, _, N = inputs.shape
+        ordered, readers = inputs.flatten(1).sort(stable=True)  # [S, 2N]; a reader is a gate, or N + a gate that reads it as b
+        gate, side = readers % N, readers // N
+        rows = torch.stack((gate, (2 - side) * N + gate), -1)
+        factors = torch.stack((N + readers, 3 * N + gate), -1)
+        bags = 2 * torch.searchsorted(ordered, torch.arange(sources, device=inputs.device).expand(S, -1).contiguous())
+        return cls(inputs, rows.flatten(1), factors.flatten(1), bags)
+
+
 def group_sums(
-    bits: Tensor, coefficients: Sequence[Tensor], wires: Sequence[Tensor], *, groups: int, soft: Sequence[bool]
+    bits: Tensor, coefficients: Sequence[Tensor], wires: Sequence[Wires], *, groups: int, soft: Sequence[bool]
 ) -> Tensor:
     """The outputs of every member's network, summed by groups of neighbouring gates of the last layer.
 
     Args:
         bits: [S, D, B] uint8, the inputs, shared by a seed's trials.
         coefficients: for each layer [S, T, 4, N] c0, ca, cb, cab of every gate; differentiable.
-        wires: for each layer [S, 2, N] int64, which two outputs of the layer before a gate reads.
+        wires: of each layer.
         groups: how many; divides the last layer's N.
         soft: for each of the T trials, whether its coefficients are mixtures; those of the others are rows of COEFFICIENTS.
 
@@ -60,7 +86,7 @@ def group_sums(
 class _Network(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, bits: Tensor, wires: tuple[Tensor, ...], groups: int, soft: tuple[bool, ...], *coefficients: Tensor
+        ctx: Any, bits: Tensor, wires: tuple[Wires, ...], groups: int, soft: tuple[bool, ...], *coefficients: Tensor
     ) -> Tensor:
         S, T = coefficients[0].shape[:2]
         sums = coefficients[0].new_empty(S, T, groups, bits.shape[-1])
@@ -70,7 +96,7 @@ class _Network(torch.autograd.Function):
             inputs.append([])
             for layer, wire in zip(coefficients, wires, strict=True):
                 inputs[-1].append(x)
-                x = _layer(x, layer[s, trials], wire[s], soft=soft[trials.start])
+                x = _layer(x, layer[s, trials], wire.inputs[s], soft=soft[trials.start])
             if not any(ctx.needs_input_grad):
                 inputs.pop()
             t, N, B = x.shape
@@ -85,19 +111,20 @@ class _Network(torch.autograd.Function):
         bits, *coefficients = ctx.saved_tensors
         gradients = [torch.empty_like(c) for c in coefficients]
         parts = list(_parts(bits, coefficients, ctx.soft))
-        # Gradients of activations use two buffers by turns, the same for all parts: memory that is in the caches already.
+        # The table that Wires speaks of is one buffer for all parts and layers: memory that is in the caches already.
         most = max(trials.stop - trials.start for _, trials in parts) * max(c.shape[-1] for c in coefficients)
-        buffers = [dsums.new_empty(most * bits.shape[-1]) for _ in range(2)]
+        buffer = dsums.new_empty(3 * most * bits.shape[-1])
         for (s, trials), inputs in zip(parts, ctx.inputs, strict=True):
-            ds = dsums[s, trials, :, None]  # [t, groups, 1, B]
-            t, groups, _, B = ds.shape
-            N = coefficients[-1].shape[-1]
-            dx = buffers[0][: t * N * B].view(t, groups, N // groups, B).copy_(ds).view(t, N, B)  # of the last layer's outputs
+            ds = dsums[s, trials]  # [t, groups, B]
+            dy = ds.repeat_interleave(coefficients[-1].shape[-1] // ds.shape[1], 1)  # [t, N, B] of the last layer's outputs
             for i in reversed(range(len(coefficients))):
-                # Nobody asks for the gradient of the network's inputs.
-                shape = inputs[i].shape if i else (0,)
-                dy, dx = dx, buffers[(len(coefficients) - i) % 2][: math.prod(shape)].view(shape).zero_()
-                _backward_layer(inputs[i], coefficients[i][s, trials], ctx.wires[i][s], dy, gradients[i][s, trials], dx)
+                table = buffer[: 3 * dy.numel()].view(len(dy), 3, *dy.shape[1:])
+                table[:, 0] = dy
+                del dy
+                wires = ctx.wires[i]
+                _fill(table, inputs[i], wires.inputs[s], gradients[i][s, trials])
+                if i:  # nobody asks for the gradient of the network's inputs
+                    dy = _pull(table, coefficients[i][s, trials], Wires(*(field[s] for field in wires)))
         return None, None, None, None, *gradients
 
 
@@ -133,40 +160,40 @@ def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> Ten
     return (table[..., None] >> a.mul_(2).add_(b)).bitwise_and_(1)
 
 
-def _backward_layer(x: Tensor, coefficients: Tensor, wires: Tensor, dy: Tensor, dc: Tensor, dx: Tensor) -> None:
-    """Fills dc [t, 4, N] from dy [t, N, B], and adds to dx [t, D, B] unless it is empty; the other arguments are _layer's."""
-    t, N, B = dy.shape
-    step = N if dy.is_cuda else max(1, _CHUNK // (t * B))
+def _fill(table: Tensor, x: Tensor, wires: Tensor, dc: Tensor) -> None:
+    """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and dc [t, 4, N] with the coefficients' gradients.
+
+    x [t, D, B] are the layer's inputs; [1, D, B] where the trials share them.
+    """
+    t, _, N, B = table.shape
+    step = N if table.is_cuda else max(1, _CHUNK // (t * B))
     for start in range(0, N, step):
         gates = slice(start, start + step)
-        g = dy[:, gates]
-        a, b = (_follow(x, wire[gates]).to(g.dtype) for wire in wires)
-        ga, gb = g * a, g * b
-        for i, term in enumerate((g, ga, gb, ga * b)):
-            torch.sum(term, -1, out=dc[:, i, gates])
-        if not dx.numel():
-            continue
-        _, ca, cb, cab = coefficients[:, :, gates, None].unbind(1)  # each [t, n, 1]
-        # dy/da = ca + cab*b and dy/db = cb + cab*a; the products g*b and g*a are there already.
-        _add_rows(dx, wires[0, gates], gb.mul_(cab).add_(g * ca))
-        _add_rows(dx, wires[1, gates], ga.mul_(cab).add_(g * cb))
+        part = table[:, :, gates]
+        a, b = (_follow(x, wire[gates]).to(table.dtype) for wire in wires)
+        torch.mul(part[:, 0], a, out=part[:, 1])
+        torch.mul(part[:, 0], b, out=part[:, 2])
+        torch.sum(part, -1, out=dc[:, :3, gates])
+        torch.sum(part[:, 1] * b, -1, out=dc[:, 3, gates])
 
 
-# Selecting and adding along another axis than the first is up to five times slower on a CPU: hence the flat views.
+def _pull(table: Tensor, coefficients: Tensor, wires: Wires) -> Tensor:
+    """Gradients [t, D, B] of a layer's inputs, from its table [t, 3, N, B] and its coefficients [t, 4, N]; one seed's wires."""
+    t, _, N, B = table.shape
+    rows, bags = wires.rows, wires.bags
+    if t > 1:
+        trial = torch.arange(t, device=table.device)[:, None]
+        rows, bags = (rows + trial * 3 * N).flatten(), (bags + trial * 4 * N).flatten()
+    factors = coefficients.flatten(1).index_select(1, wires.factors).flatten()
+    return F.embedding_bag(rows, table.view(-1, B), bags, mode="sum", per_sample_weights=factors).view(t, -1, B)
+
+
+# Selecting along another axis than the first is up to five times slower on a CPU: hence the flat view.
 
 
 def _follow(x: Tensor, wire: Tensor) -> Tensor:
     """The rows `wire` [n] of every x [t, D, B], as [t, n, B]."""
-    return x.view(-1, x.shape[-1]).index_select(0, _flat(wire, x)).view(len(x), len(wire), -1)
-
-
-def _add_rows(dx: Tensor, wire: Tensor, rows: Tensor) -> None:
-    """Adds rows [t, n, B] to the rows `wire` [n] of every dx [t, D, B]."""
-    dx.view(-1, dx.shape[-1]).index_add_(0, _flat(wire, dx), rows.flatten(0, 1))
-
-
-def _flat(wire: Tensor, x: Tensor) -> Tensor:
-    """Where the rows `wire` [n] of every x [t, D, B] stand in x seen as [t*D, B]: [t*n]."""
-    if len(x) == 1:
-        return wire
-    return (torch.arange(len(x), device=x.device)[:, None] * x.shape[1] + wire).flatten()
+    rows = wire
+    if len(x) > 1:
+        rows = (torch.arange(len(x), device=x.device)[:, None] * x.shape[1] + wire).flatten()
+    return x.view(-1, x.shape[-1]).index_select(0, rows).view(len(x), len(wire), -1)

@@ -218,7 +218,9 @@ class Population:
 
     def _finite(self) -> Tensor:
         """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN logits hides it."""
-        return torch.stack([p.detach().flatten(2).isfinite().all(-1) for p in self.parameters.values()]).all(0)
+        flat = [p.detach().flatten(2) for p in self.parameters.values()]
+        # NaN is the largest and the smallest of all; ten times as fast as isfinite().all() on a CPU.
+        return torch.stack([extreme.isfinite() for p in flat for extreme in (p.amax(-1), p.amin(-1))]).all(0)
 
     def _detached(self) -> dict[str, Tensor]:
         """The parameters without their history; the same memory."""
@@ -232,7 +234,9 @@ class Population:
             order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
             self._epoch_order = (epoch, order.to(self._device))
         index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
-        return self._dataset.train.inputs[index], self._dataset.train.labels[index]
+        # Whole rows: advanced indexing is twenty times slower here.
+        inputs = self._dataset.train.inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
+        return inputs, self._dataset.train.labels[index]
 
     def _noise(self) -> Noise:
         """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an estimator needs it."""

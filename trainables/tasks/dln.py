@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Dataset, Split
-from trainables.gates import COEFFICIENTS, GATES, group_sums, random_wires
+from trainables.gates import COEFFICIENTS, GATES, Wires, group_sums, random_wires
 from trainables.randomness import Stream, gumbel_
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import DISCRETE, Constants, Members, Noise, Objective, Options, Parameters, Task, with_draws
@@ -103,9 +103,12 @@ class DLN(Task):
         return ("gates",)
 
     def constants(self, generator: torch.Generator) -> Constants:
-        """wires_i [2, N]: which outputs of the layer before the gates of layer i read."""
-        sizes = pairwise((self._inputs, *self._widths))
-        return {f"wires_{i}": random_wires(inputs, gates, generator) for i, (inputs, gates) in enumerate(sizes)}
+        """The wires of every layer i, a field of Wires each: inputs_i [2, N], ..."""
+        constants: Constants = {}
+        for i, (sources, gates) in enumerate(pairwise((self._inputs, *self._widths))):
+            wires = Wires.of(random_wires(sources, gates, generator)[None], sources)
+            constants |= {f"{name}_{i}": field[0] for name, field in wires._asdict().items()}
+        return constants
 
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:  # noqa: ARG002  # the batch shares its gates
         """Gumbel noise [16, all gates]."""
@@ -141,7 +144,7 @@ class DLN(Task):
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002
         """network.json: the most probable gates and their wires, which trainables/logic_network.py evaluates."""
         gates = torch.split(parameters["gates"][0, 0].argmax(0), list(self._widths))
-        wires = [members.constants[f"wires_{i}"][0] for i in range(len(gates))]
+        wires = [members.constants[f"inputs_{i}"][0] for i in range(len(gates))]
         network = {
             "format": "logic-network-1",
             "features": self._inputs // len(self._cutoffs),
@@ -158,8 +161,11 @@ class DLN(Task):
 
     def _bits(self, inputs: Tensor) -> Tensor:
         """Thermometer code [S, D, B] uint8 of inputs [S, B, features] uint8."""
-        x = inputs.mT
-        return torch.cat([x > cutoff for cutoff in self._cutoffs], 1).to(torch.uint8)
+        x = inputs.mT.contiguous()
+        bits = x.new_empty(len(x), self._inputs, x.shape[2])
+        for part, cutoff in zip(bits.chunk(len(self._cutoffs), 1), self._cutoffs, strict=True):
+            torch.gt(x, cutoff, out=part)
+        return bits
 
     def _coefficients(self, parameters: Parameters, noise: Noise | None, members: Members) -> list[Tensor]:
         """Gate coefficients [S, T, 4, N] of every layer: of sampled gates, or of the most probable ones."""
@@ -169,7 +175,7 @@ class DLN(Task):
 
     def _scores(self, coefficients: list[Tensor], bits: Tensor, members: Members, soft: Sequence[bool]) -> Tensor:
         """Class scores [S, T, K, B] of bits [S, D, B]."""
-        wires = [members.constants[f"wires_{i}"] for i in range(len(coefficients))]
+        wires = [Wires(*(members.constants[f"{field}_{i}"] for field in Wires._fields)) for i in range(len(coefficients))]
         return group_sums(bits, coefficients, wires, groups=self._classes, soft=soft) / self._temperature
 
     def _evaluate(
