@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study mlflow test lint format types bench lock clean
+.PHONY: install study mlflow test lint format types bench lock sbom clean
 
 install: .venv/installed
 
@@ -45,7 +45,11 @@ bench-gpu: install
 
 # Exact versions of everything, for every platform and Python the project supports.
 lock: install
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra cluster --no-header --output-file requirements.lock pyproject.toml
+
+# What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences.
+sbom: install
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
 
 clean:
 	rm -rf .venv build dist *.egg-info

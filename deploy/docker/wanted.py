@@ -1,0 +1,7 @@
+"""Prints what the image installs: the program's dependencies and its extra `cluster`, without the tools of development."""
+
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+print(*project["dependencies"], *project["optional-dependencies"]["cluster"], sep="\n")
