@@ -34,8 +34,8 @@ STATISTICS = {
     "to be independent and symmetric, and with n seeds its p cannot be below 2^(1-n)",
     "family": "the gains over the baselines on fresh seeds, Holm-adjusted (p_holm)",
     "selection": "the best of every method was chosen on the search's seeds and is compared on fresh ones",
-    "without_confirmation": "a max-type sign-flip test on the search's own seeds repeats the selection within the test "
-    "(best_of_many); weaker than a confirmation, it does not decide the verdict",
+    "without_confirmation": "a max-type test on the search's own seeds repeats the selection within the test (best_of_many); "
+    "weaker than a confirmation, it does not decide the verdict",
 }
 
 
@@ -177,4 +177,4 @@ def _gain_json(measured: Gain | None, p_holm: float | None) -> dict[str, Any] | 
 
 def _best_of_many_json(trials: Sequence[TrialRow], direction: str) -> dict[str, Any] | None:
     found = best_of_many(trials, direction)
-    return None if found is None else vars(found) | {"left_out": paired_json(found.left_out)}
+    return None if found is None else dict(vars(found))

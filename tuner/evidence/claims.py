@@ -6,7 +6,7 @@ baselines are Holm-adjusted, and all but the trends are made on fresh seeds only
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuner.evidence.curves import Curves, epochs_saved
@@ -45,6 +45,7 @@ TRENDS = {
         ("tau_b", f"inactive_{ACTIVE_EPS}", "share of inactive units", False),
     ],
 }
+OTHER_EPS = ("1e-07", "1e-06", "1e-04")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
     elif UNDECIDED in statuses:
         status, reason = UNDECIDED, _list(p for p in counting if p.status == UNDECIDED)
     else:
-        status, reason = SUPPORTED, _list(counting)
+        status, reason = SUPPORTED, _list(counting) if len(counting) == 1 else f"all {len(counting)} parts are shown"
     return {
         "claim": TEXTS[name],
         "status": status,
@@ -123,7 +124,7 @@ def _performance(e: Evidence) -> list[Part]:
             parts.append(Part(what, UNDECIDED, missing or "there is no seed that both have", "methods"))
             continue
         p = e.adjusted.get(name, gain.p_value)
-        status, text = _sided(gain, p)
+        status, text = _sided(gain, p, adjusted=name in e.adjusted)
         if gain.missing:
             status, text = UNDECIDED, f"one of the two diverged on {gain.missing} of the fresh seeds"
         parts.append(Part(what, status, text, "methods", numbers=_numbers(gain, p)))
@@ -151,7 +152,7 @@ def _convergence(e: Evidence) -> list[Part]:
             continue
         sooner, end = found[name]
         status, text = _sided(sooner, adjusted[name])
-        reason = f"by {sooner.mean:.3g} of {end:.3g} epochs, {text}"
+        reason = f"epochs of {end:.3g}: {text}"
         parts.append(Part(what, status, reason, "curves", numbers=_numbers(sooner, adjusted[name])))
     return parts
 
@@ -203,11 +204,12 @@ def _turned(measured: Paired, higher: bool) -> Paired:
     return Paired(-measured.mean, turned, measured.p_value, measured.sign_flip_p, measured.seeds)
 
 
-def _sided(measured: Paired, p: float | None) -> tuple[str, str]:
+def _sided(measured: Paired, p: float | None, *, adjusted: bool = True) -> tuple[str, str]:
     """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in words."""
     if p is None:
         return UNDECIDED, "it takes 2 seeds or more"
-    text = f"mean {measured.mean:.3g} over {measured.seeds} seeds, adjusted p = {p:.2g}"
+    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
+    text = f"mean {measured.mean:.3g} over {measured.seeds} seeds, {'adjusted ' if adjusted else ''}{chance}"
     if p >= LEVEL:
         return UNDECIDED, text
     return (SUPPORTED if measured.mean > 0 else NOT_SUPPORTED), text
@@ -221,27 +223,33 @@ def _numbers(measured: Paired, p: float | None) -> dict[str, Any]:
 
 
 def _trends(e: Evidence) -> list[Part]:
-    parts = []
-    for tau, metric, name, rises in TRENDS.get(e.study.task, ()):
-        what = f"{name} {'rises' if rises else 'falls'} with {tau}"
-        found = along(e.trials, tau, metric, e.study.direction)
-        figure = "figure6a" if tau == "tau_f" else "figure6b"
-        if found is None:
-            advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
-            measured = any(metric in t.metrics for t in searched(e.trials))
-            why = f"fewer than 3 values of {tau} in one line have it on every seed" if measured else f"not measured{advice}"
-            parts.append(Part(what, UNDECIDED, why, figure if measured else None))
-            continue
-        fixed, t = found
-        right = (t.spearman > 0) == rises and t.spearman != 0
-        status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
-        other = "tau_b" if tau == "tau_f" else "tau_f"
-        reason = (
-            f"rank correlation {t.spearman:.2f} over {len(t.levels)} values at {other} = {fixed:g}, "
-            f"{t.seeds} seed{'s' if t.seeds > 1 else ''}, Page's test p = {t.p_value:.2g}"
-        )
-        parts.append(Part(what, status, reason, figure, numbers={other: fixed} | t.json()))
+    parts = [_trend(e, *row) for row in TRENDS.get(e.study.task, ())]
+    if e.study.task == "sbn":  # the threshold is ours: what the others say is shown beside it
+        parts += [
+            replace(_trend(e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False), counts=False)
+            for eps in OTHER_EPS
+        ]
     return parts
+
+
+def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
+    what = f"{name} {'rises' if rises else 'falls'} with {tau}"
+    found = along(e.trials, tau, metric, e.study.direction)
+    figure = "figure6a" if tau == "tau_f" else "figure6b"
+    if found is None:
+        advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
+        measured = any(metric in t.metrics for t in searched(e.trials))
+        why = f"fewer than 3 values of {tau} in one line have it on every seed" if measured else f"not measured{advice}"
+        return Part(what, UNDECIDED, why, figure if measured else None)
+    fixed, t = found
+    right = (t.spearman > 0) == rises and t.spearman != 0
+    status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
+    other = "tau_b" if tau == "tau_f" else "tau_f"
+    reason = (
+        f"rank correlation {t.spearman:.2f} over {len(t.levels)} values at {other} = {fixed:g}, "
+        f"{t.seeds} seed{'s' if t.seeds > 1 else ''}, Page's test p = {t.p_value:.2g}"
+    )
+    return Part(what, status, reason, figure, numbers={other: fixed} | t.json())
 
 
 def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> tuple[float, Trend] | None:

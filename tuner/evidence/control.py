@@ -76,8 +76,8 @@ def _meaning(original: TrialRow, agrees: bool | None) -> list[str]:
         return [
             f"The same network at a forward temperature of 1, with its logit layer's initial weights and learning rate times "
             f"{1 / tau_f:g}, takes the same course up to rounding.",
-            "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning rate, both over tau_f, "
-            "at a given ratio tau_b / tau_f; to tune those instead would find the same networks.",
+            "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning rate, both divided "
+            "by tau_f, at a given ratio tau_b / tau_f; to tune those instead would find the same networks.",
         ]
     return [
         "The rescaled network does not end where the original does.",

@@ -2,8 +2,8 @@
 
 Two different dangers. A method that is compared with several rivals beats one of them by luck more easily than one: Holm's
 correction of the p-values bounds the chance of any wrong claim among them. And the best of many trials looks better than it is
-on the seeds that made it the best: only fresh seeds cure that. Where a study has none, the test of `best_of_many` repeats the
-selection within the test. It is weaker than a confirmation: it reuses the seeds, and with n of them cannot be below 2^-n.
+on the seeds that made it the best: only fresh seeds cure that. Where a study has none, `best_of_many` repeats the selection
+within the test. It is weaker than a confirmation: it reuses the seeds, and is the more conservative the more trials compete.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.evidence.paired import EXACT_SEEDS, Paired, paired, signs
 from tuner.evidence.selection import best, finished, searched
 from tuner.rows import TrialRow
 
-_MOST_NUMBERS = 2**22  # of one block of flipped means
+_DRAWS = 2000
+_MOST_NUMBERS = 2**22  # of one block of drawn means
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -32,20 +32,20 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 class BestOfMany:
     """Off the diagonal against on it, on the search's own seeds, with the selection repeated."""
 
-    p_value: float  # one-sided, max-type sign-flip test
-    smallest_p: float  # what it can give at most
+    p_value: float  # one-sided
     candidates: int  # trials off the diagonal
     seeds: int
-    left_out: Paired | None  # gain on each seed of what was selected on the others; None with fewer than 3 seeds
+    left_out_gain: float | None  # mean gain on each seed of what was selected on the others; None with fewer than 3 seeds
 
 
 def best_of_many(trials: Sequence[TrialRow], direction: str) -> BestOfMany | None:
     """Whether the best trial off the diagonal beats the best on it by more than choosing it can explain.
 
-    Where no trial off the diagonal is better than that on it, the differences of a seed are as likely to have all their signs
-    flipped: the p-value is the share of the flips for which the best candidate gains as much as the best one did. `left_out`
-    selects both on all seeds but one and compares them on that one, for each seed in turn: its mean is not flattered, but its
-    interval is only approximate, for the selections overlap.
+    The p-value is the chance that the best of as many candidates gains as much where none is better than that on the diagonal.
+    It is read from draws of all their mean differences together, normal with the covariance that the seeds show and wider for
+    its few degrees of freedom (a multivariate t); of one candidate alone it is the one-sided paired t-test. That the rival was
+    chosen, too, makes it conservative. `left_out_gain` selects both on all seeds but one and compares them on that one, for each
+    seed in turn: it is not flattered, but the selections overlap, so it comes without an interval.
 
     None with fewer than 2 seeds, or without a pair of trials that have all of them.
     """
@@ -58,26 +58,26 @@ def best_of_many(trials: Sequence[TrialRow], direction: str) -> BestOfMany | Non
     scores, rivals = (sign * np.array([t.objective for t in group], dtype=float) for group in (off, on))  # [C, S], high is good
     differences = scores - sign * np.array(rival.objective, dtype=float)
     seeds = len(rival.seeds)
-    return BestOfMany(
-        _max_type(differences), 2.0**-seeds if seeds <= EXACT_SEEDS else 1 / len(signs(seeds)), len(off), seeds,
-        left_out=_left_out(scores, rivals) if seeds > 2 else None,
-    )  # fmt: skip
+    return BestOfMany(_max_type(differences), len(off), seeds, _left_out(scores, rivals) if seeds > 2 else None)
 
 
 def _max_type(differences: np.ndarray) -> float:
-    """The share of sign flips of the seeds for which the best mean of differences [C, S] is as good as it is."""
-    flips = signs(differences.shape[1])
-    observed = differences.sum(1).max()
+    """The chance of a best mean as good as that of differences [C, S], where none of their true means is above 0."""
+    n = differences.shape[1]
+    means = differences.mean(1)
+    rng = np.random.default_rng(n)
+    multipliers = rng.normal(size=(_DRAWS, n)) / np.sqrt(n * rng.chisquare(n - 1, (_DRAWS, 1)))
+    residuals = differences - means[:, None]
     rows = max(1, _MOST_NUMBERS // len(differences))
-    best = np.concatenate([(flips[i : i + rows] @ differences.T).max(1) for i in range(0, len(flips), rows)])
-    return float(np.mean(best >= observed - 1e-9 * abs(observed)))
+    best = np.concatenate([(multipliers[i : i + rows] @ residuals.T).max(1) for i in range(0, _DRAWS, rows)])
+    return float((1 + np.sum(best >= means.max())) / (1 + _DRAWS))
 
 
-def _left_out(scores: np.ndarray, rivals: np.ndarray) -> Paired | None:
-    """Gains on each seed of the best of scores [C, S] over the best of rivals [D, S], both selected on the other seeds."""
+def _left_out(scores: np.ndarray, rivals: np.ndarray) -> float:
+    """The mean gain on each seed of the best of scores [C, S] over the best of rivals [D, S], both selected on the others."""
     gains = []
     for seed in range(scores.shape[1]):
         others = np.arange(scores.shape[1]) != seed
         mine, theirs = (group[group[:, others].mean(1).argmax(), seed] for group in (scores, rivals))
-        gains.append(float(mine - theirs))
-    return paired(gains)
+        gains.append(mine - theirs)
+    return float(np.mean(gains))
