@@ -26,6 +26,7 @@ _SHORT = {
     "diagonal": "on the diagonal",
     "gumbel": "ST-GS",
     "identity": "identity ST",
+    "softmax": "softmax ST",
     "soft": "soft, not discretised",
 }
 
@@ -35,10 +36,16 @@ def method_label(name: str) -> str:
     return METHODS.get(name, f"{name} (baseline)")
 
 
+def short_label(name: str) -> str:
+    """A method's name in a legend."""
+    return _SHORT.get(name, name)
+
+
 def curve_label(name: str, trial: TrialRow) -> str:
     """A method with its temperatures, for a legend."""
-    temperatures = ((r"$\tau_f$", trial.tau_f), (r"$\tau_b$", trial.tau_b))
-    if trial.estimator == "softmax" or (trial.tau_f is not None and trial.tau_f == trial.tau_b):
-        temperatures = ((r"$\tau$", trial.tau_b),)  # type: ignore[assignment]
+    if trial.tau_f is not None and trial.tau_f == trial.tau_b:
+        temperatures: list[tuple[str, float | None]] = [(r"$\tau$", trial.tau_b)]
+    else:
+        temperatures = [(r"$\tau_f$", trial.tau_f), (r"$\tau_b$", trial.tau_b)]
     text = ", ".join(f"{symbol} = {value:g}" for symbol, value in temperatures if value is not None)
-    return ", ".join(part for part in (_SHORT.get(name, name), text) if part)
+    return ", ".join(part for part in (short_label(name), text) if part)

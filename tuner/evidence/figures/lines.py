@@ -69,18 +69,16 @@ def marginals(found: Mapping[str, Any], *, objective: str, minimize: bool) -> Fi
     """
     drawn = figure(PAGE_IN, 2.4)
     for axes, (name, other, xlabel) in zip(
-        drawn.subplots(1, 2, sharey=True), (("tau_f", "tau_b", TAU_F), ("tau_b", "tau_f", TAU_B)), strict=True
+        drawn.subplots(1, 2), (("tau_f", "tau_b", TAU_F), ("tau_b", "tau_f", TAU_B)), strict=True
     ):
         best, line = found[name]["best"], found[name]["at_optimum"]
         symbol = {"tau_f": r"$\tau_f$", "tau_b": r"$\tau_b$"}[other]
         for n, (stage, label) in enumerate(((best, f"best {symbol}"), (line, f"{symbol} = {line[other]:g}, the optimum's"))):
             _draw_stage(axes, (stage[name], stage["mean"], stage["sem"]), minimize, n=n, label=label, star=n == 0)
-        axes.set_xlabel(xlabel)
+        axes.set(xlabel=xlabel, ylabel=objective)
         axes.legend()
-    values = [v for name in ("tau_f", "tau_b") for v in (*found[name]["best"]["mean"], *found[name]["at_optimum"]["mean"])]
-    if spread([float(v) for v in values if v is not None]):
-        drawn.axes[0].set_yscale("log")
-    drawn.axes[0].set_ylabel(objective)
+        if spread([float(v) for v in (*best["mean"], *line["mean"]) if v is not None]):
+            axes.set_yscale("log")
     return drawn
 
 

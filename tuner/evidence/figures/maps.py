@@ -155,5 +155,5 @@ def gates(names: Sequence[str], shares: Mapping[str, Sequence[float]], perplexit
         side.tick_params(length=0)
         side.spines[:].set_visible(False)
     axes.set_xlabel("gate type")
-    drawn.colorbar(mesh, ax=axes, label="share of gates", pad=0.11)
+    drawn.colorbar(mesh, ax=axes, label="share of gates", pad=0.02)
     return drawn

@@ -5,6 +5,7 @@ from functools import partial
 
 from tuner.evidence import figures
 from tuner.evidence.gallery.material import Made, Material, Picture
+from tuner.evidence.labels import short_label
 from tuner.evidence.selection import best, finished, searched
 
 
@@ -49,12 +50,13 @@ def stages(m: Material) -> Made:
     found = m.found["stages"]
     if not found or found["best_tau_f"] is None:
         return None
+    names = sorted(m.found["baselines"], key=lambda name: (name != "softmax", name))  # the colours of the other figures
     draw = partial(
         figures.stages,
         *((stage[tau], stage["mean"], stage["sem"]) for stage, tau in ((found["first"], "tau_f"), (found["second"], "tau_b"))),
         tau_b_start=found["tau_b_start"],
         best_tau_f=found["best_tau_f"],
-        baselines={name: trial["objective"]["mean"] for name, trial in m.found["baselines"].items()},
+        baselines={short_label(name): m.found["baselines"][name]["objective"]["mean"] for name in names},
         objective=m.objective,
         minimize=m.minimize,
     )
@@ -63,7 +65,7 @@ def stages(m: Material) -> Made:
         f"temperature at the best one, {found['best_tau_f']:g}. Mean ± standard error over seeds, best learning rate at each "
         "point. Stars: optimum of each stage; lines: the best trial of each baseline; crosses: no finite value."
     )
-    return "stages", Picture("Stages", caption, draw)
+    return "stages", Picture("Landscape", caption, draw)
 
 
 def marginals(m: Material) -> Made:

@@ -36,7 +36,7 @@ def _tradeoff(m: Material, name: str, tau: str, left: Sequence[tuple[str, bool]]
             active = metric.startswith("inactive_")
             means = [1 - v for v in t.means] if active else list(t.means)
             eps = metric.removeprefix("inactive_")
-            share = eps if faint else f"share of active units (threshold {eps})"
+            share = eps if faint else "share of active units"
             label = share if active else metric_label(metric, m.study.task)
             drawn.append(figures.Line(label, t.levels, means, t.sems, faint))
         return drawn
@@ -50,7 +50,8 @@ def _tradeoff(m: Material, name: str, tau: str, left: Sequence[tuple[str, bool]]
         f"The paper's Figure {name.removeprefix('figure')} from this study: at the end of the training, along one line of the "
         f"search ({'tau_b' if tau == 'tau_f' else 'tau_f'} = {fixed:g}); mean ± standard error over seeds."
     )
-    draw = partial(figures.tradeoff, *sides, xlabel=xlabel, title=f"at {other} = {fixed:g}")
+    note = f"; active: mean gradient above {ACTIVE_EPS}, dotted: other thresholds" if any(line.faint for line in sides[1]) else ""
+    draw = partial(figures.tradeoff, *sides, xlabel=xlabel, title=f"at {other} = {fixed:g}{note}")
     return name, Picture("What the temperatures do", caption, draw)
 
 
