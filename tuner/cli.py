@@ -109,8 +109,9 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
     click.echo()
     report, numbers, *figures = outcome.files
     click.echo(f"report     {report}")
-    for figure in figures:
-        click.echo(f"figure     {figure}")
+    if figures:
+        names = ", ".join(figure.stem for figure in figures if figure.suffix == ".png")
+        click.echo(f"figures    {report.parent}  ({names}; SVG and PDF in {figures[-1].name}/)")
     click.echo(f"numbers    {numbers}")
     if (artifacts := settings.artifacts_folder(study)).is_dir():
         click.echo(f"files      {artifacts}")
@@ -154,7 +155,9 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 
     row = ledger.find_study(study)
     if as_json:
-        click.echo(json.dumps(analysis.results(row, ledger.trials(row.id)), indent=1, allow_nan=False))
+        click.echo(
+            json.dumps(analysis.results(row, ledger.trials(row.id), ledger.measurements(row.id)), indent=1, allow_nan=False)
+        )
     else:
         click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         click.echo(_summary(row, ledger))
@@ -246,7 +249,7 @@ def _summary(row: StudyRow, ledger: Any) -> str:
     from tuner.evidence.analysis import results as analyse
     from tuner.evidence.report import methods_table
 
-    found = analyse(row, ledger.trials(row.id))
+    found = analyse(row, ledger.trials(row.id), ledger.measurements(row.id))
     table = [
         [
             m["method"],
@@ -263,7 +266,22 @@ def _summary(row: StudyRow, ledger: Any) -> str:
     lines += [f"  note: {note}" for note in found["notes"]]
     if found["gain"] and found["gain"]["p_value"] is not None:
         lines.append(f"  paired t-test over seeds, two-sided: p = {found['gain']['p_value']:.2g}")
+    lines += ["", *(_claim(name, claim) for name, claim in found["claims"].items())]
     return "\n".join(lines)
+
+
+def _claim(name: str, claim: dict[str, Any]) -> str:
+    """One line: the claim's answer and how many of its parts are shown; `tuner report` says why."""
+    counting = [part for part in claim["parts"] if part["counts"]]
+    against = [part["what"] for part in counting if part["status"] == "not supported"]
+    shown = sum(part["status"] == "supported" for part in counting)
+    if not counting:
+        why = claim["reason"]
+    elif len(counting) == 1:
+        why = "by the verdict"
+    else:
+        why = f"{shown} of {len(counting)} parts shown" + "".join(f"; the opposite of: {what}" for what in against)
+    return f"claim {name}: {claim['status']} ({why})"
 
 
 def _table(columns: list[str], rows: list[list[str]], *, left: int) -> str:

@@ -43,7 +43,7 @@ class Outcome:
     """What a run made."""
 
     study: StudyRow
-    files: list[Path]  # report, JSON, figures
+    files: list[Path]  # report, JSON, figures, the folder of their vector forms
     mlflow: str | None  # the study's run in the MLflow UI
     mlflow_problem: str | None  # why MLflow does not have everything
 

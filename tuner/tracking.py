@@ -104,7 +104,10 @@ class Projector:
         client.set_tag(self._parent, "mlflow.note.content", _note(self.experiment, study, found))
         client.log_text(self._parent, yaml.safe_dump(study.spec, sort_keys=False), "spec.yaml")
         for file in files:
-            client.log_artifact(self._parent, str(file))
+            if file.is_dir():
+                client.log_artifacts(self._parent, str(file), file.name)
+            else:
+                client.log_artifact(self._parent, str(file))
         if artifacts.is_dir():
             client.log_artifacts(self._parent, str(artifacts), "confirmed")
         if study.state in TERMINAL_STUDY_STATES:

@@ -1,77 +1,99 @@
-"""The report of a study: one HTML file that works offline, the figures as PNG, every number as JSON."""
+"""The report of a study: one HTML file that works offline, the figures (PNG, and SVG and PDF beside), every number as JSON."""
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.analysis import results, select, summary, trial_json
+from tuner.evidence.analysis import results, trial_json
+from tuner.evidence.curves import Curves
+from tuner.evidence.labels import METHODS, method_label
 from tuner.rows import Measurement, StudyRow, TrialRow
+
+if TYPE_CHECKING:
+    from tuner.evidence.gallery import Picture
+
+_SHOWN_TRIALS = 40  # a longer table is folded
+_OTHER_TEST_METRICS = ("test_gate_", "test_gates_", "test_inactive_", "test_grad_")  # of the test set's table; the JSON has them
 
 
 def write_report(
     study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], folder: Path, *, artifacts: Path
 ) -> list[Path]:
-    """Writes report.html, results.json and the figures into a folder. Returns the files, the report first.
+    """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON, PNGs, the folder.
 
     `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows; it need not exist.
     """
+    from tuner.evidence.figures import save
+    from tuner.evidence.gallery import gallery  # matplotlib takes a second to import
+
     folder.mkdir(parents=True, exist_ok=True)
-    found = results(study, trials)
-    drawn = _draw(study, trials, measurements, found, folder)
+    found = results(study, trials, measurements)
+    pictures = gallery(study, trials, measurements, found=found, artifacts=artifacts)
+    drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"
-    everything = found | {"spec": study.spec, "host": study.host, "trials": [trial_json(t) for t in trials]}
-    numbers.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    everything = found | {
+        "spec": study.spec,
+        "host": study.host,
+        "ran": _ran(study, trials, found),
+        "trials": [trial_json(t) for t in trials],
+        "curves": _curves_json(trials, measurements),
+    }
+    numbers.write_text(json.dumps(everything, indent=1, allow_nan=False), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(_render(study, trials, found, drawn, _kept(trials, artifacts)), encoding="utf-8")
-    return [page, numbers, *drawn]
+    images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
+    page.write_text(_render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
+    vector = [folder / "vector"] if drawn else []
+    return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
 
-def _draw(
-    study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], found: dict[str, Any], folder: Path
-) -> list[Path]:
-    """Writes the figures that the study has data for."""
-    from tuner.evidence import figures  # matplotlib takes a second to import
-
-    minimize = study.direction == "minimize"
-    label = study.objective.replace("_", " ")
-    drawn: list[Path] = []
-    land = found["landscape"]
-    if land["tau_f"] and land["tau_b"]:
-        ran = {(t.tau_f, t.tau_b) for t in trials if t.role == "search" and t.tau_f is not None and t.tau_b is not None}
-        figure = figures.landscape(land["tau_f"], land["tau_b"], land["mean"], objective=label, minimize=minimize, ran=ran)
-        drawn.append(_save(figure, folder / "landscape.png"))
-    if (stages := found["stages"]) and stages["best_tau_f"] is not None:
-        figure = figures.stages(
-            *(
-                (stage[tau], stage["mean"], stage["sem"])
-                for stage, tau in ((stages["first"], "tau_f"), (stages["second"], "tau_b"))
-            ),
-            tau_b_start=stages["tau_b_start"],
-            best_tau_f=stages["best_tau_f"],
-            baselines={name: trial["objective"]["mean"] for name, trial in found["baselines"].items()},
-            objective=label,
-            minimize=minimize,
-        )
-        drawn.append(_save(figure, folder / "stages.png"))
-    series = _series(study, trials, measurements)
-    if series:
-        drawn.append(_save(figures.curves(series, objective=label), folder / "curves.png"))
-    return drawn
-
-
-def methods_table(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and how many it had."""
-    chosen = {
-        "decoupled, off the diagonal": ("off_diagonal", found["off_diagonal_best"]),
-        "decoupled, on the diagonal": ("diagonal", found["diagonal_best"]),
-    } | {f"{name} (baseline)": (name, trial) for name, trial in found["baselines"].items()}
+def methods_table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what it was tuned with."""
+    chosen = {"off_diagonal": found["off_diagonal_best"], "diagonal": found["diagonal_best"], **found["baselines"]}
     return [
-        {"method": method, "trial": trial, "confirmed": found["confirmed"].get(key), "tuned_with": found["tuned_with"][key]}
-        for method, (key, trial) in chosen.items()
+        {
+            "method": method_label(name),
+            "trial": trial,
+            "confirmed": found["confirmed"].get(name),
+            "tuned_with": found["tuned_with"][name],
+            "member_epochs": found["training"][name]["member_epochs"],
+            "gain": found["gain"] if name == "diagonal" else found["gains"].get(name),
+        }
+        for name, trial in chosen.items()
         if trial is not None
     ]
+
+
+def _curves_json(trials: Sequence[TrialRow], measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """The epochs and every metric's values per seed, {trial number: {"epochs": [I], "metrics": {name: [I][S]}}}."""
+    curves = Curves(measurements)
+    found: dict[str, Any] = {}
+    for trial in trials:
+        named = {name: curve for name in trial.metrics if (curve := curves.of(trial, name))}
+        if named:
+            whole = max(named.values(), key=lambda curve: len(curve.epochs))  # some are measured at the end only
+            metrics = {name: [list(v) for v in curve.values] for name, curve in named.items()}
+            found[str(trial.number)] = {"epochs": list(whole.epochs), "metrics": metrics}
+    return found
+
+
+def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was run, in numbers."""
+    seconds = (study.finished_at - study.started_at).total_seconds() if study.started_at and study.finished_at else None
+    costs = [cost for name, cost in found["training"].items() if name != "softmax"]  # which is counted with the diagonal
+    work = [cost["member_epochs"] for cost in costs]
+    total = sum(work) if work and None not in work else None
+    return {
+        "trials": len(trials),
+        "members": sum(len(t.seeds) for t in trials),
+        "seconds": seconds,
+        "training_seconds": study.training_s,
+        "member_epochs": total,
+        "member_epochs_per_second": total / study.training_s if total and study.training_s > 0 else None,
+        "search_seeds": sorted({s for t in trials if t.role in ("search", "baseline") for s in t.seeds}),
+        "fresh_seeds": sorted({s for t in trials if t.role in ("confirm", "control") for s in t.seeds}),
+    }
 
 
 def _kept(trials: Sequence[TrialRow], artifacts: Path) -> list[dict[str, Any]]:
@@ -89,53 +111,39 @@ def _base64(file: Path) -> str:
     return base64.b64encode(file.read_bytes()).decode()
 
 
-def _series(study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Learning curves of the selected trials: label -> (epochs, means, standard errors)."""
-    chosen = select(trials, study.direction)
-    labelled = {"off the diagonal": chosen.off_diagonal, "on the diagonal": chosen.diagonal} | {
-        f"{name} (baseline)": t for name, t in chosen.baselines.items() if name != "softmax"
-    }
-    series = {}
-    for label, trial in labelled.items():
-        if trial is None:
-            continue
-        mine = [(m.epoch, summary(m.metrics.get(study.objective, []))) for m in measurements if m.trial_id == trial.id]
-        points = [(epoch, s["mean"], s["sem"] or 0.0) for epoch, s in mine if s["mean"] is not None]
-        if points:
-            epochs, means, errors = zip(*points, strict=True)
-            series[f"{label}{_temperatures(trial)}"] = (epochs, means, errors)
-    return series
-
-
-def _temperatures(trial: TrialRow) -> str:
-    named = ((r"$\tau_f$", trial.tau_f), (r"$\tau_b$", trial.tau_b))
-    text = ", ".join(f"{name} {value:g}" for name, value in named if value is not None)
-    return f", {text}" if text else ""
-
-
-def _save(figure: Any, path: Path) -> Path:
-    figure.savefig(path)
-    return path
+def _test_table(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The test set's table: {"metrics": names, "rows": {method: {metric: summary with interval}}}."""
+    rows = {method_label(name): row for name, row in found["test"].items()}
+    metrics = list(dict.fromkeys(m for row in rows.values() for m in row if not m.startswith(_OTHER_TEST_METRICS)))
+    return {"metrics": metrics, "rows": rows} if metrics else None
 
 
 def _render(
-    study: StudyRow, trials: Sequence[TrialRow], found: dict[str, Any], drawn: Sequence[Path], kept: list[dict[str, Any]]
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    found: Mapping[str, Any],
+    pictures: "Mapping[str, Picture]",
+    images: Mapping[str, str],
+    kept: list[dict[str, Any]],
 ) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    template = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
-        "report.html"
-    )
-    images = {path.stem: _base64(path) for path in drawn}
-    seconds = (study.finished_at - study.started_at).total_seconds() if study.started_at and study.finished_at else None
-    return template.render(
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    sections: dict[str, dict[str, Any]] = {}
+    for name, picture in pictures.items():
+        sections.setdefault(picture.section, {})[name] = picture
+    return environment.get_template("report.html").render(
         study=study,
         found=found,
         methods=methods_table(found),
+        method_names=METHODS,
+        test=_test_table(found),
         trials=[trial_json(t) for t in trials],
+        folded=len(trials) > _SHOWN_TRIALS,
+        sections=sections,
         images=images,
         kept=kept,
+        ran=_ran(study, trials, found),
         spec=json.dumps(study.spec, indent=1),
-        seconds=seconds,
     )

@@ -1,0 +1,283 @@
+"""The paper's three claims (Shah et al., appendix, table 1), each answered from a study: supported, not supported or undecided.
+
+A claim has parts. It is supported where every part is shown, not supported where the opposite of one is shown, and undecided
+otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 % level, two-sided; the comparisons with the
+baselines are Holm-adjusted, and all but the trends are made on fresh seeds only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tuner.evidence.curves import Curves, epochs_saved
+from tuner.evidence.paired import Gain, Paired, excess, paired_json
+from tuner.evidence.selection import Selection, best, searched
+from tuner.evidence.several import holm
+from tuner.evidence.trends import Trend, trend
+from tuner.rows import StudyRow, TrialRow
+
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
+LEVEL = 0.05
+ACTIVE_EPS = "1e-05"  # of the metrics inactive_*: the paper gives no threshold, so one is fixed here beforehand
+# Those of C2, by the names of Selection.named: softmax ST is the diagonal.
+RIVALS = {"identity": "identity ST", "diagonal": "softmax ST (the diagonal)", "gumbel": "ST-GS"}
+TEXTS = {
+    "C1": "The optimum lies off the diagonal tau_f = tau_b.",
+    "C2": "Decoupled ST is better than identity ST, softmax ST and straight-through Gumbel-softmax, in final performance and in "
+    "speed of convergence.",
+    "C3": "The temperatures control different things: tau_f trades exploration against gradient variance, tau_b gradient "
+    "magnitude against dispersion.",
+}
+# What the paper shows beside performance: metric -> (what it is, whether decoupled ST's is the higher one, where).
+BESIDE = {
+    "sbn": {f"inactive_{ACTIVE_EPS}": ("share of inactive units", False, "section 5.1.1")},
+    "catae": {"perplexity": ("perplexity of a latent", True, "Figure 3b")},
+    "dln": {"gate_perplexity": ("perplexity of the gate types", True, "Figure 5")},
+}
+# The trends of C3: task -> (temperature, metric, what it is, whether it rises).
+TRENDS = {
+    "catae": [
+        ("tau_f", "perplexity", "perplexity of a latent", True),
+        ("tau_f", "grad_snr", "signal-to-noise ratio of the gradient", False),
+    ],
+    "sbn": [
+        ("tau_b", "grad_norm", "norm of the gradient", False),
+        ("tau_b", f"inactive_{ACTIVE_EPS}", "share of inactive units", False),
+    ],
+}
+OTHER_EPS = ("1e-07", "1e-06", "1e-04")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of evidence."""
+
+    what: str
+    status: str
+    reason: str
+    figure: str | None = None
+    counts: bool = True  # whether the claim stands or falls with it
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the claims are judged by, as the analysis has it."""
+
+    study: StudyRow
+    trials: Sequence[TrialRow]
+    chosen: Selection
+    confirmed: Mapping[str, TrialRow]  # by the names of Selection.named
+    gains: Mapping[str, Gain | None]  # of the best off the diagonal over each other name
+    adjusted: Mapping[str, float]  # their p-values, Holm's
+    verdict: tuple[str, str, str]  # status for C1, the verdict and its reason
+    curves: Curves
+
+
+def claims(e: Evidence) -> dict[str, Any]:
+    """{"C1": {"claim", "status", "reason", "figures", "parts": [{"what", "status", "reason", "figure", "counts", ...}]}, ...}."""
+    parts = {
+        "C1": [Part("the optimum lies off the diagonal", e.verdict[0], e.verdict[2], "landscape")],
+        "C2": [*_performance(e), *_convergence(e), *_beside(e)],
+        "C3": _trends(e),
+    }
+    return {name: _judged(name, there, e.study.task) for name, there in parts.items()}
+
+
+def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
+    counting = [p for p in parts if p.counts]
+    statuses = {p.status for p in counting}
+    if not counting:
+        status, reason = UNDECIDED, f"the paper shows it on sbn and catae; task {task} does not measure what it takes"
+    elif NOT_SUPPORTED in statuses:
+        status, reason = NOT_SUPPORTED, _list(p for p in counting if p.status == NOT_SUPPORTED)
+    elif UNDECIDED in statuses:
+        status, reason = UNDECIDED, _list(p for p in counting if p.status == UNDECIDED)
+    else:
+        status, reason = SUPPORTED, _list(counting) if len(counting) == 1 else f"all {len(counting)} parts are shown"
+    return {
+        "claim": TEXTS[name],
+        "status": status,
+        "reason": reason,
+        "figures": sorted({p.figure for p in parts if p.figure}),
+        "parts": [vars(p) for p in parts],
+    }
+
+
+def _list(parts: Iterable[Part]) -> str:
+    """Their reasons; where many parts have the same one, it is said once."""
+    reasons: dict[str, list[str]] = {}
+    for part in parts:
+        reasons.setdefault(part.reason, []).append(part.what)
+    return "; ".join(f"{', '.join(what)}: {reason}" for reason, what in reasons.items())
+
+
+# --- C2 ---
+
+
+def _performance(e: Evidence) -> list[Part]:
+    parts = []
+    for name, rival in RIVALS.items():
+        what = f"better at the end than {rival}"
+        gain = e.gains.get(name)
+        if (missing := _missing(e, name)) or gain is None:
+            parts.append(Part(what, UNDECIDED, missing or "there is no seed that both have", "methods"))
+            continue
+        p = e.adjusted.get(name, gain.p_value)
+        status, text = _sided(gain, p, adjusted=name in e.adjusted)
+        if gain.missing:
+            status, text = UNDECIDED, f"one of the two diverged on {gain.missing} of the fresh seeds"
+        parts.append(Part(what, status, text, "methods", numbers=_numbers(gain, p)))
+    return parts
+
+
+def _convergence(e: Evidence) -> list[Part]:
+    found: dict[str, tuple[Paired, float]] = {}
+    missing: dict[str, str] = {}
+    for name in RIVALS:
+        if why := _missing(e, name):
+            missing[name] = why
+            continue
+        saved = epochs_saved(e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective, e.study.direction)
+        if saved is None or saved[0].p_value is None:
+            missing[name] = "there are no curves over the same epochs of two seeds or more"
+        else:
+            found[name] = saved
+    adjusted = holm({name: sooner.p_value for name, (sooner, _) in found.items() if sooner.p_value is not None})
+    parts = []
+    for name, rival in RIVALS.items():
+        what = f"sooner where {rival} ends"
+        if name in missing:
+            parts.append(Part(what, UNDECIDED, missing[name], "curves"))
+            continue
+        sooner, end = found[name]
+        status, text = _sided(sooner, adjusted[name])
+        reason = f"epochs of {end:.3g}: {text}"
+        parts.append(Part(what, status, reason, "curves", numbers=_numbers(sooner, adjusted[name])))
+    return parts
+
+
+def _beside(e: Evidence) -> list[Part]:
+    """What the paper shows beside performance; it does not decide."""
+    parts = []
+    for metric, (name, higher, where) in BESIDE.get(e.study.task, {}).items():
+        what = f"{'highest' if higher else 'lowest'} {name} ({where})"
+        rivals = [r for r in RIVALS if not _missing(e, r)]
+        found = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric) for r in rivals}
+        tested = {r: m.p_value for r, m in found.items() if m is not None and m.p_value is not None}
+        if len(tested) < len(RIVALS):
+            why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 2 seeds or more"
+            parts.append(Part(what, UNDECIDED, why, _FIGURES.get(metric), counts=False))
+            continue
+        adjusted = holm(tested)
+        sides = [_sided(_turned(m, higher), adjusted[r])[0] for r, m in found.items() if m is not None]
+        status = next((s for s in (NOT_SUPPORTED, UNDECIDED) if s in sides), SUPPORTED)
+        values = (("decoupled", e.confirmed["off_diagonal"]), *((r, e.confirmed[r]) for r in rivals))
+        reason = "on fresh seeds " + ", ".join(f"{n} {_mean(t, metric):.3g}" for n, t in values)
+        numbers = {r: _numbers(m, adjusted[r]) for r, m in found.items() if m is not None}
+        parts.append(Part(what, status, reason, _FIGURES.get(metric), counts=False, numbers=numbers))
+    return parts
+
+
+_FIGURES = {"gate_perplexity": "figure5", "perplexity": "figure3", f"inactive_{ACTIVE_EPS}": "inactive"}
+
+
+def _mean(trial: TrialRow, metric: str) -> float:
+    values = [v for v in trial.metrics.get(metric, ()) if v is not None]
+    return sum(values) / len(values) if values else float("nan")
+
+
+def _missing(e: Evidence, name: str) -> str | None:
+    """Why there is no confirmed comparison with the rival selected under a name; None where there is one."""
+    if "off_diagonal" in e.confirmed and name in e.confirmed:
+        return None
+    if name not in e.chosen.named():
+        return "it was not run" if name == "diagonal" else f"the study has no finished baseline {name}"
+    return "there is no confirmation on fresh seeds"
+
+
+def _turned(measured: Paired, higher: bool) -> Paired:
+    """The same comparison, positive where it is as claimed."""
+    if higher:
+        return measured
+    turned = (-measured.ci95[1], -measured.ci95[0]) if measured.ci95 else None
+    return Paired(-measured.mean, turned, measured.p_value, measured.sign_flip_p, measured.seeds)
+
+
+def _sided(measured: Paired, p: float | None, *, adjusted: bool = True) -> tuple[str, str]:
+    """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in words."""
+    if p is None:
+        return UNDECIDED, "it takes 2 seeds or more"
+    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
+    text = f"mean {measured.mean:.3g} over {measured.seeds} seeds, {'adjusted ' if adjusted else ''}{chance}"
+    if p >= LEVEL:
+        return UNDECIDED, text
+    return (SUPPORTED if measured.mean > 0 else NOT_SUPPORTED), text
+
+
+def _numbers(measured: Paired, p: float | None) -> dict[str, Any]:
+    return (paired_json(measured) or {}) | {"p_holm": p}
+
+
+# --- C3 ---
+
+
+def _trends(e: Evidence) -> list[Part]:
+    parts = [_trend(e, *row) for row in TRENDS.get(e.study.task, ())]
+    if e.study.task == "sbn":  # the threshold is ours: what the others say is shown beside it
+        parts += [
+            replace(_trend(e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False), counts=False)
+            for eps in OTHER_EPS
+        ]
+    return parts
+
+
+def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
+    what = f"{name} {'rises' if rises else 'falls'} with {tau}"
+    found = along(e.trials, tau, metric, e.study.direction)
+    figure = "figure6a" if tau == "tau_f" else "figure6b"
+    if found is None:
+        advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
+        measured = any(metric in t.metrics for t in searched(e.trials))
+        why = f"fewer than 3 values of {tau} in one line have it on every seed" if measured else f"not measured{advice}"
+        return Part(what, UNDECIDED, why, figure if measured else None)
+    fixed, t = found
+    right = (t.spearman > 0) == rises and t.spearman != 0
+    status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
+    other = "tau_b" if tau == "tau_f" else "tau_f"
+    reason = (
+        f"rank correlation {t.spearman:.2f} over {len(t.levels)} values at {other} = {fixed:g}, "
+        f"{t.seeds} seed{'s' if t.seeds > 1 else ''}, Page's test p = {t.p_value:.2g}"
+    )
+    return Part(what, status, reason, figure, numbers={other: fixed} | t.json())
+
+
+def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> tuple[float, Trend] | None:
+    """The trend of a metric along a temperature, and the value of the other at which it is taken.
+
+    That is the value with the most trials along the line; of equals the optimum's, then the lowest. Each pair by its best
+    learning rate.
+    """
+    line = the_line(trials, tau, direction)
+    if line is None:
+        return None
+    fixed, there = line
+    found = trend({level: t.metrics.get(metric, []) for level, t in there.items()})
+    return (fixed, found) if found else None
+
+
+def the_line(trials: Sequence[TrialRow], tau: str, direction: str) -> tuple[float, dict[float, TrialRow]] | None:
+    """The line along a temperature on which trends are taken: the other's value, and the best trial at each of its values."""
+    other = "tau_b" if tau == "tau_f" else "tau_f"
+    optimum = best(searched(trials), direction)
+    if optimum is None:
+        return None
+    lines: dict[float, dict[float, list[TrialRow]]] = {}
+    for trial in searched(trials):
+        if trial.state == "succeeded" and not trial.variant:
+            lines.setdefault(getattr(trial, other), {}).setdefault(getattr(trial, tau), []).append(trial)
+    if not lines:
+        return None
+    fixed = min(lines, key=lambda value: (-len(lines[value]), value != getattr(optimum, other), value))
+    leaders = {level: best(there, direction) for level, there in sorted(lines[fixed].items())}
+    return fixed, {level: leader for level, leader in leaders.items() if leader is not None}

@@ -1,0 +1,111 @@
+"""Measurements along the training, trial by trial."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tuner.evidence.paired import Paired, paired, summary
+from tuner.rows import Measurement, TrialRow
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric over the training: epochs [I], and the values [I][S] of the seeds, None where not finite."""
+
+    epochs: tuple[float, ...]
+    values: tuple[tuple[float | None, ...], ...]
+
+    def mean_and_sem(self) -> tuple[list[float], list[float], list[float]]:
+        """Epochs, means and standard errors over seeds, where every seed has a value."""
+        points = [(epoch, summary(v)) for epoch, v in zip(self.epochs, self.values, strict=True)]
+        whole = [(epoch, s["mean"], s["sem"] or 0.0) for epoch, s in points if s["mean"] is not None]
+        epochs, means, errors = zip(*whole, strict=True) if whole else ((), (), ())
+        return list(epochs), list(means), list(errors)
+
+
+class Curves:
+    """The measurements of a study by trial."""
+
+    def __init__(self, measurements: Iterable[Measurement]) -> None:
+        self._of: dict[int, list[Measurement]] = defaultdict(list)
+        for measurement in measurements:
+            self._of[measurement.trial_id].append(measurement)
+
+    def of(self, trial: TrialRow, metric: str) -> Curve | None:
+        """A trial's metric over the training; None where it has none."""
+        mine = [m for m in self._of.get(trial.id, ()) if metric in m.metrics]
+        if not mine:
+            return None
+        return Curve(tuple(m.epoch for m in mine), tuple(tuple(m.metrics[metric]) for m in mine))
+
+    def last_epochs(self) -> dict[int, float]:
+        """The last measured epoch of each trial, by its id."""
+        return {trial: max(m.epoch for m in mine) for trial, mine in self._of.items()}
+
+
+def reached_at(epochs: Sequence[float], values: Sequence[float | None], target: float, direction: str) -> float | None:
+    """The epoch at which values first come as far as the target, on straight lines between reports; None if they never do."""
+    sign = 1 if direction == "minimize" else -1
+    before: tuple[float, float] | None = None
+    for epoch, value in zip(epochs, values, strict=True):
+        if value is None:
+            before = None
+            continue
+        distance = sign * (value - target)  # 0 or less: it is there
+        if distance <= 0:
+            if before is None or before[1] <= 0:
+                return epoch
+            return before[0] + (epoch - before[0]) * before[1] / (before[1] - distance)
+        before = (epoch, distance)
+    return None
+
+
+def epochs_saved(trial: TrialRow, rival: TrialRow, curves: Curves, metric: str, direction: str) -> tuple[Paired, float] | None:
+    """How much sooner a trial is where its rival ends, paired over seeds, and the length of the training, both in epochs.
+
+    For each seed: the epochs that are left when the trial has reached the rival's last value. Where it never does, the same
+    with the roles exchanged, as a negative number. None without curves over the same epochs of the seeds that both have.
+    """
+    mine, theirs = curves.of(trial, metric), curves.of(rival, metric)
+    if mine is None or theirs is None or mine.epochs[-1] != theirs.epochs[-1]:
+        return None
+    end = mine.epochs[-1]
+    saved = []
+    for seed in trial.seeds:
+        if seed not in rival.seeds:
+            continue
+        ours, other = _of_seed(mine, trial, seed), _of_seed(theirs, rival, seed)
+        if ours[-1] is None or other[-1] is None:
+            return None  # a seed that diverged has no end to be reached
+        if (at := reached_at(mine.epochs, ours, other[-1], direction)) is not None:
+            saved.append(end - at)
+        else:
+            late = reached_at(theirs.epochs, other, ours[-1], direction)
+            saved.append(-(end - late) if late is not None else 0.0)
+    measured = paired(saved)
+    return (measured, end) if measured else None
+
+
+def _of_seed(curve: Curve, trial: TrialRow, seed: int) -> list[float | None]:
+    place = trial.seeds.index(seed)
+    return [values[place] for values in curve.values]
+
+
+def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: str) -> float | None:
+    """The largest relative deviation between the curves of two trials over the seeds and epochs that both have."""
+    mine, theirs = curves.of(trial, metric), curves.of(other, metric)
+    if mine is None or theirs is None:
+        return None
+    at: Mapping[float, tuple[float | None, ...]] = dict(zip(theirs.epochs, theirs.values, strict=True))
+    pairs = (
+        (value, dict(zip(other.seeds, at[epoch], strict=True)).get(seed))
+        for epoch, values in zip(mine.epochs, mine.values, strict=True)
+        if epoch in at
+        for seed, value in zip(trial.seeds, values, strict=True)
+    )
+    return max((deviation(a, b) for a, b in pairs if a is not None and b is not None), default=None)
+
+
+def deviation(a: float, b: float) -> float:
+    """The relative deviation of two numbers: of their difference from the larger of them; 0 where they are equal."""
+    return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0
