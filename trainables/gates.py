@@ -5,8 +5,8 @@ of Petersen et al. 2022, "Deep Differentiable Logic Gate Networks"). A layer the
 pass only the four sums over the batch of dy, dy*a, dy*b and dy*a*b: no tensor [batch, gates, 16] is ever made. The same
 polynomial with real coefficients, a mixture of gates, on real inputs is the relaxed ("soft") layer.
 
-Three things make it fast on a CPU, whose limit here is the memory. Activations of hard gates are bytes, and only a part of a layer
-is worked on at a time, which stays in the caches. They are batch-last, [.., N, B]: a wire is then a row, and following the wires
+Three things make it fast on a CPU, whose limit here is memory. Activations of hard gates are bytes, and only a part of a layer is
+worked on at a time, which stays in the caches. They are batch-last, [.., N, B]: a wire is then a row, and following the wires
 copies whole rows. And the gradient of an input is pulled from the gates that read it, which the wiring fixes once and for all,
 instead of being pushed by every gate: dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows that the coefficients' gradients need
 anyway, so that all of a layer's input gradients are one call of torch's `embedding_bag`.
@@ -115,16 +115,13 @@ class _Network(torch.autograd.Function):
         most = max(trials.stop - trials.start for _, trials in parts) * max(c.shape[-1] for c in coefficients)
         buffer = dsums.new_empty(3 * most * bits.shape[-1])
         for (s, trials), inputs in zip(parts, ctx.inputs, strict=True):
-            ds = dsums[s, trials]  # [t, groups, B]
-            dy = ds.repeat_interleave(coefficients[-1].shape[-1] // ds.shape[1], 1)  # [t, N, B] of the last layer's outputs
+            table = _table(buffer, dsums[s, trials], coefficients[-1].shape[-1])
             for i in reversed(range(len(coefficients))):
-                table = buffer[: 3 * dy.numel()].view(len(dy), 3, *dy.shape[1:])
-                table[:, 0] = dy
-                del dy
                 wires = ctx.wires[i]
                 _fill(table, inputs[i], wires.inputs[s], gradients[i][s, trials])
                 if i:  # nobody asks for the gradient of the network's inputs
-                    dy = _pull(table, coefficients[i][s, trials], Wires(*(field[s] for field in wires)))
+                    seeds = Wires(*(field[s] for field in wires))
+                    table = _table(buffer, _pull(table, coefficients[i][s, trials], seeds), coefficients[i - 1].shape[-1])
         return None, None, None, None, *gradients
 
 
@@ -158,6 +155,14 @@ def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> Ten
     table = (coefficients * coefficients.new_tensor(_TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
     # The bit of the table that a and b point at.
     return (table[..., None] >> a.mul_(2).add_(b)).bitwise_and_(1)
+
+
+def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
+    """A layer's table [t, 3, N, B] in a buffer, holding dy so far, [t, N, B]; or [t, groups, B], the same for all of a group."""
+    t, n, B = dy.shape
+    table = buffer[: t * 3 * N * B].view(t, 3, N, B)
+    table[:, 0].view(t, n, N // n, B).copy_(dy[:, :, None])
+    return table
 
 
 def _fill(table: Tensor, x: Tensor, wires: Tensor, dc: Tensor) -> None:
