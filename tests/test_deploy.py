@@ -201,7 +201,7 @@ def test_the_dashboard_asks_for_nothing_that_the_service_does_not_measure():
 def test_prometheus_scrapes_services_that_compose_has():
     config = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
     assert set(config) == {"global", "scrape_configs"}
-    static = re.findall(r"targets: \[(\w+):", yaml.safe_dump(config, default_flow_style=None))
+    static = re.findall(r"targets: \['?(\w+):", yaml.safe_dump(config, default_flow_style=None))
     found = [name for job in config["scrape_configs"] for c in job.get("dns_sd_configs", []) for name in c["names"]]
     assert set(static + found) == {"api", "ray-head", "ray-worker"} <= set(COMPOSE["services"])
     source = yaml.safe_load((DEPLOY / "monitoring/grafana/provisioning/datasources/prometheus.yaml").read_text(encoding="utf-8"))
