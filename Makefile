@@ -49,6 +49,7 @@ lock: install
 
 # What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences.
 sbom: install
+	@mkdir -p build
 	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
 
 clean:

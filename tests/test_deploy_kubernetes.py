@@ -74,7 +74,7 @@ def test_kubernetes_own_kinds_are_valid_and_a_misspelt_field_is_not(overlay):
             continue
         kubernetes_validate.validate(document, "1.34", strict=True)
         fields = [path for path in paths(document.get("spec", {})) if isinstance(path[-1], str) and path[-1].isalpha()]
-        for path in fields[:1] + [max(fields, key=len)] if fields else []:
+        for path in [*fields[:1], max(fields, key=len)] if fields else []:
             if {"labels", "annotations", "matchLabels", "requests", "limits"} & set(path[:-1]):
                 continue
             with pytest.raises(kubernetes_validate.ValidationError):
@@ -234,8 +234,9 @@ def test_the_network_carries_what_is_needed_and_nothing_else(overlay):
     assert not _reaches(overlay, "api", "ray-worker", 8080)
     outside, ingress, monitoring = {}, {"tuner/may-call-the-api": "true"}, {"tuner/scrapes-metrics": "true"}
     operator = {"kubernetes.io/metadata.name": "kuberay-operator"}
-    may = {(name, b, port) for name, peer in {"outside": outside, "ingress": ingress, "monitoring": monitoring, "operator": operator}.items()
-           for b, port in [*ports.items(), ("ray-head", 8080), ("ray-worker", 8080)] if _reaches(overlay, peer, b, port)}  # fmt: skip
+    callers = {"outside": outside, "ingress": ingress, "monitoring": monitoring, "operator": operator}
+    doors = [*ports.items(), ("ray-head", 8080), ("ray-worker", 8080)]
+    may = {(who, b, port) for who, peer in callers.items() for b, port in doors if _reaches(overlay, peer, b, port)}
     assert may == {
         ("ingress", "api", 8000),
         ("monitoring", "api", 8000),
@@ -263,16 +264,15 @@ def test_services_budgets_and_claims_find_what_they_name(overlay):
     assert configured == set(of_kind(overlay, "ConfigMap")) - {"tuner-dashboard"}
     (ray,) = of_kind(overlay, "RayCluster")
     hosts = set(re.findall(r"http://([a-z-]+):", yaml.safe_dump_all(of_kind(overlay, "ConfigMap").values()))) - {"127"}
-    assert hosts - {"prometheus"} <= set(of_kind(overlay, "Service")) | {
-        f"{ray}-head-svc"
-    }  # KubeRay's name of the head's service
+    assert hosts - {"prometheus"} <= set(of_kind(overlay, "Service")) | {f"{ray}-head-svc"}
 
 
 def test_gpu_workers_scale_from_none_and_have_a_gpu_each():
     (ray,) = of_kind("gpu", "RayCluster").values()
     (group,) = ray["spec"]["workerGroupSpecs"]
     assert ray["spec"]["enableInTreeAutoscaling"] is True
-    assert (group["replicas"], group["minReplicas"]) == (0, 0) and group["maxReplicas"] > 1
+    assert (group["replicas"], group["minReplicas"]) == (0, 0)
+    assert group["maxReplicas"] > 1
     (worker,) = group["template"]["spec"]["containers"]
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == worker["resources"]["requests"]["nvidia.com/gpu"] == "1"
     (other,) = of_kind("cpu", "RayCluster").values()
