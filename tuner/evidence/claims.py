@@ -90,7 +90,7 @@ def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
     if not counting:
         status, reason = UNDECIDED, f"the paper shows it on sbn and catae; task {task} does not measure what it takes"
     elif NOT_SUPPORTED in statuses:
-        status, reason = NOT_SUPPORTED, _list(p for p in counting if p.status == NOT_SUPPORTED)
+        status, reason = NOT_SUPPORTED, "the opposite is shown of: " + _list(p for p in counting if p.status == NOT_SUPPORTED)
     elif UNDECIDED in statuses:
         status, reason = UNDECIDED, _list(p for p in counting if p.status == UNDECIDED)
     else:

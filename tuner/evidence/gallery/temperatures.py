@@ -50,7 +50,7 @@ def _tradeoff(m: Material, name: str, tau: str, left: Sequence[tuple[str, bool]]
         f"The paper's Figure {name.removeprefix('figure')} from this study: at the end of the training, along one line of the "
         f"search ({'tau_b' if tau == 'tau_f' else 'tau_f'} = {fixed:g}); mean ± standard error over seeds."
     )
-    note = f"; active: mean gradient above {ACTIVE_EPS}, dotted: other thresholds" if any(line.faint for line in sides[1]) else ""
+    note = f"; threshold {ACTIVE_EPS}, dotted: others" if any(line.faint for line in sides[1]) else ""
     draw = partial(figures.tradeoff, *sides, xlabel=xlabel, title=f"at {other} = {fixed:g}{note}")
     return name, Picture("What the temperatures do", caption, draw)
 
