@@ -10,16 +10,24 @@ from trainables.estimators import ESTIMATORS
 from tuner.rows import Proposal, TrialRow
 from tuner.searches import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec import parse_spec
-from tuner.strategies import Signal, strategy_for
+from tuner.strategies import Continue, Decision, Signal, strategy_for
 from tuner.strategies.confirmed import Confirmed
 from tuner.strategies.controlled import Controlled
 from tuner.strategies.grid import Grid
 from tuner.strategies.sequential import Sequential
 
+INTERVALS = 9  # of one epoch
+
 
 def spec(**changes):
     search = {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": {"low": 0.5, "high": 1.5, "step": 0.5}}
-    rest = {"learning_rates": [0.01, 0.001], "seeds": 3, "epochs": 1, "baselines": ["identity", "softmax", "gumbel"]}
+    rest = {
+        "learning_rates": [0.01, 0.001],
+        "seeds": 3,
+        "epochs": INTERVALS,
+        "reports": INTERVALS,
+        "baselines": ["identity", "softmax", "gumbel"],
+    }
     return parse_spec({"name": "s", "task": "sbn", "dataset": "digits", "search": search, **rest, **changes})
 
 
@@ -31,6 +39,16 @@ def sequential(**changes):
 def between(strategy, **changes):
     search = {"strategy": strategy, "tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}, "trials": 7}
     return spec(search=search | {"batch": 3} | changes.pop("search", {}), **changes)
+
+
+def halving(**changes):
+    search = {"strategy": "halving", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.3, 0.5, 1.0, 2.0]}
+    return spec(search=search | changes.pop("search", {}), **changes)
+
+
+def pbt(**changes):
+    search = {"strategy": "pbt", "tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}, "trials": 8}
+    return spec(search=search | {"rounds": 3} | changes.pop("search", {}), **changes)
 
 
 LISTED = (GridSearch, SequentialSearch, HalvingSearch)  # what they propose is known before
@@ -46,6 +64,10 @@ SPECS = {
     "tpe": between("tpe", search={"trials": 12}),
     "tpe, confirmed": between("tpe", confirm_seeds=2),
     "gp": between("gp", learning_rates=[0.001]),
+    "halving": halving(),
+    "halving, confirmed": halving(confirm_seeds=2, search={"eta": 2, "rungs": 2}),
+    "pbt": pbt(),
+    "pbt, confirmed": pbt(confirm_seeds=2, baselines=[]),
 }
 
 
@@ -92,15 +114,58 @@ def play(make, n, *, finish=succeed, order=first_first, at_once=5):
         answer = make().suggest(history, n)
         asked.append((list(history), answer))
         assert answer != []
-        assert len(history) < 1000, "it would never end"
-        unfinished = [t for t in history if not t.terminal]
+        assert len(asked) < 3000, "it would never end"
+        unfinished = [t for t in history if t.state == "running"]
         if answer is Signal.DONE and not unfinished:
             return history, asked
-        if isinstance(answer, list):
+        if isinstance(answer, Decision):
+            decide(history, answer)
+        elif isinstance(answer, Continue):
+            go_on(history, answer, n)
+        elif isinstance(answer, list):
             history += [running(p, len(history) + i) for i, p in enumerate(answer)]
-        if len(unfinished) >= at_once or not isinstance(answer, list):
+        if len(unfinished) >= at_once or isinstance(answer, Signal):
             ended = order(unfinished)
-            history[ended.number] = finish(ended)
+            history[ended.number] = train(ended, make(), finish)
+
+
+def train(trial, strategy, finish=succeed):
+    """What becomes of a running trial: it pauses at the next rung, or ends."""
+    rung = strategy.rung(trial.role, trial.intervals)
+    ended = finish(trial)
+    if rung is None:
+        return replace(ended, intervals=INTERVALS, epoch=float(INTERVALS))
+    trained = replace(ended, intervals=rung, epoch=float(rung), source=None)
+    if ended.state != "succeeded":
+        return trained
+    return replace(trained, state="queued", objective=None, metrics={"val_loss": list(ended.objective)})
+
+
+def decide(history, answer):
+    """Does what the ledger does."""
+    assert answer.go_on or answer.stop
+    assert not {c.number for c in answer.go_on} & {*answer.stop}
+    for number in (*(c.number for c in answer.go_on), *answer.stop):
+        assert (history[number].state, history[number].source) == ("queued", None)
+    before = list(history)
+    for c in answer.go_on:
+        assert before[c.source].intervals == before[c.number].intervals
+        changes = {name: getattr(c.proposal, name) for name in ("tau_f", "tau_b", "lr", "variant")}
+        history[c.number] = replace(history[c.number], source=c.source, **changes)
+    for number, reason in answer.stop.items():
+        assert reason
+        history[number] = replace(history[number], state="stopped", reason=reason)
+
+
+def go_on(history, answer, n):
+    """Does what the ledger does."""
+    chosen = [history[number] for number in answer.numbers]
+    assert 1 <= len(chosen) <= n
+    assert {t.state for t in chosen} == {"queued"}
+    assert all(t.source is not None for t in chosen)
+    assert len({t.intervals for t in chosen}) == 1
+    for t in chosen:
+        history[t.number] = replace(t, state="running")
 
 
 @pytest.fixture(params=SPECS, name="studied")
@@ -142,6 +207,10 @@ def test_proposals_are_plain_and_within_the_spec(studied):
             assert search.tau_b.low <= p.tau_b <= search.tau_b.high
         else:
             assert {p.tau_f, p.tau_b} <= taus
+    for _, tau_f, tau_b, lr in (segment for t in history for segment in t.schedule):
+        assert search.tau_f.low <= tau_f <= search.tau_f.high
+        assert search.tau_b.low <= tau_b <= search.tau_b.high
+        assert lr in studied.learning_rates
         row = ESTIMATORS[p.estimator]
         assert tuple(name for name in ("tau_f", "tau_b") if getattr(p, name) is not None) == row.temperatures
         assert not row.tied or p.tau_f == p.tau_b
@@ -195,7 +264,7 @@ def test_a_study_resumes_from_any_point_of_its_history(studied, n):
 def test_only_what_runs_is_waited_for(studied):
     _, asked = play(lambda: strategy_for(studied), 3, order=last_first)
     for history, answer in asked:
-        assert answer is not Signal.WAIT or not all(t.terminal for t in history)
+        assert answer is not Signal.WAIT or any(t.state == "running" for t in history)
 
 
 def test_done_is_the_end(studied):

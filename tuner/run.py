@@ -1,12 +1,13 @@
 """Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that happens to the ledger."""
 
+import math
 import os
 import platform
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,12 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
                 members=spec.population,
             )
 
-        def configure(population: str, trials: Sequence[TrialRow]) -> Any:
-            return _population_config(spec, settings, placement, lease.study, population, trials)
+        paused = PausedStates(settings.home_folder / "checkpoints" / lease.study)
+
+        def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
+            paused.forget((t.number for t in trials), before=start)
+            config = _population_config(spec, settings, placement, lease.study, population, trials)
+            return replace(config, start=start, until=until)
 
         def observe(population: str, report: Any) -> None:
             _keep(report.artifacts, settings.artifacts_folder(lease.study))
@@ -183,6 +188,8 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             spec=spec,
             strategy=strategy_for(spec),
             trials_per_population=size,
+            devices=placement.devices,
+            forget=paused.forget,
             configure=configure,
             observe=observe,
         )
@@ -227,7 +234,9 @@ def _population_config(
         dataset_options=spec.dataset_options,
         data_folder=str(settings.data_folder),
         trials=tuple(
-            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")} for t in trials
+            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")}
+            | {"source": t.number if t.source is None else t.source}
+            for t in trials
         ),
         seeds=trials[0].seeds,
         batch_size=spec.batch_size,
@@ -240,6 +249,20 @@ def _population_config(
         checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
         diagnosis=spec.diagnosis,
     )
+
+
+@dataclass(frozen=True)
+class PausedStates:
+    """The files that paused trials leave in a study's folder, trial-NUMBER-INTERVAL.pt; see trainables/ray_trainable.py."""
+
+    folder: Path
+
+    def forget(self, numbers: Iterable[int], before: float = math.inf) -> None:
+        """Deletes those of some trials, from earlier intervals than `before`."""
+        for number in numbers:
+            for file in self.folder.glob(f"trial-{number}-*.pt"):
+                if int(file.stem.rpartition("-")[2]) < before:
+                    file.unlink(missing_ok=True)
 
 
 def _keep(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
