@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -175,8 +175,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
 
         def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
             paused.forget((t.number for t in trials), before=start)
-            config = _population_config(spec, settings, placement, lease.study, population, trials)
-            return replace(config, start=start, until=until)
+            return population_config(spec, settings, placement, lease.study, population, trials, start, until)
 
         def observe(population: str, report: Any) -> None:
             _keep(report.artifacts, settings.artifacts_folder(lease.study))
@@ -222,9 +221,17 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             raise searcher.fatal
 
 
-def _population_config(
-    spec: StudySpec, settings: Settings, placement: Placement, study: str, population: str, trials: Sequence[TrialRow]
+def population_config(
+    spec: StudySpec,
+    settings: Settings,
+    placement: Placement,
+    study: str,
+    population: str,
+    trials: Sequence[TrialRow],
+    start: int,
+    until: int | None,
 ) -> Any:
+    """The PopulationConfig of trials that are trained from one interval to another."""
     from trainables.ray_trainable import PopulationConfig
 
     return PopulationConfig(
@@ -248,6 +255,8 @@ def _population_config(
         threads=placement.cpus,
         checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
         diagnosis=spec.diagnosis,
+        start=start,
+        until=until,
     )
 
 

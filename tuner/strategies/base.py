@@ -65,4 +65,6 @@ def continuing(history: Sequence[TrialRow], n: int) -> Continue | None:
     """Up to n of the queued trials for which it is decided, those of the earliest rung first; None where there are none."""
     decided = [t for t in history if t.state == "queued" and t.source is not None]
     first = min((t.intervals for t in decided), default=0)
-    return Continue([t.number for t in decided if t.intervals == first][:n]) if decided else None
+    together = [t.number for t in decided if t.intervals == first]
+    parts = -(-len(together) // n)
+    return Continue(together[: -(-len(together) // parts)]) if together else None  # 10 and 10 rather than 16 and 4

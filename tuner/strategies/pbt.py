@@ -45,9 +45,9 @@ class Pbt(Strategy):
         searched = [t for t in history if t.role == "search"]
         if len(searched) < self._search.trials:
             return self._first()[len(searched) :][:n]
-        queued = [t for t in searched if t.state == "queued" and t.source is None]
-        if queued and all(t.terminal or t.state == "queued" for t in searched):
-            return Decision(self._decide(queued))
+        going = [t for t in searched if not t.terminal]
+        if going and all(t.state == "queued" and t.source is None for t in going):  # all at the end of the same round
+            return Decision(self._decide(going))
         if answer := continuing(history, n) or lacking(baselines(self._spec), history)[:n]:
             return answer
         return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
@@ -74,7 +74,7 @@ class Pbt(Strategy):
         return list(made.values())
 
     def _decide(self, queued: Sequence[TrialRow]) -> list[Continuation]:
-        """Who goes on as it is, and who takes the place of a better one. All are at the end of the same round."""
+        """Who goes on as it is, and who takes the place of a better one."""
         generator = random.Random(study_seed(self._spec, "round", queued[0].intervals))  # noqa: S311  # no secret
         ranked = sorted(queued, key=lambda t: (self._score(t), t.number))
         quarter = len(ranked) // _QUARTER
