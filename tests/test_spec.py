@@ -73,8 +73,8 @@ def refusal(spec):
         ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
         ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
         ("search.tau_f", [1, 1.0], "twice"),
-        ("search.strategy", "annealing", "must be one of grid, sequential, tpe, gp, got 'annealing'"),
-        ("search.strategy", None, "must be one of grid, sequential, tpe, gp"),
+        ("search.strategy", "annealing", "must be one of grid, sequential, tpe, gp, halving, pbt, got 'annealing'"),
+        ("search.strategy", None, "must be one of grid, sequential, tpe, gp, halving, pbt"),
         ("search.tau_b_start", 1.0, "not a field; there are strategy, tau_f, tau_b"),
         ("learning_rates", [0.1, 0.1], "twice"),
         ("learning_rates", [0], "greater than 0"),
@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused_by_name(field, value, allowed):
         ("tau_b", [0], "greater than 0"),
         ("tau_f", span(0, 1, -1), "greater than 0"),
         ("tau_start", 1.0, "not a field; there are strategy, tau_f, tau_b, tau_b_start"),
-        ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp"),
+        ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp, halving, pbt"),
     ],
 )
 def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, allowed):
@@ -139,7 +139,7 @@ def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, a
 
 def test_without_a_strategy_those_there_are_are_told():
     message = refusal(changed("search", {"tau_f": [0.0], "tau_b": [1.0]}))
-    assert message == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential, tpe, gp"
+    assert message == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential, tpe, gp, halving, pbt"
 
 
 def test_a_task_refuses_the_baselines_that_it_has_not():

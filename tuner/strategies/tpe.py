@@ -4,7 +4,7 @@ Optuna samples, it does not store: an in-memory study is rebuilt from the histor
 Finished trials are told with their mean objective over seeds, and running ones are told as running: both samplers then keep
 away from them (TPE counts them among the bad, the Gaussian process integrates over their outcome), so that batches spread out.
 A trial that diverged is told as the worst seen, and one that failed as failed. Neither is proposed again, nor is any other:
-in the place of one that the study has comes a random one.
+in the place of one that the study has comes a neighbour.
 
 Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Watanabe 2023 on Optuna's multivariate TPE. The Gaussian
 process has a Matern kernel, fits the noise of the objective, and maximises the logarithm of the expected improvement.
@@ -29,7 +29,8 @@ from tuner.strategies.space import Axis, study_seed
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 _STARTUP = 10  # random trials before the model is asked; fewer where the search is short
-_TRIES = 100  # random ones for a proposal that the study does not have yet
+_TRIES = 100  # for a proposal that the study does not have yet
+_NEAR = 0.02  # of each range: how much further away each of them may be
 
 
 class Sampled(Strategy):
@@ -65,7 +66,7 @@ class Sampled(Strategy):
             while proposal.key in have:  # a sampler that is sure of an optimum would ask for it for ever
                 if (tries := tries + 1) > _TRIES:
                     return batch  # the space has run out of values that differ in 3 digits
-                proposal = self._any(generator)
+                proposal = self._near(proposal, _NEAR * tries, generator)
             have.add(proposal.key)
             batch.append(proposal)
         return batch
@@ -75,10 +76,15 @@ class Sampled(Strategy):
         params = study.ask(self._space).params
         return self._proposal(params["tau_f"], params["tau_b"], params["lr"])
 
-    def _any(self, generator: random.Random) -> Proposal:
-        """Any point of the space."""
-        forward, backward = (generator.uniform(axis.low, axis.high) for axis in (self._forward, self._backward))
-        return self._proposal(forward, backward, generator.choice(self._spec.learning_rates))
+    def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
+        """A random neighbour of a proposal, at most a share of each range away."""
+        assert proposal.tau_f is not None
+        assert proposal.tau_b is not None
+        moved = []
+        for axis, temperature in ((self._forward, proposal.tau_f), (self._backward, proposal.tau_b)):
+            step = generator.uniform(-share, share) * (axis.high - axis.low)
+            moved.append(min(max(axis.coordinate(temperature) + step, axis.low), axis.high))
+        return self._proposal(moved[0], moved[1], proposal.lr)
 
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
         seed = study_seed(self._spec, told)
