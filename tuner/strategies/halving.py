@@ -13,12 +13,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from trainables.tasks.base import Objective
-from tuner.evidence.analysis import sem
 from tuner.rows import Continuation, TrialRow
 from tuner.searches import HalvingSearch
 from tuner.spec import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
 from tuner.strategies.configurations import baselines, pairs
+from tuner.strategies.scores import Scores
 
 
 class Halving(Strategy):
@@ -26,7 +26,7 @@ class Halving(Strategy):
 
     def __init__(self, spec: StudySpec, search: HalvingSearch, objective: Objective) -> None:
         self._search = search
-        self._name, self._sign = objective.name, 1 if objective.direction == "minimize" else -1
+        self._scores = Scores(objective)
         self._ladder = search.ladder(spec.intervals)
         self._wanted = [*pairs(spec, search.forward, search.backward), *baselines(spec)]
 
@@ -57,31 +57,23 @@ class Halving(Strategy):
         if any(not t.terminal and t.intervals < interval for t in method):
             return
         rung = self._ladder.index(interval)
-        here = sorted((t for t in queued if t.intervals == interval), key=lambda t: (self._score(t), t.number))
+        here = sorted((t for t in queued if t.intervals == interval), key=lambda t: (self._scores.mean(t), t.number))
         kept = min(self._search.kept(len(method), rung), len(here))
         made, missed = here[:kept], here[kept:]
         spared = [t for t in missed if self._close(t, made[-1])][: kept // 2]
         go_on += [Continuation.unchanged(t) for t in (*made, *spared)]
+        went = f"{kept + len(spared)} went on"
         for t in missed:
             if t not in spared:
                 stop[t.number] = (
-                    f"dropped at rung {rung + 1} of {len(self._ladder)}, after {t.epoch:.4g} epochs: {self._name} "
-                    f"{self._sign * self._score(t):.4g}, rank {here.index(t) + 1} of {len(here)}; {kept + len(spared)} went on"
+                    f"dropped at rung {rung + 1} of {len(self._ladder)}, after {t.epoch:.4g} epochs: {self._scores.name} "
+                    f"{self._scores.sign * self._scores.mean(t):.4g}, rank {here.index(t) + 1} of {len(here)}; {went}"
                 )
-
-    def _values(self, trial: TrialRow) -> list[float]:
-        """The objective of each seed at the rung; lower is better. A queued trial has one for every seed: see Ledger.record."""
-        return [self._sign * value for value in trial.metrics[self._name] if value is not None]
-
-    def _score(self, trial: TrialRow) -> float:
-        values = self._values(trial)
-        return sum(values) / len(values)
 
     def _close(self, trial: TrialRow, last: TrialRow) -> bool:
         """Whether a trial is within one standard error of the last one that made the cut, seed by seed."""
-        differences = [mine - theirs for mine, theirs in zip(self._values(trial), self._values(last), strict=True)]
-        error = sem(differences)
-        return error is not None and sum(differences) / len(differences) <= error
+        mean, error = self._scores.difference(trial, last)
+        return error is not None and mean <= error
 
 
 def _methods(history: Sequence[TrialRow]) -> list[list[TrialRow]]:

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trainables.tasks.base import Objective
-from tuner.evidence.analysis import sem
 from tuner.rows import Continuation, Proposal, TrialRow, scheduled
 from tuner.searches import PbtSearch
 from tuner.spec import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
 from tuner.strategies.configurations import baselines
+from tuner.strategies.scores import Scores
 from tuner.strategies.space import Axis, study_seed
 
 _QUARTER = 4  # the best and the worst quarter
@@ -32,7 +32,7 @@ class Pbt(Strategy):
 
     def __init__(self, spec: StudySpec, search: PbtSearch, objective: Objective) -> None:
         self._spec, self._search = spec, search
-        self._name, self._sign = objective.name, 1 if objective.direction == "minimize" else -1
+        self._scores = Scores(objective)
         self._ladder = search.ladder(spec.intervals)
         self._forward, self._backward = Axis(search.tau_f), Axis(search.tau_b)
 
@@ -76,7 +76,7 @@ class Pbt(Strategy):
     def _decide(self, queued: Sequence[TrialRow]) -> list[Continuation]:
         """Who goes on as it is, and who takes the place of a better one."""
         generator = random.Random(study_seed(self._spec, "round", queued[0].intervals))  # noqa: S311  # no secret
-        ranked = sorted(queued, key=lambda t: (self._score(t), t.number))
+        ranked = sorted(queued, key=lambda t: (self._scores.mean(t), t.number))
         quarter = len(ranked) // _QUARTER
         made = []
         for place, trial in enumerate(ranked):
@@ -101,15 +101,7 @@ class Pbt(Strategy):
         changed = (source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
         return Proposal("search", "decoupled", source.tau_f, source.tau_b, source.lr, scheduled([*past, changed]))
 
-    def _values(self, trial: TrialRow) -> list[float]:
-        """The objective of each seed at the end of the round; lower is better."""
-        return [self._sign * value for value in trial.metrics[self._name] if value is not None]
-
-    def _score(self, trial: TrialRow) -> float:
-        values = self._values(trial)
-        return sum(values) / len(values)
-
     def _worse(self, trial: TrialRow, source: TrialRow) -> bool:
         """Whether a trial is worse by more than one standard error, seed by seed; with one seed, whether it is worse."""
-        differences = [mine - theirs for mine, theirs in zip(self._values(trial), self._values(source), strict=True)]
-        return sum(differences) / len(differences) > (sem(differences) or 0.0)
+        mean, error = self._scores.difference(trial, source)
+        return mean > (error or 0.0)
