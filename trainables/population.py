@@ -275,7 +275,7 @@ class Population:
             self._epoch_order = (epoch, order.to(self._device))
         index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
         # Whole rows: advanced indexing is twenty times slower here.
-        inputs = self._dataset.train.inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
+        inputs = self._dataset.train.inputs.index_select(0, index.flatten()).unflatten(0, index.shape)  # type: ignore[no-untyped-call]
         return inputs, self._dataset.train.labels[index]
 
     def _noise(self) -> Noise:
