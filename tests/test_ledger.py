@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import UserError
 from tuner.ledger import LeaseLostError, Ledger
-from tuner.rows import Proposal
+from tuner.rows import Continuation, Proposal
 from tuner.tables import metadata
 
 PROPOSALS = [Proposal("search", "decoupled", 0.5, tau_b, 0.001) for tau_b in (0.5, 1.0)]
@@ -409,7 +409,7 @@ def test_a_refused_address_does_not_show_its_password():
 
 WRITER = """
 own, *contended = sys.argv[2:]
-from tuner.rows import Proposal
+from tuner.rows import Continuation, Proposal
 lease = ledger.acquire(own, {})
 ledger.start_population(lease, "p", [Proposal("search", "decoupled", 0.5, 0.5, 0.1)], [0])
 print(flush=True)
@@ -457,3 +457,33 @@ def test_a_variant_makes_another_trial_of_the_same_configuration(ledger, study):
     assert [t.variant for t in ledger.trials(study)] == ["", '{"logit_scale": 10.0}']
     with pytest.raises(IntegrityError):
         ledger.start_population(lease, "q", [scaled], (0, 1))
+
+
+# --- pausing --------------------------------------------------------------------------------------------------------------
+
+
+def test_trials_pause_are_decided_upon_at_once_and_continue(ledger, study):
+    lease = ledger.acquire(study, {})
+    third = Proposal("search", "decoupled", 0.5, 2.0, 0.001)
+    rows = ledger.start_population(lease, "p", [*PROPOSALS, third], [0, 1])
+    values = {rows[0].number: [1.0, 2.0], rows[1].number: [3.0, float("nan")], rows[2].number: [5.0, 6.0]}
+    for interval in (1, 2):
+        report = {n: {"val_loss": v} for n, v in values.items()}
+        at = {"interval": interval, "epoch": 4.0 * interval, "training_s": 1.0}
+        ledger.record(lease, **at, rows=report, final=False, paused=interval == 2)
+    first, diverged, last = ledger.trials(study)
+    assert (first.state, first.intervals, first.epoch, first.source, first.objective) == ("queued", 2, 8.0, None, None)
+    assert (first.metrics["val_loss"], diverged.state, last.state) == ([1.0, 2.0], "diverged", "queued")
+    changed = replace(last.proposal, variant='{"schedule": []}')
+    ledger.decide(lease, [Continuation(first.number, last.number, changed)], {last.number: "too bad"})
+    ledger.decide(lease, [Continuation(first.number, last.number, changed)], {last.number: "said again"})  # changes nothing
+    (running,) = ledger.continue_population(lease, "q", [first.number, last.number])
+    assert (running.number, running.state, running.source, running.variant) == (0, "running", 2, changed.variant)
+    assert (running.tau_f, running.tau_b, running.lr) == (last.tau_f, last.tau_b, last.lr)
+    stopped = ledger.trials(study)[2]
+    assert (stopped.state, stopped.reason, stopped.objective) == ("stopped", "too bad", None)
+    # Its state is lost, and it starts anew: what was measured stays, and how far it has been.
+    ledger.record(lease, interval=1, epoch=4.0, training_s=1.0, rows={0: {"val_loss": [9.0, 9.0]}}, final=False)
+    again = ledger.trials(study)[0]
+    assert (again.intervals, again.epoch) == (2, 8.0)
+    assert [m.interval for m in ledger.measurements(study) if m.trial_id == again.id] == [1, 2]

@@ -16,7 +16,7 @@ from trainables import (
     softmax_st_binary,
 )
 from trainables.data import Split, load
-from trainables.population import Configuration, Population
+from trainables.population import Configuration, Population, join_states, select_state
 from trainables.randomness import Stream
 from trainables.tasks import sbn
 from trainables.tasks.base import DRAWS
@@ -313,3 +313,61 @@ def test_the_state_of_another_batch_size_or_model_is_an_error():
     wider = Population(SBN(digits(), SBNOptions(units=(16, 13))), digits(), [A], [0], batch_size=32)
     with pytest.raises(ValueError, match="another model"):
         wider.load_state_dict(state)
+
+
+# --- schedules and joined states ------------------------------------------------------------------------------------------
+
+
+def scheduled(*segments):
+    _, tau_f, tau_b, lr = segments[0]
+    return Configuration("decoupled", tau_f, tau_b, lr, schedule=segments)
+
+
+def test_a_constant_schedule_is_a_constant_temperature_bit_for_bit():
+    constant = scheduled((0, 0.5, 1.0, 1e-3), (0.3, 0.5, 1.0, 1e-3), (0.7, 0.5, 1.0, 1e-3))
+    (models, loss), (expected, expected_loss) = trained([constant], [0, 7]), trained([A], [0, 7])
+    assert equal(models.parameters.values(), expected.parameters.values())
+    assert torch.equal(loss, expected_loss)
+    assert equal(models.evaluate().values(), expected.evaluate().values())
+
+
+def test_a_schedule_changes_temperatures_and_learning_rate_at_its_epoch():
+    later = Configuration("decoupled", 0.0, 0.3, 3e-3)  # E
+    models = population([scheduled((0, 0.5, 1.0, 1e-3), (10 / 37, 0.0, 0.3, 3e-3)), B], [0, 7])
+    models.train(STEPS)
+    before = population([A, B], [0, 7])
+    before.train(10)
+    after = population([later, B], [0, 7])
+    after.load_state_dict(before.state_dict() | {"configurations": after.state_dict()["configurations"]})
+    after.train(STEPS - 10)
+    assert equal(models.parameters.values(), after.parameters.values())
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [(1, 0.5, 1.0, 1e-3)],
+        [(0, 0.6, 1.0, 1e-3)],
+        [(0, 0.5, 1.0, 1e-3), (0, 0.1, 1.0, 1e-3)],
+        [(0, 0.5, 1.0, 1e-3), (1, 0.5, 0.0, 1e-3)],
+        [(0, 0.5, 1.0, 1e-3), (1, 0.5, 1.0, 0.0)],
+    ],
+)
+def test_a_schedule_that_cannot_be_trained_is_an_error(segments):
+    with pytest.raises(ValueError, match=r"schedule must begin|tau_b must be|lr must be"):
+        Configuration("decoupled", 0.5, 1.0, 1e-3, schedule=tuple(segments))
+
+
+def test_states_that_are_taken_apart_are_joined_again():
+    models, _ = trained([A, D, E], [0, 7], steps=3)
+    state = models.state_dict()
+    trials = [select_state(state, [t], range(2)) for t in range(3)]
+    cells = [join_states([select_state(one, [0], [s]) for s in range(2)], by="seeds") for one in trials]
+    joined = population([A, D, E], [0, 7])
+    joined.load_state_dict(join_states(cells, by="trials"))
+    assert equal(joined.parameters.values(), models.parameters.values())
+    joined.train(3)
+    models.train(3)
+    assert equal(joined.parameters.values(), models.parameters.values())
+    with pytest.raises(ValueError, match="must be alike"):
+        join_states([trials[0], select_state(joined.state_dict(), [1], range(2))], by="trials")

@@ -35,10 +35,10 @@ def clock(monkeypatch):
     return stopped
 
 
-def report(*, epoch, members=10, training_s=60.0, final=False, error=None):
+def report(*, epoch, members=10, training_s=60.0, final=False, paused=False, began=0.0, error=None):
     # As trainables.ray_trainable.Report, which takes ray's import.
     rows = {0: {"train_loss": [0.5] * members}} if error is None else {}
-    return SimpleNamespace(epoch=epoch, rows=rows, training_s=training_s, final=final, error=error)
+    return SimpleNamespace(epoch=epoch, rows=rows, training_s=training_s, final=final, paused=paused, began=began, error=error)
 
 
 def test_the_line_says_how_far_how_good_and_how_long(clock):

@@ -73,8 +73,8 @@ def refusal(spec):
         ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
         ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
         ("search.tau_f", [1, 1.0], "twice"),
-        ("search.strategy", "annealing", "must be one of grid, sequential, tpe, gp, got 'annealing'"),
-        ("search.strategy", None, "must be one of grid, sequential, tpe, gp"),
+        ("search.strategy", "annealing", "must be one of grid, sequential, tpe, gp, halving, pbt, got 'annealing'"),
+        ("search.strategy", None, "must be one of grid, sequential, tpe, gp, halving, pbt"),
         ("search.tau_b_start", 1.0, "not a field; there are strategy, tau_f, tau_b"),
         ("learning_rates", [0.1, 0.1], "twice"),
         ("learning_rates", [0], "greater than 0"),
@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused_by_name(field, value, allowed):
         ("tau_b", [0], "greater than 0"),
         ("tau_f", span(0, 1, -1), "greater than 0"),
         ("tau_start", 1.0, "not a field; there are strategy, tau_f, tau_b, tau_b_start"),
-        ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp"),
+        ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp, halving, pbt"),
     ],
 )
 def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, allowed):
@@ -139,7 +139,9 @@ def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, a
 
 def test_without_a_strategy_those_there_are_are_told():
     message = refusal(changed("search", {"tau_f": [0.0], "tau_b": [1.0]}))
-    assert message == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential, tpe, gp"
+    assert (
+        message == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential, tpe, gp, halving, pbt"
+    )
 
 
 def test_a_task_refuses_the_baselines_that_it_has_not():
@@ -422,3 +424,45 @@ def test_whatever_is_given_ends_in_a_spec_or_a_sentence(anything):
 @given(SEARCHES, FIELDS, ANYTHING | SPANS | st.lists(NUMBERS, max_size=3))
 def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(search, field, anything):
     spec_or_sentence(changed(field, anything, GOOD | {"search": search}))
+
+
+BETWEEN = {"strategy": "tpe", "tau_f": {"low": 0, "high": 1}, "tau_b": {"low": 0.1, "high": 2}, "trials": 25}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("search.tau_f", [0, 1], "search.tau_f: must be a range {low, high}"),
+        ("search.tau_f", {"low": -1, "high": 1}, "search.tau_f: must be 0 or more"),
+        ("search.tau_b", {"low": 0, "high": 1}, "search.tau_b: must be greater than 0"),
+        ("search.tau_b", {"low": 1, "high": 1}, "search.tau_b: low must be less than high"),
+        ("search.tau_b", {"low": 1, "high": 2, "step": 1}, "search.tau_b.step: is not a field; there are low, high"),
+        ("search.tau_b", {"low": 1}, "search.tau_b.high: is missing"),
+        ("search.trials", 0, "search.trials: must be greater than or equal to 1"),
+        ("search.batch", 0, "search.batch: must be greater than or equal to 1"),
+    ],
+)
+def test_a_search_between_bounds_is_refused_by_name(field, value, complaint):
+    assert complaint in refusal(changed(field, value, GOOD | {"search": BETWEEN}))
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
+def test_between_bounds_baselines_have_as_many_temperatures_as_a_grids_side(strategy):
+    spec = parse_spec(GOOD | {"search": BETWEEN | {"strategy": strategy}, "epochs": 20, "baselines": ["softmax", "identity"]})
+    assert len(spec.baseline_temperatures) == 5
+    assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.1, 2.0)
+    assert spec.trials_total == 25 + len(spec.learning_rates) * (5 + 1)
+
+
+def test_rungs_and_rounds_need_a_report_each():
+    halving = GOOD | {"search": GOOD["search"] | {"strategy": "halving", "rungs": 5}, "epochs": 9}
+    assert "search.rungs: each of the 5 must end with a report of its own, and the training has 9" in refusal(halving)
+    rounds = GOOD | {"search": BETWEEN | {"strategy": "pbt", "rounds": 10}, "epochs": 9}
+    assert "search.rounds: each of the 10 must end with a report of its own, and the training has 9" in refusal(rounds)
+
+
+def test_halving_counts_what_it_trains():
+    search = {"strategy": "halving", "tau_f": [0.0, 1.0, 2.0], "tau_b": [0.5, 0.7, 3.0]}  # 9 pairs, none on the diagonal
+    spec = parse_spec(GOOD | {"search": search, "epochs": 9, "learning_rates": [0.001], "baselines": []})
+    # 9 for an interval of 9, 3 until the third, 1 to the end
+    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 1 * 6) / 9)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -10,16 +11,24 @@ from trainables.estimators import ESTIMATORS
 from tuner.rows import Proposal, TrialRow
 from tuner.searches import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec import parse_spec
-from tuner.strategies import Signal, strategy_for
+from tuner.strategies import Continue, Decision, Signal, strategy_for
 from tuner.strategies.confirmed import Confirmed
 from tuner.strategies.controlled import Controlled
 from tuner.strategies.grid import Grid
 from tuner.strategies.sequential import Sequential
 
+INTERVALS = 9  # of one epoch
+
 
 def spec(**changes):
     search = {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": {"low": 0.5, "high": 1.5, "step": 0.5}}
-    rest = {"learning_rates": [0.01, 0.001], "seeds": 3, "epochs": 1, "baselines": ["identity", "softmax", "gumbel"]}
+    rest = {
+        "learning_rates": [0.01, 0.001],
+        "seeds": 3,
+        "epochs": INTERVALS,
+        "reports": INTERVALS,
+        "baselines": ["identity", "softmax", "gumbel"],
+    }
     return parse_spec({"name": "s", "task": "sbn", "dataset": "digits", "search": search, **rest, **changes})
 
 
@@ -31,6 +40,16 @@ def sequential(**changes):
 def between(strategy, **changes):
     search = {"strategy": strategy, "tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}, "trials": 7}
     return spec(search=search | {"batch": 3} | changes.pop("search", {}), **changes)
+
+
+def halving(**changes):
+    search = {"strategy": "halving", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.3, 0.5, 1.0, 2.0]}
+    return spec(search=search | changes.pop("search", {}), **changes)
+
+
+def pbt(**changes):
+    search = {"strategy": "pbt", "tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}, "trials": 8}
+    return spec(search=search | {"rounds": 3} | changes.pop("search", {}), **changes)
 
 
 LISTED = (GridSearch, SequentialSearch, HalvingSearch)  # what they propose is known before
@@ -46,6 +65,10 @@ SPECS = {
     "tpe": between("tpe", search={"trials": 12}),
     "tpe, confirmed": between("tpe", confirm_seeds=2),
     "gp": between("gp", learning_rates=[0.001]),
+    "halving": halving(),
+    "halving, confirmed": halving(confirm_seeds=2, search={"eta": 2, "rungs": 2}),
+    "pbt": pbt(),
+    "pbt, confirmed": pbt(confirm_seeds=2, baselines=[]),
 }
 
 
@@ -92,15 +115,58 @@ def play(make, n, *, finish=succeed, order=first_first, at_once=5):
         answer = make().suggest(history, n)
         asked.append((list(history), answer))
         assert answer != []
-        assert len(history) < 1000, "it would never end"
-        unfinished = [t for t in history if not t.terminal]
+        assert len(asked) < 3000, "it would never end"
+        unfinished = [t for t in history if t.state == "running"]
         if answer is Signal.DONE and not unfinished:
             return history, asked
-        if isinstance(answer, list):
+        if isinstance(answer, Decision):
+            decide(history, answer)
+        elif isinstance(answer, Continue):
+            go_on(history, answer, n)
+        elif isinstance(answer, list):
             history += [running(p, len(history) + i) for i, p in enumerate(answer)]
-        if len(unfinished) >= at_once or not isinstance(answer, list):
+        if len(unfinished) >= at_once or isinstance(answer, Signal):
             ended = order(unfinished)
-            history[ended.number] = finish(ended)
+            history[ended.number] = train(ended, make(), finish)
+
+
+def train(trial, strategy, finish=succeed):
+    """What becomes of a running trial: it pauses at the next rung, or ends."""
+    rung = strategy.rung(trial.role, trial.intervals)
+    ended = finish(trial)
+    if rung is None:
+        return replace(ended, intervals=INTERVALS, epoch=float(INTERVALS))
+    trained = replace(ended, intervals=rung, epoch=float(rung), source=None)
+    if ended.state != "succeeded":
+        return trained
+    return replace(trained, state="queued", objective=None, metrics={"val_loss": list(ended.objective)})
+
+
+def decide(history, answer):
+    """Does what the ledger does."""
+    assert answer.go_on or answer.stop
+    assert not {c.number for c in answer.go_on} & {*answer.stop}
+    for number in (*(c.number for c in answer.go_on), *answer.stop):
+        assert (history[number].state, history[number].source) == ("queued", None)
+    before = list(history)
+    for c in answer.go_on:
+        assert before[c.source].intervals == before[c.number].intervals
+        changes = {name: getattr(c.proposal, name) for name in ("tau_f", "tau_b", "lr", "variant")}
+        history[c.number] = replace(history[c.number], source=c.source, **changes)
+    for number, reason in answer.stop.items():
+        assert reason
+        history[number] = replace(history[number], state="stopped", reason=reason)
+
+
+def go_on(history, answer, n):
+    """Does what the ledger does."""
+    chosen = [history[number] for number in answer.numbers]
+    assert 1 <= len(chosen) <= n
+    assert {t.state for t in chosen} == {"queued"}
+    assert all(t.source is not None for t in chosen)
+    assert len({t.intervals for t in chosen}) == 1
+    for t in chosen:
+        history[t.number] = replace(t, state="running")
 
 
 @pytest.fixture(params=SPECS, name="studied")
@@ -142,6 +208,10 @@ def test_proposals_are_plain_and_within_the_spec(studied):
             assert search.tau_b.low <= p.tau_b <= search.tau_b.high
         else:
             assert {p.tau_f, p.tau_b} <= taus
+    for _, tau_f, tau_b, lr in (segment for t in history for segment in t.schedule):
+        assert search.tau_f.low <= tau_f <= search.tau_f.high
+        assert search.tau_b.low <= tau_b <= search.tau_b.high
+        assert lr in studied.learning_rates
         row = ESTIMATORS[p.estimator]
         assert tuple(name for name in ("tau_f", "tau_b") if getattr(p, name) is not None) == row.temperatures
         assert not row.tied or p.tau_f == p.tau_b
@@ -195,7 +265,7 @@ def test_a_study_resumes_from_any_point_of_its_history(studied, n):
 def test_only_what_runs_is_waited_for(studied):
     _, asked = play(lambda: strategy_for(studied), 3, order=last_first)
     for history, answer in asked:
-        assert answer is not Signal.WAIT or not all(t.terminal for t in history)
+        assert answer is not Signal.WAIT or any(t.state == "running" for t in history)
 
 
 def test_done_is_the_end(studied):
@@ -511,3 +581,97 @@ def test_a_controls_outcome_selects_nothing():
     history, _ = play(lambda: strategy_for(studied), 1000, finish=at_best(0.5))
     better = [replace(t, objective=(-9.0,) * 3) if t.role == "control" else t for t in history]
     assert strategy_for(studied).suggest(better, 1000) is Signal.DONE
+
+
+# --- between bounds ---
+
+
+def batch_by_batch(studied, finish):
+    """The history of a study in which every batch ends before the next is asked for."""
+    history = []
+    while (answer := strategy_for(studied).suggest(history, 1000)) is not Signal.DONE:
+        history += [finish(running(p, len(history) + i)) for i, p in enumerate(answer)]
+    return history
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp"])
+def test_a_sampler_finds_the_better_half_of_the_space_and_argmax(strategy):
+    studied = between(strategy, search={"trials": 30, "batch": 6}, baselines=[], learning_rates=[0.001])
+
+    def finish(trial):
+        return succeed(trial, trial.tau_f + (trial.tau_b - 0.5) ** 2)
+
+    history = batch_by_batch(studied, finish)
+    assert len(history) == 30
+    first, last = history[:10], history[-15:]
+    assert statistics.median(t.mean for t in last) < statistics.median(t.mean for t in first)
+    assert any(t.tau_f == 0.0 for t in history)
+    assert min(t.mean for t in history) < 0.1
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp"])
+def test_what_diverged_is_avoided(strategy):
+    studied = between(strategy, search={"trials": 50, "batch": 5}, baselines=[], learning_rates=[0.001])
+    history = batch_by_batch(studied, lambda t: diverge(t) if t.tau_b > 0.5 else succeed(t, t.tau_b))
+    diverged = [t.tau_b > 0.5 for t in history]
+    assert sum(diverged[-30:]) < 30 / 3  # 46 % of the space diverges
+
+
+# --- halving ---
+
+
+def losses(trial):
+    """Worse with tau_b; what separates neighbours is far above the noise over seeds."""
+    loss = 10.0 * (trial.tau_b or 5.0) + (trial.tau_f or 0.0) + 100 * trial.lr
+    return replace(trial, state="succeeded", objective=tuple(loss + 1e-6 * seed for seed in range(3)))
+
+
+def test_halving_keeps_the_best_of_every_method_rung_by_rung():
+    studied = halving(learning_rates=[0.01])
+    history, _ = play(lambda: strategy_for(studied), 4, finish=losses, order=any_first)
+    off = sorted((t for t in history if t.off_diagonal), key=lambda t: losses(t).mean)
+    assert [t.intervals for t in off] == [9] + [3] * 2 + [1] * 7  # 10 trials: 3 go on from the first rung, 1 from the second
+    for estimator in ("identity", "softmax", "gumbel"):
+        there = sorted((t for t in history if t.estimator == estimator), key=lambda t: losses(t).mean)
+        assert [t.state for t in there] == ["succeeded", *["stopped"] * (len(there) - 1)]
+        assert all("dropped at rung" in t.reason for t in there[1:])
+
+
+def test_who_misses_the_cut_by_noise_is_spared_up_to_half_as_many():
+    studied = halving(learning_rates=[0.01], baselines=[])
+
+    def noisy(trial):  # every difference to another trial has mean near 0 and a large spread over seeds
+        shift = random.Random(trial.number).uniform(-1, 1)
+        return replace(trial, state="succeeded", objective=(1 + shift, 1 - shift, 1 + 1e-9 * trial.number))
+
+    history, _ = play(lambda: strategy_for(studied), 4, finish=noisy)
+    assert sum(t.off_diagonal and t.intervals > 1 for t in history) == 3 + 1
+
+
+# --- population based training ---
+
+
+def test_only_the_worst_quarter_takes_the_past_of_the_best_and_a_future_of_its_own():
+    studied = pbt(baselines=[], learning_rates=[0.01, 0.001])
+    strategy = strategy_for(studied)
+    history = [running(p, i) for i, p in enumerate(strategy.suggest([], 8))]
+    history = [train(t, strategy, lambda t: succeed(t, float(t.number))) for t in history]
+    answer = strategy.suggest(history, 8)
+    assert [(c.number, c.source) for c in answer.go_on[:6]] == [(n, n) for n in range(6)]
+    assert all(c.proposal == history[c.number].proposal for c in answer.go_on[:6])
+    for c in answer.go_on[6:]:
+        assert c.source in (0, 1)
+        source = history[c.source]
+        decide(history, replace(answer, go_on=[c]))
+        changed = history[c.number]
+        assert (changed.tau_f, changed.tau_b, changed.lr) == (source.tau_f, source.tau_b, source.lr)
+        assert changed.schedule[0] == (0.0, source.tau_f, source.tau_b, source.lr)
+        assert len(changed.schedule) == 2
+        assert changed.schedule[1][0] == source.epoch
+        assert changed.schedule[1][1:3] != changed.schedule[0][1:3]
+        assert changed.off_diagonal
+
+
+def test_equals_do_not_copy_each_other():
+    history, _ = play(lambda: strategy_for(pbt(baselines=[])), 8)
+    assert not any(t.schedule for t in history)

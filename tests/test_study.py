@@ -228,6 +228,36 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     ledger.close()
 
 
+def test_after_kill_9_between_rungs_a_halving_study_ends_as_it_would_have(tmp_path):
+    search = {"strategy": "halving", "tau_f": [0.0, 0.3, 1.0], "tau_b": [0.1, 0.5, 1.0]}
+    spec = write_spec(tmp_path, search=search, epochs=45, reports=9, baselines=["identity"], confirm_seeds=0)
+    driver, study, ledger = start(tmp_path, spec, "--no-mlflow", stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(t.state == "running" and t.source is not None for t in ledger.trials(study)):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    before = {t.number: t for t in ledger.trials(study)}
+    stopped = [n for n, t in before.items() if t.state == "stopped"]
+    assert stopped
+
+    done = tuner(tmp_path, "resume", study, "--no-mlflow")
+
+    assert "Traceback" not in done.stderr
+    after = {t.number: t for t in ledger.trials(study)}
+    assert [after[n] for n in stopped] == [before[n] for n in stopped]
+    assert {t.state for t in after.values()} == {"stopped", "succeeded"}
+    assert sum(t.epoch for t in after.values()) < 45 * len(after) / 2
+    for trial in after.values():
+        measured = [m.interval for m in ledger.measurements(study) if m.trial_id == trial.id]
+        assert measured == list(range(1, trial.intervals + 1))
+    assert not list((tmp_path / "checkpoints").glob("*"))
+    ledger.close()
+
+
 def strategy_for_study(ledger, study):
     from tuner.spec import parse_spec
 

@@ -7,7 +7,7 @@ those of the whole population, up to the rounding that population.py speaks of. 
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from trainables.diagnostics import Diagnosis
 from trainables.memory import is_out_of_memory
-from trainables.population import Population, select_state
+from trainables.population import Configuration, Population, join_states, select_state
 
 State = dict[str, Any]  # of Population.state_dict
 Build = Callable[[Sequence[int], Sequence[int]], Population]  # (places of trials, places of seeds) -> an untrained population
@@ -94,6 +94,24 @@ class Blocks:
         # The whole's tensors change in place as it trains on: they are for the file, not for a block to come back to.
         whole = None if self._whole is None else self._whole.state_dict()
         return [{"trials": b.trials, "seeds": b.seeds, "population": whole or b.state} for b in self._blocks]
+
+    def trial_states(self) -> list[State]:
+        """Where training stands, for each trial apart: the state of a population of one trial and all seeds, on the host."""
+        parts: dict[int, list[State]] = {}
+        for block in sorted(self.state(), key=lambda b: b["seeds"]):
+            for i, trial in enumerate(block["trials"]):
+                parts.setdefault(trial, []).append(_on_host(select_state(block["population"], [i], range(len(block["seeds"])))))
+        return [join_states(parts[trial], by="seeds") for trial in sorted(parts)]
+
+    def load_trial_states(self, states: Sequence[State], configurations: Sequence[Configuration]) -> None:
+        """Continues from states of single trials, which may have been trained under other configurations until now.
+
+        Raises:
+            ValueError: they are not equally far trained, or of other seeds than each other.
+        """
+        whole = join_states(states, by="trials") | {"configurations": [astuple(c) for c in configurations]}
+        seeds, trials = self._shape
+        self.load_state([{"trials": list(range(trials)), "seeds": list(range(seeds)), "population": whole}])
 
     def load_state(self, state: list[dict[str, Any]]) -> None:
         """Continues from a state of the same trials and seeds, in its blocks.

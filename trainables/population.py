@@ -8,7 +8,7 @@ nor on its place in it, up to the rounding of matrix products whose blocking dep
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Task, with_draws
 
 ENUMERATED = 8  # training examples, the first, whose codes are enumerated
+Segment = tuple[float, float, float, float]  # from an epoch on: (epoch, tau_f, tau_b, lr)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Configuration:
     `logit_scale` multiplies the initial values and the learning rate of the parameters that make the logits. With linear logit
     layers and Adam, which ignores the scale of gradients, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f)
     with a logit_scale of 1 / tau_f, up to Adam's eps: the rescaling control.
+
+    With a schedule, they change during training: each of its segments holds from its epoch on, the first one, which begins at 0
+    and is the configuration itself, from the start.
     """
 
     estimator: str
@@ -39,12 +43,26 @@ class Configuration:
     tau_b: float | None
     lr: float
     logit_scale: float = 1.0
+    schedule: tuple[Segment, ...] = ()  # lists of lists are taken, too: JSON has no tuples
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "schedule", tuple((float(e), float(f), float(b), float(lr)) for e, f, b, lr in self.schedule))
+        epochs = [epoch for epoch, *_ in self.schedule]
+        if self.schedule and (self.schedule[0] != (0.0, self.tau_f, self.tau_b, self.lr) or sorted({*epochs}) != epochs):
+            raise ValueError(
+                f"a schedule must begin with the configuration at epoch 0, and its epochs must ascend. Got {self.schedule}."
+            )
         coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
         for name in ("lr", "logit_scale"):
             if not 0 < (value := getattr(self, name)) < float("inf"):
                 raise ValueError(f"{name} must be > 0 and finite. Got {value}.")
+        for _, tau_f, tau_b, lr in self.schedule:
+            Configuration(self.estimator, tau_f, tau_b, lr)  # raises likewise
+
+    def at(self, step: int, steps_per_epoch: int) -> "Configuration":
+        """What the training step `step` (0, 1, ...) is made with."""
+        there = [s for s in self.schedule if round(s[0] * steps_per_epoch) <= step]
+        return Configuration(self.estimator, *there[-1][1:], logit_scale=self.logit_scale) if there else self
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -91,7 +109,9 @@ class Population:
         self._dataset = dataset
         self._dtype = dtype
         self._device = dataset.train.inputs.device
-        self._members = self._describe_members(self.configurations, self.seeds)
+        self._scheduled = {round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule}
+        self._current = self._configurations_at(0)
+        self._members = self._describe_members(self._current, self.seeds)
         self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
         self._draw_streams = [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
@@ -106,6 +126,8 @@ class Population:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
         total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=self._dtype)
         for _ in range(steps):
+            if self.steps in self._scheduled:
+                self._change(self._configurations_at(self.steps))
             inputs, labels = self._batch()
             loss = self.task.loss(self.parameters, inputs, labels, self._noise(), self._members)
             # The sum lets every member's gradient through with weight one; a NaN in one stays there.
@@ -126,7 +148,7 @@ class Population:
     def artifacts(self, s: int, t: int) -> dict[str, bytes]:
         """The task's files of one member, {file name: content}."""
         parameters = {name: p[s : s + 1, t : t + 1] for name, p in self._detached().items()}
-        members = self._describe_members([self.configurations[t]], [self.seeds[s]])
+        members = self._describe_members([self._current[t]], [self.seeds[s]])
         return self.task.artifacts(parameters, self._dataset.test, members)
 
     def diagnose(self, passes: int) -> dict[str, Tensor]:
@@ -194,6 +216,24 @@ class Population:
             parameter.copy_(state["parameters"][name])
         self._adam.load_state_dict(state["adam"])
         self.steps = int(state["steps"])
+        if self._scheduled:
+            self._change(self._configurations_at(max(self.steps - 1, 0)))  # evaluation is with what the last step was made with
+
+    def _configurations_at(self, step: int) -> tuple[Configuration, ...]:
+        """What the trials are trained with at a step."""
+        return tuple(c.at(step, self.steps_per_epoch) for c in self.configurations)
+
+    def _change(self, configurations: tuple[Configuration, ...]) -> None:
+        """Goes on with other temperatures and learning rates: parameters and moments stay."""
+        if configurations == self._current:
+            return
+        rates, before = [c.lr for c in configurations], [c.lr for c in self._current]
+        self._current = configurations
+        if rates != before:
+            moments = self._adam.state_dict()
+            self._adam = Adam(self._detached(), rates, exceptions=self._scaled_learning_rates())
+            self._adam.load_state_dict(moments)
+        self._members = self._describe_members(configurations, self.seeds)
 
     def _initial_parameters(self) -> dict[str, Tensor]:
         """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their logits."""
@@ -214,7 +254,7 @@ class Population:
     def _scaled_learning_rates(self) -> dict[str, list[float]]:
         """Learning rates [T] of the parameters that have others than the rest: those that make scaled logits."""
         names = self.task.logit_parameters() if self._scaled else ()
-        return {name: [c.lr * c.logit_scale for c in self.configurations] for name in names}
+        return {name: [c.lr * c.logit_scale for c in self._current] for name in names}
 
     def _finite(self) -> Tensor:
         """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN logits hides it."""
@@ -270,4 +310,30 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
         "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
         "configurations": [state["configurations"][t] for t in trials],
         "seeds": [state["seeds"][s] for s in seeds],
+    }
+
+
+def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trials"]) -> dict[str, Any]:
+    """One state of several: the reverse of select_state. They must be equally far trained, and alike along the other axis.
+
+    Raises:
+        ValueError: they are not.
+    """
+    first = states[0]
+    other = "configurations" if by == "seeds" else "seeds"
+    for state in states:
+        mine, theirs = ({name: s[name] for name in ("steps", "batch_size", other)} for s in (first, state))
+        if mine != theirs:
+            raise ValueError(f"states that are joined must be alike. Got {mine} and {theirs}.")
+
+    def join(stacks: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        return {name: torch.cat([stack[name] for stack in stacks], dim=0 if by == "seeds" else 1) for name in stacks[0]}
+
+    moments = {name: join([state["adam"][name] for state in states]) for name in ("first", "second")}
+    joined = "seeds" if by == "seeds" else "configurations"
+    return {
+        **first,
+        "parameters": join([state["parameters"] for state in states]),
+        "adam": moments | {"steps": first["adam"]["steps"]},
+        joined: [one for state in states for one in state[joined]],
     }

@@ -39,7 +39,7 @@ class PopulationConfig:
     dataset: str
     dataset_options: dict[str, Any]
     data_folder: str
-    trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant"}
+    trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant", "source"}
     seeds: tuple[int, ...]
     batch_size: int
     epochs: int | None  # length of training: either in epochs
@@ -50,6 +50,8 @@ class PopulationConfig:
     threads: int  # CPU threads
     checkpoint: str  # file
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
+    start: int = 0  # intervals that the trials have been trained for; then their states lie beside the checkpoint
+    until: int | None = None  # the interval after which they pause, and their states are left there; None: trained to the end
 
     def to_tune(self) -> dict[str, Any]:
         """The config dictionary of the Tune trial."""
@@ -70,13 +72,15 @@ class Report:
     steps: int  # training done, in steps
     final: bool
     training_s: float  # wall time of this interval's training and evaluation
+    paused: bool = False  # the population ends here, and its trials may be continued
+    began: float = 0.0  # training that its trials had when the population was made, in epochs
     rows: dict[int, dict[str, list[float]]] = field(default_factory=dict)  # trial number -> metric -> value per seed
     artifacts: dict[int, dict[str, bytes]] = field(default_factory=dict)  # trial number -> file name -> content, first seed's
     error: str | None = None  # the population failed: why, in one sentence
 
     def to_tune(self) -> dict[str, Any]:
         """The result dictionary of a Tune step. The report is one value in it: Tune flattens nested dictionaries."""
-        return {"report": [asdict(self)], "done": self.final or self.error is not None}
+        return {"report": [asdict(self)], "done": self.final or self.paused or self.error is not None}
 
     @classmethod
     def from_tune(cls, result: dict[str, Any]) -> "Report":
@@ -132,9 +136,12 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         start = self._ends[i - 1] if i else 0
         result = self._blocks.train(start, self._ends[i], last=final and config.evaluate_test, diagnosis=diagnosis)
         self._interval += 1
+        paused = not final and self._interval == config.until
+        if paused:
+            self._leave_states()
         tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
         numbers = [trial["number"] for trial in config.trials]
-        if not final and time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
+        if not final and not paused and time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
             self.save_checkpoint(str(Path(config.checkpoint).parent))
         return Report(
             interval=self._interval,
@@ -142,6 +149,8 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             steps=self._ends[i],
             final=final,
             training_s=time.perf_counter() - started,
+            paused=paused,
+            began=self._ends[config.start - 1] / self._steps_per_epoch if config.start else 0.0,
             rows={number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)},
             artifacts={numbers[t]: files for t, files in result.artifacts.items()},
         )
@@ -163,20 +172,37 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         self._blocks = Blocks(build, trials=len(configurations), seeds=len(config.seeds))
         if Path(config.checkpoint).exists():
             self.load_checkpoint(str(Path(config.checkpoint).parent))
+        if config.start and not self._interval:
+            self._take_up_states(configurations)
         return self._blocks
+
+    def _state_file(self, number: int, interval: int) -> Path:
+        """Where the state of a trial that paused after an interval is."""
+        return Path(self._config.checkpoint).parent / f"trial-{number}-{interval}.pt"
+
+    def _leave_states(self) -> None:
+        """Writes a file for each trial: which of them go on, and with whom, is decided later."""
+        assert self._blocks is not None
+        for trial, state in zip(self._config.trials, self._blocks.trial_states(), strict=True):
+            _write(self._state_file(trial["number"], self._interval), state)
+
+    def _take_up_states(self, configurations: Sequence[Configuration]) -> None:
+        """Continues the trials from their files; where one is lost, all of them from the beginning, which ends the same."""
+        assert self._blocks is not None
+        sources = [trial["source"] for trial in self._config.trials]
+        try:
+            states = [torch.load(self._state_file(n, self._config.start), weights_only=True) for n in sources]
+            self._blocks.load_trial_states(states, configurations)
+        except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, ValueError) as error:
+            _log.warning("a paused trial's state is lost (%s); its population starts anew", error)
+            return
+        self._interval = self._config.start
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes the population's state to its file in the folder, atomically."""
         assert self._blocks is not None
-        folder = Path(checkpoint_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / Path(self._config.checkpoint).name
-        partial = target.with_suffix(".partial")
-        with partial.open("wb") as file:
-            torch.save({"interval": self._interval, "blocks": self._blocks.state()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        target = Path(checkpoint_dir) / Path(self._config.checkpoint).name
+        _write(target, {"interval": self._interval, "blocks": self._blocks.state()})
         self._saved_at = time.monotonic()
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
@@ -199,3 +225,14 @@ def _configuration(trial: dict[str, Any]) -> Configuration:
     return Configuration(
         trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], **json.loads(trial.get("variant") or "{}")
     )
+
+
+def _write(target: Path, state: Any) -> None:
+    """Writes a state to a file, atomically."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(target)

@@ -24,7 +24,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from tuner.database import clock, is_away, open_database, said, without_password
 from tuner.errors import AwayError, UserError
 from tuner.patience import patient, repeating
-from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, Proposal, StudyRow, TrialRow
+from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Continuation, Measurement, Proposal, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
 
 LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
@@ -192,9 +192,19 @@ class Ledger:
             )
             return [_trial(row) for row in rows.mappings()]
 
+    @patient
+    def continue_population(self, lease: Lease, population: str, numbers: Iterable[int]) -> list[TrialRow]:
+        """Makes queued trials the running ones of a population."""
+        waiting = (trials.c.study == lease.study) & trials.c.number.in_(list(numbers)) & (trials.c.state == "queued")
+        mine = (trials.c.study == lease.study) & (trials.c.population == population) & (trials.c.state == "running")
+        with self._write() as db:
+            self._fence(db, lease)
+            db.execute(trials.update().where(waiting).values(state="running", population=population))
+            return [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+
     def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
         """Counts another attempt for the unfinished trials of a population and returns them."""
-        rows = [t for t in self.trials(lease.study) if t.population == population and not t.terminal]
+        rows = [t for t in self.trials(lease.study) if t.population == population and t.state == "running"]
         return self._restart(lease, {t.id: t.attempts + 1 for t in rows})
 
     @patient
@@ -217,9 +227,11 @@ class Ledger:
         training_s: float,
         rows: Mapping[int, Mapping[str, Sequence[float]]],
         final: bool,
+        paused: bool = False,
     ) -> None:
         """Writes one report of a population: a measurement for each trial number, and the outcome of each if it is final.
 
+        Where the population pauses, its trials are queued, but for those that have diverged: they have ended.
         An interval that is already there (a population that continued from an older checkpoint) is left as it is.
         """
         with self._write() as db:
@@ -238,14 +250,37 @@ class Ledger:
                 if trial_id not in have:
                     row = {"study": lease.study, "trial_id": trial_id, "interval": interval, "epoch": epoch}
                     fresh.append(row | {"recorded_at": now, "metrics": encoded})
-                ended = _outcome(metrics[objective]) | {"finished_at": now} if final else {}
-                outcomes.append({"the_id": trial_id, "metrics": encoded} | ended)
+                ended = _outcome(metrics[objective]) | {"finished_at": now} if final or paused else {}
+                if paused and ended["state"] == "succeeded":
+                    ended = {"state": "queued", "reason": None, "objective": None, "finished_at": None}
+                ended |= {"source": None} if paused else {}
+                trained = {"so_far": interval, "epoch_so_far": epoch}
+                outcomes.append({"the_id": trial_id, "metrics": encoded} | trained | ended)
             if fresh:
                 db.execute(measurements.insert(), fresh)
                 # Here, so that a report that is written again counts its time once.
                 self._fence(db, lease, training_s=studies.c.training_s + training_s)
             if outcomes:
-                db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), outcomes)
+                # A population that starts anew has been further before.
+                further = [(trials.c.intervals, "so_far"), (trials.c.epoch, "epoch_so_far")]
+                most = {c.name: sa.case((c > sa.bindparam(p), c), else_=sa.bindparam(p)) for c, p in further}
+                db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")).values(**most), outcomes)
+
+    @patient
+    def decide(self, lease: Lease, go_on: Iterable[Continuation], stop: Mapping[int, str]) -> None:
+        """What becomes of queued trials: some go on, some end, {number: why}. It is there as a whole or not at all."""
+        going = [
+            {"n": c.number, "source": c.source, "tau_f": c.proposal.tau_f, "tau_b": c.proposal.tau_b, "lr": c.proposal.lr,
+             "variant": c.proposal.variant}
+            for c in go_on
+        ]  # fmt: skip
+        ending = [{"n": n, "state": "stopped", "reason": why, "finished_at": _now()} for n, why in stop.items()]
+        waiting = (trials.c.study == lease.study) & (trials.c.state == "queued")
+        with self._write() as db:
+            self._fence(db, lease)
+            for values in (going, ending):
+                if values:
+                    db.execute(trials.update().where(waiting, trials.c.number == sa.bindparam("n")), values)
 
     @patient
     def fail(self, lease: Lease, numbers: Iterable[int], reason: str) -> None:
@@ -368,7 +403,8 @@ def _trial(row: RowMapping) -> TrialRow:
         row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
         row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])),
         json.loads(row["metrics"]), tuple(objective) if objective is not None else None,
-        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"],
+        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"], row["intervals"], row["epoch"],
+        row["source"],
     )  # fmt: skip
 
 

@@ -40,8 +40,9 @@ class Progress:
         """The progress of a study whose members train for so many epochs."""
         # What will be confirmed is known when the search has ended; until then every method that can be selected counts.
         after = {"confirm": spec.confirm_total, "control": spec.control_total}  # role -> trials
-        work = (spec.trials_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())) * epochs
-        before = sum(len(t.seeds) for t in history if t.terminal) * epochs
+        work = (spec.trainings_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())) * epochs
+        halfway = ("queued", "stopped")
+        before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
         direction = task_type(spec.task).objective.direction
         progress = cls(spec.trials_total + sum(after.values()), work, direction, work_done=before, work_before=before)
         progress._take(history)
@@ -54,10 +55,10 @@ class Progress:
             self.started = self.reported - report.training_s
         members = sum(len(row["train_loss"]) for row in report.rows.values())
         if report.error is None:
-            self.running[population] = report.epoch * members
+            self.running[population] = (report.epoch - report.began) * members
         else:
             self.running.setdefault(population, 0.0)
-        if report.final or report.error is not None:
+        if report.final or report.paused or report.error is not None:
             self.work_done += self.running.pop(population)
             self._take(trials)
         done = self.work_done + sum(self.running.values())

@@ -1,12 +1,15 @@
 """What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no I/O."""
 
 import hashlib
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 TERMINAL_TRIAL_STATES = ("succeeded", "failed", "diverged", "stopped")
+Segment = tuple[float, float, float, float]  # of a schedule, from an epoch on: (epoch, tau_f, tau_b, lr)
 TERMINAL_STUDY_STATES = ("succeeded", "failed", "cancelled")
 
 
@@ -59,7 +62,7 @@ class TrialRow:
     tau_f: float | None
     tau_b: float | None
     lr: float
-    state: str  # running | succeeded | failed | diverged | stopped
+    state: str  # running | queued (paused at a rung) | succeeded | failed | diverged | stopped (dropped at a rung)
     reason: str | None
     population: str
     attempts: int  # times it was started
@@ -69,12 +72,21 @@ class TrialRow:
     started_at: datetime | None
     finished_at: datetime | None
     variant: str = ""  # as Proposal's
+    intervals: int = 0  # report intervals that it was trained for
+    epoch: float = 0.0  # the same in epochs
+    source: int | None = None  # number of the trial whose state it goes on from; None while nothing is decided
+
+    @property
+    def schedule(self) -> tuple[Segment, ...]:
+        """(epoch, tau_f, tau_b, lr) from each epoch on, where they change during training; the first is the trial's own."""
+        given = json.loads(self.variant).get("schedule", []) if self.variant else []
+        return tuple((epoch, tau_f, tau_b, lr) for epoch, tau_f, tau_b, lr in given)
 
     @property
     def description(self) -> str:
         """The estimator with its temperatures, for a line of text."""
         taus = [f"{name} {value:g}" for name, value in (("tau_f", self.tau_f), ("tau_b", self.tau_b)) if value is not None]
-        return ", ".join([self.estimator, *taus])
+        return ", ".join([self.estimator, *taus, *(["then scheduled"] if self.schedule else [])])
 
     @property
     def terminal(self) -> bool:
@@ -100,8 +112,9 @@ class TrialRow:
 
     @property
     def off_diagonal(self) -> bool:
-        """Whether it is decoupled ST with tau_f != tau_b."""
-        return self.estimator == "decoupled" and self.tau_f != self.tau_b
+        """Whether it is decoupled ST with tau_f != tau_b, at some time of its training."""
+        pairs = [(self.tau_f, self.tau_b), *((tau_f, tau_b) for _, tau_f, tau_b, _ in self.schedule)]
+        return self.estimator == "decoupled" and any(tau_f != tau_b for tau_f, tau_b in pairs)
 
 
 @dataclass(frozen=True)
@@ -114,3 +127,22 @@ class Measurement:
     epoch: float
     recorded_at: datetime
     metrics: dict[str, list[float | None]]  # metric -> value per seed
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A queued trial that is to go on."""
+
+    number: int
+    source: int  # number of the trial whose state it goes on from, at the same rung: its own, mostly
+    proposal: Proposal  # what it is from now on: as it was, or with the source's past and a future of its own
+
+    @classmethod
+    def unchanged(cls, trial: TrialRow) -> "Continuation":
+        """The trial goes on as it was."""
+        return cls(trial.number, trial.number, trial.proposal)
+
+
+def scheduled(segments: Sequence[Segment]) -> str:
+    """The variant of trials whose temperatures change during training."""
+    return json.dumps({"schedule": [list(segment) for segment in segments]}, sort_keys=True)

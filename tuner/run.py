@@ -1,10 +1,11 @@
 """Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that happens to the ledger."""
 
+import math
 import os
 import platform
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -170,8 +171,11 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
                 members=spec.population,
             )
 
-        def configure(population: str, trials: Sequence[TrialRow]) -> Any:
-            return _population_config(spec, settings, placement, lease.study, population, trials)
+        paused = PausedStates(settings.home_folder / "checkpoints" / lease.study)
+
+        def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
+            paused.forget((t.number for t in trials), before=start)
+            return population_config(spec, settings, placement, lease.study, population, trials, start, until)
 
         def observe(population: str, report: Any) -> None:
             _keep(report.artifacts, settings.artifacts_folder(lease.study))
@@ -183,6 +187,8 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             spec=spec,
             strategy=strategy_for(spec),
             trials_per_population=size,
+            devices=placement.devices,
+            forget=paused.forget,
             configure=configure,
             observe=observe,
         )
@@ -215,9 +221,17 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             raise searcher.fatal
 
 
-def _population_config(
-    spec: StudySpec, settings: Settings, placement: Placement, study: str, population: str, trials: Sequence[TrialRow]
+def population_config(
+    spec: StudySpec,
+    settings: Settings,
+    placement: Placement,
+    study: str,
+    population: str,
+    trials: Sequence[TrialRow],
+    start: int,
+    until: int | None,
 ) -> Any:
+    """The PopulationConfig of trials that are trained from one interval to another."""
     from trainables.ray_trainable import PopulationConfig
 
     return PopulationConfig(
@@ -227,7 +241,9 @@ def _population_config(
         dataset_options=spec.dataset_options,
         data_folder=str(settings.data_folder),
         trials=tuple(
-            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")} for t in trials
+            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")}
+            | {"source": t.number if t.source is None else t.source}
+            for t in trials
         ),
         seeds=trials[0].seeds,
         batch_size=spec.batch_size,
@@ -239,7 +255,23 @@ def _population_config(
         threads=placement.cpus,
         checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
         diagnosis=spec.diagnosis,
+        start=start,
+        until=until,
     )
+
+
+@dataclass(frozen=True)
+class PausedStates:
+    """The files that paused trials leave in a study's folder, trial-NUMBER-INTERVAL.pt; see trainables/ray_trainable.py."""
+
+    folder: Path
+
+    def forget(self, numbers: Iterable[int], before: float = math.inf) -> None:
+        """Deletes those of some trials, from earlier intervals than `before`."""
+        for number in numbers:
+            for file in self.folder.glob(f"trial-{number}-*.pt"):
+                if int(file.stem.rpartition("-")[2]) < before:
+                    file.unlink(missing_ok=True)
 
 
 def _keep(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -10,11 +10,12 @@ from ray.tune.stopper import Stopper
 
 from trainables.ray_trainable import PopulationConfig, Report
 from tuner.ledger import Lease, Ledger
-from tuner.rows import TrialRow
+from tuner.rows import Proposal, TrialRow
 from tuner.spec import StudySpec
-from tuner.strategies import Signal, Strategy
+from tuner.strategies import Continue, Decision, Signal, Strategy
 
-Configure = Callable[[str, Sequence[TrialRow]], PopulationConfig]  # (population id, its trials) -> what Tune is told
+# (population id, its trials, interval that they are at, interval at which they pause if any) -> what Tune is told
+Configure = Callable[[str, Sequence[TrialRow], int, int | None], PopulationConfig]
 Observe = Callable[[str, Report], None]  # (population id, its report)
 
 
@@ -33,14 +34,17 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         spec: StudySpec,
         strategy: Strategy,
         trials_per_population: Callable[[str], int],  # role -> how many
+        devices: int,
+        forget: Callable[[Iterable[int]], None],  # numbers of trials whose paused states nobody will ask for
         configure: Configure,
         observe: Observe,
     ) -> None:
         super().__init__()  # no metric: selection is the evidence's, not Tune's
         self._ledger, self._lease, self._spec, self._strategy = ledger, lease, spec, strategy
         self._trials_per_population, self._configure, self._observe = trials_per_population, configure, observe
+        self._devices, self._forget = devices, forget
         self._running: dict[str, tuple[str, list[int]]] = {}  # Tune's trial id -> (population, numbers of its trials)
-        unfinished = [t.population for t in ledger.trials(lease.study) if not t.terminal]
+        unfinished = [t.population for t in ledger.trials(lease.study) if t.state == "running"]
         self._left_over = deque(dict.fromkeys(unfinished))  # populations that a driver before this one did not finish
         self.fatal: BaseException | None = None
 
@@ -83,19 +87,49 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             population = self._left_over.popleft()
             trials = self._ledger.restart_population(self._lease, population)
         else:
-            history = self._ledger.trials(self._lease.study)
-            proposals = self._strategy.suggest(history, self._trials_per_population("search"))
-            if proposals is Signal.WAIT:
+            answer = self._ask()
+            if answer is Signal.WAIT:
                 return None
-            if proposals is Signal.DONE:
+            if answer is Signal.DONE:
                 return Searcher.FINISHED
-            role = proposals[0].role  # of other seeds, all of them are: a population has one set of seeds
-            proposals = proposals[: self._trials_per_population(role)]
-            seeds = self._spec.seeds_of(role)
-            population = hashlib.blake2b("\n".join(p.key for p in proposals).encode(), digest_size=6).hexdigest()
-            trials = self._ledger.start_population(self._lease, population, proposals, seeds)
+            population, trials = self._go_on(answer.numbers) if isinstance(answer, Continue) else self._begin(answer)
         self._running[trial_id] = (population, [t.number for t in trials])
-        return self._configure(population, trials).to_tune()
+        start = self._rung_before(trials[0])
+        return self._configure(population, trials, start, self._strategy.rung(trials[0].role, start)).to_tune()
+
+    def _ask(self) -> Any:
+        """The strategy's answer; its decisions are written on the way."""
+        n = self._trials_per_population("search")
+        while isinstance(answer := self._strategy.suggest(self._ledger.trials(self._lease.study), n), Decision):
+            self._ledger.decide(self._lease, answer.go_on, answer.stop)
+            self._forget(answer.stop)
+        return answer
+
+    def _begin(self, proposals: Sequence[Proposal]) -> tuple[str, list[TrialRow]]:
+        """A population of new trials: those that are trained on the same seeds, and up to the same rung, as the first."""
+
+        def kind(p: Proposal) -> tuple[tuple[int, ...], int | None]:
+            return self._spec.seeds_of(p.role), self._strategy.rung(p.role, 0)
+
+        alike = [p for p in proposals if kind(p) == kind(proposals[0])][: self._trials_per_population(proposals[0].role)]
+        seeds = self._spec.seeds_of(alike[0].role)
+        population = _name(p.key for p in alike)
+        return population, self._ledger.start_population(self._lease, population, alike, seeds)
+
+    def _go_on(self, numbers: Sequence[int]) -> tuple[str, list[TrialRow]]:
+        """A population of trials that had paused, from whatever populations; those that wait are spread over idle devices."""
+        idle = max(1, self._devices - len(self._running))
+        chosen = numbers[: -(-len(numbers) // idle)]
+        history = {t.number: t for t in self._ledger.trials(self._lease.study)}
+        population = _name(f"{n} {history[n].intervals}" for n in chosen)
+        return population, self._ledger.continue_population(self._lease, population, chosen)
+
+    def _rung_before(self, trial: TrialRow) -> int:
+        """The interval at which a trial last paused: 0, or a rung."""
+        rung = 0
+        while (following := self._strategy.rung(trial.role, rung)) is not None and following <= trial.intervals:
+            rung = following
+        return rung
 
     def _take(self, trial_id: str, report: Report) -> None:
         population, numbers = self._running.get(trial_id, ("", []))
@@ -113,6 +147,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
                     training_s=report.training_s,
                     rows=report.rows,
                     final=report.final,
+                    paused=report.paused,
                 )
 
             self._observe(population, report)
@@ -124,6 +159,11 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             write()
         except Exception as error:  # noqa: BLE001  # kept, and raised by the run
             self.fatal = error
+
+
+def _name(parts: Iterable[str]) -> str:
+    """A population's id: what is trained decides it."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
 
 
 class StopOnFatal(Stopper):  # type: ignore[misc]  # ray is untyped

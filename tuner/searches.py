@@ -248,7 +248,7 @@ class PbtSearch(_Bounded):
     """Population based training (Jaderberg et al. 2017): temperatures, and learning rates, that change during training."""
 
     strategy: Literal["pbt"]
-    trials: Count = Field(ge=4)
+    trials: Count = Field(ge=4, le=200)  # the population
     rounds: Count = Field(default=8, ge=2)  # parts of the training, after each of which but the last trials exploit and explore
 
     def ladder(self, intervals: int) -> list[int]:
@@ -267,6 +267,8 @@ SEARCHES: dict[str, type[Strict]] = {
     "sequential": SequentialSearch,
     "tpe": SampledSearch,
     "gp": SampledSearch,
+    "halving": HalvingSearch,
+    "pbt": PbtSearch,
 }
 
 

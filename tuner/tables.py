@@ -51,6 +51,9 @@ trials = sa.Table(
     sa.Column("metrics", sa.Text, nullable=False),  # JSON, of the last report: metric -> list per seed
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
+    sa.Column("intervals", sa.Integer, nullable=False, server_default="0"),  # report intervals that it was trained for
+    sa.Column("epoch", sa.Float, nullable=False, server_default="0"),  # the same in epochs
+    sa.Column("source", sa.Integer),  # number of the trial whose state it goes on from
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("study", "number", name="uq_trials_number"),
     sa.UniqueConstraint("study", "key", name="uq_trials_key"),

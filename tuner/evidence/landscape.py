@@ -93,7 +93,7 @@ def _columns(name: str, found: dict[Any, dict[str, Any]]) -> dict[str, list[Any]
 def edge_notes(optimum: TrialRow | None, trials: Sequence[TrialRow]) -> list[str]:
     """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie beyond."""
     notes = []
-    for name in ("tau_f", "tau_b") if optimum else ():
+    for name in ("tau_f", "tau_b") if optimum and not optimum.schedule else ():
         values = taken(searched(trials), name)
         value = getattr(optimum, name)
         if len(values) > 1 and value > 0 and value in (values[0], values[-1]):

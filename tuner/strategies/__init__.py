@@ -1,20 +1,23 @@
 """Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
 
 from trainables.tasks import task_type
-from tuner.searches import GridSearch, SampledSearch, SequentialSearch
+from tuner.searches import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
 from tuner.spec import StudySpec
-from tuner.strategies.base import Signal, Strategy
+from tuner.strategies.base import Continue, Decision, Signal, Strategy
 from tuner.strategies.confirmed import Confirmed
 from tuner.strategies.controlled import Controlled
 from tuner.strategies.grid import Grid
+from tuner.strategies.halving import Halving
+from tuner.strategies.pbt import Pbt
 from tuner.strategies.sequential import Sequential
 
-__all__ = ["Signal", "Strategy", "strategy_for"]
+__all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
     """The strategy of a study, with its confirmation and its control if it has them."""
-    direction = task_type(spec.task).objective.direction
+    objective = task_type(spec.task).objective
+    direction = objective.direction
     search: Strategy
     match spec.search:
         case GridSearch():
@@ -25,5 +28,9 @@ def strategy_for(spec: StudySpec) -> Strategy:
             from tuner.strategies.tpe import Sampled  # optuna takes a second to import
 
             search = Sampled(spec, spec.search, direction)
+        case HalvingSearch():
+            search = Halving(spec, spec.search, objective)
+        case PbtSearch():
+            search = Pbt(spec, spec.search, objective)
     whole = Confirmed(search, direction) if spec.confirm_seeds else search
     return Controlled(whole, direction) if spec.control else whole

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tuner.evidence.analysis import select
 from tuner.rows import Proposal, TrialRow
-from tuner.strategies.base import Signal, Strategy, lacking
+from tuner.strategies.base import Answer, Signal, Strategy, lacking
 
 
 class Confirmed(Strategy):
@@ -14,7 +14,11 @@ class Confirmed(Strategy):
         self._search = search
         self._direction = direction
 
-    def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
+    def rung(self, role: str, interval: int) -> int | None:
+        """The search's; confirmations are trained to their end."""
+        return None if role == "confirm" else self._search.rung(role, interval)
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
         """The search's proposals; when all of its trials have ended, the selected configurations with role confirm."""
         searched = [trial for trial in history if trial.role != "confirm"]
         proposals = self._search.suggest(searched, n)

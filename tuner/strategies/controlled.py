@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from tuner.evidence.analysis import select
 from tuner.rows import Proposal, TrialRow
-from tuner.strategies.base import Signal, Strategy, lacking
+from tuner.strategies.base import Answer, Signal, Strategy, lacking
 
 
 class Controlled(Strategy):
@@ -20,7 +20,11 @@ class Controlled(Strategy):
         self._strategy = strategy
         self._direction = direction
 
-    def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
+    def rung(self, role: str, interval: int) -> int | None:
+        """The strategy's; the control is trained to its end."""
+        return None if role == "control" else self._strategy.rung(role, interval)
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
         """The strategy's proposals; when all trials of its search have ended and its confirmation is proposed, the control."""
         others = [trial for trial in history if trial.role != "control"]
         proposals = self._strategy.suggest(others, n)

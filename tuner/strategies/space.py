@@ -13,6 +13,7 @@ from tuner.searches import Bounds, significant
 from tuner.spec import StudySpec
 
 ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
+_LEAST = 1e-3  # of the highest value: a tau_f below it samples as argmax does, and is taken for it
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,11 @@ class Axis:
 
     def temperature(self, coordinate: float) -> float:
         """The temperature at a coordinate: 3 significant digits, never outside the bounds."""
-        raw = math.exp(coordinate) if self.bounds.low > 0 else max(coordinate, 0.0) ** 2
+        if self.bounds.low > 0:
+            raw = math.exp(coordinate)
+        else:
+            raw = max(coordinate, 0.0) ** 2
+            raw = raw if raw >= _LEAST * self.bounds.high else 0.0
         return min(max(significant(raw), self.bounds.low), self.bounds.high)
 
     def coordinate(self, temperature: float) -> float:

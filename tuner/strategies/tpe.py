@@ -3,13 +3,15 @@
 Optuna samples, it does not store: an in-memory study is rebuilt from the history at every request and thrown away after it.
 Finished trials are told with their mean objective over seeds, and running ones are told as running: both samplers then keep
 away from them (TPE counts them among the bad, the Gaussian process integrates over their outcome), so that batches spread out.
-A trial that diverged is told as the worst seen, and one that failed as failed. Neither is proposed again, nor is any other.
+A trial that diverged is told as the worst seen, and one that failed as failed. Neither is proposed again, nor is any other:
+in the place of one that the study has comes a neighbour.
 
 Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Watanabe 2023 on Optuna's multivariate TPE. The Gaussian
 process has a Matern kernel, fits the noise of the objective, and maximises the logarithm of the expected improvement.
 """
 
 import math
+import random
 from collections.abc import Iterator, Sequence
 
 import optuna
@@ -27,7 +29,8 @@ from tuner.strategies.space import Axis, study_seed
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 _STARTUP = 10  # random trials before the model is asked; fewer where the search is short
-_TRIES = 20  # for a proposal that the study does not have yet
+_TRIES = 100  # for a proposal that the study does not have yet
+_NEAR = 0.02  # of each range: how much further away each of them may be
 
 
 class Sampled(Strategy):
@@ -55,20 +58,33 @@ class Sampled(Strategy):
         for trial in self._told(searched):
             study.add_trial(trial)
         have = {t.proposal.key for t in searched}
+        generator = random.Random(study_seed(self._spec, "instead", len(searched)))  # noqa: S311  # no secret
         batch: list[Proposal] = []
         for _ in range(size):
-            for _ in range(_TRIES):
-                asked = study.ask(self._space)
-                proposal = self._proposal(asked.params)
-                if proposal.key not in have:
-                    break
-                # Learnt already: what is told as failed is no longer in the way of the next.
-                study.tell(asked, state=TrialState.FAIL)
-            else:
-                return batch  # the space has run out of values that differ in 3 digits
+            proposal = self._ask(study)
+            tries = 0
+            while proposal.key in have:  # a sampler that is sure of an optimum would ask for it for ever
+                if (tries := tries + 1) > _TRIES:
+                    return batch  # the space has run out of values that differ in 3 digits
+                proposal = self._near(proposal, _NEAR * tries, generator)
             have.add(proposal.key)
             batch.append(proposal)
         return batch
+
+    def _ask(self, study: optuna.Study) -> Proposal:
+        """What the sampler asks for. It stays a running trial of the study."""
+        params = study.ask(self._space).params
+        return self._proposal(params["tau_f"], params["tau_b"], params["lr"])
+
+    def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
+        """A random neighbour of a proposal, at most a share of each range away."""
+        assert proposal.tau_f is not None
+        assert proposal.tau_b is not None
+        moved = []
+        for axis, temperature in ((self._forward, proposal.tau_f), (self._backward, proposal.tau_b)):
+            step = generator.uniform(-share, share) * (axis.high - axis.low)
+            moved.append(min(max(axis.coordinate(temperature) + step, axis.low), axis.high))
+        return self._proposal(moved[0], moved[1], proposal.lr)
 
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
         seed = study_seed(self._spec, told)
@@ -77,9 +93,11 @@ class Sampled(Strategy):
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, deterministic_objective=False)
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
-    def _proposal(self, params: dict[str, float]) -> Proposal:
-        tau_f, tau_b = self._forward.temperature(params["tau_f"]), self._backward.temperature(params["tau_b"])
-        return Proposal("search", "decoupled", tau_f, tau_b, float(params["lr"]))
+    def _proposal(self, forward: float, backward: float, lr: float) -> Proposal:
+        """The proposal at coordinates of the space."""
+        return Proposal(
+            "search", "decoupled", self._forward.temperature(forward), self._backward.temperature(backward), float(lr)
+        )
 
     def _told(self, searched: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
         """The history as Optuna's trials."""

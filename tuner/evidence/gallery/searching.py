@@ -110,7 +110,7 @@ def schedule(m: Material) -> Made:
     steps = json.loads(trial.variant).get("schedule") if trial else None
     if trial is None or not steps:
         return None
-    epochs, tau_f, tau_b = zip(*steps, strict=True)
+    epochs, tau_f, tau_b, *_ = zip(*steps, strict=True)  # the rest is the learning rate
     end = max(m.curves.last_epochs().get(trial.id, 0.0), float(m.study.spec.get("epochs") or 0.0), epochs[-1])
     caption = f"The temperatures of the best schedule that was found, trial {trial.number}, over its training."
     draw = partial(figures.schedule, epochs, tau_f, tau_b, end=end, title=f"trial {trial.number}")

@@ -1,0 +1,84 @@
+"""Successive halving of the grid: all trials train to the first rung, and at each rung about one in eta goes on.
+
+Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every method (off the
+diagonal, on it, each baseline) is halved among its own, so that none is judged by fewer of its trials than another, and each
+has at least one that is trained to its end. What goes on from several populations is joined in new ones.
+
+Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at least: the best
+by the mean objective over seeds. The cut is drawn by noisy numbers, so a trial that missed it by less than one standard error
+of its difference, seed by seed, to the last one that made it is spared; at most one is for every two that made it.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from trainables.tasks.base import Objective
+from tuner.rows import Continuation, TrialRow
+from tuner.searches import HalvingSearch
+from tuner.spec import StudySpec
+from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
+from tuner.strategies.configurations import baselines, pairs
+from tuner.strategies.scores import Scores
+
+
+class Halving(Strategy):
+    """Proposes the grid and the baselines; then decides, rung by rung, who goes on."""
+
+    def __init__(self, spec: StudySpec, search: HalvingSearch, objective: Objective) -> None:
+        self._search = search
+        self._scores = Scores(objective)
+        self._ladder = search.ladder(spec.intervals)
+        self._wanted = [*pairs(spec, search.forward, search.backward), *baselines(spec)]
+
+    def rung(self, role: str, interval: int) -> int | None:  # noqa: ARG002  # all are halved
+        """The next rung of the ladder, but for the last one, which is the end of training."""
+        return next((rung for rung in self._ladder[:-1] if rung > interval), None)
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
+        """New trials while there are any; then, where all of a method's trials have come to a rung, what becomes of them."""
+        if proposals := lacking(self._wanted, history):
+            return proposals[:n]
+        go_on: list[Continuation] = []
+        stop: dict[int, str] = {}
+        for method in _methods(history):
+            self._decide(method, go_on, stop)
+        if go_on or stop:
+            return Decision(go_on, stop)
+        if answer := continuing(history, n):
+            return answer
+        return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
+
+    def _decide(self, method: Sequence[TrialRow], go_on: list[Continuation], stop: dict[int, str]) -> None:
+        """Adds what becomes of the trials of a method that are queued at a rung, if none is still on its way there."""
+        queued = [t for t in method if t.state == "queued" and t.source is None]
+        if not queued:
+            return
+        interval = min(t.intervals for t in queued)
+        if any(not t.terminal and t.intervals < interval for t in method):
+            return
+        rung = self._ladder.index(interval)
+        here = sorted((t for t in queued if t.intervals == interval), key=lambda t: (self._scores.mean(t), t.number))
+        kept = min(self._search.kept(len(method), rung), len(here))
+        made, missed = here[:kept], here[kept:]
+        spared = [t for t in missed if self._close(t, made[-1])][: kept // 2]
+        go_on += [Continuation.unchanged(t) for t in (*made, *spared)]
+        went = f"{kept + len(spared)} went on"
+        for t in missed:
+            if t not in spared:
+                stop[t.number] = (
+                    f"dropped at rung {rung + 1} of {len(self._ladder)}, after {t.epoch:.4g} epochs: {self._scores.name} "
+                    f"{self._scores.sign * self._scores.mean(t):.4g}, rank {here.index(t) + 1} of {len(here)}; {went}"
+                )
+
+    def _close(self, trial: TrialRow, last: TrialRow) -> bool:
+        """Whether a trial is within one standard error of the last one that made the cut, seed by seed."""
+        mean, error = self._scores.difference(trial, last)
+        return error is not None and mean <= error
+
+
+def _methods(history: Sequence[TrialRow]) -> list[list[TrialRow]]:
+    """The trials of each method that the evidence compares."""
+    groups: dict[tuple[str, str, bool], list[TrialRow]] = defaultdict(list)
+    for t in history:
+        groups[t.role, t.estimator, t.off_diagonal].append(t)
+    return list(groups.values())

@@ -1,0 +1,27 @@
+"""How good trials are that wait at a rung: by the objective of their last report, seed by seed; lower is better here."""
+
+from trainables.tasks.base import Objective
+from tuner.evidence.analysis import sem
+from tuner.rows import TrialRow
+
+
+class Scores:
+    """Compares queued trials. Each has a finite objective for every seed, or it would have ended as diverged."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.name = objective.name
+        self.sign = 1 if objective.direction == "minimize" else -1
+
+    def mean(self, trial: TrialRow) -> float:
+        """The mean over seeds."""
+        values = self._values(trial)
+        return sum(values) / len(values)
+
+    def difference(self, trial: TrialRow, other: TrialRow) -> tuple[float, float | None]:
+        """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with one seed)."""
+        pairs = zip(self._values(trial), self._values(other), strict=True)
+        differences = [mine - theirs for mine, theirs in pairs]
+        return sum(differences) / len(differences), sem(differences)
+
+    def _values(self, trial: TrialRow) -> list[float]:
+        return [self.sign * value for value in trial.metrics[self.name] if value is not None]
