@@ -291,6 +291,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 }
+UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "A part does not answer.", "model": Readiness}}
 TEXT: dict[int | str, dict[str, Any]] = {
     200: {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }

@@ -16,7 +16,6 @@ class ServiceSettings(Settings):
 
     host: str = "127.0.0.1"  # address to bind to
     port: int = 8000
-    max_running: int = 2  # studies that run at once; the others wait in order
     max_trials: int = 10_000  # of one study
     max_members: int = 100_000  # trials x seeds of one study
     max_body_bytes: int = 262_144

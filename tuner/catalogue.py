@@ -1,15 +1,17 @@
 """Reading many studies and trials a page at a time, with what they have done so far counted by the database."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from tuner.database import clock
 from tuner.ledger import Ledger, expired, measurement_row, study_row, trial_row
-from tuner.rows import TERMINAL_TRIAL_STATES, Measurement, StudyRow, TrialRow
+from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
 
 
@@ -20,6 +22,16 @@ class Done:
     trials: dict[tuple[str, str], int] = field(default_factory=dict)  # (state, role) -> how many
     intervals: dict[str, int] = field(default_factory=dict)  # role -> report intervals of its running trials, summed
     populations: int = 0  # that are training
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of all studies."""
+
+    studies: dict[str, int]  # state -> how many
+    trials: int  # that have ended
+    projector_lag: int  # measurements that MLflow does not have yet
+    member_epochs_per_s: float  # over the last minute
 
 
 class Catalogue:
@@ -103,13 +115,47 @@ class Catalogue:
         with self._ledger.reading() as db:
             return 1 + db.execute(sa.select(sa.func.count()).select_from(studies).where(earlier)).scalar_one()
 
-    def totals(self) -> tuple[dict[str, int], int]:
-        """Studies by state as the ledger has it, and trials that have ended, over everything."""
+    def totals(self) -> Totals:
+        """What is true of all studies together, now."""
         with self._ledger.reading() as db:
-            by_state = db.execute(sa.select(studies.c.state, sa.func.count()).group_by(studies.c.state))
-            states = {row[0]: row[1] for row in by_state}
+            over = sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)
+            state = sa.case(((studies.c.state == "running") & over, "interrupted"), else_=studies.c.state)
+            by_state = db.execute(sa.select(state, sa.func.count()).group_by(state))
             ended = sa.select(sa.func.count()).select_from(trials).where(trials.c.state.in_(TERMINAL_TRIAL_STATES))
-            return states, db.execute(ended).scalar_one()
+            behind = (measurements.c.id > studies.c.mlflow_cursor) & studies.c.mlflow_run.is_not(None)
+            lag = sa.select(sa.func.count()).select_from(measurements.join(studies, measurements.c.study == studies.c.id))
+            return Totals(
+                {row[0]: row[1] for row in by_state},
+                db.execute(ended).scalar_one(),
+                db.execute(lag.where(behind)).scalar_one(),
+                self._pace(db),
+            )
+
+    def _pace(self, db: Connection) -> float:
+        """Member-epochs a second over the last minute."""
+        since = datetime.now(UTC) - timedelta(seconds=60)
+        earlier = measurements.alias()
+        before = (
+            sa.select(sa.func.max(earlier.c.epoch))
+            .where(earlier.c.trial_id == measurements.c.trial_id, earlier.c.interval < measurements.c.interval)
+            .correlate(measurements)
+            .scalar_subquery()
+        )
+        recent = (
+            sa.select(measurements.c.epoch, before.label("before"), trials.c.seeds)
+            .join(trials, measurements.c.trial_id == trials.c.id)
+            .where(measurements.c.recorded_at > since, trials.c.started_at.is_not(None))
+        )
+        return sum(float(epoch - (last or 0.0)) * len(json.loads(seeds)) for epoch, last, seeds in db.execute(recent)) / 60
+
+    def unprojected(self, limit: int) -> list[str]:
+        """Studies of the service that have ended, and are not all in MLflow; the one that ended first, first."""
+        unsent = trials.c.state.in_(TERMINAL_TRIAL_STATES) & ~trials.c.mlflow_closed
+        left = sa.exists().where(trials.c.study == studies.c.id, unsent)
+        ended = studies.c.service & studies.c.state.in_(TERMINAL_STUDY_STATES) & studies.c.job.is_(None)
+        with self._ledger.reading() as db:
+            query = sa.select(studies.c.id).where(ended, left).order_by(studies.c.finished_at).limit(limit)
+            return list(db.execute(query).scalars())
 
     def curves(self, study: str, numbers: Iterable[int]) -> dict[int, list[Measurement]]:
         """The measurements of some trials: number -> by interval. Trials that are not there are left out."""

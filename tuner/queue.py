@@ -87,15 +87,15 @@ class Queue:
         with self._ledger.writing() as db:
             row = _locked(db, study)
             state = study_row(row).state
-            if state == "cancelled" or row["cancel_at"] is not None:
+            if state == "cancelled" or (state in TERMINAL_STUDY_STATES and row["cancel_at"] is not None):
                 return state
             if state in TERMINAL_STUDY_STATES:
                 raise ForbiddenByStateError(f"study {study} has {state}; there is nothing to cancel")
-            values = {"cancel_at": clock(db)}
             if state == "running":
-                _change(db, study, **values)
+                if row["cancel_at"] is None:
+                    _change(db, study, cancel_at=clock(db))
                 return state
-            _end(db, study, **values)
+            _end(db, study, cancel_at=clock(db))
             return "cancelled"
 
     def resume(self, study: str) -> str:
@@ -103,9 +103,9 @@ class Queue:
         with self._ledger.writing() as db:
             row = _locked(db, study)
             state = study_row(row).state
+            if row["cancel_at"] is not None and state != "cancelled":
+                raise ForbiddenByStateError(f"a cancel of study {study} was asked for, which is final")
             if state in ("queued", "running"):
-                if row["cancel_at"] is not None:
-                    raise ForbiddenByStateError(f"study {study} is being cancelled")
                 return state
             if state not in ("interrupted", "failed"):
                 raise ForbiddenByStateError(f"study {study} {_has(state)}; only an interrupted or failed one can be resumed")

@@ -17,6 +17,7 @@ class Settings:
     ledger_url: str | None = None  # SQLAlchemy URL; default: SQLite in HOME
     mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
     ray_address: str | None = None  # a Ray cluster to use; default: a private one
+    max_running: int = 2  # studies that the service runs at once; the others wait in order
 
     @classmethod
     def from_environment(cls) -> Self:

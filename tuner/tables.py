@@ -78,6 +78,7 @@ measurements = sa.Table(
     sa.Column("metrics", sa.Text, nullable=False),  # JSON: metric -> list per seed
     sa.UniqueConstraint("trial_id", "interval", name="uq_measurements_interval"),
     sa.Index("ix_measurements_study", "study", "id"),
+    sa.Index("ix_measurements_recorded_at", "recorded_at"),
     sqlite_autoincrement=True,  # ids never come back: the projection's cursor is one
 )
 

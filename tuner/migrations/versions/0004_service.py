@@ -30,6 +30,7 @@ def upgrade() -> None:
         op.add_column("studies", column)
     op.create_index("ix_studies_state", "studies", ["state"])
     op.create_index("ix_trials_state", "trials", ["study", "state", "role"])
+    op.create_index("ix_measurements_recorded_at", "measurements", ["recorded_at"])
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(16), primary_key=True),
@@ -53,6 +54,7 @@ def downgrade() -> None:
     """Drops them."""
     op.drop_table("idempotency")
     op.drop_table("api_keys")
+    op.drop_index("ix_measurements_recorded_at", "measurements")
     op.drop_index("ix_trials_state", "trials")
     op.drop_index("ix_studies_state", "studies")
     for column in _columns():
