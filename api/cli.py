@@ -100,7 +100,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(f"study {found['id']}  {found['name']}: {found['state']}{f' ({found['reason']})' if found['reason'] else ''}")
+    click.echo(f"study {found['id']}  {found['name']}: {found['state']}{_because(found)}")
     click.echo(_line(found))
     for name, address in found["links"].items():
         if name in ("page", "job", "mlflow") and address:
@@ -119,12 +119,12 @@ def watch(client: Any, study: str) -> None:
         line = f"{final.get('state', 'deleted')} · {_line(final)}" if "progress" in final else "deleted"
         if in_place:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-        elif line != last and (time.monotonic() - printed_at > 5 or not final.get("state") == "running"):
+        elif line != last and (time.monotonic() - printed_at > 5 or final.get("state") != "running"):
             click.echo(line, err=True)
             printed_at, last = time.monotonic(), line
     if in_place:
         click.echo(err=True)
-    click.echo(f"study {name}: {final.get('state')}{f' ({final['reason']})' if final.get('reason') else ''}")
+    click.echo(f"study {name}: {final.get('state')}{_because(final)}")
     if final.get("state") != "succeeded":
         sys.exit(1)
     found = client.results(name)
@@ -225,6 +225,10 @@ def revoke_key(_settings: Any, ledger: Any, key_id: str) -> None:
 
     Keys(ledger).revoke(key_id)
     click.echo(f"key {key_id} is revoked")
+
+
+def _because(study: dict[str, Any]) -> str:
+    return f" ({study['reason']})" if study.get("reason") else ""
 
 
 def _line(study: dict[str, Any]) -> str:
