@@ -145,7 +145,7 @@ class Form {
     put(this.plan,
       h("p", { class: "figure" }, h("strong", {}, plan.members.toLocaleString("en")), ` ${plan.members === 1 ? "model" : "models"} to train`),
       h("ul", {},
-        h("li", {}, `${count(plan.trials, "trial")} on ${count(seeds, "seed")}`),
+        h("li", {}, `${count(plan.search_trials, "trial")} on ${count(seeds, "seed")}`),
         fresh ? h("li", {}, `then up to ${count(plan.confirm_trials, "trial")} on ${count(fresh, "fresh seed")}`)
           : h("li", {}, "no confirmation on fresh seeds, so no verdict"),
         h("li", {}, `${length} each, batches of ${batch}`)));

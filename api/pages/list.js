@@ -73,10 +73,11 @@ function row(study) {
     update(now) {
       put(when, ago(now.created_at));
       bar.update(now);
-      const next = JSON.stringify([now.state, now.verdict]);
+      const shown = now.cancelling ? "cancelling" : now.state;
+      const next = JSON.stringify([shown, now.verdict]);
       if (next === looks) return;
       looks = next;
-      put(state, badge(now.state), UNDER_WAY.has(now.state) && bar.element);
+      put(state, badge(shown), UNDER_WAY.has(now.state) && bar.element);
       put(verdict, now.verdict && !MOVING.has(now.state) ? capital(now.verdict) : "");
     },
   };

@@ -61,6 +61,7 @@ export async function follow(id, changed, signal) {
       for await (const { name, data } of events(`studies/${id}/events`, both)) {
         failures = 0;
         if (name === "done") return void (await changed(null));
+        if (name === "deleted") throw new Problem(404, { detail: "The study was deleted" });
         await changed(data);
       }
       await sleep(RETRY_MS[0], signal); // a service that stops closes its streams in order

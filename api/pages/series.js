@@ -4,7 +4,9 @@ import { capital, methodName, number, words } from "./format.js";
 
 /** Learning curves of the best trial of each method. */
 export function curveData(curves, study) {
-  const series = curves.curves.map((curve) => ({
+  // Softmax ST is the diagonal, which has a curve of its own.
+  const shown = curves.curves.filter(({ method }, _, all) => method !== "softmax" || !all.some((other) => other.method === "diagonal"));
+  const series = shown.map((curve) => ({
     label: [capital(methodName(curve.method)), temperatures(curve)].filter(Boolean).join(", "), x: curve.epoch, mean: curve.mean, sem: curve.sem,
   }));
   return { series, xLabel: "epoch", xName: "epoch", yLabel: capital(words(study.objective.name)), points: false };

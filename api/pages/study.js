@@ -91,22 +91,25 @@ class View {
 
   /** What an event says is shown at once; the numbers follow. */
   moved(event) {
-    Object.assign(this.study, { state: event.state, reason: event.reason ?? null, progress: event.progress });
+    Object.assign(this.study, { state: event.state, reason: event.reason ?? null, progress: event.progress, cancelling: event.cancelling });
     this.showStudy();
   }
 
   showStudy() {
     const study = this.study;
-    const looks = JSON.stringify([study.state, study.reason, study.links, study.progress]);
+    const shown = study.cancelling ? "cancelling" : study.state;
+    const looks = JSON.stringify([shown, study.reason, study.links, study.position, study.progress]);
     if (looks === this.looks) return;
     const before = this.state;
-    Object.assign(this, { looks, state: study.state });
-    if (before && before !== study.state) announce(`Study ${study.name}: ${study.state}. ${study.reason ? sentence(study.reason) : ""}`);
+    Object.assign(this, { looks, state: shown });
+    if (before && before !== shown) announce(`Study ${study.name}: ${shown}. ${study.reason ? sentence(study.reason) : ""}`);
     else if (study.state === "running") this.announceProgress();
     this.progress.update(study);
-    if (before === study.state) return;
+    const fixed = JSON.stringify([shown, study.reason, study.links, study.position]); // what moves with every report is the bar
+    if (this.fixed === fixed) return;
+    this.fixed = fixed;
     put(this.head,
-      h("p", { class: "facts" }, badge(study.state), h("code", {}, study.id), h("span", {}, study.task), h("span", {}, study.dataset),
+      h("p", { class: "facts" }, badge(shown), h("code", {}, study.id), h("span", {}, study.task), h("span", {}, study.dataset),
         h("span", {}, study.spec.search.strategy), h("time", { datetime: study.created_at, title: moment(study.created_at) }, ago(study.created_at)), took(study)),
       study.reason && h("p", { class: `reason-line ${study.state}` }, sentence(study.reason)),
       study.state === "queued" && h("p", { class: "hint" }, waiting(study)),
@@ -141,10 +144,10 @@ class View {
   // --- what can be done ---
 
   showActions() {
-    const { state } = this.study;
+    const { state, cancelling } = this.study;
     const button = (label, press, kind = "") => h("button", { type: "button", class: kind, click: (event) => this.act(event.target, press) }, label);
     put(this.actions,
-      CANCELLABLE.has(state) && button("Cancel", () => this.cancel(), "danger"),
+      CANCELLABLE.has(state) && !cancelling && button("Cancel", () => this.cancel(), "danger"),
       RESUMABLE.has(state) && button("Resume", () => this.resume(), "primary"),
       h("a", { class: "button", href: `#/new?from=${this.id}` }, "Start another like it"),
       !MOVING.has(state) && button("Delete", () => this.remove(), "quiet"));

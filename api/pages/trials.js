@@ -34,7 +34,7 @@ export function trialsTable() {
   const head = h("tr", {});
   const pager = h("div", { class: "pager" });
   const element = h("div", {},
-    h("div", { class: "wide", role: "region", "aria-label": "Trials", tabindex: "0" },
+    h("div", { class: "wide", role: "region", "aria-label": "Table of trials", tabindex: "0" },
       h("table", { class: "trials" }, h("thead", {}, head), body)),
     pager);
   let [study, trials, order, page] = [null, [], { key: "number", descending: false }, 0];

@@ -49,7 +49,7 @@ function gains(results) {
   const fresh = rows.every(([, gain]) => gain.confirmed) ? "fresh seeds" : "seeds";
   const note = h("p", { class: "hint gains-note", id: "gains-note" }, `Gain in ${words(results.objective.name)} of the best off the diagonal, `,
     `paired over ${seeds} ${fresh}; above 0 it is better than the rival.`);
-  return [note, h("div", { class: "wide", role: "region", "aria-label": "Gains", tabindex: "0" }, h("table", { class: "gains", "aria-describedby": "gains-note" },
+  return [note, h("div", { class: "wide", role: "region", "aria-label": "Table of gains", tabindex: "0" }, h("table", { class: "gains", "aria-describedby": "gains-note" },
     h("thead", {}, h("tr", {},
       h("th", { scope: "col" }, "Rival"), h("th", { scope: "col", class: "num" }, "Gain"),
       h("th", { scope: "col", class: "num" }, "95 % CI"), h("th", { scope: "col", class: "num" }, "p"),
@@ -82,7 +82,7 @@ export function methods(holder, results) {
   const cell = (text) => h("td", { class: "num" }, text);
   const head = (...text) => h("th", { scope: "col", class: "num" }, ...text);
   return put(holder,
-    h("div", { class: "wide", role: "region", "aria-label": "Methods", tabindex: "0" }, h("table", {},
+    h("div", { class: "wide", role: "region", "aria-label": "Table of methods", tabindex: "0" }, h("table", {},
       h("thead", {}, h("tr", {},
         h("th", { scope: "col" }, "Method"), head(tau("f")), head(tau("b")), head("Learning rate"),
         head(`${capital(objective)}, search`), head("Fresh seeds"), head("Chosen from"))),
