@@ -1,1 +1,1 @@
-"""The service: the HTTP API and its page, on top of `tuner`. Empty until the service exists."""
+"""The service: studies over HTTP, each a Ray job; the page; the console script."""

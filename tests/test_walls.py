@@ -18,9 +18,16 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/engine.py", "tuner/run.py", "tuner/searcher.py", "api/jobs.py"},
     "optuna": {"tuner/strategies/tpe.py"},
     "mlflow": {"tuner/tracking.py"},
-    "sqlalchemy": {"tuner/ledger.py", "tuner/database.py", "tuner/tables.py", "tuner/migrations/"},
+    "sqlalchemy": {
+        *("tuner/ledger.py", "tuner/queue.py", "tuner/catalogue.py", "tuner/keys.py"),  # the ledger, by what it is asked for
+        *("tuner/database.py", "tuner/tables.py", "tuner/migrations/"),
+    },
     "alembic": {"tuner/database.py", "tuner/migrations/"},
     "fastapi": {"api/"},
+    "starlette": {"api/"},
+    "uvicorn": {"api/"},
+    "httpx": {"api/client.py"},
+    "prometheus_client": {"api/metrics.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
 EXTRA = {"trainables/logic_network.py": {"numpy"}}  # for those who have no torch

@@ -46,7 +46,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
     """Opens the ledger for a command and closes it."""
 
     @wraps(command)
@@ -73,7 +73,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
 
     parsed = load_spec(spec)
 
-    @_with_ledger
+    @with_ledger
     def submitted(settings: Settings, ledger: Any) -> None:
         from tuner.run import submit
 
@@ -89,10 +89,20 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
 @click.option("--mlflow/--no-mlflow", default=True, help="Show the study in MLflow (default), or leave that to `tuner sync`.")
-@_with_ledger
+@with_ledger
 def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
     """Continue a study that was interrupted. What had finished is not run again."""
     _drive(settings, ledger, ledger.find_study(study).id, as_json=as_json, mlflow=mlflow)
+
+
+@cli.command(hidden=True)
+@click.argument("study")
+@with_ledger
+def drive(settings: Settings, ledger: Any, study: str) -> None:
+    """Run a study as the service does, in a Ray job."""
+    from tuner.run import drive_job
+
+    drive_job(ledger, study, settings, say=lambda line: click.echo(f"study {study}  {line}"))
 
 
 def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
@@ -129,7 +139,7 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
 
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@_with_ledger
+@with_ledger
 def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
     """List the studies, newest first."""
     rows = ledger.list_studies()
@@ -142,13 +152,13 @@ def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG0
         click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
     else:
         table = [[r.id, r.name, r.task, r.state, f"{r.created_at.astimezone():%Y-%m-%d %H:%M}"] for r in rows]
-        click.echo(_table(["study", "name", "task", "state", "created"], table, left=5))
+        click.echo(columns(["study", "name", "task", "state", "created"], table, left=5))
 
 
 @cli.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
-@_with_ledger
+@with_ledger
 def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show what a study found so far: the best of every method, the gain, the verdict."""
     from tuner.evidence import analysis
@@ -166,7 +176,7 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 @cli.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
-@_with_ledger
+@with_ledger
 def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show the trials of a study."""
     from tuner.evidence.analysis import trial_json
@@ -181,13 +191,13 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
             [str(t["number"]), t["role"], t["estimator"], t["state"], *(_number(t[n]) for n in numbers), _score(t["objective"])]
             for t in rows
         ]
-        click.echo(_table(["number", "role", "estimator", "state", *numbers, row.objective], table, left=4))
+        click.echo(columns(["number", "role", "estimator", "state", *numbers, row.objective], table, left=4))
 
 
 @cli.command()
 @click.argument("study")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; default: TUNER_HOME/reports/STUDY.")
-@_with_ledger
+@with_ledger
 def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> None:
     """Write a study's report: one HTML file, figures, and every number as JSON."""
     from tuner.evidence.report import write_report
@@ -205,7 +215,7 @@ def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> Non
 
 @cli.command()
 @click.argument("study")
-@_with_ledger
+@with_ledger
 def sync(settings: Settings, ledger: Any, study: str) -> None:
     """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""
     from tuner.run import resend
@@ -241,15 +251,20 @@ def presets() -> None:
         spec = load_spec(name)
         length = f"{spec.epochs} epochs" if spec.epochs is not None else f"{spec.steps} steps"
         table.append([name, spec.task, spec.dataset, str(spec.trials_total), str(spec.seeds), length])
-    click.echo(_table(["preset", "task", "dataset", "trials", "seeds", "training"], table, left=3))
+    click.echo(columns(["preset", "task", "dataset", "trials", "seeds", "training"], table, left=3))
 
 
 def _summary(row: StudyRow, ledger: Any) -> str:
     """The best of every method as a table, then the verdict."""
     from tuner.evidence.analysis import results as analyse
+
+    return summary_of(analyse(row, ledger.trials(row.id), ledger.measurements(row.id)))
+
+
+def summary_of(found: dict[str, Any]) -> str:
+    """The same of a study's results, wherever they come from."""
     from tuner.evidence.report import methods_table
 
-    found = analyse(row, ledger.trials(row.id), ledger.measurements(row.id))
     table = [
         [
             m["method"],
@@ -260,8 +275,8 @@ def _summary(row: StudyRow, ledger: Any) -> str:
         ]
         for m in methods_table(found)
     ]
-    columns = ["method", "tau_f", "tau_b", "lr", f"{row.objective}, search", "fresh seeds", "trials"]
-    lines = [_table(columns, table, left=1)] if table else ["No trial has finished yet."]
+    names = ["method", "tau_f", "tau_b", "lr", f"{found['objective']['name']}, search", "fresh seeds", "trials"]
+    lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
     lines += ["", f"verdict: {found['verdict']}", f"  {found['verdict_reason']}"]
     lines += [f"  note: {note}" for note in found["notes"]]
     if found["gain"] and found["gain"]["p_value"] is not None:
@@ -284,15 +299,15 @@ def _claim(name: str, claim: dict[str, Any]) -> str:
     return f"claim {name}: {claim['status']} ({why})"
 
 
-def _table(columns: list[str], rows: list[list[str]], *, left: int) -> str:
+def columns(names: list[str], rows: list[list[str]], *, left: int) -> str:
     """Columns as wide as their widest cell; the first `left` are aligned to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
+    widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
 
     def line(cells: list[str]) -> str:
         aligned = (c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
         return "  ".join(aligned).rstrip()
 
-    return "\n".join(line(cells) for cells in [columns, *rows])
+    return "\n".join(line(cells) for cells in [names, *rows])
 
 
 def _number(value: float | None) -> str:

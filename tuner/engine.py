@@ -30,6 +30,11 @@ _QUIET = {
 _WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
 
 
+def in_job() -> bool:
+    """Whether this process is a Ray job: then Ray says in its environment which cluster it runs on."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "RAY_ADDRESS" in os.environ
+
+
 @contextmanager
 def started(settings: Settings) -> Iterator[Any]:
     """The module ray, connected to a private Ray of this machine or to the cluster that the settings name.
@@ -44,16 +49,17 @@ def started(settings: Settings) -> Iterator[Any]:
     # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way round: Ray's
     # processes end with the thread that started them.
     threading.Thread(target=importlib.import_module, args=["tuner.searcher"], name="import").start()
-    if settings.ray_address:
+    address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
+    if address:
         try:
             ray.init(
-                address=settings.ray_address,
+                address=address,
                 runtime_env={"env_vars": _WORKER_ENVIRONMENT},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
         except ConnectionError as error:
-            raise UserError(f"there is no Ray cluster at {settings.ray_address} (TUNER_RAY_ADDRESS): {error}") from error
+            raise UserError(f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {error}") from error
     else:
         try:
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -75,8 +81,8 @@ def _warm_up(ray: Any) -> None:
     ray.remote(num_cpus=ray.cluster_resources().get("CPU", 1), max_retries=0)(warm).remote()
 
 
-def devices(ray: Any) -> Placement:
-    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device.
+def devices(ray: Any, *, share: int = 1) -> Placement:
+    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device, shared by `share` studies.
 
     Raises:
         UserError: there is nothing to train on.
@@ -90,7 +96,8 @@ def devices(ray: Any) -> Placement:
     if not nodes:
         raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
     cpus = min(int(node["CPU"]) for node in nodes)
-    return Placement("cpu", len(nodes), cpus, int(min(node.get("memory", 2e9) for node in nodes)))
+    memory = int(min(node.get("memory", 2e9) for node in nodes)) // share
+    return Placement("cpu", len(nodes), cpus, memory, share)
 
 
 def _gpu_memory() -> int:

@@ -5,15 +5,17 @@ study holds its lease: a row with a fencing number and an expiry on the database
 number first, so a driver that was replaced, however late it wakes, writes nothing. A driver waits for a database that is away.
 """
 
+import hashlib
 import json
 import math
 import os
 import secrets
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,24 +70,17 @@ class Ledger:
 
     def create_study(self, *, name: str, task: str, spec: Mapping[str, Any], objective: str, direction: str) -> str:
         """Adds a study in state queued and returns its id."""
-        study = secrets.token_hex(5)
         with self._write() as db:
-            db.execute(
-                studies.insert().values(
-                    id=study, name=name, task=task, spec=json.dumps(spec), objective=objective, direction=direction,
-                    state="queued", created_at=_now(), training_s=0.0, host="{}", fence=0,
-                )
-            )  # fmt: skip
-        return study
+            return insert_study(db, name=name, task=task, spec=spec, objective=objective, direction=direction)
 
     @patient
     def study(self, study: str) -> StudyRow:
         """A study by its id. Raises UserError where there is none."""
         with self._read() as db:
-            row = db.execute(sa.select(studies, _expired(db)).where(studies.c.id == study)).mappings().first()
+            row = db.execute(sa.select(studies, expired(db)).where(studies.c.id == study)).mappings().first()
         if row is None:
             raise UserError(f"there is no study {study!r} in the ledger; `tuner list` shows those there are")
-        return _study(row)
+        return study_row(row)
 
     def find_study(self, name: str) -> StudyRow:
         """A study by its id, a unique prefix of it, or "latest". Raises UserError."""
@@ -105,8 +100,8 @@ class Ledger:
     def list_studies(self, limit: int = 100) -> list[StudyRow]:
         """Studies, newest first."""
         with self._read() as db:
-            rows = db.execute(sa.select(studies, _expired(db)).order_by(studies.c.created_at.desc(), studies.c.id).limit(limit))
-            return [_study(row) for row in rows.mappings()]
+            rows = db.execute(sa.select(studies, expired(db)).order_by(studies.c.created_at.desc(), studies.c.id).limit(limit))
+            return [study_row(row) for row in rows.mappings()]
 
     # --- the driver's lease ---
 
@@ -116,9 +111,9 @@ class Ledger:
 
         Raises UserError where another driver holds it, or where the study has ended.
         """
-        holder = f"{socket.gethostname()}:{os.getpid()}"
+        holder = f"{_here()}:{os.getpid()}"
         with self._write() as db:
-            row = db.execute(sa.select(studies, _expired(db)).where(studies.c.id == study).with_for_update()).mappings().one()
+            row = db.execute(sa.select(studies, expired(db)).where(studies.c.id == study).with_for_update()).mappings().one()
             if row["state"] in ("succeeded", "cancelled"):
                 raise UserError(f"study {study} has {row['state']}; there is nothing to resume")
             if repeating() and row["holder"] == holder and not row["expired"]:
@@ -130,6 +125,7 @@ class Ledger:
                 studies.update().where(studies.c.id == study).values(
                     state="running", reason=None, fence=fence, holder=holder, lease_until=clock(db) + LEASE_S,
                     host=json.dumps(host), started_at=row["started_at"] or _now(), finished_at=None,
+                    revision=studies.c.revision + 1,
                 )
             )  # fmt: skip
         return Lease(study, fence, holder)
@@ -138,7 +134,7 @@ class Ledger:
     def renew(self, lease: Lease) -> None:
         """Keeps the lease for another LEASE_S. Raises LeaseLostError."""
         with self._write() as db:
-            self._fence(db, lease, lease_until=clock(db) + LEASE_S)
+            self._fence(db, lease, lease_until=clock(db) + LEASE_S, revision=studies.c.revision)  # nothing new
 
     @patient
     def release(self, lease: Lease, state: str, reason: str | None = None) -> None:
@@ -159,7 +155,7 @@ class Ledger:
         if ids is not None:
             query = query.where(trials.c.id.in_(list(ids)))
         with self._read() as db:
-            return [_trial(row) for row in db.execute(query).mappings()]
+            return [trial_row(row) for row in db.execute(query).mappings()]
 
     @patient
     def start_population(
@@ -170,7 +166,7 @@ class Ledger:
             self._fence(db, lease)
             if repeating():
                 mine = (trials.c.study == lease.study) & (trials.c.population == population)
-                there = [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+                there = [trial_row(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
                 if [t.proposal for t in there] == list(proposals):
                     return there
             first = db.execute(
@@ -190,7 +186,7 @@ class Ledger:
             rows = db.execute(
                 sa.select(trials).where(trials.c.study == lease.study, trials.c.number >= first).order_by(trials.c.number)
             )
-            return [_trial(row) for row in rows.mappings()]
+            return [trial_row(row) for row in rows.mappings()]
 
     @patient
     def continue_population(self, lease: Lease, population: str, numbers: Iterable[int]) -> list[TrialRow]:
@@ -200,7 +196,7 @@ class Ledger:
         with self._write() as db:
             self._fence(db, lease)
             db.execute(trials.update().where(waiting).values(state="running", population=population))
-            return [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+            return [trial_row(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
 
     def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
         """Counts another attempt for the unfinished trials of a population and returns them."""
@@ -215,7 +211,7 @@ class Ledger:
             if attempts:
                 counted = [{"the_id": trial_id, "attempts": n} for trial_id, n in attempts.items()]
                 db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), counted)
-            return [_trial(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
+            return [trial_row(row) for row in db.execute(sa.select(trials).where(mine).order_by(trials.c.number)).mappings()]
 
     @patient
     def record(
@@ -302,10 +298,7 @@ class Ledger:
         query = sa.select(measurements).where(measurements.c.study == study, measurements.c.id > after)
         with self._read() as db:
             rows = db.execute(query.order_by(measurements.c.id).limit(limit)).mappings()
-            return [
-                Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], _utc(r["recorded_at"]), json.loads(r["metrics"]))
-                for r in rows
-            ]
+            return [measurement_row(row) for row in rows]
 
     # --- the projection into MLflow: its cursor, and which trials' runs are closed ---
 
@@ -318,9 +311,14 @@ class Ledger:
             return cursor, set(closed)
 
     @patient
-    def set_projection(self, study: str, *, cursor: int | None = None, closed: Iterable[int] = ()) -> None:
-        """Moves the cursor, and marks runs as ended."""
+    def set_projection(
+        self, study: str, *, cursor: int | None = None, closed: Iterable[int] = (), run: str | None = None
+    ) -> None:
+        """Moves the cursor, marks runs as ended, notes which run is the study's: experiment/run."""
         with self._write() as db:
+            if run is not None:
+                values = {"mlflow_run": run, "revision": studies.c.revision + 1}
+                db.execute(studies.update().where(studies.c.id == study).values(**values))
             if cursor is not None:
                 db.execute(studies.update().where(studies.c.id == study).values(mlflow_cursor=cursor))
             if ids := list(closed):
@@ -345,6 +343,8 @@ class Ledger:
         with self._sentences(), self.engine.execution_options(writing=True).begin() as db:
             yield db
 
+    reading, writing = _read, _write  # for the ledger's other files: queue.py, catalogue.py, keys.py
+
     @contextmanager
     def _sentences(self) -> Iterator[None]:
         try:
@@ -356,13 +356,28 @@ class Ledger:
     def _fence(self, db: Connection, lease: Lease, **values: Any) -> RowMapping:
         """Updates the study's row in the name of a lease and returns it; the row stays locked until the transaction ends."""
         mine = (studies.c.id == lease.study) & (studies.c.fence == lease.fence) & (studies.c.lease_until.is_not(None))
-        done = db.execute(studies.update().where(mine).values(**({"fence": lease.fence} | values)))
+        done = db.execute(studies.update().where(mine).values(**({"revision": studies.c.revision + 1} | values)))
         if done.rowcount != 1:
             raise LeaseLostError(f"study {lease.study} was taken over by another driver")
         return db.execute(sa.select(studies).where(studies.c.id == lease.study)).mappings().one()
 
 
-def _expired(db: Connection) -> sa.Label[bool]:
+def insert_study(
+    db: Connection, *, name: str, task: str, spec: Mapping[str, Any], objective: str, direction: str, **more: Any
+) -> str:
+    """Adds a study in state queued, with what else its row is to have, and returns its id."""
+    study = secrets.token_hex(5)
+    db.execute(
+        studies.insert().values(
+            id=study, name=name, task=task, spec=json.dumps(spec), objective=objective, direction=direction,
+            state="queued", created_at=_now(), training_s=0.0, host="{}", fence=0, **more,
+        )
+    )  # fmt: skip
+    return study
+
+
+def expired(db: Connection) -> sa.Label[bool]:
+    """Whether the lease of a study has run out, as a column of that name: `study_row` wants it."""
     return (sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)).label("expired")
 
 
@@ -370,8 +385,17 @@ def _abandoned(row: RowMapping) -> bool:
     """Whether nobody drives a study: no lease, an expired one, or one of a process of this machine that is no more."""
     if row["lease_until"] is None or row["expired"]:
         return True
-    host, _, pid = (row["holder"] or ":").rpartition(":")
-    return host == socket.gethostname() and not _alive(int(pid))
+    where, _, pid = (row["holder"] or ":").rpartition(":")
+    return where == _here() and not _alive(int(pid))
+
+
+@cache
+def _here() -> str:
+    """Where the numbers of processes mean the same: containers, and machines, may share a host name but not this."""
+    marks = []
+    with suppress(OSError):  # not Linux
+        marks = [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    return f"{socket.gethostname()}/{hashlib.blake2b(''.join(marks).encode(), digest_size=4).hexdigest()}"
 
 
 def _alive(pid: int) -> bool:
@@ -388,16 +412,19 @@ def _alive(pid: int) -> bool:
         return True
 
 
-def _study(row: RowMapping) -> StudyRow:
+def study_row(row: RowMapping) -> StudyRow:
+    """A row of `studies`, with `expired`, as the rest of the program sees it."""
     state = "interrupted" if row["state"] == "running" and _abandoned(row) else row["state"]
     return StudyRow(
         row["id"], row["name"], row["task"], state, row["reason"], json.loads(row["spec"]), row["objective"],
         row["direction"], _utc(row["created_at"]), _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
-        row["training_s"], json.loads(row["host"]),
+        row["training_s"], json.loads(row["host"]), row["owner"], row["job"],
+        f"{row['id']}-{row['jobs']}" if row["jobs"] else None, row["cancel_at"] is not None, row["revision"], row["mlflow_run"],
     )  # fmt: skip
 
 
-def _trial(row: RowMapping) -> TrialRow:
+def trial_row(row: RowMapping) -> TrialRow:
+    """A row of `trials` likewise."""
     objective = json.loads(row["objective"]) if row["objective"] else None
     return TrialRow(
         row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
@@ -406,6 +433,11 @@ def _trial(row: RowMapping) -> TrialRow:
         _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"], row["intervals"], row["epoch"],
         row["source"],
     )  # fmt: skip
+
+
+def measurement_row(r: RowMapping) -> Measurement:
+    """A row of `measurements` likewise."""
+    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], _utc(r["recorded_at"]), json.loads(r["metrics"]))
 
 
 def _outcome(objective: list[float | None]) -> dict[str, Any]:

@@ -29,9 +29,9 @@ class MlflowServer:
 
         Raises UserError where a port that was asked for is taken.
         """
-        if port is not None and not _free(port):
+        if port is not None and not free(port):
             raise UserError(f"port {port} on 127.0.0.1 is taken by another program; choose another one")
-        self.port = port or (DEFAULT_PORT if _free(DEFAULT_PORT) else _any_free_port())
+        self.port = port or (DEFAULT_PORT if free(DEFAULT_PORT) else any_free_port())
         self.uri = f"http://127.0.0.1:{self.port}"
         folder = home / "mlflow"
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,8 @@ def _end(server: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _free(port: int) -> bool:
+def free(port: int) -> bool:
+    """Whether nothing on loopback has this port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -110,7 +111,8 @@ def _free(port: int) -> bool:
     return True
 
 
-def _any_free_port() -> int:
+def any_free_port() -> int:
+    """A port of loopback that nothing has just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -13,8 +13,17 @@ class Placement:
 
     device: str  # "cpu" or "cuda"
     devices: int
-    cpus: int  # Ray CPUs, and threads, of each
+    cpus: int  # threads of each
     memory_bytes: int  # free on each
+    share: int = 1  # studies that a device of CPUs is for, at once
+
+    @property
+    def ray_cpus(self) -> float:
+        """What a population asks Ray for: a share, so that as many studies get on, each with all the threads. Ray wants whole
+        numbers above 1.
+        """
+        asked = self.cpus / self.share
+        return max(1, int(asked)) if asked >= 1 else asked
 
 
 def trials_per_population(

@@ -30,6 +30,12 @@ class StudyRow:
     finished_at: datetime | None
     training_s: float  # wall time that populations trained, summed
     host: dict[str, Any]  # versions and device of the last driver
+    owner: str | None = None  # id of the API key that it belongs to
+    job: str | None = None  # submission id of the Ray job that has it, or is about to
+    last_job: str | None = None  # of the last one that was named for it
+    cancelling: bool = False  # a cancel was asked for
+    revision: int = 0  # grows with every change
+    mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
 
 
 @dataclass(frozen=True)

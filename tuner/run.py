@@ -14,13 +14,15 @@ from typing import Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
-from tuner.engine import devices, started
+from tuner.cancelling import listening
+from tuner.engine import devices, in_job, started
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
 from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger, LedgerError
 from tuner.mlflow_server import MlflowServer
 from tuner.placement import Placement, trials_per_population
 from tuner.progress import Progress, ProgressLine
+from tuner.queue import Queue
 from tuner.rows import StudyRow, TrialRow
 from tuner.settings import Settings
 from tuner.spec import StudySpec, parse_spec
@@ -97,6 +99,7 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
         UserError: it cannot be trained, or another driver has it.
         LeaseLostError: another driver took it over.
         KeyboardInterrupt: the user stopped it; it can be resumed.
+        CancelledError: the user cancelled it, and that is done.
     """
     spec = parse_spec(ledger.study(study).spec)
     needs = check(spec, settings)
@@ -110,7 +113,8 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
             projector = Projector(ledger, study, uri)
             projector.start()
             say(f"MLflow  {uri}")
-        _train(ledger, lease, spec, needs, settings)
+        with _cancelled_when_asked(ledger, lease):
+            _train(ledger, lease, spec, needs, settings)
         _settle(ledger, lease, spec)
         row = ledger.study(study)
         files = _report(ledger, row, settings)
@@ -118,6 +122,21 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
             shutil.rmtree(settings.home_folder / leftover / study, ignore_errors=True)
         problem = _complete(projector, files, settings.artifacts_folder(study)) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
+
+
+def drive_job(ledger: Ledger, study: str, settings: Settings, *, say: Callable[[str], None]) -> None:
+    """Drives a study that the service has accepted. One that cannot be trained at all has failed; the sentence says why."""
+    try:
+        check(parse_spec(ledger.study(study).spec), settings)
+    except UserError as error:
+        ledger.release(ledger.acquire(study, _host()), "failed", str(error))
+        raise
+    try:
+        outcome = drive(ledger, study, settings, mlflow=settings.mlflow_uri is not None, say=say)
+    except CancelledError as end:
+        say(str(end))
+    else:
+        say(f"{outcome.study.state}; report {outcome.files[0]}")
 
 
 def resend(ledger: Ledger, study: str, settings: Settings) -> str | None:
@@ -158,7 +177,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
 
         from tuner.searcher import PopulationSearcher, StopOnFatal
 
-        placement = devices(ray)
+        placement = devices(ray, share=settings.max_running if in_job() else 1)
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
@@ -192,7 +211,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             configure=configure,
             observe=observe,
         )
-        resources = {"cpu": placement.cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
+        resources = {"cpu": placement.ray_cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
         from trainables.ray_trainable import PopulationTrainable
 
         tuner = tune.Tuner(
@@ -336,12 +355,29 @@ def _renewing(ledger: Ledger, lease: Lease) -> Iterator[None]:
         thread.join()
 
 
+class CancelledError(UserError):
+    """The study was cancelled while it ran."""
+
+
+@contextmanager
+def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
+    """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has stopped."""
+    with listening(ledger, lease.study) as cancellation:
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not cancellation.heard:
+                raise
+            Queue(ledger).cancelled(lease.study, lease.fence)
+            raise CancelledError(f"study {lease.study} was cancelled; what it had finished is kept") from None
+
+
 @contextmanager
 def _interrupted_on_error(ledger: Ledger, lease: Lease) -> Iterator[None]:
     """Gives the lease back when a run ends early, so that it can be resumed at once."""
     try:
         yield
-    except LeaseLostError:
+    except (LeaseLostError, CancelledError):
         raise
     except BaseException as error:
         reason = "stopped by the user" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"

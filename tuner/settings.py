@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Self
+
+from tuner.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -14,14 +17,17 @@ class Settings:
     ledger_url: str | None = None  # SQLAlchemy URL; default: SQLite in HOME
     mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
     ray_address: str | None = None  # a Ray cluster to use; default: a private one
+    max_running: int = 2  # studies that the service runs at once; the others wait in order
 
     @classmethod
-    def from_environment(cls) -> "Settings":
-        """Reads TUNER_*; an empty variable counts as absent."""
-        given = {f.name: os.environ.get(f"TUNER_{f.name.upper()}", "").strip() for f in fields(cls)}
-        paths = {"home", "data"}
-        values = {name: Path(value) if name in paths else value for name, value in given.items() if value}
-        return cls(**values)  # type: ignore[arg-type]  # fields are str or Path as `paths` says
+    def from_environment(cls) -> Self:
+        """Reads TUNER_*; an empty variable counts as absent. Raises UserError."""
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            variable = f"TUNER_{field.name.upper()}"
+            if text := os.environ.get(variable, "").strip():
+                values[field.name] = _value(variable, text, field.type)
+        return cls(**values)
 
     @property
     def data_folder(self) -> Path:
@@ -45,3 +51,11 @@ class Settings:
     def artifacts_folder(self, study: str) -> Path:
         """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
         return self.home_folder / "artifacts" / study
+
+
+def _value(variable: str, text: str, kind: Any) -> Any:
+    if kind is int:
+        if not text.isascii() or not text.isdigit() or len(text) > 12:
+            raise UserError(f"{variable} must be a whole number, 0 or more, got {text[:80]!r}")
+        return int(text)
+    return Path(text) if kind in (Path, Path | None) else text

@@ -205,7 +205,16 @@ def parse_spec(given: Mapping[str, Any]) -> StudySpec:
     try:
         return StudySpec.model_validate(given)
     except ValidationError as error:
-        raise UserError("the spec is not valid: " + "; ".join(_sentences(error))) from error
+        raise SpecError(_sentences(error)) from error
+
+
+class SpecError(UserError):
+    """A spec that is not valid."""
+
+    def __init__(self, clauses: list[str]) -> None:
+        """Takes a clause for each wrong field: "FIELD: what it must be, got what came"."""
+        super().__init__("the spec is not valid: " + "; ".join(clauses))
+        self.clauses = clauses
 
 
 def load_spec(source: str) -> StudySpec:

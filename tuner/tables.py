@@ -26,7 +26,16 @@ studies = sa.Table(
     sa.Column("holder", sa.String(255)),  # host:pid of the driver
     sa.Column("lease_until", sa.Float),  # seconds since 1970 on the database's clock
     sa.Column("mlflow_cursor", sa.Integer, nullable=False, server_default="0"),  # last measurement that MLflow has
+    sa.Column("owner", sa.String(16)),  # id of the API key that it belongs to; keys are revoked, never deleted
+    sa.Column("mlflow_run", sa.String(128)),  # experiment/run
+    sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),  # it runs as Ray jobs, minded by the API
+    sa.Column("job", sa.String(64)),  # submission id of the Ray job that has it; None: none has
+    sa.Column("jobs", sa.Integer, nullable=False, server_default="0"),  # submitted so far: the next one's number
+    sa.Column("losses", sa.Integer, nullable=False, server_default="0"),  # jobs lost since a user last asked for it
+    sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),  # grows with every change of it or its trials
     sa.Index("ix_studies_created_at", "created_at"),
+    sa.Index("ix_studies_state", "state"),
 )
 
 trials = sa.Table(
@@ -57,6 +66,7 @@ trials = sa.Table(
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("study", "number", name="uq_trials_number"),
     sa.UniqueConstraint("study", "key", name="uq_trials_key"),
+    sa.Index("ix_trials_state", "study", "state", "role"),
 )
 
 measurements = sa.Table(
@@ -71,5 +81,27 @@ measurements = sa.Table(
     sa.Column("metrics", sa.Text, nullable=False),  # JSON: metric -> list per seed
     sa.UniqueConstraint("trial_id", "interval", name="uq_measurements_interval"),
     sa.Index("ix_measurements_study", "study", "id"),
+    sa.Index("ix_measurements_recorded_at", "recorded_at"),
     sqlite_autoincrement=True,  # ids never come back: the projection's cursor is one
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),  # SHA-256 of the key
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.String(64), nullable=False),  # read,submit,admin
+    sa.Column("created_at", _time, nullable=False),
+    sa.Column("revoked_at", _time),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("owner", sa.String(16), primary_key=True),  # id of an API key; "" where there are none
+    sa.Column("key", sa.String(64), primary_key=True),  # SHA-256 of the header
+    sa.Column("body", sa.String(64), nullable=False),  # SHA-256 of the request
+    sa.Column("study", sa.String(32), sa.ForeignKey("studies.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("created_at", _time, nullable=False),
 )

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import yaml
 
 from tuner.evidence.analysis import results, summary
 from tuner.ledger import Ledger
+from tuner.mlflow_pages import comparison
 from tuner.rows import TERMINAL_STUDY_STATES, Measurement, StudyRow, TrialRow
 
 # Read by mlflow when a request is made. Its defaults wait for minutes on a server that is away; this thread just comes again.
@@ -97,7 +97,7 @@ class Projector:
 
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study)
-        found = results(study, self._ledger.trials(self._study))
+        found = results(study, self._ledger.trials(self._study), self._ledger.measurements(self._study))
         if found["gain"]:
             client.log_metric(self._parent, "gain", found["gain"]["mean"], timestamp=_ms(study.finished_at), step=0)
         client.set_tag(self._parent, "verdict", found["verdict"])
@@ -157,6 +157,7 @@ class Projector:
             for name in ("dataset", "seeds", "epochs", "steps", "batch_size", "confirm_seeds"):
                 if study.spec.get(name) is not None:
                     client.log_param(self._parent, name, study.spec[name])
+        self._ledger.set_projection(study.id, run=f"{self.experiment}/{self._parent}")
         runs: dict[int, str] = {}
         token = None
         while True:
@@ -223,21 +224,14 @@ def _run_name(trial: TrialRow) -> str:
 def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
     """The text of the study's run in the UI: the verdict, and links to comparisons of its trials."""
 
-    def comparison(text: str, condition: str) -> str:
-        query = {
-            "workflowType": "machine_learning",
-            "searchFilter": f"tags.study = '{study.id}' and {condition}",
-            "orderByKey": f"metrics.`{study.objective}`",
-            "orderByAsc": str(study.direction == "minimize").lower(),
-            "compareRunsMode": "CHART",
-        }
-        return f"[{text}](#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)})"
+    def link(text: str, condition: str) -> str:
+        return f"[{text}]({comparison(experiment, study, condition)})"
 
     links = [
-        comparison("the search", "tags.role = 'search'"),
-        comparison("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
-        comparison("baselines", "tags.role = 'baseline'"),
-        comparison("fresh seeds", "tags.role = 'confirm'"),
+        link("the search", "tags.role = 'search'"),
+        link("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
+        link("baselines", "tags.role = 'baseline'"),
+        link("fresh seeds", "tags.role = 'confirm'"),
     ]
     heading = f"**{_sentence(found['verdict'])}** {_sentence(found['verdict_reason'])}"
     return f"{heading}\n\nCompare: {' · '.join(links)}. Landscape and report are among the artifacts."

@@ -1,0 +1,177 @@
+"""A small client of the service, with the verbs of the command line.
+
+with Client("http://127.0.0.1:8000", key=None) as client:
+    study = client.submit({"preset": "sbn-digits"})
+    for state in client.watch(study["id"]):
+        print(state["progress"]["fraction"])
+    print(client.results(study["id"])["verdict"])
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from tuner.errors import UserError
+
+_ENDED = ("succeeded", "failed", "cancelled")
+_TRIES = 4  # of what is safe to ask again
+
+
+class ServiceError(UserError):
+    """The service refused, or does not answer. `status` is None where there was no answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """One service, as one key sees it."""
+
+    def __init__(self, server: str, key: str | None = None, *, timeout_s: float = 30.0) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout_s)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise ServiceError("the server must be an address like http://127.0.0.1:8000") from error
+        self.server = server.rstrip("/")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
+        """Submits a spec, or {"preset": name, ...changes}. Asked again after a lost answer, it makes no second study."""
+        once = {"Idempotency-Key": idempotency_key or secrets.token_urlsafe(16)}
+        return self._json("POST", "/studies", content=json.dumps(spec), headers={"Content-Type": "application/json"} | once)
+
+    def plan(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Checks a spec and counts what it would train; nothing is submitted."""
+        return self._json("POST", "/studies/plan", content=json.dumps(spec), headers={"Content-Type": "application/json"})
+
+    def studies(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """All studies, newest first; filters: state, task, prefix, limit (of a page)."""
+        return self._pages("/studies", filters)
+
+    def newest(self) -> list[dict[str, Any]]:
+        """The newest studies, a page of them."""
+        found: list[dict[str, Any]] = self._json("GET", "/studies")["items"]
+        return found
+
+    def find(self, name: str) -> str:
+        """The id that "latest" or a unique beginning of an id stands for."""
+        wanted = {} if name == "latest" else {"prefix": name}
+        found = self._json("GET", "/studies", params={"limit": 2} | wanted)["items"] if name.isalnum() else []
+        if not found:
+            raise ServiceError(f"there is no study {name!r} on {self.server}", 404)
+        if name != "latest" and len(found) > 1:
+            raise ServiceError(f"{name!r} is the beginning of several studies; give more of the id")
+        return str(found[0]["id"])
+
+    def status(self, study: str) -> dict[str, Any]:
+        """A study: spec, state, progress, links."""
+        return self._json("GET", f"/studies/{study}")
+
+    def results(self, study: str) -> dict[str, Any]:
+        """What it has found so far."""
+        return self._json("GET", f"/studies/{study}/results")
+
+    def results_text(self, study: str) -> str:
+        """The same, exactly as the service sends it."""
+        return self._ask("GET", f"/studies/{study}/results").text
+
+    def trials(self, study: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Its trials by number; filters: state, brief, limit (of a page)."""
+        return self._pages(f"/studies/{study}/trials", filters)
+
+    def cancel(self, study: str) -> dict[str, Any]:
+        """Stops it for good."""
+        return self._json("POST", f"/studies/{study}/cancel")
+
+    def resume(self, study: str) -> dict[str, Any]:
+        """Queues it again."""
+        return self._json("POST", f"/studies/{study}/resume")
+
+    def delete(self, study: str) -> None:
+        """Removes it from the ledger."""
+        self._ask("DELETE", f"/studies/{study}")
+
+    def watch(self, study: str) -> Iterator[dict[str, Any]]:
+        """State and progress at every change until the study has ended. Goes on where the connection breaks."""
+        failures = 0
+        while True:
+            try:
+                for data in self._events(study):
+                    failures = 0
+                    yield data
+                    if data.get("state") in _ENDED:
+                        return
+            except ServiceError as error:
+                failures += 1
+                if (error.status is not None and error.status < 500) or failures > 30:
+                    raise
+            time.sleep(min(5.0, 0.5 * (failures + 1)))
+
+    def _events(self, study: str) -> Iterator[dict[str, Any]]:
+        try:
+            with self._http.stream("GET", f"/studies/{study}/events", timeout=httpx.Timeout(30.0, read=60.0)) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refusal(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except httpx.HTTPError as error:
+            raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+
+    def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            page = self._json("GET", path, params=dict(filters) | ({"cursor": cursor} if cursor else {}))
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(method, path, **more).json()
+        return found
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Asks, and again where the service was away or busy: everything here may be asked twice."""
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
+            try:
+                answer = self._http.request(method, path, **more)
+            except httpx.HTTPError as error:
+                if last or isinstance(error, httpx.UnsupportedProtocol):
+                    raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+                time.sleep(0.5 * 2**attempt)
+                continue
+            if answer.status_code not in (429, 503) or last:
+                break
+            time.sleep(min(10.0, float(answer.headers.get("Retry-After", "1"))))
+        if answer.is_success:
+            return answer
+        raise _refusal(answer)
+
+
+def _refusal(answer: httpx.Response) -> ServiceError:
+    try:
+        problem = answer.json()
+        fields = "; ".join(f"{e['field']}: {e['message']}" for e in problem.get("errors", []))
+        message = fields or problem["detail"]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        message = f"it answered {answer.status_code}"
+    return ServiceError(f"the service refused: {message}", answer.status_code)
