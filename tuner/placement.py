@@ -15,6 +15,12 @@ class Placement:
     devices: int
     cpus: int  # Ray CPUs, and threads, of each
     memory_bytes: int  # free on each
+    gpus: float = 0.0  # of Ray's GPUs, for each; a fraction shares one
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What Ray reserves for a population."""
+        return {"CPU": float(self.cpus)} | ({"GPU": self.gpus} if self.gpus else {})
 
 
 def trials_per_population(

@@ -1,8 +1,12 @@
 """Settings from the environment, read once. README.md lists them all; a test keeps that table complete."""
 
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Self
+
+from tuner.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -14,14 +18,32 @@ class Settings:
     ledger_url: str | None = None  # SQLAlchemy URL; default: SQLite in HOME
     mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
     ray_address: str | None = None  # a Ray cluster to use; default: a private one
+    device: str | None = None  # what populations train on, "cuda" or "cpu"; default: cuda where the cluster has GPUs
+    gpus_per_population: float | None = None  # of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu
+    devices: int | None = None  # populations at once; default: as many as the cluster has room for when a driver starts
+    hung_after_s: float | None = None  # without a report; default: ten times the longest interval, 300 s at least
+    ledger_patience_s: float = 300.0  # a driver waits so long for a database that is away
+
+    def __post_init__(self) -> None:
+        if self.device not in (None, "cuda", "cpu"):
+            raise UserError(f"TUNER_DEVICE must be cuda or cpu, got {self.device[:80]!r}")
+        share = self.gpus_per_population
+        if share is not None and not (share == 0 or 0.01 <= share <= 1):
+            raise UserError(f"TUNER_GPUS_PER_POPULATION must be 0, or from 0.01 to 1, got {share:g}")
+        if share == 0 and self.device == "cuda":
+            raise UserError("TUNER_GPUS_PER_POPULATION must be above 0 where TUNER_DEVICE is cuda")
+        if self.devices == 0:
+            raise UserError("TUNER_DEVICES must be 1 or more, got 0")
 
     @classmethod
-    def from_environment(cls) -> "Settings":
-        """Reads TUNER_*; an empty variable counts as absent."""
-        given = {f.name: os.environ.get(f"TUNER_{f.name.upper()}", "").strip() for f in fields(cls)}
-        paths = {"home", "data"}
-        values = {name: Path(value) if name in paths else value for name, value in given.items() if value}
-        return cls(**values)  # type: ignore[arg-type]  # fields are str or Path as `paths` says
+    def from_environment(cls) -> Self:
+        """Reads TUNER_*; an empty variable counts as absent. Raises UserError."""
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            variable = f"TUNER_{field.name.upper()}"
+            if text := os.environ.get(variable, "").strip():
+                values[field.name] = _value(variable, text, field.type)
+        return cls(**values)
 
     @property
     def data_folder(self) -> Path:
@@ -45,3 +67,15 @@ class Settings:
     def artifacts_folder(self, study: str) -> Path:
         """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
         return self.home_folder / "artifacts" / study
+
+
+def _value(variable: str, text: str, kind: Any) -> Any:
+    if kind in (int, int | None):
+        if not text.isascii() or not text.isdigit() or len(text) > 12:
+            raise UserError(f"{variable} must be a whole number, 0 or more, got {text[:80]!r}")
+        return int(text)
+    if kind in (float, float | None):
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text):
+            raise UserError(f"{variable} must be a number, 0 or more, got {text[:80]!r}")
+        return float(text)
+    return Path(text) if kind in (Path, Path | None) else text
