@@ -28,6 +28,7 @@ class ServiceSettings(Settings):
 
     def __post_init__(self) -> None:
         """Raises UserError for a value that does not make sense."""
+        super().__post_init__()
         if self.log_format not in ("text", "json"):
             raise UserError(f"TUNER_LOG_FORMAT must be text or json, got {self.log_format[:80]!r}")
         if not 0 <= self.port <= 65_535:

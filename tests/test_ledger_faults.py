@@ -124,7 +124,6 @@ def commit_unheard_of(ledger):
 
 
 REPEATED = {
-    "renew": lambda ledger, lease: ledger.renew(lease),
     "release": lambda ledger, lease: ledger.release(lease, "succeeded"),
     "start": lambda ledger, lease: ledger.start_population(lease, "p1", [Proposal("control", "soft", None, None, 0.1)], [0]),
     "restart": lambda ledger, lease: ledger.restart_population(lease, "p0"),
@@ -165,17 +164,6 @@ def test_a_lease_that_was_taken_without_an_answer_is_ours(away):
 
 
 # --- a full disk ---
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 2 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system is not permitted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_full_disk_under_sqlite_is_told_and_what_was_acknowledged_stays(small_disk):

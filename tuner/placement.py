@@ -15,15 +15,17 @@ class Placement:
     devices: int
     cpus: int  # threads of each
     memory_bytes: int  # free on each
+    gpus: float = 0.0  # of Ray's GPUs, for each; a fraction shares one
     share: int = 1  # studies that a device of CPUs is for, at once
 
     @property
-    def ray_cpus(self) -> float:
-        """What a population asks Ray for: a share, so that as many studies get on, each with all the threads. Ray wants whole
-        numbers above 1.
+    def resources(self) -> dict[str, float]:
+        """What Ray reserves for a population.
+
+        Of the CPUs a share, so that as many studies get on, each with all the threads; above 1, Ray wants whole numbers.
         """
         asked = self.cpus / self.share
-        return max(1, int(asked)) if asked >= 1 else asked
+        return {"CPU": float(max(1, int(asked))) if asked >= 1 else asked} | ({"GPU": self.gpus} if self.gpus else {})
 
 
 def trials_per_population(
