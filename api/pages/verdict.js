@@ -58,7 +58,7 @@ function gains(results) {
       h("th", { scope: "row" }, capital(methodName(name))),
       h("td", { class: "num" }, fixed(gain.mean, decimals)),
       h("td", { class: "num" }, gain.ci95 ? `${fixed(gain.ci95[0], decimals)} to ${fixed(gain.ci95[1], decimals)}` : "–"),
-      h("td", { class: "num" }, gain.p_value === null ? "–" : number(gain.p_value, 2)),
+      h("td", { class: "num" }, gain.p_value === null ? "–" : number(gain.p_holm ?? gain.p_value, 2)),
       h("td", { class: "picture" }, interval(gain, x)))))))];
 }
 
@@ -96,11 +96,14 @@ export function methods(holder, results) {
       "Mean ± standard error over seeds. The search column flatters whoever was selected on it; the fresh seeds were not used to select."));
 }
 
-/** The paper's claims, where the results answer them. */
+/** The paper's claims, where the results answer them: {name: {claim, status, reason, parts: [{what, status, reason}]}}. */
 export function claims(holder, results) {
-  const answers = results.claims ?? [];
+  const answers = Object.entries(results.claims ?? {});
   holder.hidden = answers.length === 0;
-  put(holder.querySelector("dl"), answers.map((claim) => [
-    h("dt", {}, claim.claim ?? claim.name, " ", h("span", { class: "answer" }, claim.answer ?? claim.verdict)),
-    h("dd", {}, sentence(claim.statement ?? claim.text ?? ""), " ", claim.reason && sentence(claim.reason))]));
+  put(holder.querySelector("dl"), answers.map(([name, { claim, status, reason, parts }]) => [
+    h("dt", {}, h("span", { class: `answer ${status.replaceAll(" ", "-")}` }, capital(status)), ` ${name}: ${claim}`),
+    h("dd", {}, parts.length > 1
+      ? h("details", {}, h("summary", {}, `${count(parts.length, "part")}`),
+        h("ul", {}, parts.map((part) => h("li", {}, `${capital(part.what)}: ${part.status}. ${sentence(part.reason)}`))))
+      : sentence(reason))]));
 }
