@@ -98,14 +98,14 @@ class View {
   showStudy() {
     const study = this.study;
     const shown = study.cancelling ? "cancelling" : study.state;
-    const looks = JSON.stringify([shown, study.reason, study.links, study.position, study.progress]);
+    const looks = JSON.stringify([shown, study.reason, study.links, study.position, study.finished_at, study.progress]);
     if (looks === this.looks) return;
     const before = this.state;
     Object.assign(this, { looks, state: shown });
     if (before && before !== shown) announce(`Study ${study.name}: ${shown}. ${study.reason ? sentence(study.reason) : ""}`);
     else if (study.state === "running") this.announceProgress();
     this.progress.update(study);
-    const fixed = JSON.stringify([shown, study.reason, study.links, study.position]); // what moves with every report is the bar
+    const fixed = JSON.stringify([shown, study.reason, study.links, study.position, study.finished_at]); // what moves with every report is the bar
     if (this.fixed === fixed) return;
     this.fixed = fixed;
     put(this.head,
@@ -136,7 +136,8 @@ class View {
     this.sections.stages.hidden = stages === null;
     stages?.forEach((data, i) => this.stages[i].update(data));
     methods(this.methods, results);
-    claims(this.sections.claims, results);
+    if (JSON.stringify(results.claims) !== this.claimed) claims(this.sections.claims, results); // one that is open stays open
+    this.claimed = JSON.stringify(results.claims);
     this.trials.update(this.study, trials.items);
     if (!this.ran.hasChildNodes()) put(this.ran, whatWasRun(this.study, this.id));
   }

@@ -59,7 +59,7 @@ function gains(results) {
       h("th", { scope: "row" }, capital(methodName(name))),
       h("td", { class: "num" }, fixed(gain.mean, decimals)),
       h("td", { class: "num" }, gain.ci95 ? `${fixed(gain.ci95[0], decimals)} to ${fixed(gain.ci95[1], decimals)}` : "–"),
-      h("td", { class: "num" }, gain.p_value === null ? "–" : number(gain.p_value, 2)),
+      h("td", { class: "num" }, gain.p_value === null ? "–" : number(gain.p_holm ?? gain.p_value, 2)),
       h("td", { class: "picture" }, interval(gain, x)))))))];
 }
 
@@ -97,11 +97,14 @@ export function methods(holder, results) {
       "Mean ± standard error over seeds. The search column flatters whoever was selected on it; the fresh seeds were not used to select."));
 }
 
-/** The paper's claims, one by one: what the study answers, and why. While it runs, there is no answer yet. */
+/** The paper's claims, where the results answer them: {name: {claim, status, reason, parts: [{what, status, reason}]}}. */
 export function claims(holder, results) {
   const answers = Object.entries(results.claims ?? {});
-  holder.hidden = answers.length === 0 || MOVING.has(results.state);
-  put(holder.querySelector("dl"), answers.map(([name, claim]) => [
-    h("dt", {}, `${name}: `, h("span", { class: "answer" }, claim.status)),
-    h("dd", {}, sentence(claim.claim), " ", claim.reason && sentence(claim.reason))]));
+  holder.hidden = answers.length === 0 || MOVING.has(results.state); // no answer while it runs
+  put(holder.querySelector("dl"), answers.map(([name, { claim, status, reason, parts }]) => [
+    h("dt", {}, h("span", { class: `answer ${status.replaceAll(" ", "-")}` }, capital(status)), ` ${name}: ${claim}`),
+    h("dd", {}, parts.length > 1
+      ? h("details", {}, h("summary", {}, `${count(parts.length, "part")}`),
+        h("ul", {}, parts.map((part) => h("li", {}, `${capital(part.what)}: ${part.status}. ${sentence(part.reason)}`))))
+      : sentence(reason))]));
 }
