@@ -1,9 +1,11 @@
-"""How a driver hears that its study is to be cancelled: it looks into the ledger every second or two.
+"""How a driver hears that it is to stop: a cancel, for which it looks into the ledger every second or two, or the end of its Ray.
 
 The main thread is inside Ray, waiting for a report that may be minutes away. A signal ends that wait as Ctrl-C does, Ray takes
 the training processes down with it, and the driver then says in the ledger what happened.
+A Ray job's driver is a child of Ray's, in a session of its own: where Ray is ended it would be left behind for a minute.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,17 +18,21 @@ EVERY_S = 1.5
 
 
 class Cancellation:
-    """Whether a cancel has reached the driver."""
+    """Why the driver was interrupted."""
 
     def __init__(self) -> None:
-        self.heard = False
+        self.heard = False  # a cancel was asked for
+        self.orphaned = False  # the Ray whose job this is has gone
 
 
 @contextmanager
-def listening(ledger: Ledger, study: str) -> Iterator[Cancellation]:
-    """Interrupts the main thread, from which this must be called, with KeyboardInterrupt when a cancel is asked for."""
+def listening(ledger: Ledger, study: str, *, job: bool = False) -> Iterator[Cancellation]:
+    """Interrupts the main thread, from which this must be called, with KeyboardInterrupt when a cancel is asked for.
+
+    Likewise, where this process is the driver of a Ray `job`, when its parent has gone.
+    """
     cancellation, stop, queue = Cancellation(), threading.Event(), Queue(ledger)
-    main = threading.get_ident()
+    main, parent = threading.get_ident(), os.getppid()
     # Ray blocks SIGINT in the processes that it starts, a job's driver among them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -34,6 +40,10 @@ def listening(ledger: Ledger, study: str) -> Iterator[Cancellation]:
 
     def listen() -> None:
         while not stop.is_set():
+            if job and os.getppid() != parent:
+                cancellation.orphaned = True
+                signal.pthread_kill(main, signal.SIGINT)
+                return
             try:
                 if queue.cancel_requested(study):
                     cancellation.heard = True

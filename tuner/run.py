@@ -382,10 +382,12 @@ class CancelledError(UserError):
 @contextmanager
 def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
     """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has stopped."""
-    with listening(ledger, lease.study) as cancellation:
+    with listening(ledger, lease.study, job=in_job()) as cancellation:
         try:
             yield
         except KeyboardInterrupt:
+            if cancellation.orphaned:
+                raise UserError("the Ray that ran it has ended") from None
             if not cancellation.heard:
                 raise
             Queue(ledger).cancelled(lease.study, lease.fence)
