@@ -124,7 +124,6 @@ def commit_unheard_of(ledger):
 
 
 REPEATED = {
-    "renew": lambda ledger, lease: ledger.renew(lease),
     "release": lambda ledger, lease: ledger.release(lease, "succeeded"),
     "start": lambda ledger, lease: ledger.start_population(lease, "p1", [Proposal("control", "soft", None, None, 0.1)], [0]),
     "restart": lambda ledger, lease: ledger.restart_population(lease, "p0"),

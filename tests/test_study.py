@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import checker
 from tuner.ledger import Ledger
 from tuner.strategies import strategy_for
 from tuner.strategies.base import Signal
@@ -65,45 +65,14 @@ def write_spec(folder, **changes):
 
 
 def mlflow_runs(home):
-    """[(tags, params, metrics, status)] of every run in the private MLflow, read from its database."""
-    db = sqlite3.connect(home / "mlflow" / "mlflow.db")
-    runs = []
-    for run, status in db.execute("select run_uuid, status from runs where lifecycle_stage = 'active'"):
-        tags = dict(db.execute("select key, value from tags where run_uuid = ?", (run,)))
-        params = dict(db.execute("select key, value from params where run_uuid = ?", (run,)))
-        metrics = list(db.execute("select key, step, value, timestamp from metrics where run_uuid = ?", (run,)))
-        runs.append((tags, params, metrics, status))
-    db.close()
-    return runs
+    """What the private MLflow has."""
+    return checker.mlflow_runs(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
 
 
 def check_ledger_and_mlflow(home, study):
-    """Every trial ended exactly once, no measurement is lost or doubled, MLflow has exactly one run per trial."""
-    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
-    trials, measurements = ledger.trials(study), ledger.measurements(study)
-    ledger.close()
-    assert all(t.terminal and t.finished_at for t in trials)
-    assert len({t.proposal.key for t in trials}) == len(trials)
-    for trial in trials:
-        intervals = [m.interval for m in measurements if m.trial_id == trial.id]
-        assert intervals == list(range(1, len(intervals) + 1))
-        assert len(intervals) == 4
-    runs = mlflow_runs(home)
-    children = [r for r in runs if r[0]["role"] != "study"]
-    assert len(runs) == len(children) + 1
-    assert sorted(int(tags["trial"]) for tags, *_ in children) == [t.number for t in trials]
-    for tags, params, metrics, status in children:
-        trial = trials[int(tags["trial"])]
-        assert (tags["study"], tags["role"], params["estimator"], status) == (study, trial.role, trial.estimator, "FINISHED")
-        assert tags["off_diagonal"] == str(trial.off_diagonal).lower()
-        assert params.get("tau_f") == (None if trial.tau_f is None else str(trial.tau_f))
-        losses = sorted((step, value) for key, step, value, _ in metrics if key == "val_loss")
-        mine = [m for m in measurements if m.trial_id == trial.id]
-        expected = [(round(m.epoch), sum(m.metrics["val_loss"]) / len(trial.seeds)) for m in mine]
-        assert [step for step, _ in losses] == [step for step, _ in expected]
-        assert [value for _, value in losses] == pytest.approx([value for _, value in expected])
-        assert {key for key, *_ in metrics} >= {"val_loss_sem", "val_accuracy", "inactive_1e-05", "train_loss"}
-    return trials
+    """The checker, on the private ledger and MLflow of a state folder."""
+    ledger, mlflow = f"sqlite:///{home / 'ledger.db'}", f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+    return checker.check_ledger_and_mlflow(ledger, mlflow, study, intervals=4)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +178,7 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     driver.wait()
     driver.stdout.close()
     before = ledger.trials(study)
-    finished = {t.number: (t.attempts, t.started_at, t.finished_at, t.objective) for t in before if t.terminal}
+    finished = checker.outcomes(before)
     unfinished = [t.number for t in before if not t.terminal]
     assert finished
     assert unfinished
@@ -220,9 +189,7 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
 
     assert "Traceback" not in done.stderr
     after = {t.number: t for t in check_ledger_and_mlflow(home, study)}
-    for number, outcome in finished.items():
-        t = after[number]
-        assert (t.attempts, t.started_at, t.finished_at, t.objective) == outcome
+    assert {n: outcome for n, outcome in checker.outcomes(after.values()).items() if n in finished} == finished
     assert all(after[number].attempts == 2 for number in unfinished)
     assert strategy_for_study(ledger, study) is Signal.DONE
     ledger.close()

@@ -15,7 +15,14 @@ NEVER = {  # folder -> what nothing in it imports
     "tuner/evidence/": {"ray", "torch", "sqlalchemy", "mlflow"},
 }
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
-    "ray": {"trainables/ray_trainable.py", "tuner/engine.py", "tuner/run.py", "tuner/searcher.py", "api/jobs.py"},
+    "ray": {
+        "trainables/ray_trainable.py",
+        "tuner/engine.py",
+        "tuner/run.py",
+        "tuner/searcher.py",
+        "tuner/watchdog.py",
+        "api/jobs.py",
+    },
     "optuna": {"tuner/strategies/tpe.py"},
     "mlflow": {"tuner/tracking.py"},
     "sqlalchemy": {

@@ -8,6 +8,7 @@ a driver that resumes the study. (Tune's own checkpoints belong to one Tune expe
 import json
 import logging
 import os
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -142,7 +143,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
         numbers = [trial["number"] for trial in config.trials]
         if not final and not paused and time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
-            self.save_checkpoint(str(Path(config.checkpoint).parent))
+            self._checkpoint()
         return Report(
             interval=self._interval,
             epoch=self._ends[i] / self._steps_per_epoch,
@@ -198,6 +199,13 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             return
         self._interval = self._config.start
 
+    def _checkpoint(self) -> None:
+        """Saves where training stands, where that can be: what a full disk costs is only what a kill would then cost."""
+        try:
+            self.save_checkpoint(str(Path(self._config.checkpoint).parent))
+        except (OSError, RuntimeError) as error:  # torch has RuntimeError for a file that could not be written to its end
+            _log.warning("the checkpoint %s cannot be written: %s", self._config.checkpoint, error)
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes the population's state to its file in the folder, atomically."""
         assert self._blocks is not None
@@ -228,11 +236,14 @@ def _configuration(trial: dict[str, Any]) -> Configuration:
 
 
 def _write(target: Path, state: Any) -> None:
-    """Writes a state to a file, atomically."""
+    """Writes a state to a file, atomically: another process that still writes it, or a full disk, leaves what is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(target)
+    partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

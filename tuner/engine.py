@@ -81,26 +81,49 @@ def _warm_up(ray: Any) -> None:
     ray.remote(num_cpus=ray.cluster_resources().get("CPU", 1), max_retries=0)(warm).remote()
 
 
-def devices(ray: Any, *, share: int = 1) -> Placement:
-    """The devices of the cluster: its GPUs if it has any, else each node's CPUs as one device, shared by `share` studies.
+def devices(ray: Any, settings: Settings, *, share: int = 1) -> Placement:
+    """The devices of the cluster: its GPUs, or shares of them, if it has any; else each node's CPUs as one device,
+    shared by `share` studies.
+
+    What torch trains on and what Ray counts are two things: with `device` cpu and a share of GPUs, Ray's GPUs are places for
+    populations and no more, which is how a cluster without a GPU is tried.
 
     Raises:
         UserError: there is nothing to train on.
     """
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = settings.gpus_per_population
+    device = settings.device or ("cuda" if gpus != 0 and any(node.get("GPU", 0) for node in nodes) else "cpu")
+    if gpus is None:
+        gpus = 1.0 if device == "cuda" else 0.0
     if gpus:
-        memory = ray.get(ray.remote(num_gpus=1)(_gpu_memory).remote())
-        return Placement("cuda", gpus, 1, memory)
+        # A cluster that scales from no GPU at all has room for one as soon as one is asked for.
+        room = [min(int(node.get("GPU", 0)) * int(1 / gpus + 1e-9), int(node.get("CPU", 0))) for node in nodes]
+        count = settings.devices or sum(room) or 1
+        if device == "cuda":
+            memory = int(gpus * _free_gpu_memory(ray, gpus))
+        else:
+            memory = int(min((node.get("memory", 2e9) / n for node, n in zip(nodes, room, strict=True) if n), default=2e9))
+        return Placement(device, count, 1, memory, gpus=gpus)
+    nodes = [node for node in nodes if node.get("CPU", 0) >= 1]
     if not nodes:
         raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
     cpus = min(int(node["CPU"]) for node in nodes)
     memory = int(min(node.get("memory", 2e9) for node in nodes)) // share
-    return Placement("cpu", len(nodes), cpus, memory, share)
+    return Placement("cpu", settings.devices or len(nodes), cpus, memory, share)
 
 
-def _gpu_memory() -> int:
-    import torch
+def _free_gpu_memory(ray: Any, share: float) -> int:
+    """Free memory of one of the GPUs, in bytes. Waits until there is one."""
 
-    return int(torch.cuda.mem_get_info()[0])
+    def free() -> int | None:
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
+
+    found: int | None = ray.get(ray.remote(num_gpus=share)(free).remote())
+    if found is None:
+        raise UserError(
+            "a node of the Ray cluster declares a GPU, but torch sees none there; TUNER_DEVICE=cpu trains on its CPUs"
+        )
+    return found

@@ -130,9 +130,8 @@ class Ledger:
             )  # fmt: skip
         return Lease(study, fence, holder)
 
-    @patient
     def renew(self, lease: Lease) -> None:
-        """Keeps the lease for another LEASE_S. Raises LeaseLostError."""
+        """Keeps the lease for another LEASE_S; without patience, because it comes again anyway. Raises LeaseLostError."""
         with self._write() as db:
             self._fence(db, lease, lease_until=clock(db) + LEASE_S, revision=studies.c.revision)  # nothing new
 
@@ -149,11 +148,15 @@ class Ledger:
     # --- trials ---
 
     @patient
-    def trials(self, study: str, *, ids: Iterable[int] | None = None) -> list[TrialRow]:
-        """The trials of a study by number."""
+    def trials(
+        self, study: str, *, ids: Iterable[int] | None = None, numbers: Iterable[int] | None = None, above: int = -1
+    ) -> list[TrialRow]:
+        """The trials of a study by number: all, those with some ids, or those with some numbers and all above one."""
         query = sa.select(trials).where(trials.c.study == study).order_by(trials.c.number)
         if ids is not None:
             query = query.where(trials.c.id.in_(list(ids)))
+        if numbers is not None:
+            query = query.where(trials.c.number.in_(list(numbers)) | (trials.c.number > above))
         with self._read() as db:
             return [trial_row(row) for row in db.execute(query).mappings()]
 
@@ -205,7 +208,7 @@ class Ledger:
 
     @patient
     def _restart(self, lease: Lease, attempts: Mapping[int, int]) -> list[TrialRow]:
-        mine = trials.c.id.in_(list(attempts)) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
+        mine = trials.c.id.in_(list(attempts)) & (trials.c.state == "running")
         with self._write() as db:
             self._fence(db, lease)
             if attempts:

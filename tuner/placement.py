@@ -16,6 +16,7 @@ class Placement:
     cpus: int  # threads of each
     memory_bytes: int  # free on each
     share: int = 1  # studies that a device of CPUs is for, at once
+    gpus: float = 0.0  # of Ray's GPUs, for each; a fraction shares one
 
     @property
     def ray_cpus(self) -> float:
@@ -24,6 +25,11 @@ class Placement:
         """
         asked = self.cpus / self.share
         return max(1, int(asked)) if asked >= 1 else asked
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What Ray reserves for a population."""
+        return {"CPU": self.ray_cpus} | ({"GPU": self.gpus} if self.gpus else {})
 
 
 def trials_per_population(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 TERMINAL_TRIAL_STATES = ("succeeded", "failed", "diverged", "stopped")
@@ -49,7 +50,7 @@ class Proposal:
     lr: float
     variant: str = ""  # what else it is trained with, as a JSON object with sorted keys; "" where that is nothing
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
@@ -99,7 +100,7 @@ class TrialRow:
         """Whether the trial has ended, one way or another."""
         return self.state in TERMINAL_TRIAL_STATES
 
-    @property
+    @cached_property
     def proposal(self) -> Proposal:
         """The configuration with its role."""
         return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant)
@@ -110,7 +111,7 @@ class TrialRow:
         estimator = "decoupled" if self.estimator == "softmax" else self.estimator
         return (estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """Mean objective over seeds; None unless every seed has a finite one."""
         values = [v for v in self.objective or () if v is not None]

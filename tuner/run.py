@@ -18,6 +18,7 @@ from tuner.cancelling import listening
 from tuner.engine import devices, in_job, started
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
+from tuner.history import History
 from tuner.ledger import LEASE_S, Lease, LeaseLostError, Ledger, LedgerError
 from tuner.mlflow_server import MlflowServer
 from tuner.placement import Placement, trials_per_population
@@ -103,6 +104,7 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
     """
     spec = parse_spec(ledger.study(study).spec)
     needs = check(spec, settings)
+    ledger.patience_s = settings.ledger_patience_s
     lease = ledger.acquire(study, _host())
     with ExitStack() as stack:
         stack.enter_context(_interrupted_on_error(ledger, lease))
@@ -114,7 +116,7 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
             projector.start()
             say(f"MLflow  {uri}")
         with _cancelled_when_asked(ledger, lease):
-            _train(ledger, lease, spec, needs, settings)
+            _train(ledger, lease, spec, needs, settings, say)
         _settle(ledger, lease, spec)
         row = ledger.study(study)
         files = _report(ledger, row, settings)
@@ -167,24 +169,26 @@ def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
         server.stop()
 
 
-def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings: Settings) -> None:
+def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings: Settings, say: Callable[[str], None]) -> None:
     """Runs populations on Ray until the strategy is done."""
-    history = ledger.trials(lease.study)
-    progress = Progress.of(spec, needs.epochs, history)
+    history = History(ledger, lease.study)
+    before = len(history.trials())
+    progress = Progress.of(spec, needs.epochs, history.trials())
     with ProgressLine(progress), started(settings) as ray:
         from ray import tune
         from ray.tune.error import TuneError
 
         from tuner.searcher import PopulationSearcher, StopOnFatal
+        from tuner.watchdog import Watchdog
 
-        placement = devices(ray, share=settings.max_running if in_job() else 1)
+        placement = devices(ray, settings, share=settings.max_running if in_job() else 1)
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
             after = {"confirm": spec.confirm_total, "control": spec.control_total}
             return trials_per_population(
                 placement,
-                trials=after.get(role, spec.trials_total - len(history)),
+                trials=after.get(role, spec.trials_total - before),
                 seeds=len(spec.seeds_of(role)),
                 bytes_per_member=needs.bytes_per_member,
                 members=spec.population,
@@ -196,12 +200,15 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             paused.forget((t.number for t in trials), before=start)
             return population_config(spec, settings, placement, lease.study, population, trials, start, until)
 
-        def observe(population: str, report: Any) -> None:
+        def keep(_population: str, report: Any) -> None:
             _keep(report.artifacts, settings.artifacts_folder(lease.study))
-            progress.observe(population, report, ledger.trials(lease.study))
+
+        def observe(population: str, report: Any) -> None:
+            progress.observe(population, report, history.trials())
 
         searcher = PopulationSearcher(
             ledger=ledger,
+            history=history,
             lease=lease,
             spec=spec,
             strategy=strategy_for(spec),
@@ -209,9 +216,11 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
             devices=placement.devices,
             forget=paused.forget,
             configure=configure,
+            keep=keep,
             observe=observe,
         )
-        resources = {"cpu": placement.ray_cpus} | ({"gpu": 1} if placement.device == "cuda" else {})
+        # Each population by itself is spread over the nodes: Ray would fill one before it takes the next.
+        resources = tune.PlacementGroupFactory([placement.resources], strategy="SPREAD")
         from trainables.ray_trainable import PopulationTrainable
 
         tuner = tune.Tuner(
@@ -230,6 +239,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
                 stop=StopOnFatal(searcher),
                 failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                callbacks=[Watchdog(settings.hung_after_s, say)],
             ),
         )
         try:
@@ -294,12 +304,15 @@ class PausedStates:
 
 
 def _keep(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
-    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial."""
-    for number, files in artifacts.items():
-        for name, content in files.items():
-            target = folder / f"trial-{number}" / Path(name).name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. Raises UserError."""
+    try:
+        for number, files in artifacts.items():
+            for name, content in files.items():
+                target = folder / f"trial-{number}" / Path(name).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"the files of trained models cannot be written to {folder}: {error.strerror}") from error
 
 
 def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
@@ -315,13 +328,20 @@ def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
 
 
 def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
-    return write_report(
-        study,
-        ledger.trials(study.id),
-        ledger.measurements(study.id),
-        settings.report_folder(study.id),
-        artifacts=settings.artifacts_folder(study.id),
-    )
+    folder = settings.report_folder(study.id)
+    try:
+        return write_report(
+            study,
+            ledger.trials(study.id),
+            ledger.measurements(study.id),
+            folder,
+            artifacts=settings.artifacts_folder(study.id),
+        )
+    except OSError as error:
+        raise UserError(
+            f"study {study.id} has {study.state}, but its report cannot be written to {folder}: {error.strerror}; "
+            f"`tuner report {study.id}` writes it when that is put right"
+        ) from error
 
 
 def _complete(projector: Projector, files: Sequence[Path], artifacts: Path) -> str | None:
@@ -381,7 +401,8 @@ def _interrupted_on_error(ledger: Ledger, lease: Lease) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = "stopped by the user" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        with suppress(LeaseLostError):  # it had been given back: the study had ended
+        ledger.patience_s = 0.0  # without it the study counts as interrupted, too, once we have ended
+        with suppress(LeaseLostError, LedgerError):  # it had been given back (the study had ended), or the ledger is away
             ledger.release(lease, "interrupted", reason.splitlines()[0])
         raise
 

@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from trainables.ray_trainable import PopulationConfig, Report
+from tuner.history import History
 from tuner.ledger import Lease, Ledger
 from tuner.rows import Proposal, TrialRow
 from tuner.spec import StudySpec
@@ -30,6 +31,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         self,
         *,
         ledger: Ledger,
+        history: History,
         lease: Lease,
         spec: StudySpec,
         strategy: Strategy,
@@ -37,14 +39,16 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         devices: int,
         forget: Callable[[Iterable[int]], None],  # numbers of trials whose paused states nobody will ask for
         configure: Configure,
+        keep: Observe,
         observe: Observe,
     ) -> None:
         super().__init__()  # no metric: selection is the evidence's, not Tune's
-        self._ledger, self._lease, self._spec, self._strategy = ledger, lease, spec, strategy
-        self._trials_per_population, self._configure, self._observe = trials_per_population, configure, observe
+        self._ledger, self._history, self._lease, self._spec, self._strategy = ledger, history, lease, spec, strategy
+        self._trials_per_population, self._configure = trials_per_population, configure
+        self._keep, self._observe = keep, observe
         self._devices, self._forget = devices, forget
         self._running: dict[str, tuple[str, list[int]]] = {}  # Tune's trial id -> (population, numbers of its trials)
-        unfinished = [t.population for t in ledger.trials(lease.study) if t.state == "running"]
+        unfinished = [t.population for t in history.trials() if t.state == "running"]
         self._left_over = deque(dict.fromkeys(unfinished))  # populations that a driver before this one did not finish
         self.fatal: BaseException | None = None
 
@@ -100,7 +104,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
     def _ask(self) -> Any:
         """The strategy's answer; its decisions are written on the way."""
         n = self._trials_per_population("search")
-        while isinstance(answer := self._strategy.suggest(self._ledger.trials(self._lease.study), n), Decision):
+        while isinstance(answer := self._strategy.suggest(self._history.trials(), n), Decision):
             self._ledger.decide(self._lease, answer.go_on, answer.stop)
             self._forget(answer.stop)
         return answer
@@ -120,7 +124,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         """A population of trials that had paused, from whatever populations; those that wait are spread over idle devices."""
         idle = max(1, self._devices - len(self._running))
         chosen = numbers[: -(-len(numbers) // idle)]
-        history = {t.number: t for t in self._ledger.trials(self._lease.study)}
+        history = {t.number: t for t in self._history.trials()}
         population = _name(f"{n} {history[n].intervals}" for n in chosen)
         return population, self._ledger.continue_population(self._lease, population, chosen)
 
@@ -137,6 +141,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             return
 
         def write() -> None:
+            self._keep(population, report)  # first: a trial that the ledger has as ended is never trained again
             if report.error is not None:
                 self._ledger.fail(self._lease, numbers, report.error)
             else:

@@ -1,6 +1,7 @@
 """Settings from the environment, read once. README.md lists them all; a test keeps that table complete."""
 
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,22 @@ class Settings:
     mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
     ray_address: str | None = None  # a Ray cluster to use; default: a private one
     max_running: int = 2  # studies that the service runs at once; the others wait in order
+    device: str | None = None  # what populations train on, "cuda" or "cpu"; default: cuda where the cluster has GPUs
+    gpus_per_population: float | None = None  # of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu
+    devices: int | None = None  # populations at once; default: as many as the cluster has room for when a driver starts
+    hung_after_s: float | None = None  # without a report; default: ten times the longest interval, 300 s at least
+    ledger_patience_s: float = 300.0  # a driver waits so long for a database that is away
+
+    def __post_init__(self) -> None:
+        if self.device not in (None, "cuda", "cpu"):
+            raise UserError(f"TUNER_DEVICE must be cuda or cpu, got {self.device[:80]!r}")
+        share = self.gpus_per_population
+        if share is not None and not (share == 0 or 0.01 <= share <= 1):
+            raise UserError(f"TUNER_GPUS_PER_POPULATION must be 0, or from 0.01 to 1, got {share:g}")
+        if share == 0 and self.device == "cuda":
+            raise UserError("TUNER_GPUS_PER_POPULATION must be above 0 where TUNER_DEVICE is cuda")
+        if self.devices == 0:
+            raise UserError("TUNER_DEVICES must be 1 or more, got 0")
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -54,8 +71,12 @@ class Settings:
 
 
 def _value(variable: str, text: str, kind: Any) -> Any:
-    if kind is int:
+    if kind in (int, int | None):
         if not text.isascii() or not text.isdigit() or len(text) > 12:
             raise UserError(f"{variable} must be a whole number, 0 or more, got {text[:80]!r}")
         return int(text)
+    if kind in (float, float | None):
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text):
+            raise UserError(f"{variable} must be a number, 0 or more, got {text[:80]!r}")
+        return float(text)
     return Path(text) if kind in (Path, Path | None) else text
