@@ -1,5 +1,7 @@
 """Fixtures that several files use."""
 
+import subprocess
+
 import pytest
 import torch
 
@@ -23,3 +25,14 @@ def postgresql():
     server = PostgresqlServer()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

@@ -51,3 +51,14 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
     assert settings.home_folder == tmp_path
     assert settings.data_folder == tmp_path / "data"
     assert settings.ledger == f"sqlite:///{tmp_path}/ledger.db"
+
+
+def test_every_fault_is_linked_to_a_test_that_is_there():
+    rows = [
+        line.split("|") for line in (ROOT / "deploy" / "FAULTS.md").read_text(encoding="utf-8").splitlines() if line[:1] == "|"
+    ]
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py"))
+    for _, what, _, named, _ in rows[2:]:
+        names = re.findall(r"`(test_\w+)`", named)
+        assert names, what
+        assert [name for name in names if f"def {name}(" not in tests] == [], what

@@ -166,17 +166,6 @@ def test_a_lease_that_was_taken_without_an_answer_is_ours(away):
 # --- a full disk ---
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 2 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system is not permitted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_a_full_disk_under_sqlite_is_told_and_what_was_acknowledged_stays(small_disk):
     with closing(Ledger(f"sqlite:///{small_disk / 'ledger.db'}")) as ledger:
         study = create(ledger)

@@ -194,3 +194,17 @@ def test_a_failure_of_the_training_is_a_report_with_its_reason(config):
 def test_intervals_are_equal_parts_that_end_at_the_end():
     assert interval_ends(100, 4) == [25, 50, 75, 100]
     assert interval_ends(10, 3) == [3, 7, 10]
+
+
+def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, small_disk):
+    whole = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    config = replace(config, checkpoint=str(small_disk / "population.pt"))
+    made = trainable(config)
+    first = reports(made, 1)
+    saved = (small_disk / "population.pt").read_bytes()
+    (small_disk / "other").write_bytes(b"0" * (2 * 2**20 - len(saved) - 8192))
+    assert without_times(first + reports(made, 3)) == without_times(whole)
+    assert "cannot be written" in caplog.text
+    assert (small_disk / "population.pt").read_bytes() == saved  # whole, and where a worker would continue
+    assert {file.name for file in small_disk.iterdir()} == {"population.pt", "other"}
+    assert trainable(config)._build() is not None
