@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study mlflow test lint format types bench lock sbom clean
+.PHONY: install study mlflow test test-faults lint format types bench lock sbom clean
 
 install: .venv/installed
 
@@ -24,6 +24,10 @@ mlflow: install
 test: lint types
 	sh tests/system-packages.sh
 	$(BIN)/python -m pytest
+
+# A real cluster on this machine, killed part by part: minutes.
+test-faults: install
+	$(BIN)/python -m pytest -m faults tests/test_faults.py
 
 lint: install
 	$(BIN)/ruff check .

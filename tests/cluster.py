@@ -23,14 +23,18 @@ class Node:
     """A head or a worker: `ray start --block` and what it started."""
 
     def __init__(self, arguments, environment, log):
-        self._log = log
+        self.log = log
         with log.open("ab") as out:
             started = [RAY, "start", "--block", "--disable-usage-stats", *_MEMORY, *arguments]
             self.process = subprocess.Popen(started, env=environment, stdout=out, stderr=out, start_new_session=True)
 
+    def joined(self):
+        """Whether it is part of the cluster."""
+        return self.process.poll() is None and "Ray runtime started" in self.log.read_text()
+
     def pid_of(self, program):
         """The process id of this node's "raylet" or "gcs_server"."""
-        assert self.process.poll() is None, self._log.read_text()
+        assert self.process.poll() is None, self.log.read_text()
         return next((pid for pid in descendants(self.process.pid) if f"/{program} " in command(pid)), None)
 
     def workers(self):
@@ -63,7 +67,6 @@ class Cluster:
         }
         place = ["--node-ip-address", host, "--port", self.address.partition(":")[2], "--temp-dir", str(self.folder / "ray")]
         self.head = self._start("--head", *place, "--num-cpus", "0", "--include-dashboard", "false")
-        wait_for(lambda: self.head.pid_of("raylet"), 60)
         self.workers = []
         for _ in range(2):
             self.add_worker()
@@ -72,17 +75,18 @@ class Cluster:
         return f"127.0.0.{next(self._hosts)}"
 
     def _start(self, *arguments):
-        return Node(arguments, self.environment, self.folder / f"node-{secrets.token_hex(3)}.log")
+        """Starts a node and waits until it has joined. Ray gives one up after 30 s, which a busy machine may take: then again."""
+        for _ in range(3):
+            node = Node(arguments, self.environment, self.folder / f"node-{secrets.token_hex(3)}.log")
+            wait_for(lambda node=node: node.joined() or node.process.poll() is not None, 120)
+            if node.joined():
+                return node
+        raise AssertionError(node.log.read_text())
 
     def add_worker(self):
         """One more node."""
         size = ["--num-cpus", "2", "--num-gpus", "1"]
         self.workers.append(self._start("--address", self.address, "--node-ip-address", self._host(), *size))
-
-    def ready(self):
-        """Waits until the workers' raylets run."""
-        for node in self.workers:
-            wait_for(lambda node=node: node.pid_of("raylet"), 60)
 
     def training(self):
         """The populations' workers of each node that is there."""

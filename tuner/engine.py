@@ -81,9 +81,9 @@ def _warm_up(ray: Any) -> None:
     ray.remote(num_cpus=ray.cluster_resources().get("CPU", 1), max_retries=0)(warm).remote()
 
 
-def devices(ray: Any, settings: Settings, *, studies: int = 1) -> Placement:
+def devices(ray: Any, settings: Settings, *, share: int = 1) -> Placement:
     """The devices of the cluster: its GPUs, or shares of them, if it has any; else each node's CPUs as one device,
-    whose CPUs and memory so many studies are to have at once.
+    shared by `share` studies.
 
     What torch trains on and what Ray counts are two things: with `device` cpu and a share of GPUs, Ray's GPUs are places for
     populations and no more, which is how a cluster without a GPU is tried.
@@ -92,25 +92,25 @@ def devices(ray: Any, settings: Settings, *, studies: int = 1) -> Placement:
         UserError: there is nothing to train on.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    share = settings.gpus_per_population
-    device = settings.device or ("cuda" if share != 0 and any(node.get("GPU", 0) for node in nodes) else "cpu")
-    if share is None:
-        share = 1.0 if device == "cuda" else 0.0
-    if share:
+    gpus = settings.gpus_per_population
+    device = settings.device or ("cuda" if gpus != 0 and any(node.get("GPU", 0) for node in nodes) else "cpu")
+    if gpus is None:
+        gpus = 1.0 if device == "cuda" else 0.0
+    if gpus:
         # A cluster that scales from no GPU at all has room for one as soon as one is asked for.
-        room = [min(int(node.get("GPU", 0)) * int(1 / share + 1e-9), int(node.get("CPU", 0))) for node in nodes]
+        room = [min(int(node.get("GPU", 0)) * int(1 / gpus + 1e-9), int(node.get("CPU", 0))) for node in nodes]
         count = settings.devices or sum(room) or 1
         if device == "cuda":
-            memory = int(share * _free_gpu_memory(ray, share))
+            memory = int(gpus * _free_gpu_memory(ray, gpus))
         else:
             memory = int(min((node.get("memory", 2e9) / n for node, n in zip(nodes, room, strict=True) if n), default=2e9))
-        return Placement(device, count, 1, memory, share)
+        return Placement(device, count, 1, memory, gpus=gpus)
     nodes = [node for node in nodes if node.get("CPU", 0) >= 1]
     if not nodes:
         raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
     cpus = min(int(node["CPU"]) for node in nodes)
-    memory = int(min(node.get("memory", 2e9) for node in nodes)) // studies
-    return Placement("cpu", settings.devices or len(nodes), cpus, memory, share=studies)
+    memory = int(min(node.get("memory", 2e9) for node in nodes)) // share
+    return Placement("cpu", settings.devices or len(nodes), cpus, memory, share=share)
 
 
 def _free_gpu_memory(ray: Any, share: float) -> int:

@@ -181,7 +181,7 @@ def _train(ledger: Ledger, lease: Lease, spec: StudySpec, needs: Needs, settings
         from tuner.searcher import PopulationSearcher, StopOnFatal
         from tuner.watchdog import Watchdog
 
-        placement = devices(ray, settings, studies=settings.max_running if in_job() else 1)
+        placement = devices(ray, settings, share=settings.max_running if in_job() else 1)
         progress.phase = "starting to train"
 
         def size(role: str) -> int:
