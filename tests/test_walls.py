@@ -27,7 +27,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "mlflow": {"tuner/tracking.py"},
     "sqlalchemy": {
         *("tuner/ledger.py", "tuner/queue.py", "tuner/catalogue.py", "tuner/keys.py"),  # the ledger, by what it is asked for
-        *("tuner/database.py", "tuner/tables.py", "tuner/migrations/"),
+        *("tuner/database.py", "tuner/decoding.py", "tuner/tables.py", "tuner/migrations/"),
     },
     "alembic": {"tuner/database.py", "tuner/migrations/"},
     "fastapi": {"api/"},

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tuner.database import clock
-from tuner.ledger import Ledger, expired, measurement_row, study_row, trial_row
+from tuner.decoding import expired, measurement_row, study_row, trial_row
+from tuner.ledger import Ledger
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
 

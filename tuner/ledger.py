@@ -5,18 +5,14 @@ study holds its lease: a row with a fencing number and an expiry on the database
 number first, so a driver that was replaced, however late it wakes, writes nothing. A driver waits for a database that is away.
 """
 
-import hashlib
 import json
 import math
 import os
 import secrets
-import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +20,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tuner.database import clock, is_away, open_database, said, without_password
+from tuner.decoding import abandoned, expired, here, measurement_row, study_row, trial_row
 from tuner.errors import AwayError, UserError
 from tuner.patience import patient, repeating
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Continuation, Measurement, Proposal, StudyRow, TrialRow
@@ -111,14 +108,14 @@ class Ledger:
 
         Raises UserError where another driver holds it, or where the study has ended.
         """
-        holder = f"{_here()}:{os.getpid()}"
+        holder = f"{here()}:{os.getpid()}"
         with self._write() as db:
             row = db.execute(sa.select(studies, expired(db)).where(studies.c.id == study).with_for_update()).mappings().one()
             if row["state"] in ("succeeded", "cancelled"):
                 raise UserError(f"study {study} has {row['state']}; there is nothing to resume")
             if repeating() and row["holder"] == holder and not row["expired"]:
                 return Lease(study, row["fence"], holder)  # the transaction whose end we did not hear of
-            if not _abandoned(row):
+            if not abandoned(row):
                 raise UserError(f"study {study} is being run by {row['holder']}; stop that one first, or wait for it")
             fence = row["fence"] + 1
             db.execute(
@@ -379,70 +376,6 @@ def insert_study(
     return study
 
 
-def expired(db: Connection) -> sa.Label[bool]:
-    """Whether the lease of a study has run out, as a column of that name: `study_row` wants it."""
-    return (sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)).label("expired")
-
-
-def _abandoned(row: RowMapping) -> bool:
-    """Whether nobody drives a study: no lease, an expired one, or one of a process of this machine that is no more."""
-    if row["lease_until"] is None or row["expired"]:
-        return True
-    where, _, pid = (row["holder"] or ":").rpartition(":")
-    return where == _here() and not _alive(int(pid))
-
-
-@cache
-def _here() -> str:
-    """Where the numbers of processes mean the same: containers, and machines, may share a host name but not this."""
-    marks = []
-    with suppress(OSError):  # not Linux
-        marks = [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
-    return f"{socket.gethostname()}/{hashlib.blake2b(''.join(marks).encode(), digest_size=4).hexdigest()}"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # A killed process whose parent has not collected it still has its number, but will never write again.
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
-
-
-def study_row(row: RowMapping) -> StudyRow:
-    """A row of `studies`, with `expired`, as the rest of the program sees it."""
-    state = "interrupted" if row["state"] == "running" and _abandoned(row) else row["state"]
-    return StudyRow(
-        row["id"], row["name"], row["task"], state, row["reason"], json.loads(row["spec"]), row["objective"],
-        row["direction"], _utc(row["created_at"]), _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
-        row["training_s"], json.loads(row["host"]), row["owner"], row["job"],
-        f"{row['id']}-{row['jobs']}" if row["jobs"] else None, row["cancel_at"] is not None, row["revision"], row["mlflow_run"],
-    )  # fmt: skip
-
-
-def trial_row(row: RowMapping) -> TrialRow:
-    """A row of `trials` likewise."""
-    objective = json.loads(row["objective"]) if row["objective"] else None
-    return TrialRow(
-        row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
-        row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])),
-        json.loads(row["metrics"]), tuple(objective) if objective is not None else None,
-        _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"], row["intervals"], row["epoch"],
-        row["source"],
-    )  # fmt: skip
-
-
-def measurement_row(r: RowMapping) -> Measurement:
-    """A row of `measurements` likewise."""
-    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], _utc(r["recorded_at"]), json.loads(r["metrics"]))
-
-
 def _outcome(objective: list[float | None]) -> dict[str, Any]:
     bad = sum(v is None for v in objective)
     reason = f"the objective is not finite for {bad} of {len(objective)} seeds" if bad else None
@@ -456,12 +389,3 @@ def _finite(value: float) -> float | None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _utc(value: datetime) -> datetime:
-    """SQLite drops the time zone; what we store is always UTC."""
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _optional_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else _utc(value)

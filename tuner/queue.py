@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from tuner.database import clock
+from tuner.decoding import expired, study_row
 from tuner.errors import UserError
-from tuner.ledger import Ledger, expired, insert_study, study_row
+from tuner.ledger import Ledger, insert_study
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES
 from tuner.tables import idempotency, studies, trials
 
