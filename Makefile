@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study mlflow test test-faults lint format types bench lock sbom clean
+.PHONY: install study serve mlflow test test-faults lint format types bench lock sbom clean
 
 install: .venv/installed
 
@@ -17,6 +17,9 @@ install: .venv/installed
 
 study: install
 	$(BIN)/tuner run sbn-digits
+
+serve: install
+	$(BIN)/tuner serve
 
 mlflow: install
 	$(BIN)/tuner mlflow

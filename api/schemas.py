@@ -288,8 +288,12 @@ def answers(*codes: int, known: Any = None) -> dict[int | str, dict[str, Any]]:
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The figure.", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 }
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["progress", "done", "deleted"]}, "id": {"type": "string"}, "data": {"type": "string"}},
+}
 EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": _EVENT}}}
 }
 UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "A part does not answer.", "model": Readiness}}
 TEXT: dict[int | str, dict[str, Any]] = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from tuner.cli import cli
+from api.cli import cli
+from api.settings import ClientSettings, ServiceSettings
 from tuner.settings import Settings
 from tuner.spec import parse_spec, preset_names
 
@@ -16,11 +17,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_settings_table_lists_every_setting_and_no_other():
-    assert set(re.findall(r"^\| `(TUNER_\w+)` \|", README, re.MULTILINE)) == {f"TUNER_{f.name.upper()}" for f in fields(Settings)}
+    assert set(re.findall(r"^\| `(TUNER_\w+)` \|", README, re.MULTILINE)) == {
+        f"TUNER_{f.name.upper()}" for f in (*fields(ServiceSettings), *fields(ClientSettings))
+    }
 
 
 def test_readme_names_every_command_and_preset():
-    assert {name for name in cli.commands if not re.search(rf"\btuner {name}\b", README)} == set()
+    assert {
+        name for name, command in cli.commands.items() if not command.hidden and not re.search(rf"\btuner {name}\b", README)
+    } == set()
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert {name for name in preset_names() if name not in README + changelog} == set()
 

@@ -1,0 +1,183 @@
+"""The service against the real stack: Ray, MLflow, the API as processes, and what happens when they are killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from api.client import Client, ServiceError
+from api.ray_head import RayHead, token_environment
+from tests.test_study import SPEC
+from tuner.ledger import Ledger
+from tuner.mlflow_server import MlflowServer, any_free_port
+
+pytestmark = pytest.mark.stack
+
+
+class Api:
+    """`tuner serve` over a Ray and an MLflow that outlive it."""
+
+    def __init__(self, home, environment):
+        self.home, self.environment, self.process = home, os.environ | environment, None
+        self.url = f"http://127.0.0.1:{environment['TUNER_PORT']}"
+
+    def start(self):
+        command = [sys.executable, "-m", "api.cli", "serve"]
+        with (self.home / "api.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        until(self.answers, 60)
+
+    def answers(self):
+        try:
+            with Client(self.url) as client:
+                return client.newest() is not None
+        except ServiceError:
+            return False
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    home = tmp_path_factory.mktemp("service")
+    settings = {"TUNER_HOME": str(home), "TUNER_MAX_RUNNING": "2", "PYTHONPATH": str(Path.cwd()), **token_environment(home)}
+    mlflow = MlflowServer(home)
+    settings["TUNER_MLFLOW_URI"] = mlflow.uri
+    ray = RayHead(home, settings)
+    api = Api(home, settings | {"TUNER_RAY_ADDRESS": ray.uri, "TUNER_PORT": str(any_free_port()), "TUNER_RATE_PER_MINUTE": "0"})
+    try:
+        mlflow.wait_until_ready()
+        ray.wait_until_ready()
+        api.start()
+        yield api
+    finally:
+        if api.process:
+            api.process.terminate()
+            api.process.wait()
+        ray.stop()
+        mlflow.stop()
+
+
+@pytest.fixture
+def client(api):
+    with Client(api.url) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(api):
+    ledger = Ledger(f"sqlite:///{api.home}/ledger.db")
+    yield ledger
+    ledger.close()
+
+
+def ended(client, study, seconds=150):
+    return until(
+        lambda: (s := client.status(study))["state"] in ("succeeded", "failed", "cancelled", "interrupted") and s, seconds
+    )
+
+
+def driver_of(ledger, study):
+    """The process that drives a study, once something has been measured."""
+    until(lambda: ledger.measurements(study), 90)
+    with ledger.reading() as db:
+        holder = db.exec_driver_sql("select holder from studies where id = ?", (study,)).scalar_one()
+    return int(holder.rpartition(":")[2])
+
+
+def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driver(api, client, ledger):
+    spec = SPEC | {"confirm_seeds": 0, "baselines": [], "population": 4, "epochs": 60, "reports": 30}
+    once = "the-same"
+    first = client.submit(spec, idempotency_key=once)["id"]
+    assert client.submit(spec, idempotency_key=once)["id"] == first
+    others = [client.submit(spec | {"name": f"other-{n}"})["id"] for n in range(2)]
+    most = 0
+
+    def busy():
+        nonlocal most
+        rows = client.newest()
+        most = max(most, sum(r["state"] == "running" for r in rows))
+        return ledger.measurements(first)
+
+    until(busy, 90)
+    driver = driver_of(ledger, first)
+    before = {t.number: t for t in ledger.trials(first) if t.terminal}
+    api.kill()
+    os.kill(driver, signal.SIGKILL)
+    api.start()
+    for study in (first, *others):
+        until(lambda study=study: busy() and client.status(study)["state"] == "succeeded", 200)
+    assert most <= 2
+    trials = ledger.trials(first)
+    assert len(trials) == 4
+    assert all(t.state == "succeeded" for t in trials)
+    for number, trial in before.items():  # what had finished was not run again
+        assert (trials[number].attempts, trials[number].finished_at) == (trial.attempts, trial.finished_at)
+    assert re.fullmatch(rf".*/{first}-2", client.status(first)["links"]["job"])
+    intervals = {}
+    for m in ledger.measurements(first):
+        intervals.setdefault(m.trial_id, []).append(m.interval)
+    assert all(sorted(seen) == list(range(1, 31)) for seen in intervals.values())
+
+
+def test_a_cancel_stops_training_within_15_s_and_is_final(client, ledger):
+    # One interval takes far longer than a cancel may: the driver is not waited for to report.
+    spec = SPEC | {"confirm_seeds": 0, "baselines": [], "epochs": 4000, "reports": 2, "options": {"units": [200, 200]}}
+    study = client.submit(spec)["id"]
+    until(lambda: any(t.state == "running" for t in ledger.trials(study)), 90)
+    with ledger.reading() as db:
+        driver = int(db.exec_driver_sql("select holder from studies where id = ?", (study,)).scalar_one().rpartition(":")[2])
+    assert client.cancel(study)["cancelling"]
+    client.cancel(study)
+    assert ended(client, study, 15)["state"] == "cancelled"
+    until(lambda: not Path(f"/proc/{driver}").exists(), 15)
+    assert {t.state for t in ledger.trials(study)} == {"stopped"}
+    assert client.cancel(study)["state"] == "cancelled"
+    with pytest.raises(ServiceError, match="was cancelled"):
+        client.resume(study)
+
+
+def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up(client):
+    import httpx
+
+    study = client.submit(SPEC | {"batch_size": 5000})["id"]
+    found = ended(client, study, 60)
+    assert found["state"] == "failed"
+    assert "batch_size" in found["reason"]
+    page = httpx.get(f"{client.server}/")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert httpx.get(f"{client.server}/readyz").json() == {
+        "ready": True,
+        "parts": dict.fromkeys(["ledger", "ray", "mlflow"], "ok"),
+    }
+
+
+def test_the_remote_verbs_say_what_the_service_says(api, client):
+    def tuner(*arguments):
+        environment = api.environment | {"TUNER_SERVER": api.url}
+        command = [sys.executable, "-m", "api.cli", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    newest = client.newest()[0]["id"]
+    assert tuner("results", "latest", "--json", "--server", api.url).stdout.strip() == client.results_text(newest)
+    assert tuner("status", newest[:6]).stdout.startswith(f"study {newest}")
+    watched = tuner("watch", newest)
+    assert f"study {newest}: failed" in watched.stdout
+    refused = tuner("submit", "nope")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
