@@ -100,8 +100,9 @@ def driver_of(ledger, study):
     return int(holder.rpartition(":")[2])
 
 
+@pytest.mark.timeout(600)  # four drivers start, and one of them is missed only when its lease ends
 def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driver(api, client, ledger):
-    spec = SPEC | {"confirm_seeds": 0, "baselines": [], "population": 4, "epochs": 60, "reports": 30}
+    spec = SPEC | {"confirm_seeds": 0, "baselines": [], "population": 4, "epochs": 24, "reports": 12}
     once = "the-same"
     first = client.submit(spec, idempotency_key=once)["id"]
     assert client.submit(spec, idempotency_key=once)["id"] == first
@@ -132,7 +133,7 @@ def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driv
     intervals = {}
     for m in ledger.measurements(first):
         intervals.setdefault(m.trial_id, []).append(m.interval)
-    assert all(sorted(seen) == list(range(1, 31)) for seen in intervals.values())
+    assert all(sorted(seen) == list(range(1, 13)) for seen in intervals.values())
 
 
 def test_a_cancel_stops_training_within_15_s_and_is_final(client, ledger):
