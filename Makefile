@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow test test-faults lint format types bench lock sbom clean
+.PHONY: install study serve mlflow test test-faults lint format types bench bench-api bench-gpu lock sbom clean
 
 install: .venv/installed
 
@@ -45,6 +45,10 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Latency of the API.
+bench-api: install
+	$(BIN)/python -m benchmarks.service
 
 # Needs torch only: on a machine without the rest, `python -m benchmarks.gpu`.
 bench-gpu: install
