@@ -135,7 +135,9 @@ def whole_study():
         searched.append(replace(row, metrics=row.metrics | falling))
     searched.append(replace(trial(30, [9.0] * 5, tau_f=0.3, tau_b=2.0), state="stopped"))
     searched.append(
-        replace(trial(31, [8.0] * 5, tau_f=0.2, tau_b=2.0), variant=json.dumps({"schedule": [[0, 1, 1], [2, 0.2, 2]]}))
+        replace(
+            trial(31, [8.0] * 5, tau_f=0.2, tau_b=2.0), variant=json.dumps({"schedule": [[0, 1, 1, 0.001], [2, 0.2, 2, 0.001]]})
+        )
     )
     return searched, confirmed
 

@@ -15,6 +15,7 @@ from trainables.data import load
 from trainables.population import Configuration, Population
 from trainables.ray_trainable import PopulationTrainable, Report
 from trainables.tasks.sbn import SBN, SBNOptions
+from tuner.history import History
 from tuner.ledger import Ledger
 from tuner.placement import Placement
 from tuner.run import PausedStates, population_config, submit
@@ -51,9 +52,9 @@ class Driver:
             return population_config(self.spec, self.settings, placement, study, population, trials, start, until)
 
         self.searcher = PopulationSearcher(
-            ledger=ledger, lease=self.lease, spec=self.spec, strategy=strategy_for(self.spec),
+            ledger=ledger, history=History(ledger, study), lease=self.lease, spec=self.spec, strategy=strategy_for(self.spec),
             trials_per_population=lambda _role: size, devices=1, forget=paused.forget, configure=configure,
-            observe=lambda _population, _report: None,
+            keep=lambda _population, _report: None, observe=lambda _population, _report: None,
         )  # fmt: skip
         self.populations = 0
 
