@@ -31,8 +31,8 @@ COEFFICIENTS = torch.tensor([
     (1, -1, -1, 1), (1, -1, -1, 2), (1, 0, -1, 0), (1, 0, -1, 1), (1, -1, 0, 0), (1, -1, 0, 1), (1, 0, 0, -1), (1, 0, 0, 0),
 ])  # fmt: skip
 _TRUTH_TABLE = (15, 12, 10, 8)  # its product with the coefficients: bit 2*a + b is the gate's value at a and b
-# Elements of one activation that are worked on at a time on a CPU.
-_CHUNK = 2**18
+# Elements of one activation on a CPU: that a pass over a layer works on at a time, and that a pass through the network keeps.
+_CHUNK, _PART = 2**17, 2**20
 
 
 def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
@@ -44,13 +44,14 @@ def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
 class Wires(NamedTuple):
     """What the gates of a layer read, and for every output of the layer before, which gates read it. Of every seed: [S, ...]."""
 
-    inputs: Tensor  # [S, 2, N] int64: which two outputs of the layer before
+    # int32: half the memory of the usual int64, and a layer of 2^29 gates is far away.
+    inputs: Tensor  # [S, 2, N]: which two outputs of the layer before
     # A layer's backward pass has a table of 3N rows, each over the batch: dy, dy*a and dy*b of every gate. An output that a gate
     # reads as a gets ca times the gate's row of dy and cab times that of dy*b; as b, cb times dy and cab times dy*a. In the
     # order of the outputs:
-    rows: Tensor  # [S, 4N] int64: the rows of the table
-    factors: Tensor  # [S, 4N] int64: their factors, as places in the layer's 4N coefficients
-    bags: Tensor  # [S, D] int64: where the rows of each output begin
+    rows: Tensor  # [S, 4N]: the rows of the table
+    factors: Tensor  # [S, 4N]: their factors, as places in the layer's 4N coefficients
+    bags: Tensor  # [S, D]: where the rows of each output begin
 
     @classmethod
     def of(cls, inputs: Tensor, sources: int) -> "Wires":
@@ -61,7 +62,7 @@ class Wires(NamedTuple):
         rows = torch.stack((gate, (2 - side) * N + gate), -1)
         factors = torch.stack((N + readers, 3 * N + gate), -1)
         bags = 2 * torch.searchsorted(ordered, torch.arange(sources, device=inputs.device).expand(S, -1).contiguous())
-        return cls(inputs, rows.flatten(1), factors.flatten(1), bags)
+        return cls(*(field.to(torch.int32) for field in (inputs, rows.flatten(1), factors.flatten(1), bags)))
 
 
 def group_sums(
@@ -91,8 +92,8 @@ class _Network(torch.autograd.Function):
         S, T = coefficients[0].shape[:2]
         sums = coefficients[0].new_empty(S, T, groups, bits.shape[-1])
         inputs: list[list[Tensor]] = []  # of each part, of each layer
-        for s, trials in _parts(bits, coefficients, soft):
-            x = bits[s, None]  # [1 or t, D, B]
+        for s, trials, examples in _parts(bits, coefficients, soft):
+            x = bits[s, None, :, examples].contiguous()  # [1 or t, D, B]
             inputs.append([])
             for layer, wire in zip(coefficients, wires, strict=True):
                 inputs[-1].append(x)
@@ -100,7 +101,7 @@ class _Network(torch.autograd.Function):
             if not any(ctx.needs_input_grad):
                 inputs.pop()
             t, N, B = x.shape
-            torch.sum(x.view(t, groups, N // groups, B), 2, dtype=sums.dtype, out=sums[s, trials])
+            torch.sum(x.view(t, groups, N // groups, B), 2, dtype=sums.dtype, out=sums[s, trials, :, examples])
         ctx.save_for_backward(bits, *coefficients)
         ctx.inputs, ctx.wires, ctx.soft = inputs, wires, soft
         return sums
@@ -109,13 +110,13 @@ class _Network(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dsums: Tensor) -> tuple[Tensor | None, ...]:
         bits, *coefficients = ctx.saved_tensors
-        gradients = [torch.empty_like(c) for c in coefficients]
+        gradients = [torch.zeros_like(c) for c in coefficients]
         parts = list(_parts(bits, coefficients, ctx.soft))
         # The table that Wires speaks of is one buffer for all parts and layers: memory that is in the caches already.
-        most = max(trials.stop - trials.start for _, trials in parts) * max(c.shape[-1] for c in coefficients)
-        buffer = dsums.new_empty(3 * most * bits.shape[-1])
-        for (s, trials), inputs in zip(parts, ctx.inputs, strict=True):
-            table = _table(buffer, dsums[s, trials], coefficients[-1].shape[-1])
+        most = max((trials.stop - trials.start) * (examples.stop - examples.start) for _, trials, examples in parts)
+        buffer = dsums.new_empty(3 * most * max(c.shape[-1] for c in coefficients))
+        for (s, trials, examples), inputs in zip(parts, ctx.inputs, strict=True):
+            table = _table(buffer, dsums[s, trials, :, examples], coefficients[-1].shape[-1])
             for i in reversed(range(len(coefficients))):
                 wires = ctx.wires[i]
                 _fill(table, inputs[i], wires.inputs[s], gradients[i][s, trials])
@@ -125,17 +126,22 @@ class _Network(torch.autograd.Function):
         return None, None, None, None, *gradients
 
 
-def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -> Iterator[tuple[int, slice]]:
-    """A seed and some neighbouring trials, all soft or all hard; few enough for the caches on a CPU, where one may be enough."""
-    S, T = coefficients[0].shape[:2]
-    most = T if bits.is_cuda else max(1, _CHUNK // (max(c.shape[-1] for c in coefficients) * bits.shape[-1]))
+def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -> Iterator[tuple[int, slice, slice]]:
+    """A seed, some neighbouring trials, all soft or all hard, and examples: few enough for a CPU, where memory is what limits."""
+    (S, T), B = coefficients[0].shape[:2], bits.shape[-1]
+    most, examples = T, B
+    if not bits.is_cuda:
+        widest = max(c.shape[-1] for c in coefficients)
+        most = max(1, _CHUNK // (widest * B))
+        examples = -(-B // -(-widest * B // _PART))  # equal shares of the batch
     for s in range(S):
         start = 0
         while start < T:
             end = start + 1
             while end < min(start + most, T) and soft[end] == soft[start]:
                 end += 1
-            yield s, slice(start, end)
+            for first in range(0, B, examples):
+                yield s, slice(start, end), slice(first, min(first + examples, B))
             start = end
 
 
@@ -166,7 +172,7 @@ def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
 
 
 def _fill(table: Tensor, x: Tensor, wires: Tensor, dc: Tensor) -> None:
-    """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and dc [t, 4, N] with the coefficients' gradients.
+    """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and adds the coefficients' gradients to dc [t, 4, N].
 
     x [t, D, B] are the layer's inputs; [1, D, B] where the trials share them.
     """
@@ -178,8 +184,8 @@ def _fill(table: Tensor, x: Tensor, wires: Tensor, dc: Tensor) -> None:
         a, b = (_follow(x, wire[gates]).to(table.dtype) for wire in wires)
         torch.mul(part[:, 0], a, out=part[:, 1])
         torch.mul(part[:, 0], b, out=part[:, 2])
-        torch.sum(part, -1, out=dc[:, :3, gates])
-        torch.sum(part[:, 1] * b, -1, out=dc[:, 3, gates])
+        dc[:, :3, gates] += part.sum(-1)
+        dc[:, 3, gates] += (part[:, 1] * b).sum(-1)
 
 
 def _pull(table: Tensor, coefficients: Tensor, wires: Wires) -> Tensor:

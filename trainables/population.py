@@ -283,7 +283,11 @@ class Population:
 
         def drawn(streams: list[Stream], step: int) -> Noise:
             seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
-            return {name: torch.stack([noise[name] for noise in seeds])[:, None].to(self._dtype) for name in seeds[0]}
+            # A single seed's noise is not copied: for logic gates it is as large as the parameters.
+            return {
+                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[:, None].to(self._dtype)
+                for name, first in seeds[0].items()
+            }
 
         noise = drawn(self._noise_streams, self.steps)
         if not self._draw_streams:
