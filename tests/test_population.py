@@ -232,7 +232,7 @@ def direct_metrics(plain, split, noises):
     for i in range(n):
         seen = []
         one = plain(split.inputs[i : i + 1], [layer[:, i : i + 1] for layer in noises[0]], seen)
-        loss = F.cross_entropy(one, split.labels[i : i + 1]) / n  # this example's part of L
+        loss = F.cross_entropy(one, split.labels[i : i + 1])
         gradient += torch.cat(torch.autograd.grad(loss, seen), 1)[0].abs() / n
     return {
         "val_loss": float(F.cross_entropy(scores.flatten(0, 1), split.labels.repeat(len(noises)))),

@@ -50,8 +50,9 @@ class SBN(Task):
         val_loss_argmax: cross-entropy with every unit at its more probable value.
         val_loss_16: cross-entropy of the class probabilities averaged over the 16 passes.
         val_accuracy, val_accuracy_argmax, val_accuracy_16: accuracy of the same three predictions.
-        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the mean loss over the split, averaged over
-            the split, is below that threshold (one sampled pass, the member's own estimator).
+        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the loss of one example, averaged over the
+            split, is below that threshold (one sampled pass, the member's own estimator). Not of the mean loss: its gradients are
+            as many times smaller as the split has examples, and a threshold would mean another thing for every dataset.
     On another split than validation the names are the same; the caller knows what it asked for.
     """
 
@@ -103,8 +104,7 @@ class SBN(Task):
             absolute = self._absolute_gradients(parameters, first, y, noise, members)
             gradients = [a + b for a, b in zip(gradients, absolute, strict=True)] if gradients else absolute
         metrics = {name: value / len(split) for name, value in sums.items()}
-        # L is the mean over n examples (1/n in every gradient), and its gradients are averaged over n examples (1/n once more).
-        mean_gradient = torch.cat(gradients, -1) / len(split) ** 2  # [S, T, all hidden units]
+        mean_gradient = torch.cat(gradients, -1) / len(split)  # [S, T, all hidden units]
         for eps in INACTIVE_EPS:
             metrics[f"inactive_{eps:.0e}"] = (mean_gradient < eps).float().mean(-1)
         return metrics
