@@ -91,12 +91,17 @@ class Views:
         self._ledger, self._catalogue, self._settings = ledger, catalogue, settings
         self._verdicts: dict[str, tuple[int, str]] = {}  # study -> (revision, verdict)
         self._drawable: dict[str, tuple[int, list[str]]] = {}  # likewise the names of its figures
+        self._lines: dict[str, tuple[tuple[Any, ...], bytes]] = {}  # likewise its line in a list, about 700 bytes
         self._sizes: dict[str, Size | None] = {}  # a study's spec never changes
 
-    def listed(self, rows: list[StudyRow]) -> list[dict[str, Any]]:
-        """Studies without their specs; those that have ended, with their verdicts."""
-        done = self._catalogue.done(row.id for row in rows)
-        return [self._study(row, done[row.id]) | {"verdict": self._verdict(row)} for row in rows]
+    def listed(self, rows: list[StudyRow]) -> list[bytes]:
+        """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they change."""
+        changed = [row for row in rows if self._lines.get(row.id, ((), b""))[0] != (row.revision, row.state)]
+        done = self._catalogue.done(row.id for row in changed) if changed else {}
+        for row in changed:
+            line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
+            self._lines[row.id] = (row.revision, row.state), line
+        return [self._lines[row.id][1] for row in rows]
 
     def study(self, row: StudyRow) -> dict[str, Any]:
         """A study with its spec."""
