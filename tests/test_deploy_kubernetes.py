@@ -277,3 +277,6 @@ def test_gpu_workers_scale_from_none_and_have_a_gpu_each():
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == worker["resources"]["requests"]["nvidia.com/gpu"] == "1"
     (other,) = of_kind("cpu", "RayCluster").values()
     assert "nvidia.com/gpu" not in yaml.safe_dump(other)
+    settings = of_kind("gpu", "ConfigMap")["tuner-settings"]["data"]
+    assert (settings["TUNER_DEVICE"], settings["TUNER_DEVICES"]) == ("cuda", str(group["maxReplicas"]))
+    assert "TUNER_DEVICE" not in of_kind("cpu", "ConfigMap")["tuner-settings"]["data"]
