@@ -129,6 +129,14 @@ def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkey
     assert torch.equal(actual[0][:, hard], expected[0][:, hard])  # sums of bits
 
 
+@pytest.mark.parametrize("examples", [1, 3, 5])
+def test_a_large_batch_is_worked_on_in_shares(monkeypatch, examples):
+    given = draw(6, SIZES["deep"], (False, True))
+    monkeypatch.setattr(gates, "_PART", examples * max(SIZES["deep"][1:]))
+    assert len(list(gates._parts(given[0], given[1], (False, True)))) == S * 2 * -(-B // examples)
+    torch.testing.assert_close(pull_back(network, *given), pull_back(mixture_network, *given), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
 def test_a_gate_may_read_one_input_twice(soft):
     bits, weights, wires, _ = draw(3, SIZES["deep"], (soft,) * 2)

@@ -1,0 +1,20 @@
+"""The GPU benchmark runs where there is none, small, and claims nothing then. Timings are not looked at."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import gpu
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpus_floor(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("BENCH_JSON", str(tmp_path / "bench.json"))
+    gpu.main(["--members", "2", "--steps", "1"])
+    measured = json.loads((tmp_path / "bench.json").read_text())
+    assert list(measured["studies"]) == [study.name for study in gpu.STUDIES]
+    assert [(s["members"], s["floor_share"]) for s in measured["studies"].values()] == [(2, None)] * len(gpu.STUDIES)
+    assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
