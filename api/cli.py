@@ -21,6 +21,7 @@ from tuner.errors import UserError
 
 def main() -> None:
     """The console script."""
+    local.import_fast()
     local.main()
 
 
