@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def import_fast() -> None:
-    """For a process that is a command: keeps the garbage collector from walking, again and again, the millions of objects that an import makes and never frees.
+    """For a process that is a command: spares it the garbage collector's walks over all that its imports make and never free.
 
     Measured on `import torch` alone: 1.5 s for the whole process by default, 1.0 s with this.
     """
