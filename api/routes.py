@@ -136,10 +136,10 @@ def list_studies(
     if cursor is not None:
         when, study = _opened(cursor, 2)
         after = (_time(when), study)
-    rows = service.catalogue.studies(limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees)
-    last = rows[limit - 1] if len(rows) > limit else None
-    following = _closed(last.created_at.isoformat(), last.id) if last else None
-    items = b",".join(service.views.listed(rows[:limit]))
+    page = service.catalogue.page(limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees)
+    last = page[limit - 1] if len(page) > limit else None
+    following = _closed(last.created_at.isoformat(), last.study) if last else None
+    items = b",".join(service.views.listed(page[:limit]))
     return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
 
 
