@@ -2,19 +2,28 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api import jobs
 from api.app import create
 from api.auth import Limiter
 from api.errors import Problem
 from api.settings import ServiceSettings
+from tests.postgresql import free_port
+from tests.processes import kill, wait_for
 from tests.test_study import SPEC
 from tuner.errors import UserError
 from tuner.keys import Keys
 from tuner.ledger import Ledger
+from tuner.mlflow_server import free
 from tuner.rows import Proposal
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture
@@ -264,6 +273,29 @@ def test_readiness_names_what_is_down(http):
     assert answer.status_code == 503
     assert answer.json()["parts"]["ledger"] == "ok"
     assert "TUNER_RAY_ADDRESS" in answer.json()["parts"]["ray"]
+
+
+@pytest.mark.timeout(60)
+def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
+    for patience in ("_PATIENCE_S", "_SUBMIT_S", "_PING_S"):
+        monkeypatch.setattr(jobs, patience, 0.3)
+    # Its port takes connections, as that of Ray's dashboard does while that is suspended.
+    hanging = subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port := free_port())], **QUIET)
+    try:
+        wait_for(lambda: not free(port))
+        hanging.send_signal(signal.SIGSTOP)
+        app = create(ServiceSettings(home=tmp_path, ray_address=f"http://127.0.0.1:{port}", rate_per_minute=0))
+        with TestClient(app, base_url="http://localhost") as http:
+            answer = http.get("/readyz")
+            assert (answer.status_code, answer.json()["parts"]["ray"]) == (503, "does not answer")
+            study = submitted(http)
+            assert http.post(f"/studies/{study}/cancel").json()["state"] == "cancelled"
+        service = app.state.service
+        with pytest.raises(jobs.RayHangsError, match=r"does not answer within 0\.3 s"):
+            service.jobs.status(f"{study}-1")
+    finally:
+        kill(hanging.pid)
+        hanging.wait()
 
 
 def test_metrics_count_what_the_ledger_has(http, ledger):

@@ -396,6 +396,17 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(browser, served):
         expect(page.get_by_role("textbox", name="API key")).to_be_visible()
 
 
+def test_the_routes_are_described_without_the_network(browser, served):
+    with opened(browser, f"{served.address}docs") as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        page.get_by_text("Submit a study", exact=True).click()
+        expect(page.get_by_text("It runs as a Ray job when its turn comes.")).to_be_visible()
+        assert len(asked) > 3
+        assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
+
+
 def test_a_lost_connection_is_told_and_mended(page, served):
     study = served.create()
     page.goto(f"{served.address}#/studies/{study}")

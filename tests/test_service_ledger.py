@@ -1,10 +1,12 @@
 """The service's side of the ledger, and the reconciler over it: what is accepted, started once, lost, resumed, cancelled."""
 
+import secrets
 import threading
+from contextlib import closing
 
 import pytest
 
-from api.jobs import RayAwayError
+from api.jobs import RayAwayError, RayHangsError
 from api.reconciler import Reconciler
 from tuner.catalogue import Catalogue
 from tuner.errors import UserError
@@ -41,11 +43,14 @@ class FakeRay:
             raise RayAwayError("Ray is away")
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield ledger
-    ledger.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request, tmp_path):
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        url = request.getfixturevalue("postgresql").create(f"service_{secrets.token_hex(8)}")
+    with closing(Ledger(url)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -102,6 +107,22 @@ def test_a_job_that_was_named_and_never_started_is_started_under_that_name(queue
     reconciler.step()
     reconciler.step()
     assert ray.submissions == [f"{study}-1"]
+
+
+def test_a_ray_that_hangs_is_asked_once_a_step(queue, ray, reconciler):
+    for _ in range(2):
+        queue.submit(**STUDY)
+    reconciler.step()
+    asked = []
+
+    def status(job):
+        asked.append(job)
+        raise RayHangsError("Ray hangs")
+
+    ray.status = status
+    with pytest.raises(RayHangsError):
+        reconciler.step()
+    assert len(asked) == 1
 
 
 def test_a_study_that_lost_its_job_is_resumed_so_many_times_and_then_interrupted(ledger, queue, ray, reconciler):
