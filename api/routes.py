@@ -44,11 +44,11 @@ def _service(request: Request) -> Service:
 TheService = Annotated[Service, Depends(_service)]
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request) -> body.Body:
     return await body.read(request, _service(request).settings.max_body_bytes)
 
 
-Body = Annotated[bytes, Depends(_body)]
+Body = Annotated[body.Body, Depends(_body)]
 
 
 # --- submitting ---
@@ -78,7 +78,7 @@ def submit(
             objective=objective["name"],
             direction=objective["direction"],
             owner=caller.id,
-            once=Once(once, hashlib.sha256(content).hexdigest()) if once else None,
+            once=Once(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
         raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error

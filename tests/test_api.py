@@ -22,6 +22,7 @@ from tuner.keys import Keys
 from tuner.ledger import Ledger
 from tuner.mlflow_server import free
 from tuner.rows import Proposal
+from tuner.spec import PRESETS, load_spec, preset_names
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -206,6 +207,52 @@ def test_only_the_pages_files_are_served(http, path):
     assert http.get(path).status_code == 404
 
 
+YAML = {"Content-Type": "application/yaml"}
+
+
+def test_a_spec_is_yaml_as_well_as_json(http):
+    for name in preset_names():
+        answer = http.post("/studies/plan", content=(PRESETS / f"{name}.yaml").read_bytes(), headers=YAML)
+        assert answer.json()["spec"] == load_spec(name).model_dump(mode="json")
+    study = http.post("/studies", content="preset: sbn-digits\nname: 2026-11-25\nseeds: 2", headers=YAML).json()
+    assert (study["name"], study["spec"]["seeds"], study["spec"]["dataset"]) == ("2026-11-25", 2, "digits")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("a: &x [1]\nb: *x", 400, "alias"),
+        ("a: &a [l]\nb: &b [*a, *a]\nc: [*b, *b]", 400, "alias"),
+        ("a: 1\na: 2", 400, "twice"),
+        ("1: 2", 400, "no text"),
+        ("<<: {a: 1}", 400, "no text"),
+        ("? [a]\n: 1", 400, "no text"),
+        ("a: [" * 50, 400, "nested"),
+        ("- " * 100_000, 400, "nested"),
+        ("a: [" + "1," * 30_000 + "]", 400, "more than 20000 values"),
+        ("seeds: .nan", 400, "does not know"),
+        ("seeds: -.inf", 400, "does not know"),
+        ("seeds: " + "9" * 5000, 400, "does not know"),
+        ("name: !!python/object/apply:os.system [etc]", 400, "not YAML: line 1, column 7"),
+        ("name: !!binary aGk=", 400, "does not know"),
+        ("name: !!timestamp 2026-11-25", 400, "does not know"),
+        ("name: !!int 99x", 400, "does not know"),
+        ('name: "\\uD800"', 400, "does not know"),
+        ("name: '", 400, "not YAML: line 1, column 8"),
+        ("name: a\0b", 400, "may not be there"),
+        (b"\xff\xfe", 400, "UTF-8"),
+        ("- etc", 422, "object of fields"),
+        ("", 422, "object of fields"),
+        ("preset: ../../etc", 422, "preset"),
+        ("taks: sbn", 422, "taks"),
+        ("x" * 300_000, 413, "at most"),
+    ],
+)
+def test_bad_yaml_is_refused_with_a_sentence(http, body, status, said):
+    answer = http.post("/studies/plan", content=body, headers=YAML)
+    assert (answer.status_code, said in answer.text, "etc" in answer.text) == (status, True, False), answer.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -334,6 +381,7 @@ def test_no_request_breaks_the_service_and_every_answer_is_described(http, ledge
                     case.headers.pop("Host", None)
                 sent = case.as_transport_kwargs(base_url="http://localhost")
                 sent.pop("cookies", None)
+                sent["content"] = sent.pop("data", None)  # httpx's name for what requests calls so
                 answer = http.request(**sent)
                 assert answer.status_code < 500 or case.path == "/readyz"  # whose 503 is an answer: there is no Ray here
                 case.validate_response(answer, checks=checks)
