@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import socket
 import threading
@@ -15,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from trainables.tasks import task_type
 from tuner.evidence.analysis import select
 from tuner.ledger import Ledger
-from tuner.rows import Proposal
+from tuner.rows import Proposal, scheduled
 from tuner.spec import parse_spec
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -111,7 +112,8 @@ class Driver:
             share = interval / self.spec.reports
             return [math.nan if trial.number in diverged else loss(trial, seed, share) for seed in trial.seeds]
 
-        rows = {trial.number: {"val_loss": values(trial)} for trial in trials}
+        test = {"test_loss": [0.2, 0.3, 0.4]} if trials[0].role == "confirm" else {}
+        rows = {trial.number: {"val_loss": values(trial), **test} for trial in trials}
         self.ledger.record(self.lease, interval=interval, epoch=2.0 * interval, training_s=1.0, rows=rows, final=final)
 
     def finish(self, *, diverged=()):
@@ -273,6 +275,111 @@ def test_the_fields_and_the_json_are_one_spec(page, served):
     expect(page.locator("#spec-json-errors")).to_contain_text("options.size")
     area.fill("{")
     expect(page.locator("#spec-json-errors")).to_contain_text("This is not JSON")
+
+
+def test_a_yaml_file_is_a_spec_too(page, served):
+    page.goto(f"{served.address}#/new")
+    expect(page.get_by_label("Name")).to_have_value("sbn-digits")
+    page.get_by_text("The whole spec as JSON").click()
+    area = page.get_by_label("Spec as JSON")
+    errors = page.locator("#spec-json-errors")
+    area.fill("preset: sbn-digits\nname: mine  # ours\nsearch: {strategy: grid, tau_f: 0.1, tau_b: [0]}\n")
+    expect(errors).to_contain_text("search.tau_b: must be greater than 0")
+    area.fill("name: 'mine")
+    expect(errors).to_contain_text("The body is not YAML: line 1")
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_role("alert").filter(has_text="The study was not started")).to_contain_text("not YAML")
+    assert served.ledger.list_studies() == []
+    area.fill("preset: sbn-digits\nname: mine  # ours\nseeds: 2\n")
+    expect(page.get_by_label("Name")).to_have_value("mine")
+    expect(errors).to_be_empty()
+    page.get_by_label("Fresh seeds").fill("0")
+    assert '"confirm_seeds": 0' in area.input_value()
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("mine")
+    spec = served.ledger.find_study("latest").spec
+    assert (spec["seeds"], spec["confirm_seeds"], spec["dataset"]) == (2, 0, "digits")
+
+
+def test_a_search_between_bounds_has_its_own_fields_and_landscape(page, served):
+    page.goto(f"{served.address}#/new")
+    forward, backward = page.get_by_label("Forward temperatures"), page.get_by_label("Backward temperatures")
+    forward.fill("0 to 2 step 0.5")
+    backward.fill("0.1, 0.4, 1")
+    page.get_by_label("Strategy").select_option("pbt")
+    expect(forward).to_have_value("0 to 2")  # what was changed goes along
+    expect(backward).to_have_value("0.1 to 1")
+    expect(page.get_by_label("Trials")).to_have_value("15")
+    backward.fill("0 to 1")
+    expect(page.locator("#field-search-tau_b-error")).to_contain_text("Must be greater than 0")
+    page.get_by_label("Rounds").fill("1")
+    expect(page.locator("#field-search-rounds-error")).to_contain_text("Must be greater than or equal to 2")
+    page.get_by_label("Strategy").select_option("tpe")
+    page.get_by_label("Trials").fill("many")
+    expect(page.locator("#field-search-trials-error")).to_contain_text("Must be a valid integer")
+    backward.fill("1 to 0.1")
+    expect(page.locator("#field-search-tau_b-error")).to_contain_text("Low must be less than high")
+    backward.fill("0.1 to 1")
+    page.get_by_label("Trials").fill("3")
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.locator(".scatter-holder")).to_be_visible()
+
+    driver = Driver(served, served.ledger.find_study("latest").id)
+    pairs = [("decoupled", 0.0, 0.9), ("decoupled", 0.013, 0.5), ("decoupled", 1.7, 0.2), ("softmax", 0.3, 0.3)]
+    found = [Proposal("baseline" if name == "softmax" else "search", name, f, b, 0.001) for name, f, b in pairs]
+    driver.report(driver.start(found, driver.spec.search_seeds), 10, final=True)
+    dots = page.locator(".scatter-holder .dot")
+    expect(dots).to_have_count(4)
+    expect(page.get_by_role("img", name="τf 0.013, τb 0.5")).to_have_accessible_name(re.compile("the optimum"))
+    expect(page.get_by_role("img", name="τf 0.3, τb 0.3")).to_have_accessible_name(re.compile("the best on the diagonal"))
+    expect(page.locator(".symbol")).to_have_count(2)
+    dots.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("img", name="τf 1.7, τb 0.2")).to_be_focused()
+    expect(page.locator(".tip")).to_contain_text("τf 1.7")
+
+
+def test_what_the_results_carry_is_shown(page, served):
+    study = served.create(control="rescaled")
+    driver = Driver(served, study)
+    driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
+    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds, "c"), 4, final=True)
+    twin = Proposal("control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], '{"logit_scale": 10.0}')
+    driver.report(driver.start([twin], driver.spec.fresh_seeds, "t"), 4, final=True)
+    served.ledger.release(driver.lease, "succeeded")
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the test set")).to_contain_text("0.3000 ± 0.0577")
+    expect(page.get_by_role("region", name="Rescaling control")).to_contain_text("The rescaled network does not end where")
+    expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
+    expect(page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")).to_contain_text("Holm")
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("logit layer × 10")
+    expect(page.locator("#section-schedule")).to_be_hidden()
+
+    bounds = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 1.0}}
+    study = served.create(search={"strategy": "pbt", "trials": 4, "rounds": 2} | bounds)
+    driver = Driver(served, study)
+    variant = scheduled([(0.0, 0.1, 0.5, 0.001), (4.0, 0.0, 0.4, 0.002)])
+    driver.report(
+        driver.start([Proposal("search", "decoupled", 0.1, 0.5, 0.001, variant)], driver.spec.search_seeds), 4, final=True
+    )
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the schedule").locator("tbody tr").last).to_contain_text(
+        re.compile(r"4\s*0\s*0\.4\s*0\.002")
+    )
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("schedule of 2 parts")
+
+
+def test_trials_beyond_the_page_are_said_to_be_there(page, served):
+    study = served.create()
+
+    def thousand(route):
+        fields = {"role": "search", "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.5, "lr": 0.001, "state": "succeeded"}
+        items = [{"number": n, **fields, "reason": None, "mean": 1.0, "sem": 0.1} for n in range(1000)]
+        route.fulfill(json={"items": items, "next": "more"})
+
+    page.route("**/trials?*", thousand)
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_text("The first 5,000 trials are shown.")).to_have_count(2)
 
 
 def test_names_and_reasons_are_text(page, served):
