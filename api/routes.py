@@ -36,7 +36,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 _ONCE = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # FastAPI would run it in a thread of its own otherwise
     found: Service = request.app.state.service
     return found
 
@@ -45,7 +45,7 @@ TheService = Annotated[Service, Depends(_service)]
 
 
 async def _body(request: Request) -> body.Body:
-    return await body.read(request, _service(request).settings.max_body_bytes)
+    return await body.read(request, (await _service(request)).settings.max_body_bytes)
 
 
 Body = Annotated[body.Body, Depends(_body)]
