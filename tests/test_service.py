@@ -14,7 +14,7 @@ import pytest
 from api.client import Client, ServiceError
 from api.ray_head import RayHead, token_environment
 from tests.processes import alive, command, descendants, exposed, wait_for
-from tests.test_page import CHROMIUM, FLAGS
+from tests.served import CHROMIUM, FLAGS, MISSING_BROWSER
 from tests.test_study import SPEC
 from tuner.ledger import Ledger
 from tuner.mlflow_server import MlflowServer, any_free_port
@@ -202,7 +202,7 @@ def test_the_remote_verbs_say_what_the_service_says(api, client):
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")
 def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_that(tmp_path, api, client):
     from playwright.sync_api import expect, sync_playwright
 
