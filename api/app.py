@@ -50,7 +50,7 @@ def create(settings: ServiceSettings | None = None) -> FastAPI:
                 await run_in_threadpool(worker.stop)
             service.ledger.close()
 
-    app = FastAPI(title="straight-through tuner", description=_ABOUT, version="1", lifespan=life, redoc_url=None)
+    app = FastAPI(title="straight-through tuner", description=_ABOUT, version="1", lifespan=life, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(router)
     app.include_router(health)
@@ -90,6 +90,11 @@ def _serve_page(app: FastAPI) -> None:
     def page() -> FileResponse:
         return FileResponse(PAGES / "index.html")
 
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> FileResponse:
+        """FastAPI's own takes its viewer from a CDN, and has a script in its HTML, which our Content-Security-Policy forbids."""
+        return FileResponse(PAGES / "docs.html")
+
     @app.get("/ray", include_in_schema=False)
     def dashboard(login: str = "") -> RedirectResponse:
         """To Ray's dashboard, with its cookie. Cookies know hosts, not ports: ours reaches Ray on the same host."""
@@ -101,6 +106,7 @@ def _serve_page(app: FastAPI) -> None:
         answer.set_cookie("ray-authentication-token", known.token, httponly=True, samesite="strict")
         return answer
 
+    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
     app.mount("/static", StaticFiles(directory=PAGES), name="static")
 
 
@@ -111,7 +117,10 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             found = described()
-            found.setdefault("components", {}).setdefault("schemas", {}).update(schemas.components())
+            components = found.setdefault("components", {})
+            components.setdefault("schemas", {}).update(schemas.components())
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            found["security"] = [{}, {"key": []}]  # without one, where the service has no keys
             for methods in found["paths"].values():
                 for operation in methods.values():
                     if "422" in operation["responses"]:

@@ -119,7 +119,8 @@ class Guard:
         if reason := self._foreign(scope["method"], headers):
             await Problem(403, reason).response()(scope, receive, send)
             return
-        kept = _SAFETY | (_PAGE if scope["path"] == "/" or scope["path"].startswith("/static/") else {})
+        page = scope["path"] in ("/", "/docs") or scope["path"].startswith("/static/")
+        kept = _SAFETY | (_PAGE if page else {})
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Request bodies as strict JSON.
+"""Request bodies as strict JSON, or as YAML (yaml_body.py).
 
 What Python's parser lets pass and JSON does not know is refused: NaN, Infinity, 1e999, a name given twice, half a surrogate
 pair, nesting without end.
@@ -6,18 +6,30 @@ pair, nesting without end.
 
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 
+from api import yaml_body
 from api.errors import Problem
 
+YAML = "application/yaml"
 
-async def read(request: Request, most_bytes: int) -> bytes:
+
+@dataclass(frozen=True)
+class Body:
+    """What a request sent."""
+
+    content: bytes
+    media: str  # application/json or application/yaml
+
+
+async def read(request: Request, most_bytes: int) -> Body:
     """The body, if it is not larger. What is too large is not read to its end."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise Problem(415, "the body must be application/json")
+    if media not in ("application/json", YAML):
+        raise Problem(415, f"the body must be application/json or {YAML}")
     too_large = Problem(413, f"the body must have at most {most_bytes} bytes", headers={"Connection": "close"})
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and (len(announced) > 15 or int(announced) > most_bytes):
@@ -27,26 +39,33 @@ async def read(request: Request, most_bytes: int) -> bytes:
         body += chunk
         if len(body) > most_bytes:
             raise too_large
-    return body
+    return Body(body, media)
 
 
-def mapping(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises Problem."""
+def mapping(body: Body) -> dict[str, Any]:
+    """The object in a body. Raises Problem."""
     try:
-        given = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
-        )
+        text = body.content.decode("utf-8")
+    except UnicodeError as error:
+        raise Problem(400, "the body must be in UTF-8") from error
+    given = yaml_body.load(text) if body.media == YAML else _json(text)
+    if not isinstance(given, dict):
+        raise Problem(422, "the body must be an object of fields", errors=[("spec", "must be an object of fields")])
+    return given
+
+
+def _json(text: str) -> Any:
+    try:
+        given = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
         json.dumps(given, ensure_ascii=False).encode("utf-8")  # half a surrogate pair has no encoding
     except UnicodeError as error:
-        raise Problem(400, "the body must be JSON in UTF-8, without halves of surrogate pairs") from error
+        raise Problem(400, "the body has half a surrogate pair, which no text has") from error
     except RecursionError as error:
         raise Problem(400, "the body is nested too deeply") from error
     except _RefusedError as error:
         raise Problem(400, str(error)) from error
     except json.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: line {error.lineno}, column {error.colno}") from error
-    if not isinstance(given, dict):
-        raise Problem(422, "the body must be a JSON object", errors=[("spec", "must be an object of fields")])
     return given
 
 

@@ -18,7 +18,7 @@ _LOG = logging.getLogger("tuner.api")
 _FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,8}")
 _TITLES = {
     400: "Bad request", 401: "A key is needed", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    406: "Not acceptable", 409: "The study's state forbids it", 413: "Too large", 415: "Not JSON", 422: "Not valid",
+    406: "Not acceptable", 409: "The study's state forbids it", 413: "Too large", 415: "Neither JSON nor YAML", 422: "Not valid",
     429: "Too many requests", 500: "Internal error", 503: "Not available",
 }  # fmt: skip
 

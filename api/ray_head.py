@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from tuner.engine import LOOPBACK
 from tuner.errors import UserError
 from tuner.mlflow_server import any_free_port, free
 
@@ -65,8 +66,13 @@ class RayHead:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-                env=os.environ | _LEAN | {"OMP_NUM_THREADS": "1", "PATH": path} | dict(environment),
+                env=os.environ | LOOPBACK | _LEAN | {"OMP_NUM_THREADS": "1", "PATH": path} | dict(environment),
             )  # fmt: skip
+
+    @property
+    def process_id(self) -> int:
+        """Of the watcher, from which all of Ray's processes descend, those of its jobs included."""
+        return self._process.pid
 
     def wait_until_ready(self, timeout_s: float = 90.0) -> None:
         """Returns when the dashboard answers. Raises UserError where Ray ended or does not answer."""

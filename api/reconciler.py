@@ -8,7 +8,7 @@ import logging
 import threading
 from typing import Protocol
 
-from api.jobs import ENDED, RayAwayError
+from api.jobs import ENDED, RayAwayError, RayHangsError
 from tuner.ledger import LedgerError
 from tuner.queue import Job, Queue
 
@@ -53,10 +53,12 @@ class Reconciler:
         self._thread.join(timeout=10)
 
     def step(self) -> None:
-        """One look at everything."""
+        """One look at everything; it ends at once where Ray hangs, so that no study waits for the patience with each other."""
         for job in self._queue.jobs():
             try:
                 self._settle(job)
+            except RayHangsError:
+                raise
             except RayAwayError as error:
                 _LOG.warning("%s", error, extra={"study": job.study})
         while claimed := self._queue.claim(self._most_running):

@@ -36,7 +36,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 _ONCE = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # FastAPI would run it in a thread of its own otherwise
     found: Service = request.app.state.service
     return found
 
@@ -44,11 +44,11 @@ def _service(request: Request) -> Service:
 TheService = Annotated[Service, Depends(_service)]
 
 
-async def _body(request: Request) -> bytes:
-    return await body.read(request, _service(request).settings.max_body_bytes)
+async def _body(request: Request) -> body.Body:
+    return await body.read(request, (await _service(request)).settings.max_body_bytes)
 
 
-Body = Annotated[bytes, Depends(_body)]
+Body = Annotated[body.Body, Depends(_body)]
 
 
 # --- submitting ---
@@ -78,7 +78,7 @@ def submit(
             objective=objective["name"],
             direction=objective["direction"],
             owner=caller.id,
-            once=Once(once, hashlib.sha256(content).hexdigest()) if once else None,
+            once=Once(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
         raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error
@@ -136,10 +136,10 @@ def list_studies(
     if cursor is not None:
         when, study = _opened(cursor, 2)
         after = (_time(when), study)
-    rows = service.catalogue.studies(limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees)
-    last = rows[limit - 1] if len(rows) > limit else None
-    following = _closed(last.created_at.isoformat(), last.id) if last else None
-    items = b",".join(service.views.listed(rows[:limit]))
+    page = service.catalogue.page(limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees)
+    last = page[limit - 1] if len(page) > limit else None
+    following = _closed(last.created_at.isoformat(), last.study) if last else None
+    items = b",".join(service.views.listed(page[:limit]))
     return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
 
 
@@ -162,7 +162,7 @@ def get_results(service: TheService, caller: Reader, study: str, match: Match = 
     row = service.find(study, caller)
 
     def make() -> bytes:
-        return as_json(analysis.results(row, service.ledger.trials(row.id), service.ledger.measurements(row.id)))
+        return as_json(analysis.results(row, service.ledger.trials(row.id), service.measured.of(row.id)))
 
     return _versioned(service, row, match, "results", make)
 

@@ -261,13 +261,13 @@ class Readiness(_Answer):
 
 _MEANINGS = {
     304: "Not changed since the ETag.",
-    400: "Not JSON, or JSON with NaN, Infinity, a field given twice.",
+    400: "Not JSON, or JSON with NaN, Infinity, a field given twice; YAML likewise, or with aliases.",
     401: "No key, or one that is not known.",
     403: "The key lacks the scope, or the request comes from another site.",
     404: "Not there, or not yours.",
     409: "The study's state forbids it.",
     413: "The body is too large.",
-    415: "The body is not application/json.",
+    415: "The body is neither application/json nor application/yaml.",
     422: "Not valid; `errors` names the fields.",
     429: "Too many requests; Retry-After says when.",
     503: "The ledger does not answer.",
@@ -300,21 +300,15 @@ TEXT: dict[int | str, dict[str, Any]] = {
     200: {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }
 
+_SUBMITTED = {
+    "schema": {"anyOf": [{"$ref": "#/components/schemas/StudySpec"}, {"$ref": "#/components/schemas/PresetWithChanges"}]},
+    "examples": {
+        "spec": {"summary": "A spec", "value": _SPEC},
+        "preset": {"summary": "A preset with changes", "value": {"preset": "sbn-digits", "seeds": 3}},
+    },
+}
 SUBMISSION: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "anyOf": [{"$ref": "#/components/schemas/StudySpec"}, {"$ref": "#/components/schemas/PresetWithChanges"}]
-                },
-                "examples": {
-                    "spec": {"summary": "A spec", "value": _SPEC},
-                    "preset": {"summary": "A preset with changes", "value": {"preset": "sbn-digits", "seeds": 3}},
-                },
-            }
-        },
-    }
+    "requestBody": {"required": True, "content": {"application/json": _SUBMITTED, "application/yaml": _SUBMITTED}}
 }
 
 

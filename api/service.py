@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from api.auth import Caller, Limiter
 from api.errors import Problem
 from api.jobs import Jobs
+from api.measured import Measured
 from api.metrics import Metrics
 from api.settings import ServiceSettings
 from api.views import Cache, Views
@@ -44,6 +45,7 @@ class Service:
         """Makes the parts."""
         self.queue, self.catalogue, self.keys = Queue(self.ledger), Catalogue(self.ledger), Keys(self.ledger)
         self.views = Views(self.ledger, self.catalogue, self.settings)
+        self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.catalogue)
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers, self.drawings = Cache(_CACHE_BYTES), Cache(_CACHE_BYTES)

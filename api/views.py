@@ -9,7 +9,7 @@ from typing import Any
 
 from api import figures
 from api.settings import ServiceSettings
-from tuner.catalogue import Catalogue, Done
+from tuner.catalogue import Catalogue, Done, Version
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.ledger import Ledger
@@ -94,14 +94,15 @@ class Views:
         self._lines: dict[str, tuple[tuple[Any, ...], bytes]] = {}  # likewise its line in a list, about 700 bytes
         self._sizes: dict[str, Size | None] = {}  # a study's spec never changes
 
-    def listed(self, rows: list[StudyRow]) -> list[bytes]:
+    def listed(self, page: list[Version]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they change."""
-        changed = [row for row in rows if self._lines.get(row.id, ((), b""))[0] != (row.revision, row.state)]
-        done = self._catalogue.done(row.id for row in changed) if changed else {}
-        for row in changed:
+        changed = [v.study for v in page if self._lines.get(v.study, ((), b""))[0] != (v.revision, v.state)]
+        rows = self._catalogue.studies(changed) if changed else []
+        done = self._catalogue.done(row.id for row in rows) if rows else {}
+        for row in rows:
             line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
             self._lines[row.id] = (row.revision, row.state), line
-        return [self._lines[row.id][1] for row in rows]
+        return [self._lines[v.study][1] for v in page if v.study in self._lines]  # not one that was deleted meanwhile
 
     def study(self, row: StudyRow) -> dict[str, Any]:
         """A study with its spec."""

@@ -36,3 +36,34 @@ def small_disk(tmp_path):
         pytest.skip("mounting a small file system is not permitted here")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The API on a port of its own, over a ledger that the test fills."""
+    from tests.served import Served
+
+    service = Served(tmp_path)
+    yield service
+    service.stop()
+    service.ledger.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    from tests.served import CHROMIUM, FLAGS
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    from tests.served import opened
+
+    with opened(browser, served.address) as page:
+        yield page

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 
@@ -30,6 +32,26 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def exposed(pids):
+    """The ports that some processes listen on where other machines may reach them: [(address, port, command line)]."""
+    owners = {}
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                owners[file.readlink().name] = pid
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and (owner := owners.get(f"socket:[{inode}]")) is not None:
+                address, port = local.split(":")
+                words = [int.from_bytes(bytes.fromhex(address[i : i + 8]), sys.byteorder) for i in range(0, len(address), 8)]
+                host = ip_address(b"".join(word.to_bytes(4) for word in words))
+                if not (getattr(host, "ipv4_mapped", None) or host).is_loopback:
+                    found.append((str(host), int(port, 16), command(owner)))
+    return found
 
 
 def kill(*pids, patience_s=10.0):

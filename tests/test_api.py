@@ -2,19 +2,29 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api import jobs
 from api.app import create
 from api.auth import Limiter
 from api.errors import Problem
 from api.settings import ServiceSettings
+from tests.postgresql import free_port
+from tests.processes import kill, wait_for
 from tests.test_study import SPEC
 from tuner.errors import UserError
 from tuner.keys import Keys
 from tuner.ledger import Ledger
+from tuner.mlflow_server import free
 from tuner.rows import Proposal
+from tuner.spec import PRESETS, load_spec, preset_names
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture
@@ -197,6 +207,52 @@ def test_only_the_pages_files_are_served(http, path):
     assert http.get(path).status_code == 404
 
 
+YAML = {"Content-Type": "application/yaml"}
+
+
+def test_a_spec_is_yaml_as_well_as_json(http):
+    for name in preset_names():
+        answer = http.post("/studies/plan", content=(PRESETS / f"{name}.yaml").read_bytes(), headers=YAML)
+        assert answer.json()["spec"] == load_spec(name).model_dump(mode="json")
+    study = http.post("/studies", content="preset: sbn-digits\nname: 2026-11-25\nseeds: 2", headers=YAML).json()
+    assert (study["name"], study["spec"]["seeds"], study["spec"]["dataset"]) == ("2026-11-25", 2, "digits")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("a: &x [1]\nb: *x", 400, "alias"),
+        ("a: &a [l]\nb: &b [*a, *a]\nc: [*b, *b]", 400, "alias"),
+        ("a: 1\na: 2", 400, "twice"),
+        ("1: 2", 400, "no text"),
+        ("<<: {a: 1}", 400, "no text"),
+        ("? [a]\n: 1", 400, "no text"),
+        ("a: [" * 50, 400, "nested"),
+        ("- " * 100_000, 400, "nested"),
+        ("a: [" + "1," * 30_000 + "]", 400, "more than 20000 values"),
+        ("seeds: .nan", 400, "does not know"),
+        ("seeds: -.inf", 400, "does not know"),
+        ("seeds: " + "9" * 5000, 400, "does not know"),
+        ("name: !!python/object/apply:os.system [etc]", 400, "not YAML: line 1, column 7"),
+        ("name: !!binary aGk=", 400, "does not know"),
+        ("name: !!timestamp 2026-11-25", 400, "does not know"),
+        ("name: !!int 99x", 400, "does not know"),
+        ('name: "\\uD800"', 400, "does not know"),
+        ("name: '", 400, "not YAML: line 1, column 8"),
+        ("name: a\0b", 400, "may not be there"),
+        (b"\xff\xfe", 400, "UTF-8"),
+        ("- etc", 422, "object of fields"),
+        ("", 422, "object of fields"),
+        ("preset: ../../etc", 422, "preset"),
+        ("taks: sbn", 422, "taks"),
+        ("x" * 300_000, 413, "at most"),
+    ],
+)
+def test_bad_yaml_is_refused_with_a_sentence(http, body, status, said):
+    answer = http.post("/studies/plan", content=body, headers=YAML)
+    assert (answer.status_code, said in answer.text, "etc" in answer.text) == (status, True, False), answer.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -266,6 +322,29 @@ def test_readiness_names_what_is_down(http):
     assert "TUNER_RAY_ADDRESS" in answer.json()["parts"]["ray"]
 
 
+@pytest.mark.timeout(60)
+def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
+    for patience in ("_PATIENCE_S", "_SUBMIT_S", "_PING_S"):
+        monkeypatch.setattr(jobs, patience, 0.3)
+    # Its port takes connections, as that of Ray's dashboard does while that is suspended.
+    hanging = subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port := free_port())], **QUIET)
+    try:
+        wait_for(lambda: not free(port))
+        hanging.send_signal(signal.SIGSTOP)
+        app = create(ServiceSettings(home=tmp_path, ray_address=f"http://127.0.0.1:{port}", rate_per_minute=0))
+        with TestClient(app, base_url="http://localhost") as http:
+            answer = http.get("/readyz")
+            assert (answer.status_code, answer.json()["parts"]["ray"]) == (503, "does not answer")
+            study = submitted(http)
+            assert http.post(f"/studies/{study}/cancel").json()["state"] == "cancelled"
+        service = app.state.service
+        with pytest.raises(jobs.RayHangsError, match=r"does not answer within 0\.3 s"):
+            service.jobs.status(f"{study}-1")
+    finally:
+        kill(hanging.pid)
+        hanging.wait()
+
+
 def test_metrics_count_what_the_ledger_has(http, ledger):
     trained(http, ledger)
     text = http.get("/metrics").text
@@ -302,6 +381,7 @@ def test_no_request_breaks_the_service_and_every_answer_is_described(http, ledge
                     case.headers.pop("Host", None)
                 sent = case.as_transport_kwargs(base_url="http://localhost")
                 sent.pop("cookies", None)
+                sent["content"] = sent.pop("data", None)  # httpx's name for what requests calls so
                 answer = http.request(**sent)
                 assert answer.status_code < 500 or case.path == "/readyz"  # whose 503 is an answer: there is no Ray here
                 case.validate_response(answer, checks=checks)

@@ -1,163 +1,18 @@
 """The page in a real browser, over the real API and a ledger that the test fills as a driver would."""
 
-import math
-import os
-import shutil
-import socket
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from trainables.tasks import task_type
-from tuner.evidence.analysis import select
-from tuner.ledger import Ledger
-from tuner.rows import Proposal
-from tuner.spec import parse_spec
+from tests.served import CHROMIUM, MISSING_BROWSER, Driver, opened
+from tuner.rows import Proposal, scheduled
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SMALL = {
-    "name": "small", "task": "sbn", "dataset": "digits", "seeds": 2, "confirm_seeds": 3, "epochs": 8, "reports": 4,
-    "search": {"strategy": "grid", "tau_f": [0.1, 0.5], "tau_b": [0.1, 0.5, 1.0]}, "baselines": ["identity"],
-}  # fmt: skip
 HOSTILE = '<img src="x" onerror="document.title=1">'
 READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)"),
-]
-
-
-# --- a service whose studies the test drives ---
-
-
-class Served:
-    """The API over a ledger, on a port of its own."""
-
-    def __init__(self, home):
-        self.home, self.ledger = home, Ledger(f"sqlite:///{home / 'ledger.db'}")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.start()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self):
-        import uvicorn
-
-        from api.app import create
-        from api.settings import ServiceSettings
-
-        app = create(ServiceSettings(home=self.home, port=self.port, rate_per_minute=0))
-        config = uvicorn.Config(app, port=self.port, log_level="error", timeout_graceful_shutdown=1, lifespan="on")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            assert self.thread.is_alive(), "the service did not start"
-            self.thread.join(0.02)
-
-    def stop(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-
-    def create(self, name="small", **changes):
-        """A study that no API has seen: its name may be anything."""
-        spec = parse_spec(SMALL | changes)
-        objective = task_type(spec.task).objective
-        return self.ledger.create_study(
-            name=name, task=spec.task, spec=spec.model_dump(mode="json"), objective=objective.name, direction=objective.direction
-        )
-
-
-def loss(trial, seed, share):
-    """A landscape with its optimum off the diagonal, at (0.1, 0.5); it falls while `share` goes to 1."""
-    tau_f, tau_b = trial.tau_f or 0.0, trial.tau_b or 1.0
-    method = 0.3 if trial.estimator == "identity" else 0.1
-    return method + 0.1 * tau_f + abs(math.log10(tau_b / 0.5)) / 5 + 0.003 * ((7 * seed + 3 * tau_f) % 1) + math.exp(-4 * share)
-
-
-class Driver:
-    """Writes what a driver would, at the pace of the test."""
-
-    def __init__(self, served, study):
-        self.ledger, self.study = served.ledger, study
-        self.spec = parse_spec(self.ledger.study(study).spec)
-        self.lease = self.ledger.acquire(study, {"device": "cpu"})
-
-    def search(self):
-        pairs = [(f, b) for f in self.spec.search.forward for b in self.spec.search.backward]
-        found = [Proposal("search", "decoupled", f, b, lr) for f, b in pairs for lr in self.spec.learning_rates]
-        return [*found, Proposal("baseline", "identity", None, None, self.spec.learning_rates[0])]
-
-    def best(self):
-        chosen = select(self.ledger.trials(self.study), "minimize").distinct()
-        return [replace(trial.proposal, role="confirm") for trial in chosen]
-
-    def start(self, proposals, seeds, population="p"):
-        return self.ledger.start_population(self.lease, population, proposals, seeds)
-
-    def report(self, trials, interval, *, final=False, diverged=()):
-        def values(trial):
-            share = interval / self.spec.reports
-            return [math.nan if trial.number in diverged else loss(trial, seed, share) for seed in trial.seeds]
-
-        rows = {trial.number: {"val_loss": values(trial)} for trial in trials}
-        self.ledger.record(self.lease, interval=interval, epoch=2.0 * interval, training_s=1.0, rows=rows, final=final)
-
-    def finish(self, *, diverged=()):
-        """All of a study at once."""
-        for proposals, seeds, name in ((self.search, self.spec.search_seeds, "p"), (self.best, self.spec.fresh_seeds, "c")):
-            trials = self.start(proposals(), seeds, name)
-            self.report(trials, 2, diverged=diverged)
-            self.report(trials, self.spec.reports, final=True, diverged=diverged)
-        self.ledger.release(self.lease, "succeeded")
-
-
-@pytest.fixture
-def served(tmp_path):
-    service = Served(tmp_path)
-    yield service
-    service.stop()
-    service.ledger.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@contextmanager
-def opened(browser, address, **context):
-    """A page; what its scripts throw, and what the Content-Security-Policy blocks, fails the test."""
-    problems = []
-    session = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
-    page = session.new_page()
-    page.set_default_timeout(15_000)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None)
-    page.goto(address)
-    yield page
-    session.close()
-    assert problems == []
-
-
-@pytest.fixture
-def page(browser, served):
-    with opened(browser, served.address) as page:
-        yield page
+pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
 
 def cells(page, kind):
@@ -239,40 +94,50 @@ def test_a_failed_study_says_why_and_is_resumed(page, served):
     assert served.ledger.study(study).state == "queued"
 
 
-# --- what is wrong stands where it is ---
+# --- all that a study has to show ---
 
 
-def test_errors_stand_at_their_fields(page, served):
-    page.goto(f"{served.address}#/new")
-    field = page.get_by_label("Backward temperatures")
-    field.fill("0, 0.5")
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#field-search-tau_b-error")).to_contain_text("Must be greater than 0")
-    page.get_by_label("Seeds", exact=True).fill("many")
-    expect(page.get_by_label("Seeds", exact=True)).to_have_attribute("aria-invalid", "true")
-    page.get_by_role("button", name="Start the study").click()
-    summary = page.get_by_role("alert").filter(has_text="The study was not started")
-    expect(summary).to_be_focused()
-    summary.get_by_role("link", name="search.tau_b").click()
-    expect(field).to_be_focused()
-    field.fill("0.5, 1")
-    page.get_by_label("Seeds", exact=True).fill("2")
-    expect(page.locator("[aria-invalid=true]")).to_have_count(0)
-    assert served.ledger.list_studies() == []
+def test_what_the_results_carry_is_shown(page, served):
+    study = served.create(control="rescaled")
+    driver = Driver(served, study)
+    driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
+    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds, "c"), 4, final=True)
+    twin = Proposal("control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], '{"logit_scale": 10.0}')
+    driver.report(driver.start([twin], driver.spec.fresh_seeds, "t"), 4, final=True)
+    served.ledger.release(driver.lease, "succeeded")
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the test set")).to_contain_text("0.3000 ± 0.0577")
+    expect(page.get_by_role("region", name="Rescaling control")).to_contain_text("The rescaled network does not end where")
+    expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
+    expect(page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")).to_contain_text("Holm")
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("logit layer × 10")
+    expect(page.locator("#section-schedule")).to_be_hidden()
+
+    bounds = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 1.0}}
+    study = served.create(search={"strategy": "pbt", "trials": 4, "rounds": 2} | bounds)
+    driver = Driver(served, study)
+    variant = scheduled([(0.0, 0.1, 0.5, 0.001), (4.0, 0.0, 0.4, 0.002)])
+    driver.report(
+        driver.start([Proposal("search", "decoupled", 0.1, 0.5, 0.001, variant)], driver.spec.search_seeds), 4, final=True
+    )
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the schedule").locator("tbody tr").last).to_contain_text(
+        re.compile(r"4\s*0\s*0\.4\s*0\.002")
+    )
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("schedule of 2 parts")
 
 
-def test_the_fields_and_the_json_are_one_spec(page, served):
-    page.goto(f"{served.address}#/new")
-    expect(page.get_by_label("Name")).to_have_value("sbn-digits")
-    page.get_by_text("The whole spec as JSON").click()
-    area = page.get_by_label("Spec as JSON")
-    page.get_by_label("Name").fill("mine")
-    assert '"name": "mine"' in area.input_value()
-    area.fill(area.input_value().replace('"mine"', '"yours"').replace('"options": {}', '"options": {"size": 3}'))
-    expect(page.get_by_label("Name")).to_have_value("yours")
-    expect(page.locator("#spec-json-errors")).to_contain_text("options.size")
-    area.fill("{")
-    expect(page.locator("#spec-json-errors")).to_contain_text("This is not JSON")
+def test_trials_beyond_the_page_are_said_to_be_there(page, served):
+    study = served.create()
+
+    def thousand(route):
+        fields = {"role": "search", "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.5, "lr": 0.001, "state": "succeeded"}
+        items = [{"number": n, **fields, "reason": None, "mean": 1.0, "sem": 0.1} for n in range(1000)]
+        route.fulfill(json={"items": items, "next": "more"})
+
+    page.route("**/trials?*", thousand)
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_text("The first 5,000 trials are shown.")).to_have_count(2)
 
 
 def test_names_and_reasons_are_text(page, served):
@@ -394,6 +259,17 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(browser, served):
         assert key not in page.url
         page.get_by_role("button", name="Forget key").click()
         expect(page.get_by_role("textbox", name="API key")).to_be_visible()
+
+
+def test_the_routes_are_described_without_the_network(browser, served):
+    with opened(browser, f"{served.address}docs") as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        page.get_by_text("Submit a study", exact=True).click()
+        expect(page.get_by_text("It runs as a Ray job when its turn comes.")).to_be_visible()
+        assert len(asked) > 3
+        assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
 
 
 def test_a_lost_connection_is_told_and_mended(page, served):

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from api.client import Client, ServiceError
 from api.ray_head import RayHead, token_environment
+from tests.processes import alive, command, descendants, exposed, wait_for
+from tests.served import CHROMIUM, FLAGS, MISSING_BROWSER
 from tests.test_study import SPEC
 from tuner.ledger import Ledger
 from tuner.mlflow_server import MlflowServer, any_free_port
@@ -23,7 +26,7 @@ class Api:
     """`tuner serve` over a Ray and an MLflow that outlive it."""
 
     def __init__(self, home, environment):
-        self.home, self.environment, self.process = home, os.environ | environment, None
+        self.home, self.environment, self.process, self.parts = home, os.environ | environment, None, ()
         self.url = f"http://127.0.0.1:{environment['TUNER_PORT']}"
 
     def start(self):
@@ -38,6 +41,11 @@ class Api:
                 return client.newest() is not None
         except ServiceError:
             return False
+
+    def pids(self):
+        """Of the API, and of all that belongs to its Ray and its MLflow."""
+        roots = [self.process.pid, *(part.process_id for part in self.parts)]
+        return [pid for root in roots for pid in (root, *descendants(root))]
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -60,6 +68,7 @@ def api(tmp_path_factory):
     settings["TUNER_MLFLOW_URI"] = mlflow.uri
     ray = RayHead(home, settings)
     api = Api(home, settings | {"TUNER_RAY_ADDRESS": ray.uri, "TUNER_PORT": str(any_free_port()), "TUNER_RATE_PER_MINUTE": "0"})
+    api.parts = (mlflow, ray)
     try:
         mlflow.wait_until_ready()
         ray.wait_until_ready()
@@ -136,13 +145,15 @@ def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driv
     assert all(sorted(seen) == list(range(1, 13)) for seen in intervals.values())
 
 
-def test_a_cancel_stops_training_within_15_s_and_is_final(client, ledger):
+def test_a_cancel_stops_training_within_15_s_and_is_final(api, client, ledger):
     # One interval takes far longer than a cancel may: the driver is not waited for to report.
     spec = SPEC | {"confirm_seeds": 0, "baselines": [], "epochs": 4000, "reports": 2, "options": {"units": [200, 200]}}
     study = client.submit(spec)["id"]
     until(lambda: any(t.state == "running" for t in ledger.trials(study)), 90)
     with ledger.reading() as db:
         driver = int(db.exec_driver_sql("select holder from studies where id = ?", (study,)).scalar_one().rpartition(":")[2])
+    assert driver in api.pids()
+    assert exposed(api.pids()) == []
     assert client.cancel(study)["cancelling"]
     client.cancel(study)
     assert ended(client, study, 15)["state"] == "cancelled"
@@ -153,10 +164,17 @@ def test_a_cancel_stops_training_within_15_s_and_is_final(client, ledger):
         client.resume(study)
 
 
-def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up(client):
+def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up(api, client):
     import httpx
 
-    study = client.submit(SPEC | {"batch_size": 5000})["id"]
+    dashboard = next(pid for pid in api.pids() if "/dashboard.py" in command(pid))
+    os.kill(dashboard, signal.SIGSTOP)
+    try:
+        study = client.submit(SPEC | {"batch_size": 5000})["id"]
+        ready = httpx.get(f"{client.server}/readyz", timeout=30)
+        assert (ready.status_code, ready.json()["parts"]) == (503, {"ledger": "ok", "ray": "does not answer", "mlflow": "ok"})
+    finally:
+        os.kill(dashboard, signal.SIGCONT)
     found = ended(client, study, 60)
     assert found["state"] == "failed"
     assert "batch_size" in found["reason"]
@@ -182,3 +200,47 @@ def test_the_remote_verbs_say_what_the_service_says(api, client):
     assert f"study {newest}: failed" in watched.stdout
     refused = tuner("submit", "nope")
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")
+def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_that(tmp_path, api, client):
+    from playwright.sync_api import expect, sync_playwright
+
+    others = api.pids()
+    environment = os.environ | {"TUNER_HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd()), "TUNER_PORT": str(any_free_port())}
+    said = tmp_path / "serve.log"
+    with said.open("wb") as log:
+        command = [sys.executable, "-m", "api.cli", "serve"]
+        serve = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        until(lambda: serve.poll() is None and "Ctrl-C" in said.read_text(), 120)
+        addresses = dict(line.split() for line in said.read_text().splitlines() if line.startswith(("page ", "MLflow ", "Ray ")))
+        with Client(addresses["page"]) as mine:
+            study = mine.submit(SPEC | {"confirm_seeds": 0, "epochs": 4000, "reports": 400})["id"]
+            until(lambda: (links := mine.status(study)["links"])["mlflow"] and links["job"], 90)
+        with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+            driver = driver_of(ledger, study)
+            with sync_playwright() as playwright:
+                chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                page = chromium.new_page()
+                page.goto(addresses["Ray"])  # lets this browser in
+                page.goto(f"{addresses['page']}#/studies/{study}")
+                for link, there in (("MLflow run", SPEC["name"]), ("Ray job", f"tuner drive {study}")):
+                    with page.context.expect_page() as opened:
+                        page.get_by_role("link", name=link).click()
+                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=30_000)
+                chromium.close()
+            started = descendants(serve.pid)
+            assert driver in started
+            serve.send_signal(signal.SIGINT)
+            wait_for(lambda: not any(map(alive, [serve.pid, *started])), 60)
+            assert serve.wait() in (0, 130)
+            assert "Traceback" not in said.read_text()
+            assert ledger.study(study).state == "interrupted"
+            assert ledger.study(study).reason.endswith("the Ray that ran it has ended")
+        assert [pid for pid in others if not alive(pid)] == []
+        assert client.newest()
+    finally:
+        if serve.poll() is None:
+            serve.kill()  # its watchers end the rest
+            serve.wait()

@@ -1,10 +1,13 @@
 """The service's side of the ledger, and the reconciler over it: what is accepted, started once, lost, resumed, cancelled."""
 
+import secrets
 import threading
+from contextlib import closing
 
 import pytest
 
-from api.jobs import RayAwayError
+from api.jobs import RayAwayError, RayHangsError
+from api.measured import Measured
 from api.reconciler import Reconciler
 from tuner.catalogue import Catalogue
 from tuner.errors import UserError
@@ -41,11 +44,14 @@ class FakeRay:
             raise RayAwayError("Ray is away")
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield ledger
-    ledger.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request, tmp_path):
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        url = request.getfixturevalue("postgresql").create(f"service_{secrets.token_hex(8)}")
+    with closing(Ledger(url)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -102,6 +108,22 @@ def test_a_job_that_was_named_and_never_started_is_started_under_that_name(queue
     reconciler.step()
     reconciler.step()
     assert ray.submissions == [f"{study}-1"]
+
+
+def test_a_ray_that_hangs_is_asked_once_a_step(queue, ray, reconciler):
+    for _ in range(2):
+        queue.submit(**STUDY)
+    reconciler.step()
+    asked = []
+
+    def status(job):
+        asked.append(job)
+        raise RayHangsError("Ray hangs")
+
+    ray.status = status
+    with pytest.raises(RayHangsError):
+        reconciler.step()
+    assert len(asked) == 1
 
 
 def test_a_study_that_lost_its_job_is_resumed_so_many_times_and_then_interrupted(ledger, queue, ray, reconciler):
@@ -214,3 +236,29 @@ def test_keys_are_kept_as_hashes_and_end_when_revoked(ledger):
     assert keys.exist()  # the service does not open again
     with pytest.raises(UserError):
         keys.create("x", ["root"])
+
+
+def test_what_was_measured_is_read_once(ledger, queue, monkeypatch):
+    studies, leases = [], []
+    for _ in range(2):
+        studies.append(queue.submit(**STUDY)[0])
+        leases.append(ledger.acquire(studies[-1], {}))
+        ledger.start_population(leases[-1], "p", [Proposal("search", "decoupled", 0.5, tau, 0.001) for tau in (0.5, 1.0)], [0])
+    asked = []
+
+    def counted(study, *, after=0, read=ledger.measurements, **limits):
+        asked.append((study, after))
+        return read(study, after=after, **limits)
+
+    measured = Measured(ledger, most_rows=4)
+    for interval in (1, 2):  # the two write by turns
+        for lease in leases:
+            row = {n: {"val_loss": [1.0]} for n in (0, 1)}
+            ledger.record(lease, interval=interval, epoch=interval, training_s=1, rows=row, final=False)
+        assert measured.of(studies[0]) == ledger.measurements(studies[0])
+    monkeypatch.setattr(ledger, "measurements", counted)
+    known = measured.of(studies[0])
+    assert asked == [(studies[0], known[-1].id)]
+    assert len(measured.of(studies[1])) == 4  # more than may be kept: the other is forgotten
+    assert measured.of(studies[0]) == known
+    assert asked[1:] == [(studies[1], 0), (studies[0], 0)]

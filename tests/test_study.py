@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests import checker
+from tests.processes import descendants, exposed
 from tuner.ledger import Ledger
 from tuner.strategies import strategy_for
 from tuner.strategies.base import Signal
@@ -174,6 +175,7 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
         assert time.monotonic() < deadline
         assert driver.poll() is None
         time.sleep(0.1)
+    assert exposed([driver.pid, *descendants(driver.pid)]) == []
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     driver.stdout.close()

@@ -2,13 +2,14 @@
 
 The main thread is inside Ray, waiting for a report that may be minutes away. A signal ends that wait as Ctrl-C does, Ray takes
 the training processes down with it, and the driver then says in the ledger what happened.
-A Ray job's driver is a child of Ray's, in a session of its own: where Ray is ended it would be left behind for a minute.
+A Ray job's driver is a child of Ray's, in a session of its own: where Ray is ended it would be left behind, and Ray's part of it
+waits for minutes for a Ray that comes back, deaf to signals. So that driver gives its study back, and ends itself, from here.
 """
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tuner.ledger import Ledger, LedgerError
@@ -22,14 +23,13 @@ class Cancellation:
 
     def __init__(self) -> None:
         self.heard = False  # a cancel was asked for
-        self.orphaned = False  # the Ray whose job this is has gone
 
 
 @contextmanager
-def listening(ledger: Ledger, study: str, *, job: bool = False) -> Iterator[Cancellation]:
+def listening(ledger: Ledger, study: str, *, orphaned: Callable[[], None] | None = None) -> Iterator[Cancellation]:
     """Interrupts the main thread, from which this must be called, with KeyboardInterrupt when a cancel is asked for.
 
-    Likewise, where this process is the driver of a Ray `job`, when its parent has gone.
+    Calls `orphaned`, in a thread of its own, when this process's parent has gone.
     """
     cancellation, stop, queue = Cancellation(), threading.Event(), Queue(ledger)
     main, parent = threading.get_ident(), os.getppid()
@@ -40,9 +40,8 @@ def listening(ledger: Ledger, study: str, *, job: bool = False) -> Iterator[Canc
 
     def listen() -> None:
         while not stop.is_set():
-            if job and os.getppid() != parent:
-                cancellation.orphaned = True
-                signal.pthread_kill(main, signal.SIGINT)
+            if orphaned is not None and os.getppid() != parent:
+                orphaned()
                 return
             try:
                 if queue.cancel_requested(study):

@@ -10,10 +10,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tuner.database import clock
-from tuner.decoding import expired, measurement_row, study_row, trial_row
+from tuner.decoding import expired, measurement_row, study_row, study_state, trial_row, utc
 from tuner.ledger import Ledger
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Measurement, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
+
+_VERSION = [studies.c[name] for name in ("id", "created_at", "revision", "state", "holder", "lease_until")]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A study in a page: which it is, and whether what was made of it still holds."""
+
+    study: str
+    created_at: datetime
+    revision: int
+    state: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Catalogue:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def studies(
+    def page(
         self,
         limit: int,
         *,
@@ -50,8 +62,8 @@ class Catalogue:
         task: str | None = None,
         prefix: str | None = None,
         owner: str | None = None,
-    ) -> list[StudyRow]:
-        """Studies, newest first.
+    ) -> list[Version]:
+        """Studies, newest first; their rows are read by `studies`, which decodes the specs.
 
         Args:
             limit: at most so many.
@@ -62,7 +74,7 @@ class Catalogue:
             owner: only those of this key.
         """
         with self._ledger.reading() as db:
-            query = sa.select(studies, expired(db)).order_by(studies.c.created_at.desc(), studies.c.id.desc()).limit(limit)
+            query = sa.select(*_VERSION, expired(db)).order_by(studies.c.created_at.desc(), studies.c.id.desc()).limit(limit)
             if after is not None:
                 then, last = after
                 older = (studies.c.created_at < then) | ((studies.c.created_at == then) & (studies.c.id < last))
@@ -79,6 +91,12 @@ class Catalogue:
                     query = query.where(column == value)
             if prefix is not None:
                 query = query.where(studies.c.id.startswith(prefix, autoescape=True))
+            return [Version(r["id"], utc(r["created_at"]), r["revision"], study_state(r)) for r in db.execute(query).mappings()]
+
+    def studies(self, ids: Iterable[str]) -> list[StudyRow]:
+        """These studies, in no order; one that is not there any more is left out."""
+        with self._ledger.reading() as db:
+            query = sa.select(studies, expired(db)).where(studies.c.id.in_(list(ids)))
             return [study_row(row) for row in db.execute(query).mappings()]
 
     def trials(self, study: str, limit: int, *, after: int = -1, state: str | None = None) -> list[TrialRow]:

@@ -29,10 +29,14 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+# As many as the service has threads: a connection beyond the pool is closed after use, and costs its pragmas again the next time.
+_POOL = 40
+
+
 def _engine(url: sa.URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return _postgresql(url.set(drivername="postgresql+psycopg"))
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, pool_size=_POOL)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

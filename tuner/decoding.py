@@ -53,12 +53,16 @@ def _alive(pid: int) -> bool:
         return True
 
 
+def study_state(row: RowMapping) -> str:
+    """The state of a study: one that was running and that nobody drives is interrupted."""
+    return "interrupted" if row["state"] == "running" and abandoned(row) else str(row["state"])
+
+
 def study_row(row: RowMapping) -> StudyRow:
     """A row of `studies`, with `expired`, as the rest of the program sees it."""
-    state = "interrupted" if row["state"] == "running" and abandoned(row) else row["state"]
     return StudyRow(
-        row["id"], row["name"], row["task"], state, row["reason"], json.loads(row["spec"]), row["objective"],
-        row["direction"], _utc(row["created_at"]), _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
+        row["id"], row["name"], row["task"], study_state(row), row["reason"], json.loads(row["spec"]), row["objective"],
+        row["direction"], utc(row["created_at"]), _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]),
         row["training_s"], json.loads(row["host"]), row["owner"], row["job"],
         f"{row['id']}-{row['jobs']}" if row["jobs"] else None, row["cancel_at"] is not None, row["revision"], row["mlflow_run"],
     )  # fmt: skip
@@ -78,13 +82,13 @@ def trial_row(row: RowMapping) -> TrialRow:
 
 def measurement_row(r: RowMapping) -> Measurement:
     """A row of `measurements` likewise."""
-    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], _utc(r["recorded_at"]), json.loads(r["metrics"]))
+    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], utc(r["recorded_at"]), json.loads(r["metrics"]))
 
 
-def _utc(value: datetime) -> datetime:
+def utc(value: datetime) -> datetime:
     """SQLite drops the time zone; what we store is always UTC."""
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _optional_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else _utc(value)
+    return None if value is None else utc(value)

@@ -23,6 +23,9 @@ _QUIET = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
 
+# Read by Ray when it is imported. It is meant for systems on which Ray joins no other machine's; what it does everywhere is that
+# all of Ray's ports (GCS, raylet, workers, agents) bind to 127.0.0.1, where Ray else takes the machine's address, or every one.
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 # torch's threads spin while they wait for each other, by default for so long that another busy process (MLflow, the driver
 # itself) makes training several times slower. Measured on 2 cores with one of them busy: 126 ms a step by default, 44 ms with
@@ -42,14 +45,14 @@ def started(settings: Settings) -> Iterator[Any]:
     Raises:
         UserError: it does not start, or there is no such cluster.
     """
-    for name, value in (_QUIET | _WORKER_ENVIRONMENT).items():
+    address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
+    for name, value in (_QUIET | _WORKER_ENVIRONMENT | ({} if address else LOOPBACK)).items():
         os.environ.setdefault(name, value)
     import ray
 
     # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way round: Ray's
     # processes end with the thread that started them.
     threading.Thread(target=importlib.import_module, args=["tuner.searcher"], name="import").start()
-    address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
     if address:
         try:
             ray.init(

@@ -54,6 +54,11 @@ class MlflowServer:
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
             )
 
+    @property
+    def process_id(self) -> int:
+        """Of the watcher, from which the server and all of its processes descend."""
+        return self._process.pid
+
     def wait_until_ready(self, timeout_s: float = 120.0) -> None:
         """Returns when the server answers. Raises UserError where it ended or does not."""
         deadline = time.monotonic() + timeout_s

@@ -382,12 +382,17 @@ class CancelledError(UserError):
 @contextmanager
 def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
     """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has stopped."""
-    with listening(ledger, lease.study, job=in_job()) as cancellation:
+
+    def orphaned() -> None:
+        ledger.patience_s = 0.0  # as below
+        with suppress(LeaseLostError, LedgerError):
+            ledger.release(lease, "interrupted", "the Ray that ran it has ended")
+        os._exit(1)  # the main thread waits for Ray
+
+    with listening(ledger, lease.study, orphaned=orphaned if in_job() else None) as cancellation:
         try:
             yield
         except KeyboardInterrupt:
-            if cancellation.orphaned:
-                raise UserError("the Ray that ran it has ended") from None
             if not cancellation.heard:
                 raise
             Queue(ledger).cancelled(lease.study, lease.fence)

@@ -2,7 +2,7 @@
 
 import { h, onWidth, put, s } from "./dom.js";
 import { decimalsFor, number, score } from "./format.js";
-import { linear, ticks } from "./scale.js";
+import { DECADES, linear, ticks } from "./scale.js";
 
 const MARGIN = { left: 52, right: 14, top: 26, bottom: 36 };
 const LOGARITHMIC_FROM = 5; // the largest value over the smallest
@@ -125,9 +125,8 @@ function vertical(values, wanted) {
   const of = logarithmic ? Math.log10 : (value) => value;
   const room = (of(high) - of(low)) * 0.05 || Math.abs(high) * 0.05 || 0.05;
   const ends = [of(low) - room, of(high) + room];
-  const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)).flatMap((power) => [power, 2 * power, 5 * power]);
   const inside = (value) => of(value) >= ends[0] && of(value) <= ends[1];
-  return { logarithmic, of, ends, ticks: logarithmic ? decades.filter(inside) : ticks(...ends, wanted) };
+  return { logarithmic, of, ends, ticks: logarithmic ? DECADES.filter(inside) : ticks(...ends, wanted) };
 }
 
 function drawLine(line, i, x, y, points) {

@@ -7,10 +7,24 @@ import { KINDS, at } from "./spec_text.js";
 const HINTS = {
   grid: "Every pair of temperatures.",
   sequential: "First the forward temperatures, then the backward ones at the best of those.",
+  halving: "The grid, of which at each rung only the best go on.",
+  tpe: "Parzen estimators propose pairs between the bounds.",
+  gp: "A Gaussian process proposes pairs between the bounds.",
+  pbt: "After each round the worst take the place of the best, with other temperatures: the result is a schedule.",
+};
+
+// Fields that only some strategies have.
+const OWN = {
+  tau_b_start: { label: ["First ", tau("b")], hint: "At which the forward temperatures are searched." },
+  eta: { label: "One in so many goes on", hint: "At each rung but the last." },
+  rungs: { label: "Rungs", hint: "The last one is the end of training." },
+  trials: { label: "Trials", hint: "Pairs that are tried." },
+  batch: { label: "Batch", hint: "Trials that are asked for at a time." },
+  rounds: { label: "Rounds", hint: "Parts of the training." },
 };
 
 /**
- * Makes the fields. `set(path, value)` is called with every change.
+ * Makes the fields. `set(path, value)` is called with every change; a value that is a function makes it from the spec as it is then.
  *
  * Returns {elements, error(error, all), clearOthers(errors), focus(path)}: `error` says whether a field took the error.
  */
@@ -28,7 +42,7 @@ export function fieldsOf(spec, known, set) {
   const task = known.tasks.find((t) => t.name === spec.task);
   const strategy = known.strategies[spec.search?.strategy] ?? {};
   const own = Object.entries(strategy).filter(([name]) => !["strategy", "tau_f", "tau_b"].includes(name));
-  const span = (name) => (takesList(strategy[name]) ? "Like 0, 0.1, 0.5 or 0 to 2 step 0.1." : "Like 0 to 2.");
+  const span = (name, low) => (takesList(strategy[name]) ? `Like ${low}, 0.3, 0.5 or ${low} to 2 step 0.1.` : `Like ${low} to 2.`);
   const elements = [
     group("What is trained",
       input("name", "Name", "text", "For the lists: letters, digits, spaces, . _ -"),
@@ -37,11 +51,11 @@ export function fieldsOf(spec, known, set) {
       lengthField(spec, set, fields),
       input("batch_size", "Batch size", "number")),
     group("Which configurations",
-      choice("search.strategy", "Strategy", Object.keys(known.strategies), (name) => set("search", switched(spec.search, name, known.strategies[name])),
+      choice("search.strategy", "Strategy", Object.keys(known.strategies), (name) => set("search", (now) => switched(now.search, name, known.strategies[name])),
         HINTS[spec.search?.strategy]),
-      input("search.tau_f", ["Forward temperatures ", tau("f")], "values", `${span("tau_f")} 0 is argmax.`),
-      input("search.tau_b", ["Backward temperatures ", tau("b")], "values", span("tau_b")),
-      own.map(([name, property]) => input(`search.${name}`, capital(words(name)), "number", property.description,
+      input("search.tau_f", ["Forward temperatures ", tau("f")], "values", `${span("tau_f", "0")} 0 is argmax.`),
+      input("search.tau_b", ["Backward temperatures ", tau("b")], "values", span("tau_b", "0.1")),
+      own.map(([name, property]) => input(`search.${name}`, OWN[name]?.label ?? capital(words(name)), "number", OWN[name]?.hint ?? property.description,
         { placeholder: property.default ?? "" })),
       input("learning_rates", "Learning rates", "values", "Every configuration is tuned over these.")),
     group("How sure",
@@ -166,5 +180,12 @@ function switched(search, name, properties) {
     const value = search?.[key] ?? property.default;
     if (value !== undefined && value !== null) wanted[key] = value;
   }
+  if (properties.trials) wanted.trials ??= sensibleTrials(search, properties.trials);
   return wanted;
+}
+
+/** As many trials as the grid before had pairs, within what the strategy takes. */
+function sensibleTrials(search, { minimum = 1, maximum = 100 }) {
+  const many = (given) => (Array.isArray(given) ? given.length : given?.step > 0 ? Math.floor((given.high - given.low) / given.step) + 1 : 1);
+  return Math.max(minimum, 4, Math.min(maximum, 100, many(search?.tau_f) * many(search?.tau_b) || 0));
 }

@@ -1,7 +1,7 @@
 /**
- * A new study: from a preset or another study, changed in fields or as JSON.
+ * A new study: from a preset or another study, changed in fields or as text.
  *
- * There is one spec; fields and JSON are two views of it. Every change is sent to the service, which answers with what it would
+ * There is one spec; fields and text are two views of it. The text is JSON, or YAML, which the service reads. Every change is sent to the service, which answers with what it would
  * train or with what is wrong, so the rules live in one place.
  */
 
@@ -32,9 +32,14 @@ function strategiesOf(schema) {
   return Object.fromEntries(Object.entries(mapping).map(([name, ref]) => [name, schemas[ref.split("/").at(-1)].properties]));
 }
 
+/** Whether the service understood a request and says what is wrong with it. */
+function wrong(error) {
+  return error instanceof Problem && (error.status === 422 || error.status === 400);
+}
+
 class Form {
   constructor(body, starts, known, signal) {
-    Object.assign(this, { starts, known, signal, spec: {}, errors: [], asked: 0, timer: null, key: null });
+    Object.assign(this, { starts, known, signal, spec: {}, yaml: null, errors: [], asked: 0, timer: null, key: null });
     this.picker = h("select", { id: "start", change: () => this.load(this.starts[this.picker.selectedIndex]) },
       starts.map((start) => h("option", {}, start.name)));
     this.about = h("p", { class: "hint", id: "start-about" });
@@ -42,12 +47,12 @@ class Form {
     this.summary = h("div", { class: "error-summary", role: "alert", tabindex: "-1", hidden: true });
     this.fields = h("div", { class: "fieldsets" });
     this.json = h("textarea", {
-      id: "spec-json", rows: "24", spellcheck: "false", autocapitalize: "off", "aria-describedby": "spec-json-errors", input: () => this.readJson(),
+      id: "spec-json", rows: "24", spellcheck: "false", autocapitalize: "off", "aria-describedby": "spec-json-errors", input: () => this.readText(),
     });
     this.jsonErrors = h("ul", { class: "field-error", id: "spec-json-errors" });
-    this.details = h("details", { class: "card" }, h("summary", {}, "The whole spec as JSON"),
-      h("p", { class: "hint" }, "The same spec with what has no field of its own: the task's and the dataset's options, reports, population."),
-      h("label", { class: "visually-hidden", for: "spec-json" }, "Spec as JSON"), this.json, this.jsonErrors);
+    this.details = h("details", { class: "card" }, h("summary", {}, "The whole spec as JSON or YAML"),
+      h("p", { class: "hint" }, "The same spec with what has no field of its own: the task's and the dataset's options, reports, population. A YAML file may be pasted here."),
+      h("label", { class: "visually-hidden", for: "spec-json" }, "Spec as JSON or YAML"), this.json, this.jsonErrors);
     this.plan = h("div", { class: "plan", role: "status" });
     this.button = h("button", { type: "submit", class: "primary wide-button" }, "Start the study");
     put(body, h("form", { novalidate: true, submit: (event) => this.submit(event) },
@@ -80,7 +85,7 @@ class Form {
   }
 
   set(path, value) {
-    this.spec = changed(this.spec, path, value);
+    this.spec = changed(this.spec, path, typeof value === "function" ? value(this.spec) : value);
     if (path === "task") this.spec = this.fitted(this.spec);
     if (path === "task" || path === "search") {
       this.show(this.spec);
@@ -100,16 +105,23 @@ class Form {
   }
 
   writeJson() {
+    this.yaml = null;
     this.json.value = JSON.stringify(this.spec, null, 2);
   }
 
-  readJson() {
+  readText() {
+    const text = this.json.value;
     try {
-      const spec = JSON.parse(this.json.value);
+      const spec = JSON.parse(text);
       if (spec === null || typeof spec !== "object" || Array.isArray(spec)) throw new SyntaxError("it must be an object of fields");
+      this.yaml = null;
       this.show(spec);
       this.check(QUIET_MS);
     } catch (error) {
+      if (/^\s*[^\s{["]/.test(text)) {
+        this.yaml = text; // until the service has said what it means
+        return this.check(QUIET_MS);
+      }
       clearTimeout(this.timer);
       this.asked += 1;
       this.showErrors([{ field: "", message: `this is not JSON: ${error.message}` }]);
@@ -123,17 +135,25 @@ class Form {
     this.timer = setTimeout(() => this.ask(), ms);
   }
 
+  send(path, headers = {}) {
+    return this.yaml === null ? post(path, this.spec, headers) : post(path, this.yaml, { ...headers, "Content-Type": "application/yaml" });
+  }
+
   /** Asks what would be trained; an answer that was overtaken by another change is dropped. */
   async ask() {
     const mine = (this.asked += 1);
     try {
-      const plan = await post("studies/plan", this.spec);
+      const plan = await this.send("studies/plan");
       if (mine !== this.asked || this.signal.aborted) return;
+      if (this.yaml !== null) {
+        this.yaml = null;
+        this.show(plan.spec);
+      }
       this.showErrors([]);
       this.showPlan(plan);
     } catch (error) {
       if (mine !== this.asked || this.signal.aborted) return;
-      if (error instanceof Problem && error.status === 422) this.showErrors(error.errors, error);
+      if (wrong(error)) this.showErrors(error.errors, error);
       else put(this.plan, h("p", { class: "field-error" }, sentence(error.message)));
     }
     this.plan.removeAttribute("aria-busy");
@@ -151,19 +171,21 @@ class Form {
         h("li", {}, `${length} each, batches of ${batch}`)));
   }
 
-  /** Puts each error at its field; those of no field at the JSON. */
+  /** Puts each error at its field; those of no field at the text. */
   showErrors(errors, problem = null) {
     const given = errors.length || !problem ? errors : [{ field: "", message: problem.message }];
     this.errors = given;
-    const rest = given.filter((error) => !this.made.error(error, given));
-    this.made.clearOthers(given);
+    const mine = this.yaml === null ? given : []; // the fields still show the spec before, and are not at fault
+    const rest = given.filter((error) => !mine.includes(error) || !this.made.error(error, given));
+    this.made.clearOthers(mine);
     put(this.jsonErrors, rest.map(({ field, message }) => h("li", {}, field ? `${field}: ${message}` : capital(message))));
     this.json.toggleAttribute("aria-invalid", false);
     if (rest.length) {
       this.json.setAttribute("aria-invalid", "true");
       this.details.open = true;
     }
-    if (given.length) put(this.plan, h("p", { class: "figure-none" }, "The spec is not valid yet"), h("p", { class: "hint" }, "What is wrong stands at its field."));
+    const where = mine.length > rest.length ? "What is wrong stands at its field." : "What is wrong stands below the text.";
+    if (given.length) put(this.plan, h("p", { class: "figure-none" }, "The spec is not valid yet"), h("p", { class: "hint" }, where));
     else this.summary.hidden = true;
   }
 
@@ -172,11 +194,11 @@ class Form {
     this.button.disabled = true;
     this.key ??= crypto.getRandomValues(new Uint32Array(4)).join("-"); // a second press of the same is the same study
     try {
-      const study = await post("studies", this.spec, { "Idempotency-Key": this.key });
+      const study = await this.send("studies", { "Idempotency-Key": this.key });
       announce(`Study ${study.name} was submitted.`);
       location.hash = `#/studies/${study.id}`;
     } catch (error) {
-      if (error instanceof Problem && error.status === 422) this.showErrors(error.errors, error);
+      if (wrong(error)) this.showErrors(error.errors, error);
       this.showSummary(error);
     } finally {
       this.button.disabled = false;
@@ -188,12 +210,12 @@ class Form {
       h("li", {}, h("a", { href: location.hash, click: (event) => (event.preventDefault(), this.focus(field)) }, `${field || "spec"}: ${message}`)));
     this.summary.hidden = false;
     put(this.summary, h("h2", {}, "The study was not started"),
-      error.status === 422 && fields.length ? h("ul", {}, fields) : h("p", {}, sentence(error.message)));
+      wrong(error) && fields.length ? h("ul", {}, fields) : h("p", {}, sentence(error.message)));
     this.summary.focus();
   }
 
   focus(field) {
-    if (this.made.focus(field)) return;
+    if (this.yaml === null && this.made.focus(field)) return;
     this.details.open = true;
     this.json.focus();
   }

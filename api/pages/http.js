@@ -35,8 +35,9 @@ function setLost(now) {
 }
 
 export const get = (path, signal) => json(path, { signal });
+/** `body` is sent as JSON, or a text as it is: `headers` then name its type. */
 export const post = (path, body, headers) =>
-  json(path, { method: "POST", body: body === undefined ? undefined : JSON.stringify(body), headers });
+  json(path, { method: "POST", body: typeof body === "object" ? JSON.stringify(body) : body, headers });
 export const remove = (path) => json(path, { method: "DELETE" });
 
 async function json(path, options) {
@@ -83,7 +84,7 @@ async function request(path, { method = "GET", body, headers = {}, signal }) {
     const key = sessionStorage.getItem(KEY);
     const sent = { Accept: "application/json", ...headers };
     if (key) sent.Authorization = `Bearer ${key}`;
-    if (body !== undefined) sent["Content-Type"] = "application/json";
+    if (body !== undefined) sent["Content-Type"] ??= "application/json";
     let response;
     try {
       response = await fetch(path, { method, body, headers: sent, signal });

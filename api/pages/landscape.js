@@ -80,7 +80,7 @@ export function landscape() {
     const decimals = decimalsFor(found.map((p) => p.mean));
     if (drawn?.key !== key) drawn = { key, update: free ? scatter(plot) : grid(plot, tauF, tauB) };
     drawn.update({ found, study, scale, decimals, marks: marks(results), say: (p, f, b) => describe(p, f, b, study, decimals) });
-    put(legend, legendOf(study, found, scale, decimals));
+    put(legend, legendOf(study, found, scale, decimals, free));
   }
 
   return { element, update };
@@ -89,7 +89,7 @@ export function landscape() {
 /** Which pairs are marked: the optimum of the search, and the best of it on the diagonal. */
 function marks(results) {
   const place = (trial) => (trial && trial.tau_f !== null ? `${trial.tau_f} ${trial.tau_b ?? trial.tau_f}` : null);
-  return { optimum: place(results?.best), diagonal: place(results?.diagonal_best) };
+  return { optimum: place(results?.best), diagonal: place(results?.diagonal_best), rival: results?.diagonal_best };
 }
 
 // --- the grid ---
@@ -165,7 +165,7 @@ function paintCell(entry, point, pair, { study, scale, decimals, marks, say }) {
 
 // --- the legend ---
 
-function legendOf(study, found, scale, decimals) {
+function legendOf(study, found, scale, decimals, free) {
   const objective = words(study.objective.name);
   const better = study.objective.direction === "minimize" ? "lower" : "higher";
   const past = study.objective.direction === "minimize" ? "≥ " : "≤ ";
@@ -179,7 +179,7 @@ function legendOf(study, found, scale, decimals) {
     h("span", { class: "keys" },
       key("optimum", "optimum"),
       key("rival", "best on the diagonal"),
-      key("diagonal", h("span", {}, "diagonal ", tau("f"), " = ", tau("b"))),
+      key(free ? "line-swatch" : "diagonal", h("span", {}, "diagonal ", tau("f"), " = ", tau("b"))),
       seen((p) => p.running) && key("partial", study.state === "running" ? "training" : "unfinished"),
       seen((p) => p.mean === null && !p.running) && key("void", "no finite value")),
   ];

@@ -62,3 +62,20 @@ export function linear(low, high, from, to) {
   const factor = high === low ? 0 : (to - from) / (high - low);
   return (value) => from + (value - low) * factor;
 }
+
+/** 1, 2 and 5 of every power of ten that a figure may show. */
+export const DECADES = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)).flatMap((power) => [1, 2, 5].map((m) => Number((m * power).toPrecision(1))));
+
+/**
+ * An axis as searches between bounds sample it: by the logarithm, or by the square root where it begins at 0. {at(value), ticks};
+ * the ticks are `gap` apart at least.
+ */
+export function sampled(low, high, from, to, gap) {
+  const of = low > 0 ? Math.log10 : (value) => Math.sqrt(Math.max(0, value));
+  const place = linear(of(low), of(high), from, to);
+  const at = (value) => place(of(value));
+  const clear = (value, others) => others.every((other) => Math.abs(at(value) - at(other)) >= gap);
+  const found = low > 0 ? [] : [0];
+  for (const value of DECADES.filter((v) => v >= low && v <= high).reverse()) if (clear(value, found)) found.push(value);
+  return { at, ticks: found.length ? found : [low] };
+}

@@ -17,6 +17,26 @@ function temperatures(trial) {
   return named.map(([name, value]) => `${name} ${number(value, 6)}`).join(", ");
 }
 
+/**
+ * For each temperature the best value at each of its values, and the line through the optimum; null where there is nothing to
+ * see: no such results yet, a search whose every value has a trial of its own, or stages, which show the same.
+ */
+export function marginalData(results, study) {
+  const search = study.spec.search;
+  const between = (given) => given?.high !== undefined && given.step === undefined;
+  if (!results.marginals || results.stages || between(search.tau_f) || between(search.tau_b)) return null;
+  return [["tau_f", "tau_b"], ["tau_b", "tau_f"]].map(([name, other]) => {
+    const { best, at_optimum: line } = results.marginals[name];
+    const [mine, others] = [name, other].map((key) => `τ${key.slice(-1)}`);
+    const lines = [
+      { label: `Best ${others} at each ${mine}`, x: best[name], mean: best.mean, sem: best.sem },
+      { label: `${others} ${number(line[other], 6)}, the optimum's`, x: line[name], mean: line.mean, sem: line.sem },
+    ];
+    const start = optimum(best[name], best.mean, results.objective.direction);
+    return { series: lines, xLabel: mine, xName: mine, yLabel: capital(words(results.objective.name)), points: true, start };
+  });
+}
+
 /** Where a list of means is best. */
 function optimum(x, mean, direction) {
   const known = mean.filter((value) => value !== null);

@@ -4,7 +4,8 @@ import { announce, confirmed, h, put } from "./dom.js";
 import { ago, capital, count, duration, moment, sentence, words } from "./format.js";
 import { download, get, post, remove } from "./http.js";
 import { chart } from "./chart.js";
-import { curveData, stageData } from "./series.js";
+import { control, schedule, testSet } from "./findings.js";
+import { curveData, marginalData, stageData } from "./series.js";
 import { follow, sleep } from "./live.js";
 import { landscape } from "./landscape.js";
 import { CANCELLABLE, MOVING, RESUMABLE, UNDER_WAY, badge, progressBar, progressText } from "./state.js";
@@ -34,16 +35,22 @@ class View {
     this.landscape = landscape();
     this.curves = chart("Learning curves");
     this.stages = [chart("First stage"), chart("Second stage")];
+    this.marginals = [chart("Forward temperature"), chart("Backward temperature")];
+    this.cut = [0, 1].map(() => h("p", { class: "hint cut", hidden: true }));
     this.methods = h("div", {});
     this.trials = trialsTable();
     this.ran = h("div", {});
     this.sections = {
-      landscape: section("Landscape", this.landscape.element),
+      landscape: section("Landscape", this.landscape.element, this.cut[0]),
       curves: section("Learning curves", h("p", { class: "hint" }, "The best trial of each method; band: standard error over seeds."), this.curves.element),
       stages: section("Stages", h("div", { class: "columns" }, this.stages.map((s) => s.element))),
+      marginals: section("One temperature at a time", h("div", { class: "columns" }, this.marginals.map((m) => m.element))),
       methods: section("Methods", this.methods),
+      test: section("Test set", h("div", { class: "content" })),
+      schedule: section("Schedule", h("div", { class: "content" })),
+      control: section("Rescaling control", h("div", { class: "content" })),
       claims: section("Claims of the paper", h("dl", { class: "claims" })),
-      trials: section("Trials", this.trials.element),
+      trials: section("Trials", this.trials.element, this.cut[1]),
       ran: section("What was run", this.ran),
     };
     const { landscape: land, curves, ...below } = this.sections;
@@ -132,14 +139,26 @@ class View {
     const lines = curveData(curves, this.study);
     this.sections.curves.classList.toggle("nothing", lines.series.length === 0);
     if (lines.series.length) this.curves.update(lines);
-    const stages = stageData(results);
-    this.sections.stages.hidden = stages === null;
-    stages?.forEach((data, i) => this.stages[i].update(data));
+    this.showPair("stages", stageData(results));
+    this.showPair("marginals", marginalData(results, this.study));
     methods(this.methods, results);
+    testSet(this.sections.test, results);
+    schedule(this.sections.schedule, results);
+    control(this.sections.control, results);
+    for (const note of this.cut) {
+      note.hidden = !trials.next;
+      put(note, `The first ${count(trials.items.length, "trial")} are shown. The verdict, the methods and results.json are of all of them.`);
+    }
     if (JSON.stringify(results.claims) !== this.claimed) claims(this.sections.claims, results); // one that is open stays open
     this.claimed = JSON.stringify(results.claims);
     this.trials.update(this.study, trials.items);
     if (!this.ran.hasChildNodes()) put(this.ran, whatWasRun(this.study, this.id));
+  }
+
+  /** Two charts side by side, or none. */
+  showPair(name, data) {
+    this.sections[name].hidden = data === null;
+    data?.forEach((one, i) => this[name][i].update(one));
   }
 
   // --- what can be done ---

@@ -9,7 +9,7 @@ const PAGE = 25;
 const COLUMNS = [
   { key: "number", title: () => "Trial", numeric: true, cell: (t) => String(t.number) },
   { key: "role", title: () => "Role", cell: (t) => t.role },
-  { key: "estimator", title: () => "Estimator", cell: (t) => [t.estimator, t.variant && h("small", {}, ` ${t.variant}`)] },
+  { key: "estimator", title: () => "Estimator", cell: (t) => [t.estimator, t.variant && h("small", { class: "beneath" }, variantOf(t.variant))] },
   { key: "tau_f", title: () => tau("f"), name: "tau f", numeric: true, cell: (t) => number(t.tau_f, 6) },
   { key: "tau_b", title: () => tau("b"), name: "tau b", numeric: true, cell: (t) => number(t.tau_b, 6) },
   { key: "lr", title: () => "Learning rate", numeric: true, cell: (t) => number(t.lr, 6) },
@@ -17,6 +17,13 @@ const COLUMNS = [
   { key: "mean", title: (objective) => capital(objective), numeric: true, cell: (t, decimals) => fixed(t.mean, decimals) },
   { key: "sem", title: () => "± SE", name: "standard error", numeric: true, cell: (t, decimals) => fixed(t.sem, decimals) },
 ];
+
+/** What else a trial is trained with, from its JSON: a schedule, a scaled logit layer. */
+function variantOf(text) {
+  const { schedule, logit_scale: scale, ...rest } = JSON.parse(text);
+  const parts = [schedule && `schedule of ${count(schedule.length, "part")}`, scale && `logit layer × ${number(scale, 4)}`];
+  return [...parts, Object.keys(rest).length && JSON.stringify(rest)].filter(Boolean).join(", ");
+}
 
 /** Trials in the order of a column; those without a value come last, whichever way. */
 export function sorted(trials, key, descending) {

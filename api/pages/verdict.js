@@ -33,7 +33,8 @@ function bestPair(best) {
   return h("dl", { class: "best" },
     part(["Best ", tau("f")], number(best.tau_f, 6)),
     part(["Best ", tau("b")], number(best.tau_b, 6)),
-    part("Learning rate", number(best.lr, 6)));
+    part("Learning rate", number(best.lr, 6)),
+    best.variant?.schedule?.length > 1 && part("Then", `scheduled, ${count(best.variant.schedule.length - 1, "change")}`));
 }
 
 /** A row for each rival with its interval as a picture; all on one scale, where 0 is "no better". */
@@ -48,8 +49,10 @@ function gains(results) {
   const decimals = decimalsFor(rows.map(([, gain]) => gain.mean), 3);
   const seeds = rows[0][1].seeds;
   const fresh = rows.every(([, gain]) => gain.confirmed) ? "fresh seeds" : "seeds";
+  const holm = rows.some(([, gain]) => gain.p_holm !== null && gain.p_holm !== undefined);
   const note = h("p", { class: "hint gains-note", id: "gains-note" }, `Gain in ${words(results.objective.name)} of the best off the diagonal, `,
-    `paired over ${seeds} ${fresh}; above 0 it is better than the rival.`);
+    `paired over ${seeds} ${fresh}; above 0 it is better than the rival. p is of the paired t-test, two-sided`,
+    holm ? "; over the baselines it is corrected for their number by Holm's method." : ".");
   return [note, h("div", { class: "wide", role: "region", "aria-label": "Table of gains", tabindex: "0" }, h("table", { class: "gains", "aria-describedby": "gains-note" },
     h("thead", {}, h("tr", {},
       h("th", { scope: "col" }, "Rival"), h("th", { scope: "col", class: "num" }, "Gain"),
@@ -59,8 +62,13 @@ function gains(results) {
       h("th", { scope: "row" }, capital(methodName(name))),
       h("td", { class: "num" }, fixed(gain.mean, decimals)),
       h("td", { class: "num" }, gain.ci95 ? `${fixed(gain.ci95[0], decimals)} to ${fixed(gain.ci95[1], decimals)}` : "–"),
-      h("td", { class: "num" }, gain.p_value === null ? "–" : number(gain.p_holm ?? gain.p_value, 2)),
+      h("td", { class: "num" }, gain.p_value === null ? "–" : chance(gain.p_holm ?? gain.p_value), gain.p_holm !== null && gain.p_holm !== undefined && h("small", {}, " Holm")),
       h("td", { class: "picture" }, interval(gain, x)))))))];
+}
+
+/** A p-value; what is smaller than the test's assumptions can carry is not spelled out. */
+function chance(p) {
+  return p < 1e-12 ? "< 1e−12" : number(p, 2);
 }
 
 function interval(gain, x) {
@@ -88,7 +96,8 @@ export function methods(holder, results) {
         h("th", { scope: "col" }, "Method"), head(tau("f")), head(tau("b")), head("Learning rate"),
         head(`${capital(objective)}, search`), head("Fresh seeds"), head("Chosen from"))),
       h("tbody", {}, chosen.map(([name, trial]) => h("tr", {},
-        h("th", { scope: "row" }, capital(name.endsWith("diagonal") ? `decoupled ST, ${methodName(name)}` : methodName(name))),
+        h("th", { scope: "row" }, capital(name.endsWith("diagonal") ? `decoupled ST, ${methodName(name)}` : methodName(name)),
+          trial.variant?.schedule?.length > 1 && h("small", { class: "beneath" }, "scheduled; here is how it began")),
         cell(number(trial.tau_f, 6)), cell(number(trial.tau_b, 6)), cell(number(trial.lr, 6)),
         cell(score(trial.objective.mean, trial.objective.sem, decimals)),
         cell(score(shown(name)?.mean, shown(name)?.sem, decimals)),
