@@ -28,9 +28,9 @@ test: lint types
 	sh tests/system-packages.sh
 	$(BIN)/python -m pytest
 
-# A real cluster on this machine, killed part by part: minutes.
+# A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
 test-faults: install
-	$(BIN)/python -m pytest -m faults tests/test_faults.py
+	$(BIN)/python -m pytest -m faults -s tests/test_faults.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """A population as one Ray Tune trial: the only file here that imports ray.
 
-A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints are ours, one file per
-population, replaced atomically, and found again by whoever trains that population next: the actor that Ray restarts, or a driver
-that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
+A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints are ours, one file
+per population, replaced atomically, and found again by whoever trains that population next: the actor that Ray restarts, or a
+driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
 """
 
 import json
