@@ -162,7 +162,7 @@ def get_results(service: TheService, caller: Reader, study: str, match: Match = 
     row = service.find(study, caller)
 
     def make() -> bytes:
-        return as_json(analysis.results(row, service.ledger.trials(row.id), service.ledger.measurements(row.id)))
+        return as_json(analysis.results(row, service.ledger.trials(row.id), service.ledger.stream(row.id)))
 
     return _versioned(service, row, match, "results", make)
 
