@@ -11,7 +11,7 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
     from tuner.evidence.gallery import figure_names  # matplotlib takes a second to import
 
     folder = settings.artifacts_folder(study.id)
-    return figure_names(study, ledger.trials(study.id), ledger.measurements(study.id), artifacts=folder)
+    return figure_names(study, ledger.trials(study.id), ledger.stream(study.id), artifacts=folder)
 
 
 def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
@@ -20,6 +20,6 @@ def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> byte
 
     folder = settings.artifacts_folder(study.id)
     try:
-        return figure_png(name, study, ledger.trials(study.id), ledger.measurements(study.id), artifacts=folder)
+        return figure_png(name, study, ledger.trials(study.id), ledger.stream(study.id), artifacts=folder)
     except UserError:
         return b""

@@ -92,6 +92,10 @@ class Cluster:
         """The populations' workers of each node that is there."""
         return [node.workers() for node in self.workers if node.process.poll() is None]
 
+    def whole(self):
+        """Whether the head and two workers are there."""
+        return alive(self.head.process.pid) and [alive(node.process.pid) for node in self.workers] == [True, True]
+
     def stop(self):
         """Ends it at once: nobody needs it any more."""
         for node in [*self.workers, self.head]:

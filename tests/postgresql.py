@@ -58,8 +58,13 @@ class PostgresqlServer:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
     def kill(self):
         """kill -9 of the server and all of its processes."""
+        if not self.running():
+            return
         os.kill(self._process.pid, signal.SIGSTOP)  # no new child between the look and the kill
         kill(*descendants(self._process.pid), self._process.pid)
         self._process.wait()

@@ -43,6 +43,9 @@ class MlflowProcess:
 
         wait_for(answers, 120)
 
+    def running(self):
+        return self._process.poll() is None
+
     def kill(self):
         kill(*descendants(self._process.pid), self._process.pid)
         self._process.wait()

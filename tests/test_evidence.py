@@ -182,6 +182,11 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Test set" in page
     assert "http" not in page
+    numbers = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert [t["number"] for t in numbers["trials"]] == [t.number for t in rows]
+    sixth = next(t.id for t in rows if t.number == 6)
+    values = [m.metrics["val_loss"] for m in measurements if m.trial_id == sixth]
+    assert numbers["curves"]["6"] == {"epochs": [1.0, 2.0, 3.0, 4.0], "metrics": {"val_loss": values}}
     assert figure_png("curves", study(), rows, measurements).startswith(b"\x89PNG")
     with pytest.raises(UserError, match="no figure 'nope'; it has landscape"):
         figure_png("nope", study(), rows, measurements)

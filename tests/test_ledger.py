@@ -354,11 +354,24 @@ def test_the_projection_follows_its_cursor(ledger, study):
     assert ledger.projection(study) == (0, set())
     assert [m.id for m in ledger.measurements(study, limit=3)] == ids[:3]
     ledger.set_projection(study, cursor=ids[1])
-    ledger.set_projection(study, closed=[trial])
-    assert ledger.projection(study) == (ids[1], {trial})
     assert [m.id for m in ledger.measurements(study, after=ids[1])] == ids[2:]
+    record(ledger, lease, 3, final=True)
+    both = {t.id for t in ledger.trials(study)}
+    assert ledger.projection(study) == (ids[1], both)  # whose runs are to be ended
+    ledger.set_projection(study, closed=[trial])
+    assert ledger.projection(study) == (ids[1], both - {trial})
     ledger.reset_projection(study)
-    assert ledger.projection(study) == (0, set())
+    assert ledger.projection(study) == (0, both)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+def test_a_stream_is_all_measurements_in_order(ledger, study, monkeypatch, page):
+    lease = started(ledger, study)
+    for interval in (1, 2, 3):
+        record(ledger, lease, interval)
+    monkeypatch.setattr("tuner.ledger._PAGE", page)
+    assert list(ledger.stream(study)) == ledger.measurements(study)
+    assert list(ledger.stream("not there")) == []
 
 
 # --- the database ---

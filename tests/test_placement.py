@@ -1,10 +1,15 @@
-"""Populations fill a device, fit into it, and leave none idle."""
+"""Populations fill a device, fit into it, and leave none idle; the devices that there are on a cluster."""
+
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner import engine
+from tuner.errors import UserError
 from tuner.placement import CPU_MEMBERS, Placement, trials_per_population
+from tuner.settings import Settings
 
 MIB = 1 << 20
 
@@ -79,3 +84,66 @@ def test_no_smaller_population_would_take_as_few_rounds(placement, trials, seeds
     n = limit(trials)
     assert rounds(n) == rounds(limit(0))  # as few as the largest populations take
     assert n == 1 or rounds(n - 1) > rounds(n)  # and every device has its share in each
+
+
+# --- devices ---
+
+
+def node(**resources):
+    return {"Alive": True, "Resources": {"memory": 8e9} | resources}
+
+
+HEAD = node(CPU=0)
+LOST = node(CPU=8, GPU=8) | {"Alive": False}
+
+
+def devices(monkeypatch, *nodes, share=1, **settings):
+    """What `engine.devices` finds on a cluster of some nodes whose GPUs have 16 GB free."""
+    monkeypatch.setattr(engine, "_free_gpu_memory", lambda _ray, _share: 16e9)
+    return engine.devices(SimpleNamespace(nodes=lambda: [*nodes, LOST]), Settings(**settings), share=share)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "expected"),
+    [
+        # Without GPUs every node's CPUs are a device; a head without CPUs is none.
+        ([HEAD, node(CPU=4), node(CPU=4)], {}, Placement("cpu", 2, 4, 8 * 10**9)),
+        ([node(CPU=4, memory=8e9), node(CPU=2, memory=4e9)], {}, Placement("cpu", 2, 2, 4 * 10**9)),
+        # With GPUs each is one, wherever it is.
+        ([HEAD, node(CPU=8, GPU=4), node(CPU=8, GPU=1)], {}, Placement("cuda", 5, 1, 16 * 10**9, gpus=1)),
+        ([node(CPU=8, GPU=4)], {"device": "cpu"}, Placement("cpu", 1, 8, 8 * 10**9)),
+        ([node(CPU=8, GPU=4)], {"gpus_per_population": 0.0}, Placement("cpu", 1, 8, 8 * 10**9)),
+        # A fraction shares a GPU and its memory; each population still wants a CPU.
+        ([node(CPU=8, GPU=2)], {"gpus_per_population": 0.5}, Placement("cuda", 4, 1, 8 * 10**9, gpus=0.5)),
+        ([node(CPU=3, GPU=2)], {"gpus_per_population": 0.5}, Placement("cuda", 3, 1, 8 * 10**9, gpus=0.5)),
+        ([node(CPU=8, GPU=1)], {"gpus_per_population": 0.1}, Placement("cuda", 8, 1, int(1.6e9), gpus=0.1)),
+        # GPUs that Ray counts and torch does not use; a node's memory is shared by what runs there.
+        (
+            [HEAD, node(CPU=2, GPU=1), node(CPU=2, GPU=1)],
+            {"device": "cpu", "gpus_per_population": 0.5},
+            Placement("cpu", 4, 1, 4 * 10**9, gpus=0.5),
+        ),
+        # A cluster that grows from nothing.
+        ([HEAD], {"device": "cuda"}, Placement("cuda", 1, 1, 16 * 10**9, gpus=1)),
+        ([HEAD], {"device": "cuda", "devices": 8}, Placement("cuda", 8, 1, 16 * 10**9, gpus=1)),
+        ([HEAD], {"device": "cpu", "gpus_per_population": 1.0, "devices": 8}, Placement("cpu", 8, 1, 2 * 10**9, gpus=1)),
+    ],
+)
+def test_known_clusters(monkeypatch, nodes, settings, expected):
+    assert devices(monkeypatch, *nodes, **settings) == expected
+
+
+def test_studies_that_run_at_once_share_the_cpus(monkeypatch):
+    found = devices(monkeypatch, node(CPU=2), share=2)
+    assert (found.cpus, found.memory_bytes, found.resources) == (2, 4 * 10**9, {"CPU": 1.0})
+    assert devices(monkeypatch, node(CPU=2), share=4).resources == {"CPU": 0.5}
+
+
+def test_a_gpu_is_reserved_whole_or_in_part(monkeypatch):
+    assert devices(monkeypatch, node(CPU=8, GPU=1)).resources == {"CPU": 1.0, "GPU": 1.0}
+    assert devices(monkeypatch, node(CPU=8, GPU=1), gpus_per_population=0.25).resources == {"CPU": 1.0, "GPU": 0.25}
+
+
+def test_a_cluster_with_nothing_to_train_on_is_an_error(monkeypatch):
+    with pytest.raises(UserError, match="neither a GPU nor a node with a CPU"):
+        devices(monkeypatch, HEAD)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_trainable, "_CHECKPOINT_EVERY_S", -1.0)  # after every interval
+    monkeypatch.setattr(ray_trainable, "_CHECKPOINT_EVERY_S", -1.0)  # of every interval
     return PopulationConfig(
         task="sbn",
         options={"units": [16, 16]},
@@ -79,8 +79,9 @@ def test_a_report_has_a_row_per_trial_and_the_last_one_the_test_set(config):
 def test_a_population_continues_from_its_checkpoint_as_if_nothing_had_happened(config):
     uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
     before = reports(trainable(config), 2)
-    after = reports(trainable(config), 2)  # another process would do just this
-    assert without_times(before + after) == without_times(uninterrupted)
+    after = reports(trainable(config), 3)  # another process would do just this, and the second report may have been lost
+    assert without_times(before[:1] + after) == without_times(uninterrupted)
+    assert before[1].interval == after[0].interval
 
 
 def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
@@ -114,9 +115,9 @@ def test_a_population_in_blocks_continues_from_its_checkpoint_as_if_nothing_had_
     uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
     before = reports(trainable(config), 2)
     resumed = trainable(config)
-    after = reports(resumed, 2)
+    after = reports(resumed, 3)
     assert len(resumed._blocks) == 2
-    assert without_times(before + after) == without_times(uninterrupted)
+    assert without_times(before[:1] + after) == without_times(uninterrupted)
 
 
 def test_a_member_that_does_not_fit_is_a_report_that_says_so(config, monkeypatch):
@@ -200,10 +201,10 @@ def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, sma
     whole = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
     config = replace(config, checkpoint=str(small_disk / "population.pt"))
     made = trainable(config)
-    first = reports(made, 1)
+    first = reports(made, 2)
     saved = (small_disk / "population.pt").read_bytes()
     (small_disk / "other").write_bytes(b"0" * (2 * 2**20 - len(saved) - 8192))
-    assert without_times(first + reports(made, 3)) == without_times(whole)
+    assert without_times(first + reports(made, 2)) == without_times(whole)
     assert "cannot be written" in caplog.text
     assert (small_disk / "population.pt").read_bytes() == saved  # whole, and where a worker would continue
     assert {file.name for file in small_disk.iterdir()} == {"population.pt", "other"}

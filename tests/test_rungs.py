@@ -39,7 +39,7 @@ PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 4} | RANGES, 
 class Driver:
     """Runs a study of a ledger like tuner/run.py does, in this process: one population after another."""
 
-    def __init__(self, ledger, study, home, *, size=5):
+    def __init__(self, ledger, study, home, *, size=5, keep=lambda _population, _report: None):
         self.ledger, self.study, self.folder = ledger, study, home / "checkpoints" / study
         self.settings = replace(Settings.from_environment(), home=home)
         self.spec = parse_spec(ledger.study(study).spec)
@@ -54,7 +54,7 @@ class Driver:
         self.searcher = PopulationSearcher(
             ledger=ledger, history=History(ledger, study), lease=self.lease, spec=self.spec, strategy=strategy_for(self.spec),
             trials_per_population=lambda _role: size, devices=1, forget=paused.forget, configure=configure,
-            keep=lambda _population, _report: None, observe=lambda _population, _report: None,
+            keep=keep, observe=lambda _population, _report: None,
         )  # fmt: skip
         self.populations = 0
 

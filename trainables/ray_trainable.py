@@ -1,8 +1,8 @@
 """A population as one Ray Tune trial: the only file here that imports ray.
 
-A step is one report interval: train, evaluate, checkpoint, report a row per trial. Checkpoints are ours, one file per population,
-replaced atomically after an interval, and found again by whoever trains that population next: the actor that Ray restarts, or
-a driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
+A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints are ours, one file
+per population, replaced atomically, and found again by whoever trains that population next: the actor that Ray restarts, or a
+driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
 """
 
 import json
@@ -131,6 +131,10 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         started = time.perf_counter()
         if self._blocks is None:
             self._blocks = self._build()
+        elif time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
+            # Not at the end of the interval before: Tune asks for a step once it has taken in the report of the last one, and a
+            # checkpoint must not be ahead of the ledger. A report that was lost with its worker would never be made again.
+            self._checkpoint()
         config, i = self._config, self._interval
         final = i + 1 == len(self._ends)
         diagnosis = Diagnosis(**config.diagnosis) if final and config.diagnosis else None
@@ -142,8 +146,6 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             self._leave_states()
         tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
         numbers = [trial["number"] for trial in config.trials]
-        if not final and not paused and time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
-            self._checkpoint()
         return Report(
             interval=self._interval,
             epoch=self._ends[i] / self._steps_per_epoch,

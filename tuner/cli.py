@@ -176,9 +176,7 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 
     row = ledger.find_study(study)
     if as_json:
-        click.echo(
-            json.dumps(analysis.results(row, ledger.trials(row.id), ledger.measurements(row.id)), indent=1, allow_nan=False)
-        )
+        click.echo(json.dumps(analysis.results(row, ledger.trials(row.id), ledger.stream(row.id)), indent=1, allow_nan=False))
     else:
         click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         click.echo(_summary(row, ledger))
@@ -217,7 +215,7 @@ def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> Non
     folder = out or settings.report_folder(row.id)
     try:
         artifacts = settings.artifacts_folder(row.id)
-        files = write_report(row, ledger.trials(row.id), ledger.measurements(row.id), folder, artifacts=artifacts)
+        files = write_report(row, ledger.trials(row.id), ledger.stream(row.id), folder, artifacts=artifacts)
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
     for file in files:
@@ -269,7 +267,7 @@ def _summary(row: StudyRow, ledger: Any) -> str:
     """The best of every method as a table, then the verdict."""
     from tuner.evidence.analysis import results as analyse
 
-    return summary_of(analyse(row, ledger.trials(row.id), ledger.measurements(row.id)))
+    return summary_of(analyse(row, ledger.trials(row.id), ledger.stream(row.id)))
 
 
 def summary_of(found: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from tuner.patience import patient, repeating
 from tuner.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Continuation, Measurement, Proposal, StudyRow, TrialRow
 from tuner.tables import measurements, studies, trials
 
+_PAGE = 1000  # measurements that are read at once
 LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
 
 
@@ -300,15 +301,22 @@ class Ledger:
             rows = db.execute(query.order_by(measurements.c.id).limit(limit)).mappings()
             return [measurement_row(row) for row in rows]
 
+    def stream(self, study: str) -> Iterator[Measurement]:
+        """All measurements of a study in the order of their ids, page by page: there may be more than fit the memory."""
+        after = 0
+        while page := self.measurements(study, after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].id
+
     # --- the projection into MLflow: its cursor, and which trials' runs are closed ---
 
     @patient
     def projection(self, study: str) -> tuple[int, set[int]]:
-        """The id of the last measurement that MLflow has, and the ids of the trials whose runs it has seen ended."""
+        """The id of the last measurement that MLflow has, and the ids of the trials that have ended, but not their runs there."""
+        unseen = (trials.c.study == study) & trials.c.state.in_(TERMINAL_TRIAL_STATES) & ~trials.c.mlflow_closed
         with self._read() as db:
             cursor = db.execute(sa.select(studies.c.mlflow_cursor).where(studies.c.id == study)).scalar_one()
-            closed = db.execute(sa.select(trials.c.id).where(trials.c.study == study, trials.c.mlflow_closed)).scalars()
-            return cursor, set(closed)
+            return cursor, set(db.execute(sa.select(trials.c.id).where(unseen)).scalars())
 
     @patient
     def set_projection(

@@ -333,7 +333,7 @@ def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
         return write_report(
             study,
             ledger.trials(study.id),
-            ledger.measurements(study.id),
+            ledger.stream(study.id),
             folder,
             artifacts=settings.artifacts_folder(study.id),
         )

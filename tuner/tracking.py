@@ -68,22 +68,22 @@ class Projector:
         study = self._ledger.study(self._study)
         if self._runs is None:
             self._runs = self._find_runs(client, study)
-        cursor, closed = self._ledger.projection(self._study)
-        trials = self._ledger.trials(self._study)
+        cursor, ended = self._ledger.projection(self._study)  # first: what has ended by now has all of its measurements
         new = self._ledger.measurements(self._study, after=cursor, limit=_PASS)
         by_trial = defaultdict(list)
         for measurement in new:
             by_trial[measurement.trial_id].append(measurement)
+        # Only these: a pass must not cost more the more trials are done.
+        trials = self._ledger.trials(self._study, ids={*by_trial, *sorted(ended)[:_PASS]})
         for trial in trials:
-            if trial.id in by_trial or (trial.terminal and trial.id not in closed):
-                run = self._runs.get(trial.number) or self._create_run(client, study, trial)
-                self._send(client, run, study, by_trial[trial.id])
+            run = self._runs.get(trial.number) or self._create_run(client, study, trial)
+            self._send(client, run, study, by_trial[trial.id])
         if new:
             self._ledger.set_projection(self._study, cursor=new[-1].id)
         if len(new) == _PASS:
             return False
-        self._close(client, [t for t in trials if t.terminal and t.id not in closed])
-        return True
+        self._close(client, [t for t in trials if t.id in ended])
+        return len(ended) <= _PASS
 
     def publish(self, files: Iterable[Path], artifacts: Path) -> None:
         """Attaches files, and the folder of the trials' artifacts if any, to the study's run, and ends it if it has ended.
@@ -97,7 +97,7 @@ class Projector:
 
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study)
-        found = results(study, self._ledger.trials(self._study), self._ledger.measurements(self._study))
+        found = results(study, self._ledger.trials(self._study), self._ledger.stream(self._study))
         if found["gain"]:
             client.log_metric(self._parent, "gain", found["gain"]["mean"], timestamp=_ms(study.finished_at), step=0)
         client.set_tag(self._parent, "verdict", found["verdict"])

@@ -75,13 +75,13 @@ def verdict(measured: Gain) -> tuple[str, str]:
     return UNCLEAR, f"{size}, on fresh seeds, includes 0"
 
 
-def results(study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement] = ()) -> dict[str, Any]:
+def results(study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement] | Curves = ()) -> dict[str, Any]:
     """The results of a study as JSON: what `tuner results --json` prints and the API returns.
 
     Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is left undecided.
     """
     direction = study.direction
-    curves = Curves(measurements)
+    curves = Curves.gathered(measurements)
     chosen = select(trials, direction)
     confirmations = {t.method: t for t in trials if t.role == "confirm" and t.terminal}
 

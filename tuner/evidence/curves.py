@@ -1,5 +1,7 @@
 """Measurements along the training, trial by trial."""
 
+import math
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,23 +26,39 @@ class Curve:
 
 
 class Curves:
-    """The measurements of a study by trial."""
+    """The measurements of a study by trial, as columns of plain numbers: a large study has millions of them."""
 
     def __init__(self, measurements: Iterable[Measurement]) -> None:
-        self._of: dict[int, list[Measurement]] = defaultdict(list)
-        for measurement in measurements:
-            self._of[measurement.trial_id].append(measurement)
+        # trial id -> metric -> (epochs [I], values [I * S], NaN where not finite); not every metric is in every report
+        self._columns: dict[int, dict[str, tuple[array[float], array[float]]]] = defaultdict(dict)
+        self._last: dict[int, float] = {}
+        for m in measurements:
+            self._last[m.trial_id] = max(m.epoch, self._last.get(m.trial_id, m.epoch))
+            mine = self._columns[m.trial_id]
+            for name, values in m.metrics.items():
+                if name not in mine:
+                    mine[name] = array("d"), array("d")
+                epochs, numbers = mine[name]
+                epochs.append(m.epoch)
+                numbers.extend(math.nan if v is None else v for v in values)
+
+    @classmethod
+    def gathered(cls, measurements: "Iterable[Measurement] | Curves") -> "Curves":
+        """Those of measurements; what is gathered already is taken as it is."""
+        return measurements if isinstance(measurements, Curves) else cls(measurements)
 
     def of(self, trial: TrialRow, metric: str) -> Curve | None:
         """A trial's metric over the training; None where it has none."""
-        mine = [m for m in self._of.get(trial.id, ()) if metric in m.metrics]
-        if not mine:
+        epochs, numbers = self._columns.get(trial.id, {}).get(metric, ((), ()))
+        if not epochs:
             return None
-        return Curve(tuple(m.epoch for m in mine), tuple(tuple(m.metrics[metric]) for m in mine))
+        seeds = len(numbers) // len(epochs)
+        values = [None if math.isnan(v) else v for v in numbers]
+        return Curve(tuple(epochs), tuple(tuple(values[i : i + seeds]) for i in range(0, len(values), seeds)))
 
     def last_epochs(self) -> dict[int, float]:
         """The last measured epoch of each trial, by its id."""
-        return {trial: max(m.epoch for m in mine) for trial, mine in self._of.items()}
+        return self._last
 
 
 def reached_at(epochs: Sequence[float], values: Sequence[float | None], target: float, direction: str) -> float | None:

@@ -2,9 +2,9 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tuner.evidence.analysis import results, trial_json
 from tuner.evidence.curves import Curves
@@ -19,7 +19,7 @@ _OTHER_TEST_METRICS = ("test_gate_", "test_gates_", "test_inactive_", "test_grad
 
 
 def write_report(
-    study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], folder: Path, *, artifacts: Path
+    study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement], folder: Path, *, artifacts: Path
 ) -> list[Path]:
     """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON, PNGs, the folder.
 
@@ -29,21 +29,22 @@ def write_report(
     from tuner.evidence.gallery import gallery  # matplotlib takes a second to import
 
     folder.mkdir(parents=True, exist_ok=True)
-    found = results(study, trials, measurements)
-    pictures = gallery(study, trials, measurements, found=found, artifacts=artifacts)
+    curves = Curves(measurements)
+    found = results(study, trials, curves)
+    pictures = gallery(study, trials, curves, found=found, artifacts=artifacts)
     drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"
-    everything = found | {
-        "spec": study.spec,
-        "host": study.host,
-        "ran": _ran(study, trials, found),
-        "trials": [trial_json(t) for t in trials],
-        "curves": _curves_json(trials, measurements),
-    }
-    numbers.write_text(json.dumps(everything, indent=1, allow_nan=False), encoding="utf-8")
+    rows = [trial_json(t) for t in trials]
+    with numbers.open("w", encoding="utf-8") as file:
+        about = found | {"spec": study.spec, "host": study.host, "ran": _ran(study, trials, found)}
+        file.write(json.dumps(about, indent=1, allow_nan=False).removesuffix("\n}"))
+        # A line for each trial: indented like the rest, every number had one of its own, and all of it was in memory at once.
+        _write_lines(file, "trials", "[]", (_json(row) for row in rows))
+        _write_lines(file, "curves", "{}", (f"{_json(str(n))}: {_json(curve)}" for n, curve in _curves_json(trials, curves)))
+        file.write("\n}\n")
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
-    page.write_text(_render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
+    page.write_text(_render(study, trials, rows, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
@@ -65,17 +66,26 @@ def methods_table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _curves_json(trials: Sequence[TrialRow], measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """The epochs and every metric's values per seed, {trial number: {"epochs": [I], "metrics": {name: [I][S]}}}."""
-    curves = Curves(measurements)
-    found: dict[str, Any] = {}
+def _write_lines(file: TextIO, name: str, brackets: str, lines: Iterable[str]) -> None:
+    """Goes on with an object that was not closed: a field with a list or an object of one line each."""
+    file.write(f',\n "{name}": {brackets[0]}')
+    for i, line in enumerate(lines):
+        file.write(f"{',' if i else ''}\n  {line}")
+    file.write(f"\n {brackets[1]}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _curves_json(trials: Sequence[TrialRow], curves: Curves) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The epochs and every metric's values per seed: (trial number, {"epochs": [I], "metrics": {name: [I][S]}})."""
     for trial in trials:
         named = {name: curve for name in trial.metrics if (curve := curves.of(trial, name))}
         if named:
             whole = max(named.values(), key=lambda curve: len(curve.epochs))  # some are measured at the end only
             metrics = {name: [list(v) for v in curve.values] for name, curve in named.items()}
-            found[str(trial.number)] = {"epochs": list(whole.epochs), "metrics": metrics}
-    return found
+            yield trial.number, {"epochs": list(whole.epochs), "metrics": metrics}
 
 
 def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +131,7 @@ def _test_table(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def _render(
     study: StudyRow,
     trials: Sequence[TrialRow],
+    rows: Sequence[Mapping[str, Any]],
     found: Mapping[str, Any],
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
@@ -139,7 +150,7 @@ def _render(
         methods=methods_table(found),
         method_names=METHODS,
         test=_test_table(found),
-        trials=[trial_json(t) for t in trials],
+        trials=rows,
         folded=len(trials) > _SHOWN_TRIALS,
         sections=sections,
         images=images,

@@ -1,6 +1,6 @@
 """The figures that a study has the data for, by name. Each is drawn on demand: a report draws all, the API one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,14 @@ _MAKERS = (
 
 
 def figure_names(
-    study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], *, artifacts: Path | None = None
+    study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement], *, artifacts: Path | None = None
 ) -> list[str]:
     """The names of the figures that a study has data for, in the report's order."""
     return list(gallery(study, trials, measurements, artifacts=artifacts))
 
 
 def figure_png(
-    name: str, study: StudyRow, trials: Sequence[TrialRow], measurements: Sequence[Measurement], *, artifacts: Path | None = None
+    name: str, study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement], *, artifacts: Path | None = None
 ) -> bytes:
     """One figure of a study as PNG. Raises UserError where the study has none of that name."""
     pictures = gallery(study, trials, measurements, artifacts=artifacts)
@@ -51,7 +51,7 @@ def figure_png(
 def gallery(
     study: StudyRow,
     trials: Sequence[TrialRow],
-    measurements: Sequence[Measurement],
+    measurements: Iterable[Measurement] | Curves,
     *,
     found: Mapping[str, Any] | None = None,
     artifacts: Path | None = None,
@@ -60,6 +60,7 @@ def gallery(
 
     `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME; `found` the results where they are known.
     """
+    curves = Curves.gathered(measurements)
     chosen = select(trials, study.direction).named()
     confirmations = {t.method: t for t in trials if t.role == "confirm" and t.state == "succeeded"}
     fresh = bool(chosen) and all(t.method in confirmations for t in chosen.values())
@@ -67,7 +68,7 @@ def gallery(
     if "diagonal" in shown and "softmax" in shown and shown["diagonal"].method == shown["softmax"].method:
         del shown["softmax"]  # the same trial twice
     material = Material(
-        study, trials, Curves(measurements), results(study, trials, measurements) if found is None else found, shown, fresh,
+        study, trials, curves, results(study, trials, curves) if found is None else found, shown, fresh,
         artifacts,
     )  # fmt: skip
     made = (make(material) for make in _MAKERS)
