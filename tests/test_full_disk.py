@@ -10,9 +10,10 @@ from tests.servers import MlflowProcess
 from tests.test_rungs import Driver
 from tuner.errors import UserError
 from tuner.ledger import Ledger
-from tuner.run import _keep, _report, resend, submit
+from tuner.run import _report, resend, submit
 from tuner.settings import Settings
 from tuner.spec import parse_spec
+from tuner.training import keep_artifacts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +37,7 @@ def ledger(settings):
 
 def kept(settings, study):
     """What the driver does with the files of trained models."""
-    return lambda _population, report: _keep(report.artifacts, settings.artifacts_folder(study))
+    return lambda _population, report: keep_artifacts(report.artifacts, settings.artifacts_folder(study))
 
 
 def fill(folder):

@@ -18,11 +18,12 @@ from trainables.tasks.sbn import SBN, SBNOptions
 from tuner.history import History
 from tuner.ledger import Ledger
 from tuner.placement import Placement
-from tuner.run import PausedStates, population_config, submit
+from tuner.run import submit
 from tuner.searcher import PopulationSearcher
 from tuner.settings import Settings
 from tuner.spec import parse_spec
 from tuner.strategies import strategy_for
+from tuner.training import PausedStates, population_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,7 +18,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {
         "trainables/ray_trainable.py",
         "tuner/engine.py",
-        "tuner/run.py",
+        "tuner/training.py",
         "tuner/searcher.py",
         "tuner/watchdog.py",
         "api/jobs.py",

@@ -90,7 +90,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
 
         _drive(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
 
-    from tuner.run import check
+    from tuner.training import check
 
     check(parsed, Settings.from_environment())  # before the ledger: a study that cannot run leaves nothing behind
     submitted()
