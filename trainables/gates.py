@@ -32,7 +32,7 @@ COEFFICIENTS = torch.tensor([
 ])  # fmt: skip
 _TRUTH_TABLE = (15, 12, 10, 8)  # its product with the coefficients: bit 2*a + b is the gate's value at a and b
 # Elements of one activation on a CPU: that a pass over a layer works on at a time, and that a pass through the network keeps.
-_CHUNK, _PART = 2**17, 2**20
+_CHUNK, _PART = 2**18, 2**20
 
 
 def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
@@ -96,8 +96,8 @@ class _Network(torch.autograd.Function):
             x = bits[s, None, :, examples].contiguous()  # [1 or t, D, B]
             inputs.append([])
             for layer, wire in zip(coefficients, wires, strict=True):
-                inputs[-1].append(x)
-                x = _layer(x, layer[s, trials], wire.inputs[s], soft=soft[trials.start])
+                x, kept = _layer(x, layer[s, trials], wire.inputs[s], soft=soft[trials.start])
+                inputs[-1].append(kept)
             if not any(ctx.needs_input_grad):
                 inputs.pop()
             t, N, B = x.shape
@@ -145,8 +145,10 @@ def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -
             start = end
 
 
-def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> Tensor:
-    """Outputs [t, N, B] of one layer: bytes of hard gates, real numbers of soft ones.
+def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> tuple[Tensor, Tensor]:
+    """Outputs [t, N, B] of one layer: bytes of hard gates, real numbers of soft ones. And what `_fill` needs of the inputs.
+
+    Of bits that is 2a + b of every gate, [t or 1, N, B] bytes, so that no wire is followed twice; of real numbers it is x.
 
     Args:
         x: [t, D, B] inputs; [1, D, B] where the trials share them.
@@ -155,12 +157,13 @@ def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> Ten
         soft: whether the gates are mixtures.
     """
     a, b = _follow(x, wires[0]), _follow(x, wires[1])  # [t or 1, N, B]
+    kept = x if x.is_floating_point() else a.mul(2).add_(b)
     if soft:
         c0, ca, cb, cab = coefficients[..., None].unbind(1)  # each [t, N, 1]
-        return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0)
+        return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0), kept
     table = (coefficients * coefficients.new_tensor(_TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
-    # The bit of the table that a and b point at.
-    return (table[..., None] >> a.mul_(2).add_(b)).bitwise_and_(1)
+    # The bit of the table that a and b point at. Bytes are shifted twice as fast by a whole tensor as by a column.
+    return (table[..., None].repeat(1, 1, kept.shape[-1]) >> kept).bitwise_and_(1), kept
 
 
 def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
@@ -171,21 +174,29 @@ def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
     return table
 
 
-def _fill(table: Tensor, x: Tensor, wires: Tensor, dc: Tensor) -> None:
+def _fill(table: Tensor, kept: Tensor, wires: Tensor, dc: Tensor) -> None:
     """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and adds the coefficients' gradients to dc [t, 4, N].
 
-    x [t, D, B] are the layer's inputs; [1, D, B] where the trials share them.
+    kept is what `_layer` kept of the inputs; wires are [2, N].
     """
     t, _, N, B = table.shape
     step = N if table.is_cuda else max(1, _CHUNK // (t * B))
     for start in range(0, N, step):
         gates = slice(start, start + step)
-        part = table[:, :, gates]
-        a, b = (_follow(x, wire[gates]).to(table.dtype) for wire in wires)
+        part, sums = table[:, :, gates], dc[:, :, gates]
+        a, b = _read(kept, wires, gates, table.dtype)
         torch.mul(part[:, 0], a, out=part[:, 1])
         torch.mul(part[:, 0], b, out=part[:, 2])
-        dc[:, :3, gates] += part.sum(-1)
-        dc[:, 3, gates] += (part[:, 1] * b).sum(-1)
+        sums[:, :3].add_(part.sum(-1))
+        sums[:, 3].add_((part[:, 1] * b).sum(-1))
+
+
+def _read(kept: Tensor, wires: Tensor, gates: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The inputs a and b of some gates, [t or 1, n, B] real numbers, from what `_layer` kept of them and the wires [2, N]."""
+    if kept.is_floating_point():
+        return _follow(kept, wires[0, gates]), _follow(kept, wires[1, gates])
+    both = kept[:, gates]
+    return (both >> 1).to(dtype), (both & 1).to(dtype)
 
 
 def _pull(table: Tensor, coefficients: Tensor, wires: Wires) -> Tensor:
