@@ -5,11 +5,12 @@ of Petersen et al. 2022, "Deep Differentiable Logic Gate Networks"). A layer the
 pass only the four sums over the batch of dy, dy*a, dy*b and dy*a*b: no tensor [batch, gates, 16] is ever made. The same
 polynomial with real coefficients, a mixture of gates, on real inputs is the relaxed ("soft") layer.
 
-Three things make it fast on a CPU, whose limit here is memory. Activations of hard gates are bytes, and only a part of a layer is
-worked on at a time, which stays in the caches. They are batch-last, [.., N, B]: a wire is then a row, and following the wires
-copies whole rows. And the gradient of an input is pulled from the gates that read it, which the wiring fixes once and for all,
-instead of being pushed by every gate: dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows that the coefficients' gradients need
-anyway, so that all of a layer's input gradients are one call of torch's `embedding_bag`.
+Three things make it fast on a CPU, whose limit here is memory. Activations of hard gates are bytes, one of which holds both
+inputs of a gate for the backward pass, and only a part of a layer is worked on at a time, which stays in the caches. They are
+batch-last, [.., N, B]: a wire is then a row, and following the wires copies whole rows. And the gradient of an input is pulled
+from the gates that read it, which the wiring fixes once and for all, instead of being pushed by every gate:
+dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows that the coefficients' gradients need anyway, so that all of a layer's input
+gradients are one call of torch's `embedding_bag`.
 Autograd cannot pass through bytes, so the network is one function with a backward pass of its own.
 """
 
@@ -92,14 +93,18 @@ class _Network(torch.autograd.Function):
         S, T = coefficients[0].shape[:2]
         sums = coefficients[0].new_empty(S, T, groups, bits.shape[-1])
         inputs: list[list[Tensor]] = []  # of each part, of each layer
+        first: dict[tuple[int, int], Tensor] = {}  # of the first layer, which a seed's trials share
         for s, trials, examples in _parts(bits, coefficients, soft):
-            x = bits[s, None, :, examples].contiguous()  # [1 or t, D, B]
-            inputs.append([])
-            for layer, wire in zip(coefficients, wires, strict=True):
-                x, kept = _layer(x, layer[s, trials], wire.inputs[s], soft=soft[trials.start])
-                inputs[-1].append(kept)
-            if not any(ctx.needs_input_grad):
-                inputs.pop()
+            place = s, examples.start
+            if place not in first:
+                first[place] = _join(bits[s, None, :, examples].contiguous(), wires[0].inputs[s])
+            joined = [first[place]]
+            for i, (layer, wire) in enumerate(zip(coefficients, wires, strict=True)):
+                x = _layer(joined[i], layer[s, trials], wire.inputs[s], soft=soft[trials.start])
+                if i + 1 < len(wires):
+                    joined.append(_join(x, wires[i + 1].inputs[s]))
+            if any(ctx.needs_input_grad):
+                inputs.append(joined)
             t, N, B = x.shape
             torch.sum(x.view(t, groups, N // groups, B), 2, dtype=sums.dtype, out=sums[s, trials, :, examples])
         ctx.save_for_backward(bits, *coefficients)
@@ -145,25 +150,40 @@ def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -
             start = end
 
 
-def _layer(x: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> tuple[Tensor, Tensor]:
-    """Outputs [t, N, B] of one layer: bytes of hard gates, real numbers of soft ones. And what `_fill` needs of the inputs.
+def _join(x: Tensor, wires: Tensor) -> Tensor:
+    """What a layer reads, from x [t, D, B] and its wires [2, N]; it is kept for the backward pass.
 
-    Of bits that is 2a + b of every gate, [t or 1, N, B] bytes, so that no wire is followed twice; of real numbers it is x.
+    Of bits it is 2a + b of every gate, [t, N, B] bytes, so that the wires are followed once. Of real numbers it is x itself.
+    """
+    if x.is_floating_point():
+        return x
+    return _follow(x, wires[0]).mul_(2).add_(_follow(x, wires[1]))
+
+
+def _inputs(joined: Tensor, wires: Tensor, dtype: torch.dtype, gates: slice = slice(None)) -> tuple[Tensor, Tensor]:
+    """Both inputs of some gates as real numbers, each [t, n, B], from what `_join` made and the wires [2, N]."""
+    if joined.is_floating_point():
+        return _follow(joined, wires[0, gates]), _follow(joined, wires[1, gates])
+    both = joined[:, gates]
+    return (both >> 1).to(dtype), (both & 1).to(dtype)
+
+
+def _layer(joined: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -> Tensor:
+    """Outputs [t, N, B] of one layer: bytes of hard gates, real numbers of soft ones.
 
     Args:
-        x: [t, D, B] inputs; [1, D, B] where the trials share them.
+        joined: of `_join`, with t = 1 where the trials share the inputs.
         coefficients: [t, 4, N].
         wires: [2, N].
         soft: whether the gates are mixtures.
     """
-    a, b = _follow(x, wires[0]), _follow(x, wires[1])  # [t or 1, N, B]
-    kept = x if x.is_floating_point() else a.mul(2).add_(b)
     if soft:
+        a, b = _inputs(joined, wires, coefficients.dtype)
         c0, ca, cb, cab = coefficients[..., None].unbind(1)  # each [t, N, 1]
-        return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0), kept
+        return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0)
     table = (coefficients * coefficients.new_tensor(_TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
     # The bit of the table that a and b point at. Bytes are shifted twice as fast by a whole tensor as by a column.
-    return (table[..., None].repeat(1, 1, kept.shape[-1]) >> kept).bitwise_and_(1), kept
+    return (table[..., None].repeat(1, 1, joined.shape[-1]) >> joined).bitwise_and_(1)
 
 
 def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
@@ -174,29 +194,21 @@ def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
     return table
 
 
-def _fill(table: Tensor, kept: Tensor, wires: Tensor, dc: Tensor) -> None:
+def _fill(table: Tensor, joined: Tensor, wires: Tensor, dc: Tensor) -> None:
     """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and adds the coefficients' gradients to dc [t, 4, N].
 
-    kept is what `_layer` kept of the inputs; wires are [2, N].
+    The layer's inputs are as `_join` made them, with its wires [2, N].
     """
     t, _, N, B = table.shape
     step = N if table.is_cuda else max(1, _CHUNK // (t * B))
     for start in range(0, N, step):
         gates = slice(start, start + step)
         part, sums = table[:, :, gates], dc[:, :, gates]
-        a, b = _read(kept, wires, gates, table.dtype)
+        a, b = _inputs(joined, wires, table.dtype, gates)
         torch.mul(part[:, 0], a, out=part[:, 1])
         torch.mul(part[:, 0], b, out=part[:, 2])
         sums[:, :3].add_(part.sum(-1))
         sums[:, 3].add_((part[:, 1] * b).sum(-1))
-
-
-def _read(kept: Tensor, wires: Tensor, gates: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The inputs a and b of some gates, [t or 1, n, B] real numbers, from what `_layer` kept of them and the wires [2, N]."""
-    if kept.is_floating_point():
-        return _follow(kept, wires[0, gates]), _follow(kept, wires[1, gates])
-    both = kept[:, gates]
-    return (both >> 1).to(dtype), (both & 1).to(dtype)
 
 
 def _pull(table: Tensor, coefficients: Tensor, wires: Wires) -> Tensor:
