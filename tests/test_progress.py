@@ -61,7 +61,7 @@ def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
     progress = Progress(total=40, work_total=400.0)
     trials, lines = [], []
     for scores in ([0.5, None], [0.5, 0.25, None, 0.25], [0.5, 0.25, 0.75, 0.25, 0.125]):
-        trials[:] = [trial(n, *(s for s in [score] if s is not None)) for n, score in enumerate(scores)]
+        trials[:] = [trial(n, score) for n, score in enumerate(scores)]
         progress.observe("p", report(epoch=1.0, final=True), trials)
         lines.append(progress.line().partition(" (")[0])
     assert lines == ["1/40 trials · best 0.5", "3/40 trials · best 0.25", "5/40 trials · best 0.125"]
