@@ -1,11 +1,14 @@
-"""The GPU benchmark runs where there is none, small, and claims nothing then. Timings are not looked at."""
+"""The GPU benchmark runs where there is none, small, and claims nothing then; that of scale has as many trials as it says.
+
+Timings are not looked at.
+"""
 
 import json
 
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, scale
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -18,3 +21,7 @@ def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpu
     assert list(measured["studies"]) == [study.name for study in gpu.STUDIES]
     assert [(s["members"], s["floor_share"]) for s in measured["studies"].values()] == [(2, None)] * len(gpu.STUDIES)
     assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
+
+
+def test_the_studies_of_the_benchmark_of_scale_have_their_sizes():
+    assert [scale.spec(trials).trials_total for trials in scale.SIDES] == list(scale.SIDES)

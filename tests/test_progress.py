@@ -57,6 +57,16 @@ def test_the_line_says_how_far_how_good_and_how_long(clock):
     assert progress.line().endswith("25 % · 0:00 left")
 
 
+def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
+    progress = Progress(total=40, work_total=400.0)
+    trials, lines = [], []
+    for scores in ([0.5, None], [0.5, 0.25, None, 0.25], [0.5, 0.25, 0.75, 0.25, 0.125]):
+        trials[:] = [trial(n, score) for n, score in enumerate(scores)]
+        progress.observe("p", report(epoch=1.0, final=True), trials)
+        lines.append(progress.line().partition(" (")[0])
+    assert lines == ["1/40 trials · best 0.5", "3/40 trials · best 0.25", "5/40 trials · best 0.125"]
+
+
 def test_the_best_follows_the_direction(clock):  # noqa: ARG001  # the reports need one
     progress = Progress(total=2, work_total=20.0, direction="maximize")
     progress.observe("p", report(epoch=1.0, final=True), [trial(0, 0.5), trial(1, 0.25)])

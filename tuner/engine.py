@@ -17,6 +17,7 @@ _QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # snapshots of all Tune trials, which nobody would read: the ledger has it all
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",  # explicit, because Ray's default depends on what ran on this machine before
     "RAY_AIR_NEW_OUTPUT": "0",  # the banner of the new output ignores verbose=0

@@ -34,6 +34,9 @@ class Progress:
     started: float | None = None  # monotonic time at which training began
     reported: float = 0.0  # monotonic time of the last report
     left_s: float | None = None  # estimated then; counted down from then on
+    _open: set[int] = field(default_factory=set)  # places in the list of trials that had not ended at the last look
+    _seen: int = 0  # its length then
+    _leader: list[TrialRow] = field(default_factory=list)  # the best that had ended, if any
 
     @classmethod
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
@@ -66,9 +69,15 @@ class Progress:
             self.left_s = (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
 
     def _take(self, trials: Sequence[TrialRow]) -> None:
-        self.done = sum(t.terminal for t in trials)
-        leader = best((t for t in trials if t.role in ("search", "baseline")), self.direction)
+        """Counts what has ended since the last look: the list only grows, and what has ended does not change."""
+        looked = [*self._open, *range(self._seen, len(trials))]
+        ended = [trials[i] for i in looked if trials[i].terminal]
+        self._open = {i for i in looked if not trials[i].terminal}
+        self._seen = len(trials)
+        self.done += len(ended)
+        leader = best([*self._leader, *(t for t in ended if t.role in ("search", "baseline"))], self.direction)
         if leader and leader.mean is not None:
+            self._leader = [leader]
             self.best = f"{leader.mean:.4g} ({leader.description})"
 
     def line(self) -> str:

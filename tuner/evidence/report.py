@@ -34,17 +34,16 @@ def write_report(
     pictures = gallery(study, trials, curves, found=found, artifacts=artifacts)
     drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"
-    rows = [trial_json(t) for t in trials]
     with numbers.open("w", encoding="utf-8") as file:
         about = found | {"spec": study.spec, "host": study.host, "ran": _ran(study, trials, found)}
         file.write(json.dumps(about, indent=1, allow_nan=False).removesuffix("\n}"))
         # A line for each trial: indented like the rest, every number had one of its own, and all of it was in memory at once.
-        _write_lines(file, "trials", "[]", (_json(row) for row in rows))
+        _write_lines(file, "trials", "[]", (_json(trial_json(t)) for t in trials))
         _write_lines(file, "curves", "{}", (f"{_json(str(n))}: {_json(curve)}" for n, curve in _curves_json(trials, curves)))
         file.write("\n}\n")
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
-    page.write_text(_render(study, trials, rows, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
+    page.write_text(_render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
@@ -131,7 +130,6 @@ def _test_table(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def _render(
     study: StudyRow,
     trials: Sequence[TrialRow],
-    rows: Sequence[Mapping[str, Any]],
     found: Mapping[str, Any],
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
@@ -150,7 +148,7 @@ def _render(
         methods=methods_table(found),
         method_names=METHODS,
         test=_test_table(found),
-        trials=rows,
+        trials=map(trial_json, trials),  # made one by one
         folded=len(trials) > _SHOWN_TRIALS,
         sections=sections,
         images=images,
