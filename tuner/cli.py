@@ -1,6 +1,5 @@
 """The command line: the local verbs. Wrong input is one sentence on stderr and exit code 2."""
 
-import atexit
 import gc
 import json
 import sys
@@ -49,7 +48,6 @@ def import_fast() -> None:
     Measured on `import torch` alone: 1.5 s for the whole process by default, 1.0 s with this.
     """
     gc.set_threshold(100_000, 50, 50)
-    atexit.register(gc.freeze)  # nor must Python look for garbage among them when it ends
 
 
 def _fail(message: str, code: int) -> None:
