@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -74,7 +75,7 @@ def trial_row(row: RowMapping) -> TrialRow:
     return TrialRow(
         row["id"], row["number"], row["role"], row["estimator"], row["tau_f"], row["tau_b"], row["lr"],
         row["state"], row["reason"], row["population"], row["attempts"], tuple(json.loads(row["seeds"])),
-        json.loads(row["metrics"]), tuple(objective) if objective is not None else None,
+        _metrics(row["metrics"]), tuple(objective) if objective is not None else None,
         _optional_utc(row["started_at"]), _optional_utc(row["finished_at"]), row["variant"], row["intervals"], row["epoch"],
         row["source"],
     )  # fmt: skip
@@ -82,7 +83,12 @@ def trial_row(row: RowMapping) -> TrialRow:
 
 def measurement_row(r: RowMapping) -> Measurement:
     """A row of `measurements` likewise."""
-    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], utc(r["recorded_at"]), json.loads(r["metrics"]))
+    return Measurement(r["id"], r["trial_id"], r["interval"], r["epoch"], utc(r["recorded_at"]), _metrics(r["metrics"]))
+
+
+def _metrics(text: str) -> dict[str, list[float | None]]:
+    """Metrics from their JSON; the same few names of thousands of rows are each in memory once."""
+    return {sys.intern(name): values for name, values in json.loads(text).items()}
 
 
 def utc(value: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that happens to the ledger."""
 
+import gc
 import os
 import platform
 import shutil
@@ -77,6 +78,7 @@ def drive(ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True
             say(f"MLflow  {uri}")
         with _cancelled_when_asked(ledger, lease):
             train(ledger, lease, spec, needs, settings, say)
+        gc.collect()  # Tune's objects hold each other; the analysis needs the memory
         _settle(ledger, lease, spec)
         row = ledger.study(study)
         files = _report(ledger, row, settings)

@@ -64,12 +64,12 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Writes a report of a population."""
-        self._take(trial_id, Report.from_tune(result))
+        self._take(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Writes the last report; or, where the worker was lost for good, the failure of its trials."""
         if result and "report" in result and not error:
-            self._take(trial_id, Report.from_tune(result))
+            self._take(trial_id, result)
         _, numbers = self._running.pop(trial_id, ("", []))
         if error and numbers:
             self._guarded(
@@ -135,10 +135,13 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             rung = following
         return rung
 
-    def _take(self, trial_id: str, report: Report) -> None:
+    def _take(self, trial_id: str, result: dict[str, Any]) -> None:
         population, numbers = self._running.get(trial_id, ("", []))
-        if self.fatal or not population:
+        if self.fatal or not population or not result["report"]:
             return
+        report = Report.from_tune(result)
+        # Tune keeps the last result of every Tune trial to the end: of thousands of trials, and with the files of trained models.
+        result["report"].clear()
 
         def write() -> None:
             self._keep(population, report)  # first: a trial that the ledger has as ended is never trained again
