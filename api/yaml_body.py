@@ -26,11 +26,8 @@ def load(text: str) -> Any:
         raise Problem(400, f"the body is not YAML{where}") from error
     except yaml.YAMLError as error:
         raise Problem(400, "the body is not YAML: it has a character that may not be there") from error
-    except (
-        ValueError,
-        TypeError,
-        RecursionError,
-    ) as error:  # NaN, Infinity, half a surrogate pair, bytes, a number of many digits
+    except (ValueError, TypeError, RecursionError) as error:
+        # NaN, Infinity, half a surrogate pair, bytes, a number of many digits
         raise Problem(400, "the body has a value that JSON does not know") from error
     return given
 
