@@ -30,7 +30,7 @@ test: lint types
 
 # A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
 test-faults: install
-	$(BIN)/python -m pytest -m faults -s tests/test_faults.py
+	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_faults.py
 
 lint: install
 	$(BIN)/ruff check .

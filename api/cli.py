@@ -1,4 +1,5 @@
-"""The console script: the local verbs of tuner/cli.py, and with them serve, keys, and the verbs against a server.
+"""The console script: the local verbs of tuner/cli.py, and with them serve, keys, and the verbs against a
+server.
 
 What a verb needs is imported when it runs: the local ones start as fast as without these.
 """
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from api.settings import ClientSettings, ServiceSettings
+from api.application.settings import ClientSettings, ServiceSettings
 from tuner import cli as local
 from tuner.cli import cli
 from tuner.errors import UserError
@@ -26,10 +27,12 @@ def main() -> None:
 
 
 def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--key", help="API key; default: TUNER_API_KEY, which does not show in the list of processes.")(
+    command = click.option(
+        "--key", help="API key; default: TUNER_API_KEY, which does not show in the list of processes."
+    )(command)
+    return click.option("--server", metavar="URL", help="Address of a service; default: TUNER_SERVER.")(
         command
     )
-    return click.option("--server", metavar="URL", help="Address of a service; default: TUNER_SERVER.")(command)
 
 
 def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,7 +64,7 @@ def serve(host: str | None, port: int | None) -> None:
         if value is not None:
             os.environ[name] = str(value)
     settings = ServiceSettings.from_environment()
-    from api.stack import serve as run
+    from api.machine.stack import serve as run
 
     run(settings, click.echo)
 
@@ -71,11 +74,14 @@ def serve(host: str | None, port: int | None) -> None:
 @_with_client
 def submit(client: Any, spec: str) -> None:
     """Submit SPEC, a YAML file or a preset, to a service."""
-    from tuner.spec import load_spec
+    from tuner.spec.study import load_spec
 
     is_file = Path(spec).suffix in (".yaml", ".yml")
     study = client.submit(load_spec(spec).model_dump(mode="json") if is_file else {"preset": spec})
-    click.echo(f"study {study['id']}  {study['name']}: {study['state']}, {study['progress']['trials']['total']} trials")
+    click.echo(
+        f"study {study['id']}  {study['name']}: {study['state']}, {study['progress']['trials']['total']} "
+        "trials"
+    )
     click.echo(f"page  {client.server}{study['links']['page']}")
 
 
@@ -145,7 +151,9 @@ def _said(study: dict[str, Any]) -> None:
 
 
 def _remote_or_local(name: str, remote: Callable[..., None]) -> None:
-    """Gives a local verb the options --server and --key, with which it goes there. Without them it stays as it was."""
+    """Gives a local verb the options --server and --key, with which it goes there. Without them it stays as
+    it was.
+    """
     command = cli.commands[name]
     at_home = command.callback
     assert at_home is not None
@@ -191,12 +199,17 @@ def keys() -> None:
 @keys.command("create")
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, default=("read", "submit"), show_default=True, help="read, submit or admin; repeat it."
+    "--scope",
+    "scopes",
+    multiple=True,
+    default=("read", "submit"),
+    show_default=True,
+    help="read, submit or admin; repeat it.",
 )
 @local.with_ledger
 def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, for the only time. From the first key on, every request needs one."""
-    from tuner.keys import Keys
+    from tuner.ledger.api_keys import Keys
 
     key, row = Keys(ledger).create(name, scopes)
     click.echo(f"key {row.id}  {row.name}: {', '.join(row.scopes)}", err=True)
@@ -207,14 +220,24 @@ def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...]) 
 @local.with_ledger
 def list_keys(_settings: Any, ledger: Any) -> None:
     """List the keys. The keys themselves are not kept."""
-    from tuner.keys import Keys
+    from tuner.ledger.api_keys import Keys
 
     rows = Keys(ledger).list()
     table = [
-        [r.id, r.name, ", ".join(r.scopes), f"{r.created_at:%Y-%m-%d}", f"{r.revoked_at:%Y-%m-%d}" if r.revoked_at else "-"]
+        [
+            r.id,
+            r.name,
+            ", ".join(r.scopes),
+            f"{r.created_at:%Y-%m-%d}",
+            f"{r.revoked_at:%Y-%m-%d}" if r.revoked_at else "-",
+        ]
         for r in rows
     ]
-    click.echo(local.columns(["key", "name", "scopes", "created", "revoked"], table, left=5) if rows else "There is no key yet.")
+    click.echo(
+        local.columns(["key", "name", "scopes", "created", "revoked"], table, left=5)
+        if rows
+        else "There is no key yet."
+    )
 
 
 @keys.command("revoke")
@@ -222,7 +245,7 @@ def list_keys(_settings: Any, ledger: Any) -> None:
 @local.with_ledger
 def revoke_key(_settings: Any, ledger: Any, key_id: str) -> None:
     """End a key by its id, at once and for good."""
-    from tuner.keys import Keys
+    from tuner.ledger.api_keys import Keys
 
     Keys(ledger).revoke(key_id)
     click.echo(f"key {key_id} is revoked")
@@ -234,7 +257,7 @@ def _because(study: dict[str, Any]) -> str:
 
 def _line(study: dict[str, Any]) -> str:
     """Progress in one line."""
-    from tuner.progress import duration
+    from tuner.driver.progress import duration
 
     progress = study["progress"]
     trials = progress["trials"]

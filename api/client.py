@@ -44,7 +44,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -52,13 +54,19 @@ class Client:
         self._http.close()
 
     def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> dict[str, Any]:
-        """Submits a spec, or {"preset": name, ...changes}. Asked again after a lost answer, it makes no second study."""
+        """Submits a spec, or {"preset": name, ...changes}. Asked again after a lost answer, it makes no
+        second study.
+        """
         once = {"Idempotency-Key": idempotency_key or secrets.token_urlsafe(16)}
-        return self._json("POST", "/studies", content=json.dumps(spec), headers={"Content-Type": "application/json"} | once)
+        return self._json(
+            "POST", "/studies", content=json.dumps(spec), headers={"Content-Type": "application/json"} | once
+        )
 
     def plan(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Checks a spec and counts what it would train; nothing is submitted."""
-        return self._json("POST", "/studies/plan", content=json.dumps(spec), headers={"Content-Type": "application/json"})
+        return self._json(
+            "POST", "/studies/plan", content=json.dumps(spec), headers={"Content-Type": "application/json"}
+        )
 
     def studies(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """All studies, newest first; filters: state, task, prefix, limit (of a page)."""
@@ -108,7 +116,9 @@ class Client:
         self._ask("DELETE", f"/studies/{study}")
 
     def watch(self, study: str) -> Iterator[dict[str, Any]]:
-        """State and progress at every change until the study has ended. Goes on where the connection breaks."""
+        """State and progress at every change until the study has ended. Goes on where the connection
+        breaks.
+        """
         failures = 0
         while True:
             try:
@@ -125,7 +135,9 @@ class Client:
 
     def _events(self, study: str) -> Iterator[dict[str, Any]]:
         try:
-            with self._http.stream("GET", f"/studies/{study}/events", timeout=httpx.Timeout(30.0, read=60.0)) as answer:
+            with self._http.stream(
+                "GET", f"/studies/{study}/events", timeout=httpx.Timeout(30.0, read=60.0)
+            ) as answer:
                 if answer.status_code != 200:
                     answer.read()
                     raise _refusal(answer)

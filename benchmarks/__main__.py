@@ -1,4 +1,6 @@
-"""`make bench`: prints one table of measurements and ratios, and writes it as JSON to the file that BENCH_JSON names."""
+"""`make bench`: prints one table of measurements and ratios, and writes it as JSON to the file that
+BENCH_JSON names.
+"""
 
 import json
 import os
@@ -28,7 +30,10 @@ def main() -> None:
     if unknown := set(names) - set(known):
         sys.exit(f"benchmarks: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     # What else the machine is doing spoils every timing, so it is on record.
-    measured = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the start"}
+    measured = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the "
+        "start"
+    }
     print(measured["machine"])
     for name in names:
         measured[name] = known[name]()
@@ -40,7 +45,8 @@ def search() -> dict[str, Any]:
     """The same search, ours as a command and the plain Ray Tune script, each as a whole process."""
     with tempfile.TemporaryDirectory() as home:
         ours = _timed(
-            [str(Path(sys.executable).parent / "tuner"), "run", str(HERE / "search.yaml"), "--no-mlflow"], {"TUNER_HOME": home}
+            [str(Path(sys.executable).parent / "tuner"), "run", str(HERE / "search.yaml"), "--no-mlflow"],
+            {"TUNER_HOME": home},
         )
     theirs = _timed([sys.executable, "-m", "benchmarks.plain_tune"], {})
     print("\nThe same search: SBN on digits, 5 x 5 grid, 3 seeds, 60 epochs; wall time of the whole process")
@@ -59,7 +65,8 @@ def population() -> dict[str, Any]:
         _row(f"population of {name}", f"{rate:8.2f} member-epochs/s", floor)
     peaks = ", ".join(f"{p:.0f}" for p in measured["peaks_mb"])
     print(
-        f"  peak memory of a population of 25: {measured['per_member_mb']:.1f} MB a member above {measured['before_mb']:.0f} MB;"
+        f"  peak memory of a population of 25: {measured['per_member_mb']:.1f} MB a member above "
+        f"{measured['before_mb']:.0f} MB;"
     )
     print(f"  after each interval: {peaks} MB")
     return measured
@@ -68,21 +75,37 @@ def population() -> dict[str, Any]:
 def autoencoder() -> dict[str, Any]:
     """A population of categorical autoencoders against plain models on MNIST."""
     measured = _module("autoencoder", str(Settings.from_environment().data_folder))
-    print(f"\nCategorical autoencoder on MNIST, training only, {measured['steps']} steps of every model, {measured['device']}")
+    print(
+        f"\nCategorical autoencoder on MNIST, training only, {measured['steps']} steps of every model, "
+        f"{measured['device']}"
+    )
     gflops, ratio = measured["gflops"], measured["population"] / measured["plain"]
-    rows = {"plain torch models, one after the other": "plain", f"population of {measured['members']}": "population"}
+    rows = {
+        "plain torch models, one after the other": "plain",
+        f"population of {measured['members']}": "population",
+    }
     for name, key in rows.items():
         share = f"{gflops[key]:.0f} GFLOP/s, {gflops[key] / gflops['peak']:.0%} of the peak"
-        _row(name, f"{measured[key]:8.3f} member-epochs/s", f"{measured[key] / measured['plain']:.1f} x   {share}")
+        _row(
+            name,
+            f"{measured[key]:8.3f} member-epochs/s",
+            f"{measured[key] / measured['plain']:.1f} x   {share}",
+        )
     limit = gflops["peak"] / gflops["plain"]
-    print(f"  the peak is a large product's {gflops['peak']:.0f} GFLOP/s: in float32 more than {limit:.1f} x is not to be had")
+    print(
+        f"  the peak is a large product's {gflops['peak']:.0f} GFLOP/s: in float32 more than {limit:.1f} x "
+        "is not to be had"
+    )
     return measured | {"ratio": ratio, "limit": limit}
 
 
 def gates() -> dict[str, Any]:
     """Logic gate networks: ours against two public libraries, in time and memory."""
     measured = _module("gates")
-    print(f"\nLogic gate network, 4 x 12,000 gates, 9,216 bits, batch 100: a member's training step, {measured['device']}")
+    print(
+        "\nLogic gate network, 4 x 12,000 gates, 9,216 bits, batch 100: a member's training step, "
+        f"{measured['device']}"
+    )
     peers = measured["peers"]
     fastest = min(peers, key=lambda name: peers[name]["step_s"])
     rows = [(name, 1, peer) for name, peer in peers.items()]
@@ -92,8 +115,15 @@ def gates() -> dict[str, Any]:
         step_s, memory_mb = whole["step_s"] / members, whole["memory_mb"] / members
         speed, memory = peers[fastest]["step_s"] / step_s, memory_mb / peers[fastest]["memory_mb"]
         ratios[name] = {"speed": speed, "memory": memory}
-        _row(name, f"{1000 * step_s:8.1f} ms {memory_mb:8.0f} MB", f"speed {speed:.1f} x, memory {memory:.2f} x")
-    print(f"  against {fastest}, the fastest peer; memory is the peak above the idle process, divided by the members")
+        _row(
+            name,
+            f"{1000 * step_s:8.1f} ms {memory_mb:8.0f} MB",
+            f"speed {speed:.1f} x, memory {memory:.2f} x",
+        )
+    print(
+        f"  against {fastest}, the fastest peer; memory is the peak above the idle process, divided by the "
+        "members"
+    )
     return measured | {"fastest_peer": fastest, "ratios": ratios}
 
 
@@ -121,7 +151,9 @@ def _module(name: str, *arguments: str) -> dict[str, Any]:
 
 def _timed(command: list[str], environment: dict[str, str]) -> float:
     start = time.perf_counter()
-    subprocess.run(command, check=True, env=os.environ | environment, cwd=HERE.parent, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command, check=True, env=os.environ | environment, cwd=HERE.parent, stdout=subprocess.DEVNULL
+    )
     return time.perf_counter() - start
 
 

@@ -1,11 +1,13 @@
-"""Categorical autoencoders on MNIST, training only: `python -m benchmarks.autoencoder FOLDER` prints JSON. CPU or GPU.
+"""Categorical autoencoders on MNIST, training only: `python -m benchmarks.autoencoder FOLDER` prints JSON.
+CPU or GPU.
 
-784-512-256-(4 x 8)-256-512-784, batch 200, binary cross-entropy summed over pixels. The peer is a plain torch model as everybody
-writes it, trained one after the other with all cores: tensors in memory, torch.optim.Adam. Ours is one population of 16. They
-take turns, and a turn is a fixed number of steps, because an epoch of every member would be a minute on a laptop.
+784-512-256-(4 x 8)-256-512-784, batch 200, binary cross-entropy summed over pixels. The peer is a plain torch
+model as everybody writes it, trained one after the other with all cores: tensors in memory, torch.optim.Adam.
+Ours is one population of 16. They take turns, and a turn is a fixed number of steps, because an epoch of
+every member would be a minute on a laptop.
 
-A large matrix product takes its turn as well: nothing in float32 multiplies faster on this device, so what it reaches bounds what
-a population can gain over the plain models.
+A large matrix product takes its turn as well: nothing in float32 multiplies faster on this device, so what it
+reaches bounds what a population can gain over the plain models.
 """
 
 import json
@@ -33,10 +35,18 @@ class PlainCatAE(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Linear(features, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, LATENTS * CATEGORIES)
+            nn.Linear(features, 512),
+            nn.ReLU(),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+            nn.Linear(256, LATENTS * CATEGORIES),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(LATENTS * CATEGORIES, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, features)
+            nn.Linear(LATENTS * CATEGORIES, 256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.ReLU(),
+            nn.Linear(512, features),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +75,9 @@ class Plain:
 
 
 def flop_per_example(model: nn.Module) -> int:
-    """Of the matrix products of a training step: forward, gradients of the weights, and of all inputs but the pixels."""
+    """Of the matrix products of a training step: forward, gradients of the weights, and of all inputs but the
+    pixels.
+    """
     sizes = [layer.weight.numel() for layer in model.modules() if isinstance(layer, nn.Linear)]
     return 2 * (3 * sum(sizes) - sizes[0])
 
@@ -93,7 +105,9 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads",
+                "device": torch.cuda.get_device_name()
+                if device == "cuda"
+                else f"{torch.get_num_threads()} CPU threads",
                 "members": len(configurations),
                 "steps": STEPS * ROUNDS,
                 "plain": PLAIN_MODELS * epochs / seconds["plain"],

@@ -1,8 +1,10 @@
-"""Forward and backward of the estimators against the usual ways to write them: `python -m benchmarks.estimators` prints JSON.
+"""Forward and backward of the estimators against the usual ways to write them: `python -m
+benchmarks.estimators` prints JSON.
 
-The usual way to write a decoupled estimator is `z + p - p.detach()`: z the one-hot sample, p the softmax, and autograd does the
-rest. Straight-through Gumbel-softmax is torch's own function, which draws its noise itself. Shapes: the categorical autoencoder's
-with a batch of 1,024; a layer of binary units; the gates of a logic gate network. 2 CPU threads.
+The usual way to write a decoupled estimator is `z + p - p.detach()`: z the one-hot sample, p the softmax, and
+autograd does the rest. Straight-through Gumbel-softmax is torch's own function, which draws its noise itself.
+Shapes: the categorical autoencoder's with a batch of 1,024; a layer of binary units; the gates of a logic
+gate network. 2 CPU threads.
 """
 
 import json
@@ -30,7 +32,9 @@ def usual_decoupled(logits: Tensor, tau_f: float, tau_b: float, *, noise: Tensor
     return z + p - p.detach()
 
 
-def usual_decoupled_binary(logits: Tensor, tau_f: float, tau_b: float, *, noise: Tensor | None = None) -> Tensor:
+def usual_decoupled_binary(
+    logits: Tensor, tau_f: float, tau_b: float, *, noise: Tensor | None = None
+) -> Tensor:
     """The same for units with one logit each."""
     if noise is None:
         u = torch.rand_like(logits)
@@ -51,7 +55,9 @@ def compare(
         for _ in range(calls):
             torch.autograd.grad(estimator(logits), logits, gradient)
 
-    seconds = alternate({"ours": partial(passes, ours), "usual": partial(passes, usual)}, rounds=ROUNDS, warmup=3)
+    seconds = alternate(
+        {"ours": partial(passes, ours), "usual": partial(passes, usual)}, rounds=ROUNDS, warmup=3
+    )
     return {"estimator": name, "shape": shape} | {f"{who}_us": 1e6 * s / calls for who, s in seconds.items()}
 
 
@@ -67,7 +73,9 @@ def decoupled(shape: tuple[int, ...], *, binary: bool, given: bool) -> dict[str,
 
 def gumbel(shape: tuple[int, ...]) -> dict[str, object]:
     """Straight-through Gumbel-softmax at a shape."""
-    return compare("gumbel_st", shape, partial(gumbel_st, tau=TAU_B), partial(F.gumbel_softmax, tau=TAU_B, hard=True))
+    return compare(
+        "gumbel_st", shape, partial(gumbel_st, tau=TAU_B), partial(F.gumbel_softmax, tau=TAU_B, hard=True)
+    )
 
 
 def main() -> None:
@@ -75,7 +83,8 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     shapes = [(s, False) for s in CATEGORICAL] + [(s, True) for s in BINARY]
     tables = {
-        "noise drawn inside": [decoupled(s, binary=b, given=False) for s, b in shapes] + [gumbel(s) for s in CATEGORICAL],
+        "noise drawn inside": [decoupled(s, binary=b, given=False) for s, b in shapes]
+        + [gumbel(s) for s in CATEGORICAL],
         "noise given": [decoupled(s, binary=b, given=True) for s, b in shapes],
     }
     print(json.dumps({"device": f"{THREADS} CPU threads", "tables": tables}))

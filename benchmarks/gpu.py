@@ -1,8 +1,9 @@
-"""Projected time of the paper's three studies on one device: `make bench-gpu`. Needs torch only; its data is random.
+"""Projected time of the paper's three studies on one device: `make bench-gpu`. Needs torch only; its data is
+random.
 
-Each study's population is trained for some steps, and the time a step is multiplied out. The floor is what the study's arithmetic
-and memory traffic would take on one H200 at 67 TFLOP/s (TF32: 495) and 4.8 TB/s, if nothing else took time. On a CPU, or with few
-members, it only shows that the benchmark runs.
+Each study's population is trained for some steps, and the time a step is multiplied out. The floor is what
+the study's arithmetic and memory traffic would take on one H200 at 67 TFLOP/s (TF32: 495) and 4.8 TB/s, if
+nothing else took time. On a CPU, or with few members, it only shows that the benchmark runs.
 """
 
 import argparse
@@ -46,8 +47,21 @@ class Study:
 
 STUDIES = (
     Study("SBN grid", lambda d: SBN(d, SBNOptions()), (1, 28, 28), 231, 5, 100 * 429, 128, 6e15, 3e14, 1e-3),
-    Study("CatAE", lambda d: CatAE(d, CatAEOptions()), (1, 28, 28), 40, 10, 160 * 275, 200, 2.2e16, 7e14, 5e-4),
-    Study("DLN, 16 members", lambda d: DLN(d, DLNOptions()), (3, 32, 32), 16, 1, 200_000, 100, 0.0, 16 * 2e5 * 48e6, 1e-2),
+    Study(
+        "CatAE", lambda d: CatAE(d, CatAEOptions()), (1, 28, 28), 40, 10, 160 * 275, 200, 2.2e16, 7e14, 5e-4
+    ),
+    Study(
+        "DLN, 16 members",
+        lambda d: DLN(d, DLNOptions()),
+        (3, 32, 32),
+        16,
+        1,
+        200_000,
+        100,
+        0.0,
+        16 * 2e5 * 48e6,
+        1e-2,
+    ),
 )
 
 
@@ -56,7 +70,9 @@ def random_dataset(shape: tuple[int, int, int], n: int) -> Dataset:
 
     def split(size: int) -> Split:
         features = shape[0] * shape[1] * shape[2]
-        return Split(torch.randint(0, 256, (size, features), dtype=torch.uint8), torch.randint(0, 10, (size,)))
+        return Split(
+            torch.randint(0, 256, (size, features), dtype=torch.uint8), torch.randint(0, 10, (size,))
+        )
 
     return Dataset("random", split(n), split(250), split(250), shape=shape, classes=10, largest=255)
 
@@ -64,17 +80,30 @@ def random_dataset(shape: tuple[int, int, int], n: int) -> Dataset:
 def seconds_per_step(study: Study, device: str, trials: int, seeds: int, steps: int) -> float:
     """Median of three measurements of some steps each."""
     dataset = random_dataset(study.shape, 20 * study.batch).to(device)
-    configurations = [Configuration("decoupled", 0.1 * (t % 21), 0.1 + 0.1 * (t // 21), study.lr) for t in range(trials)]
-    population = Population(study.task(dataset), dataset, configurations, range(seeds), batch_size=study.batch)
+    configurations = [
+        Configuration("decoupled", 0.1 * (t % 21), 0.1 + 0.1 * (t // 21), study.lr) for t in range(trials)
+    ]
+    population = Population(
+        study.task(dataset), dataset, configurations, range(seeds), batch_size=study.batch
+    )
     return alternate({"steps": partial(population.train, steps)}, rounds=3)["steps"] / steps
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the table; writes it as JSON to the file that BENCH_JSON names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=None, help="at most so many members a study, to try it on a small device")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--members",
+        type=int,
+        default=None,
+        help="at most so many members a study, to try it on a small device",
+    )
     parser.add_argument("--steps", type=int, default=50, help="steps of a measurement")
-    parser.add_argument("--tf32", action="store_true", help="matrix products in TF32: 10 bits of mantissa instead of 23")
+    parser.add_argument(
+        "--tf32", action="store_true", help="matrix products in TF32: 10 bits of mantissa instead of 23"
+    )
     given = parser.parse_args(arguments)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = given.tf32
@@ -89,9 +118,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         whole_s = step_s * study.steps
         whole = device == "cuda" and trials * seeds == study.trials * study.seeds
         share = study.floor_s(flops) / whole_s if whole else None
-        measured["studies"][study.name] = {"members": trials * seeds, "step_s": step_s, "study_s": whole_s, "floor_share": share}
+        measured["studies"][study.name] = {
+            "members": trials * seeds,
+            "step_s": step_s,
+            "study_s": whole_s,
+            "floor_share": share,
+        }
         told = f"{share:.0%} of the floor" if share is not None else "not the whole study on a GPU"
-        print(f"  {study.name:<18}{trials * seeds:6} members{1000 * step_s:10.2f} ms a step{whole_s / 60:10.1f} min   {told}")
+        print(
+            f"  {study.name:<18}{trials * seeds:6} members{1000 * step_s:10.2f} ms a "
+            f"step{whole_s / 60:10.1f} min   {told}"
+        )
     if target := os.environ.get("BENCH_JSON"):
         Path(target).write_text(json.dumps(measured, indent=1), encoding="utf-8")
 

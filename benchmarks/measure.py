@@ -1,7 +1,8 @@
 """Time and memory, measured one way by all benchmarks.
 
-Competitors take turns, round by round, so that a slow minute of the machine falls on all of them, and the median over the rounds
-counts. Memory is the process' peak above what it held before, so a competitor whose memory is measured needs a fresh process.
+Competitors take turns, round by round, so that a slow minute of the machine falls on all of them, and the
+median over the rounds counts. Memory is the process' peak above what it held before, so a competitor whose
+memory is measured needs a fresh process.
 """
 
 import statistics
@@ -12,7 +13,9 @@ from pathlib import Path
 import torch
 
 
-def alternate(competitors: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 1) -> dict[str, float]:
+def alternate(
+    competitors: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 1
+) -> dict[str, float]:
     """Median seconds of one call of every competitor, {name: seconds}; they are called in turn."""
     elapsed: dict[str, list[float]] = {name: [] for name in competitors}
     for i in range(warmup + rounds):

@@ -1,12 +1,17 @@
-"""The peer: the search as a plain Ray Tune script, of the kind everybody writes. One Tune trial per model, one thread each.
+"""The peer: the search as a plain Ray Tune script, of the kind everybody writes. One Tune trial per model,
+one thread each.
 
-Run as `python -m benchmarks.plain_tune`; it does the work of search.yaml beside it. Data is in memory as tensors, there is no
-DataLoader, loggers are off: nothing here is slow on purpose.
+Run as `python -m benchmarks.plain_tune`; it does the work of search.yaml beside it. Data is in memory as
+tensors, there is no DataLoader, loggers are off: nothing here is slow on purpose.
 """
 
 import os
 
-os.environ |= {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+os.environ |= {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+}
 
 import json
 import tempfile
@@ -54,7 +59,9 @@ class SBN(nn.Module):
         return self.head(x)
 
 
-def train_epoch(model: SBN, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
+def train_epoch(
+    model: SBN, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, batch: int
+) -> None:
     """One pass over the data in memory, the incomplete last batch dropped."""
     order = torch.randperm(len(x))
     for start in range(0, len(x) - batch + 1, batch):
@@ -82,7 +89,11 @@ def trial(config: dict[str, Any]) -> None:
 def main() -> None:
     """The whole search; prints its best result."""
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    space = {"tau_f": tune.grid_search(TAU_F), "tau_b": tune.grid_search(TAU_B), "seed": tune.grid_search(list(range(SEEDS)))}
+    space = {
+        "tau_f": tune.grid_search(TAU_F),
+        "tau_b": tune.grid_search(TAU_B),
+        "seed": tune.grid_search(list(range(SEEDS))),
+    }
     with tempfile.TemporaryDirectory() as folder:
         results = tune.Tuner(
             tune.with_resources(trial, {"cpu": 1}),

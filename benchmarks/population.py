@@ -1,6 +1,8 @@
-"""Throughput and memory of populations: `python -m benchmarks.population FOLDER` prints JSON. torch only, CPU or GPU.
+"""Throughput and memory of populations: `python -m benchmarks.population FOLDER` prints JSON. torch only, CPU
+or GPU.
 
-The peer is a plain torch model, trained one after the other with all cores: tensors in memory, torch.optim.Adam.
+The peer is a plain torch model, trained one after the other with all cores: tensors in memory,
+torch.optim.Adam.
 """
 
 import json
@@ -17,7 +19,9 @@ from trainables.population import Configuration, Population
 from trainables.tasks.sbn import SBN, SBNOptions
 
 BATCH = 128
-FLOP_PER_EXAMPLE = 2 * (2 * 784 * 200 + 3 * 200 * 200 + 3 * 200 * 10)  # of the matrix products, forward and backward
+FLOP_PER_EXAMPLE = 2 * (
+    2 * 784 * 200 + 3 * 200 * 200 + 3 * 200 * 10
+)  # of the matrix products, forward and backward
 
 
 def configurations(trials: int) -> list[Configuration]:
@@ -42,7 +46,9 @@ def plain(dataset: Dataset, models: int) -> float:
 
 def population(dataset: Dataset, trials: int, seeds: int, epochs: float = 1.0) -> float:
     """Member-epochs a second of one population, evaluation not counted (nor is it for the plain models)."""
-    members = Population(SBN(dataset, SBNOptions()), dataset, configurations(trials), range(seeds), batch_size=BATCH)
+    members = Population(
+        SBN(dataset, SBNOptions()), dataset, configurations(trials), range(seeds), batch_size=BATCH
+    )
     members.train(20)
     synchronize()
     steps = round(members.steps_per_epoch * epochs)
@@ -53,7 +59,8 @@ def population(dataset: Dataset, trials: int, seeds: int, epochs: float = 1.0) -
 
 
 def memory(dataset: Dataset, trials: int, intervals: int = 6) -> tuple[float, list[float]]:
-    """Memory of this process in MB before there is a population, and its peak after each of several intervals.
+    """Memory of this process in MB before there is a population, and its peak after each of several
+    intervals.
 
     The peak is reset first, because loading the data reaches higher than what it leaves behind.
     """
@@ -81,10 +88,14 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads",
+                "device": torch.cuda.get_device_name()
+                if device == "cuda"
+                else f"{torch.get_num_threads()} CPU threads",
                 "plain": sum(plain_rates) / len(plain_rates),
                 "populations": rates,
-                "gflops": {name: rate * len(dataset.train) * FLOP_PER_EXAMPLE / 1e9 for name, rate in rates.items()},
+                "gflops": {
+                    name: rate * len(dataset.train) * FLOP_PER_EXAMPLE / 1e9 for name, rate in rates.items()
+                },
                 "before_mb": before_mb,
                 "peaks_mb": peaks_mb,
                 "per_member_mb": (peaks_mb[-1] - before_mb) / 25,

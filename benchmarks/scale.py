@@ -1,8 +1,10 @@
-"""What a large study costs its driver: 1,000 and 10,000 trials with next to nothing to train, through the real driver and Ray.
+"""What a large study costs its driver: 1,000 and 10,000 trials with next to nothing to train, through the
+real driver and Ray.
 
-`python -m benchmarks.scale` prints a table, and writes it as JSON to the file that BENCH_JSON names. Every study is a process of
-its own with a private Ray and a ledger in SQLite, so that its peak of memory is its own. Costs are compared between the first and
-the last tenth of the trials: what grows with the trials that are done would show there.
+`python -m benchmarks.scale` prints a table, and writes it as JSON to the file that BENCH_JSON names. Every
+study is a process of its own with a private Ray and a ledger in SQLite, so that its peak of memory is its
+own. Costs are compared between the first and the last tenth of the trials: what grows with the trials that
+are done would show there.
 """
 
 import json
@@ -21,10 +23,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from tuner.ledger import Ledger
-from tuner.run import drive, submit
+from tuner.driver.drive import drive, submit
+from tuner.ledger.store import Ledger
 from tuner.settings import Settings
-from tuner.spec import StudySpec, parse_spec
+from tuner.spec.study import StudySpec, parse_spec
 
 HERE = Path(__file__).parent
 SIDES = {1_000: (40, 25), 10_000: (100, 100)}  # trials: values of tau_f and of tau_b
@@ -92,7 +94,9 @@ class TimedLedger(Ledger):
     def per_trial(self, trials: int) -> dict[str, dict[str, float]]:
         """Milliseconds a trial, in the first and in the last tenth of them."""
         tenth = trials // 10
-        after = {done: next(p for p in self.points if p.ended >= done) for done in (tenth, trials - tenth, trials)}
+        after = {
+            done: next(p for p in self.points if p.ended >= done) for done in (tenth, trials - tenth, trials)
+        }
         parts = {"first": (self.points[1], after[tenth]), "last": (after[trials - tenth], after[trials])}
         costs: dict[str, Callable[[Point], float]] = {
             "between_ms": lambda p: p.wall_s - p.training_s,
@@ -132,7 +136,9 @@ def study(trials: int) -> dict[str, Any]:
 
 def show(measured: dict[str, Any]) -> None:
     """A study's table."""
-    print(f"\n{measured['trials']} trials in {measured['populations']} populations, {measured['wall_s']:.0f} s")
+    print(
+        f"\n{measured['trials']} trials in {measured['populations']} populations, {measured['wall_s']:.0f} s"
+    )
 
     def tenths(name: str) -> str:
         return "{first:.2f} ms, {last:.2f} ms".format(**measured[name])
@@ -143,7 +149,8 @@ def show(measured: dict[str, Any]) -> None:
         "in the ledger, a trial (wall time)": tenths("ledger_ms"),
         "from the last report to the end: analysis and report": f"{measured['report_s']:.1f} s",
         "peak of the driver's memory": f"{measured['peak_mb']:.0f} MB",
-        "ledger": f"{measured['ledger_mb']:.1f} MB, {1024 * measured['ledger_mb'] / measured['trials']:.1f} KB a trial",
+        "ledger": f"{measured['ledger_mb']:.1f} MB, {1024 * measured['ledger_mb'] / measured['trials']:.1f} "
+        "KB a trial",
     }
     for name, value in rows.items():
         print(f"  {name:<70}{value}")

@@ -5,12 +5,14 @@ import subprocess
 import pytest
 import torch
 
-from tests.postgresql import MISSING, PostgresqlServer
+from tests.support.postgresql import MISSING, PostgresqlServer
 
 
 @pytest.fixture(scope="module")
 def one_thread():
-    """On a busy machine, threads that wait for each other take a hundred times as long as these small products."""
+    """On a busy machine, threads that wait for each other take a hundred times as long as these small
+    products.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -32,7 +34,9 @@ def small_disk(tmp_path):
     """A file system of 2 MB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], capture_output=True, check=False
+    ).returncode:
         pytest.skip("mounting a small file system is not permitted here")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
@@ -41,7 +45,7 @@ def small_disk(tmp_path):
 @pytest.fixture
 def served(tmp_path):
     """The API on a port of its own, over a ledger that the test fills."""
-    from tests.served import Served
+    from tests.support.served import Served
 
     service = Served(tmp_path)
     yield service
@@ -53,7 +57,7 @@ def served(tmp_path):
 def browser():
     from playwright.sync_api import sync_playwright
 
-    from tests.served import CHROMIUM, FLAGS
+    from tests.support.served import CHROMIUM, FLAGS
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -63,7 +67,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, served):
-    from tests.served import opened
+    from tests.support.served import opened
 
     with opened(browser, served.address) as page:
         yield page

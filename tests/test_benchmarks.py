@@ -1,4 +1,5 @@
-"""The GPU benchmark runs where there is none, small, and claims nothing then; that of scale has as many trials as it says.
+"""The GPU benchmark runs where there is none, small, and claims nothing then; that of scale has as many
+trials as it says.
 
 Timings are not looked at.
 """
@@ -13,13 +14,17 @@ from benchmarks import gpu, scale
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpus_floor(monkeypatch, tmp_path, capsys):
+def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpus_floor(
+    monkeypatch, tmp_path, capsys
+):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("BENCH_JSON", str(tmp_path / "bench.json"))
     gpu.main(["--members", "2", "--steps", "1"])
     measured = json.loads((tmp_path / "bench.json").read_text())
     assert list(measured["studies"]) == [study.name for study in gpu.STUDIES]
-    assert [(s["members"], s["floor_share"]) for s in measured["studies"].values()] == [(2, None)] * len(gpu.STUDIES)
+    assert [(s["members"], s["floor_share"]) for s in measured["studies"].values()] == [(2, None)] * len(
+        gpu.STUDIES
+    )
     assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
 
 

@@ -3,16 +3,15 @@
 import re
 import tomllib
 from dataclasses import fields
-from pathlib import Path
 
 import yaml
 
+from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
-from api.settings import ClientSettings, ServiceSettings
+from tests.support.paths import ROOT
 from tuner.settings import Settings
-from tuner.spec import parse_spec, preset_names
+from tuner.spec.study import parse_spec, preset_names
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -24,7 +23,9 @@ def test_the_settings_table_lists_every_setting_and_no_other():
 
 def test_readme_names_every_command_and_preset():
     assert {
-        name for name, command in cli.commands.items() if not command.hidden and not re.search(rf"\btuner {name}\b", README)
+        name
+        for name, command in cli.commands.items()
+        if not command.hidden and not re.search(rf"\btuner {name}\b", README)
     } == set()
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert {name for name in preset_names() if name not in README + changelog} == set()
@@ -45,7 +46,9 @@ def test_files_that_the_docs_link_to_are_there():
 def test_the_lock_file_has_an_exact_version_of_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE))
+    locked = set(
+        re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     assert {re.match(r"[A-Za-z0-9-]+", w).group().lower() for w in wanted} <= locked
 
 
@@ -60,7 +63,7 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
 
 def test_every_fault_is_linked_to_a_test_that_is_there():
     page = (ROOT / "deploy" / "FAULTS.md").read_text(encoding="utf-8")
-    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line[:1] == "|" and line[:2] != "|-"]
     assert [row[0].strip() for row in rows].count("what breaks") == 2
     for what, *_, named in rows:

@@ -1,4 +1,6 @@
-"""DESIGN.md's walls: who may import what, read from the source. trainables <- tuner <- api; nothing imports deploy or tests."""
+"""DESIGN.md's walls: who may import what, read from the source. trainables <- tuner <- api; nothing imports
+deploy or tests.
+"""
 
 import ast
 import sys
@@ -11,51 +13,79 @@ ROOT = Path(__file__).parent.parent
 NEVER = {  # folder -> what nothing in it imports
     "trainables/": {"tuner", "api"},
     "tuner/": {"api"},
-    "tuner/strategies/": {"ray", "torch", "sqlalchemy", "mlflow"},
-    "tuner/evidence/": {"ray", "torch", "sqlalchemy", "mlflow"},
+    "tuner/strategies/": {"torch"},
+    "tuner/evidence/": {"torch"},
+    "tuner/ledger/": {"torch"},
 }
+# Of tuner: a file imports from its own room and from lower floors; rooms of one floor do not know each other.
+FLOORS = (
+    ("tuner/errors.py",),
+    ("tuner/settings.py", "tuner/processes.py"),
+    ("tuner/ledger/", "tuner/spec/"),
+    ("tuner/evidence/",),
+    ("tuner/strategies/", "tuner/tracking/"),
+    ("tuner/driver/",),
+    ("tuner/cli.py",),
+    ("tuner/__main__.py",),
+)
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
-    "ray": {
-        "trainables/ray_trainable.py",
-        "tuner/engine.py",
-        "tuner/training.py",
-        "tuner/searcher.py",
-        "tuner/watchdog.py",
-        "api/jobs.py",
-    },
-    "optuna": {"tuner/strategies/tpe.py"},
-    "mlflow": {"tuner/tracking.py"},
-    "sqlalchemy": {
-        *("tuner/ledger.py", "tuner/queue.py", "tuner/catalogue.py", "tuner/keys.py"),  # the ledger, by what it is asked for
-        *("tuner/database.py", "tuner/decoding.py", "tuner/tables.py", "tuner/migrations/"),
-    },
-    "alembic": {"tuner/database.py", "tuner/migrations/"},
+    "ray": {"trainables/ray_trainable.py", "tuner/driver/", "api/studies/jobs.py"},
+    "optuna": {"tuner/strategies/optuna_samplers.py"},
+    "mlflow": {"tuner/tracking/"},
+    "sqlalchemy": {"tuner/ledger/"},
+    "alembic": {"tuner/ledger/"},
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/"},
     "httpx": {"api/client.py"},
-    "prometheus_client": {"api/metrics.py"},
+    "prometheus_client": {"api/answers/metrics.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
 EXTRA = {"trainables/logic_network.py": {"numpy"}}  # for those who have no torch
 PACKAGES = ("trainables/", "tuner/", "api/")
 
 
-def imported(source: str) -> set[str]:
-    """The top-level packages of every absolute import, those inside functions included."""
+def modules(source: str) -> set[str]:
+    """The dotted names of every absolute import, those inside functions included."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def floor(path: str) -> int | None:
+    """The number of the floor of tuner that a path lies on."""
+    return next((n for n, rooms in enumerate(FLOORS) if path.startswith(rooms)), None)
+
+
+def room(path: str) -> str:
+    return next((room for rooms in FLOORS for room in rooms if path.startswith(room)), "")
+
+
+def upward(path: str, names: set[str]) -> set[str]:
+    """The rooms of tuner that a file imports from and that lie above it, or beside it."""
+    here = floor(path)
+    if here is None:
+        return set()
+    found = set()
+    for name in names:
+        path_of = name.replace(".", "/")
+        places = (f"{path_of}/", f"{path_of}.py", f"{path_of.rpartition('/')[0]}.py")
+        target = next((place for place in places if floor(place) is not None), "")
+        at = floor(target)
+        if at is not None and room(target) != room(path) and at >= here:
+            found.add(room(target))
+    return found
 
 
 def breaches(path: str, source: str) -> set[str]:
-    """The packages that the file at `path` imports and may not."""
-    names = imported(source)
-    found = names & {"tests", "deploy"}
+    """The packages, and rooms of tuner, that the file at `path` imports and may not."""
+    dotted = modules(source)
+    names = {name.partition(".")[0] for name in dotted}
+    found = names & {"tests", "deploy"} | upward(path, dotted)
     for folder, forbidden in NEVER.items():
         if path.startswith(folder):
             found |= names & forbidden
@@ -68,7 +98,9 @@ def breaches(path: str, source: str) -> set[str]:
 
 def source_files() -> list[str]:
     folders = [
-        f for f in ROOT.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in ("tests", "build", "dist")
+        f
+        for f in ROOT.iterdir()
+        if f.is_dir() and not f.name.startswith(".") and f.name not in ("tests", "build", "dist")
     ]
     return sorted(path.relative_to(ROOT).as_posix() for folder in folders for path in folder.rglob("*.py"))
 
@@ -85,21 +117,28 @@ def test_every_package_is_looked_at():
 @pytest.mark.parametrize(
     ("path", "source", "breach"),
     [
-        ("trainables/optim.py", "from tuner.rows import Proposal", "tuner"),
+        ("trainables/optim.py", "from tuner.ledger.rows import Proposal", "tuner"),
         ("trainables/optim.py", "def f():\n    import ray.tune", "ray"),
         ("trainables/tasks/sbn.py", "import numpy as np", "numpy"),
         ("trainables/ray_trainable.py", "import tuner", "tuner"),
-        ("tuner/run.py", "import api.app", "api"),
-        ("tuner/run.py", "try:\n    from mlflow.exceptions import MlflowException\nexcept ImportError:\n    pass", "mlflow"),
+        ("tuner/driver/drive.py", "import api.application.app", "api"),
+        (
+            "tuner/driver/drive.py",
+            "try:\n    from mlflow.exceptions import MlflowException\nexcept ImportError:\n    pass",
+            "mlflow",
+        ),
         ("tuner/cli.py", "def f():\n    from ray import tune", "ray"),
-        ("tuner/rows.py", "import sqlalchemy as sa", "sqlalchemy"),
-        ("tuner/spec.py", "from alembic import op", "alembic"),
+        ("tuner/evidence/paired.py", "import sqlalchemy as sa", "sqlalchemy"),
+        ("tuner/spec/study.py", "from alembic import op", "alembic"),
         ("tuner/strategies/grid.py", "import optuna", "optuna"),
-        ("tuner/strategies/tpe.py", "import torch", "torch"),
+        ("tuner/strategies/optuna_samplers.py", "import torch", "torch"),
         ("tuner/evidence/analysis.py", "if True:\n    import torch.nn", "torch"),
         ("tuner/settings.py", "from fastapi import FastAPI", "fastapi"),
-        ("api/routes.py", "import ray", "ray"),
-        ("api/app.py", "from deploy import compose", "deploy"),
+        ("api/application/routes.py", "import ray", "ray"),
+        ("api/application/app.py", "from deploy import compose", "deploy"),
+        ("tuner/ledger/store.py", "from tuner.spec.study import StudySpec", "tuner/spec/"),
+        ("tuner/evidence/paired.py", "from tuner.driver import placement", "tuner/driver/"),
+        ("tuner/errors.py", "import tuner.settings", "tuner/settings.py"),
         ("benchmarks/speed.py", "from tests.test_walls import ROOT", "tests"),
     ],
 )
@@ -112,9 +151,9 @@ def test_a_breach_is_seen(path, source, breach):
     [
         ("trainables/data.py", "def f():\n    from torchvision import datasets\n    import hashlib"),
         ("trainables/ray_trainable.py", "from ray import tune"),
-        ("tuner/strategies/tpe.py", "import optuna"),
-        ("tuner/migrations/versions/0001_first.py", "import sqlalchemy as sa\nfrom alembic import op"),
-        ("tuner/run.py", "from . import rows\nfrom trainables.data import load"),
+        ("tuner/strategies/optuna_samplers.py", "import optuna"),
+        ("tuner/ledger/migrations/versions/0001_first.py", "import sqlalchemy as sa\nfrom alembic import op"),
+        ("tuner/driver/drive.py", "from . import rows\nfrom trainables.data import load"),
     ],
 )
 def test_a_permitted_import_is_none(path, source):

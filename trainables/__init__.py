@@ -1,4 +1,6 @@
-"""The science: straight-through estimators, tasks, and populations of models trained as stacked tensors. torch only."""
+"""The science: straight-through estimators, tasks, and populations of models trained as stacked tensors.
+torch only.
+"""
 
 from trainables.estimators import (
     decoupled_st,

@@ -1,8 +1,9 @@
 """A population that is trained in blocks: whole if it fits the device, else in parts, one after the other.
 
-A block that runs out of memory is split in two, by its trials or, when it has one trial left, by its seeds, and both halves are
-tried again; a block of one member that does not fit is an error. Members do not depend on their neighbours, so the results are
-those of the whole population, up to the rounding that population.py speaks of. Blocks that wait are kept on the host.
+A block that runs out of memory is split in two, by its trials or, when it has one trial left, by its seeds,
+and both halves are tried again; a block of one member that does not fit is an error. Members do not depend on
+their neighbours, so the results are those of the whole population, up to the rounding that population.py
+speaks of. Blocks that wait are kept on the host.
 """
 
 import gc
@@ -18,7 +19,9 @@ from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population, join_states, select_state
 
 State = dict[str, Any]  # of Population.state_dict
-Build = Callable[[Sequence[int], Sequence[int]], Population]  # (places of trials, places of seeds) -> an untrained population
+Build = Callable[
+    [Sequence[int], Sequence[int]], Population
+]  # (places of trials, places of seeds) -> an untrained population
 
 
 class NoMemoryError(Exception):
@@ -68,7 +71,8 @@ class Blocks:
         return len(self._blocks)
 
     def train(self, start: int, end: int, *, last: bool, diagnosis: Diagnosis | None = None) -> Result:
-        """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the artifacts.
+        """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the
+        artifacts.
 
         A diagnosis adds its metrics, and to the artifacts its file.
 
@@ -86,25 +90,34 @@ class Blocks:
             elif halves := block.halves():
                 waiting = [*halves, *waiting]
             else:
-                raise NoMemoryError("one member alone does not fit into the device's memory; make the model or the batch smaller")
+                raise NoMemoryError(
+                    "one member alone does not fit into the device's memory; make the model or the batch "
+                    "smaller"
+                )
         return total
 
     def state(self) -> list[dict[str, Any]]:
         """Where training stands, for a file."""
-        # The whole's tensors change in place as it trains on: they are for the file, not for a block to come back to.
+        # The whole's tensors change in place as it trains on: they are for the file, not for a block to come
+        # back to.
         whole = None if self._whole is None else self._whole.state_dict()
         return [{"trials": b.trials, "seeds": b.seeds, "population": whole or b.state} for b in self._blocks]
 
     def trial_states(self) -> list[State]:
-        """Where training stands, for each trial apart: the state of a population of one trial and all seeds, on the host."""
+        """Where training stands, for each trial apart: the state of a population of one trial and all seeds,
+        on the host.
+        """
         parts: dict[int, list[State]] = {}
         for block in sorted(self.state(), key=lambda b: b["seeds"]):
             for i, trial in enumerate(block["trials"]):
-                parts.setdefault(trial, []).append(_on_host(select_state(block["population"], [i], range(len(block["seeds"])))))
+                parts.setdefault(trial, []).append(
+                    _on_host(select_state(block["population"], [i], range(len(block["seeds"]))))
+                )
         return [join_states(parts[trial], by="seeds") for trial in sorted(parts)]
 
     def load_trial_states(self, states: Sequence[State], configurations: Sequence[Configuration]) -> None:
-        """Continues from states of single trials, which may have been trained under other configurations until now.
+        """Continues from states of single trials, which may have been trained under other configurations
+        until now.
 
         Raises:
             ValueError: they are not equally far trained, or of other seeds than each other.
@@ -116,14 +129,18 @@ class Blocks:
     def load_state(self, state: list[dict[str, Any]]) -> None:
         """Continues from a state of the same trials and seeds, in its blocks.
 
-        They are built one by one as they are trained, because not all need fit; a state of other trials or seeds is a ValueError
-        then.
+        They are built one by one as they are trained, because not all need fit; a state of other trials or
+        seeds is a ValueError then.
         """
         self._blocks = [_Block(list(b["trials"]), list(b["seeds"]), b["population"]) for b in state]
         self._whole = None
 
-    def _attempt(self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None) -> Result | None:
-        """Trains a block; None where the memory did not suffice: then it is at its last known state, or at its beginning."""
+    def _attempt(
+        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None
+    ) -> Result | None:
+        """Trains a block; None where the memory did not suffice: then it is at its last known state, or at
+        its beginning.
+        """
         try:
             return self._interval(block, start, end, last, diagnosis)
         except (RuntimeError, MemoryError) as error:
@@ -136,7 +153,9 @@ class Blocks:
             torch.cuda.empty_cache()
         return None
 
-    def _interval(self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
+    def _interval(
+        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None
+    ) -> Result:
         population = self._whole or self._load(block)
         population.train(start - population.steps)  # none, unless the block was set back
         result = _interval(population, end, last, diagnosis)
@@ -169,7 +188,9 @@ def _interval(population: Population, end: int, last: bool, diagnosis: Diagnosis
     artifacts = {}
     if last:
         test = population.evaluate("test")
-        metrics |= {name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")}
+        metrics |= {
+            name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
+        }
         artifacts = {t: population.artifacts(0, t) for t in range(len(population.configurations))}
         if diagnosis:
             artifacts = {t: files | population.errors(0, t, diagnosis) for t, files in artifacts.items()}

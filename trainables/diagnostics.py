@@ -1,7 +1,7 @@
 """How noisy the gradient of a member is: its mean and spread over repeated passes at a fixed state and batch.
 
-Repeated passes are one more population axis: a pass is one more seed with the same weights and batch, and noise of its own, so
-that any task, estimator and member is measured through the task's own loss.
+Repeated passes are one more population axis: a pass is one more seed with the same weights and batch, and
+noise of its own, so that any task, estimator and member is measured through the task's own loss.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from trainables.randomness import Stream
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Parameters, Task, with_draws
 
-# Of the passes that are made at a time. On a CPU larger stacks only leave the caches (measured: 2**30 takes 1.3 times as long).
+# Of the passes that are made at a time. On a CPU larger stacks only leave the caches (measured: 2**30 takes
+# 1.3 times as long).
 _MEMORY_BYTES = 2**27
 _ROUNDING = 100  # a standard deviation below so many units of rounding of the mean is no variation
 
@@ -29,21 +30,28 @@ class Diagnosis:
 
 
 def gradient_statistics(
-    task: Task, parameters: Parameters, batch: Split, members: Members, *, passes: int = 1024, memory_bytes: int | None = None
+    task: Task,
+    parameters: Parameters,
+    batch: Split,
+    members: Members,
+    *,
+    passes: int = 1024,
+    memory_bytes: int | None = None,
 ) -> dict[str, Tensor]:
     """Mean and spread of the gradient over R independent forward-backward passes at a fixed state and batch.
 
-    With g_r the gradient of the mean loss over the batch with respect to all trained parameters in pass r, and mean and std over
-    the R passes for each single parameter (std with ddof 1):
+    With g_r the gradient of the mean loss over the batch with respect to all trained parameters in pass r,
+    and mean and std over the R passes for each single parameter (std with ddof 1):
 
         grad_snr        mean over parameters of |mean(g)| / std(g)
         grad_norm       mean over passes of the Euclidean norm of g
         grad_norm_std   its standard deviation over passes, ddof 1
 
-    Parameters whose gradient does not vary (std not above the rounding of the mean: dead pixels, units that never flip) have no
-    ratio and are left out of the mean. Where no parameter varies, which is so for every estimator without noise, grad_snr is
-    infinite, and NaN where the gradient is 0 throughout. Because |mean(g)| is estimated from R passes, a gradient of pure noise
-    has a grad_snr of sqrt(2 / (pi R)), not 0: 0.025 for R = 1024, 0.1 for R = 64.
+    Parameters whose gradient does not vary (std not above the rounding of the mean: dead pixels, units that
+    never flip) have no ratio and are left out of the mean. Where no parameter varies, which is so for every
+    estimator without noise, grad_snr is infinite, and NaN where the gradient is 0 throughout. Because
+    |mean(g)| is estimated from R passes, a gradient of pure noise has a grad_snr of sqrt(2 / (pi R)), not 0:
+    0.025 for R = 1024, 0.1 for R = 64.
 
     Args:
         task: whose loss is differentiated.
@@ -71,7 +79,9 @@ def gradient_statistics(
         for name in list(gradients):
             moments[name].add(gradients.pop(name))  # each is freed when it has been counted
     norms = torch.cat(squares, 1).sqrt()
-    ratios, varying = (torch.stack(x).sum(0) for x in zip(*(m.ratios() for m in moments.values()), strict=True))
+    ratios, varying = (
+        torch.stack(x).sum(0) for x in zip(*(m.ratios() for m in moments.values()), strict=True)
+    )
     noisy = torch.tensor(members.noisy, device=some.device) & (varying > 0)  # [S, T]
     norm = norms.mean(1)
     return {
@@ -82,7 +92,9 @@ def gradient_statistics(
 
 
 class _Moments:
-    """Mean and sum of squared deviations over passes of every parameter, updated by chunks (Chan, Golub & LeVeque 1983)."""
+    """Mean and sum of squared deviations over passes of every parameter, updated by chunks (Chan, Golub &
+    LeVeque 1983).
+    """
 
     def __init__(self, like: Tensor) -> None:
         self._count = 0
@@ -110,8 +122,12 @@ class _Moments:
         return ratios.flatten(2).sum(-1), varies.flatten(2).sum(-1)
 
 
-def _gradients(task: Task, parameters: Parameters, batch: Split, members: Members, numbers: range) -> dict[str, Tensor]:
-    """Gradients {name: [S, r, T, ...]} of the r passes of those numbers, which are r more seeds to the task."""
+def _gradients(
+    task: Task, parameters: Parameters, batch: Split, members: Members, numbers: range
+) -> dict[str, Tensor]:
+    """Gradients {name: [S, r, T, ...]} of the r passes of those numbers, which are r more seeds to the
+    task.
+    """
     r = len(numbers)
     S = len(next(iter(parameters.values())))
 
@@ -134,7 +150,9 @@ def _gradients(task: Task, parameters: Parameters, batch: Split, members: Member
 
 
 def _noise(task: Task, batch: Split, numbers: range, draw: int | None) -> Noise:
-    """The noise of the passes of those numbers, {name: [r, 1, ...]}, or the further noise of their draw `draw`."""
+    """The noise of the passes of those numbers, {name: [r, 1, ...]}, or the further noise of their draw
+    `draw`.
+    """
     device = batch.inputs.device
     stream = Stream(0, "diagnostics noise" if draw is None else "diagnostics draws", device)
     steps = [k if draw is None else k * RAO_DRAWS + draw for k in numbers]

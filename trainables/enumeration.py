@@ -1,7 +1,8 @@
-"""Exact bias and variance of the decoupled estimator, where a loss depends on few enough codes to enumerate them.
+"""Exact bias and variance of the decoupled estimator, where a loss depends on few enough codes to enumerate
+them.
 
-The losses and slopes of all codes are computed once, for they do not depend on the temperatures: every tau_f only weights them
-anew, and every tau_b only changes the matrix that the slopes are multiplied by.
+The losses and slopes of all codes are computed once, for they do not depend on the temperatures: every tau_f
+only weights them anew, and every tau_b only changes the matrix that the slopes are multiplied by.
 """
 
 import math
@@ -21,7 +22,9 @@ _CODES_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class LossTable:
-    """Loss and slope at every code. It does not depend on a temperature: each one only weights it anew. float64."""
+    """Loss and slope at every code. It does not depend on a temperature: each one only weights it anew.
+    float64.
+    """
 
     logits: Tensor  # [n, L, K]
     codes: Tensor  # [C, L] int64, the categories of every code; C = K^L
@@ -31,7 +34,9 @@ class LossTable:
 
 @dataclass(frozen=True)
 class EstimatorErrors:
-    """Exact moments of decoupled ST at F forward and G backward temperatures, for each of n examples. float64."""
+    """Exact moments of decoupled ST at F forward and G backward temperatures, for each of n examples.
+    float64.
+    """
 
     gradient: Tensor  # [F, n, L, K] of the expected loss at the same tau_f; NaN for tau_f = 0
     mean: Tensor  # [F, G, n, L, K] of the estimator
@@ -49,13 +54,17 @@ class EstimatorErrors:
 
     @property
     def cosine(self) -> Tensor:
-        """Cosine of the angle between the estimator's mean and the gradient, [F, G, n]; NaN for tau_f = 0, or where one is 0."""
+        """Cosine of the angle between the estimator's mean and the gradient, [F, G, n]; NaN for tau_f = 0, or
+        where one is 0.
+        """
         product = (self.mean * self.gradient[:, None]).sum((-2, -1))
         return product / (_norm(self.mean) * self.exact_norm[:, None])
 
 
 def loss_table(code: Code) -> LossTable:
-    """Enumerates all codes of L latents x K categories. Raises ValueError where there are more than MAX_CODES."""
+    """Enumerates all codes of L latents x K categories. Raises ValueError where there are more than
+    MAX_CODES.
+    """
     n, L, K = code.logits.shape
     if K**L > MAX_CODES:
         raise ValueError(f"a code is enumerated up to {MAX_CODES} values. Got {K}^{L}.")
@@ -73,12 +82,14 @@ def loss_table(code: Code) -> LossTable:
 
 
 def estimator_errors(table: LossTable, tau_f: Sequence[float], tau_b: Sequence[float]) -> EstimatorErrors:
-    """Bias and variance of the decoupled estimator J(tau_b) dL/dz, z ~ softmax(l / tau_f) (Shah et al., Eq. 6 to 8), exactly.
+    """Bias and variance of the decoupled estimator J(tau_b) dL/dz, z ~ softmax(l / tau_f) (Shah et al., Eq. 6
+    to 8), exactly.
 
-    The gradient that it is compared with is that of E[L(z)], z ~ softmax(l / tau_f), the objective that the forward pass samples,
-    with respect to the logits l: for latent i and category k it is p_ik (E[L | z_i = k] - E[L]) / tau_f. At tau_f = 0 the sample
-    is the argmax, its loss is a step function of the logits, and there is no gradient to compare with: NaN. (The limit for
-    tau_f -> 0 is 0 almost everywhere.) The variance is 0 there.
+    The gradient that it is compared with is that of E[L(z)], z ~ softmax(l / tau_f), the objective that the
+    forward pass samples, with respect to the logits l: for latent i and category k it is p_ik (E[L | z_i = k]
+    - E[L]) / tau_f. At tau_f = 0 the sample is the argmax, its loss is a step function of the logits, and
+    there is no gradient to compare with: NaN. (The limit for tau_f -> 0 is 0 almost everywhere.) The variance
+    is 0 there.
     """
     n, L, K = table.logits.shape
     p = torch.stack([_probabilities(table.logits, tau) for tau in tau_f])  # [F, n, L, K]
@@ -89,7 +100,8 @@ def estimator_errors(table: LossTable, tau_f: Sequence[float], tau_b: Sequence[f
     scale = p.new_tensor([math.nan if tau == 0 else 1 / tau for tau in tau_f]).view(-1, 1, 1, 1)
     gradient = torch.einsum("fnc,clk->fnlk", above, one_hot) * scale
 
-    # Slopes relative to those at the most probable code: where one code has nearly all the weight, nothing cancels.
+    # Slopes relative to those at the most probable code: where one code has nearly all the weight, nothing
+    # cancels.
     places = K ** torch.arange(L, device=p.device)
     modes = (table.logits.argmax(-1) * places).sum(-1)  # [n]
     mode = table.slopes[modes, torch.arange(n, device=p.device)]  # [n, L, K]
@@ -122,17 +134,23 @@ def _through(q: Tensor, slopes: Tensor, tau_b: float) -> Tensor:
     return q * (slopes - (q * slopes).sum(-1, keepdim=True)) / tau_b
 
 
-def errors_as_json(codes: Sequence[Code], tau_f: Sequence[float], tau_b: Sequence[float]) -> dict[str, Any] | None:
-    """Bias, variance, cosine [F][G] and norm of the exact gradient [F], each the mean over the examples of some codes.
+def errors_as_json(
+    codes: Sequence[Code], tau_f: Sequence[float], tau_b: Sequence[float]
+) -> dict[str, Any] | None:
+    """Bias, variance, cosine [F][G] and norm of the exact gradient [F], each the mean over the examples of
+    some codes.
 
-    None for what a tau_f of 0 or a diverged member does not have. The whole is None where there is no code, or too many of them.
+    None for what a tau_f of 0 or a diverged member does not have. The whole is None where there is no code,
+    or too many of them.
     """
     if not codes:
         return None
     _, L, K = codes[0].logits.shape
     if K**L > MAX_CODES:
         return None
-    found = [estimator_errors(loss_table(code), tau_f, tau_b) for code in codes]  # one after the other: a table may be large
+    found = [
+        estimator_errors(loss_table(code), tau_f, tau_b) for code in codes
+    ]  # one after the other: a table may be large
 
     def mean(values: list[Tensor]) -> Any:
         return _as_lists(torch.cat(values, -1).mean(-1))

@@ -1,13 +1,15 @@
 """Straight-through estimators as one table and one primitive.
 
-Every estimator here samples alike, and differs in its noise and in its surrogate, the stand-in for the sample's derivative
-(Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator", Algorithm 2 and Eq. 6):
+Every estimator here samples alike, and differs in its noise and in its surrogate, the stand-in for the
+sample's derivative (Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator",
+Algorithm 2 and Eq. 6):
 
     forward    z = onehot(argmax(l + s*g))      binary: z = 1[l + s*n > 0]
     backward   dL/dl = surrogate(dL/dz)         trainables/surrogates.py
 
-with logits l, Gumbel(0, 1) noise g per category and Logistic(0, 1) noise n per binary unit. The temperature multiplies the
-NOISE, so P(z = i) = softmax(l / s)_i; dividing l + g by a temperature instead would not change the argmax at all.
+with logits l, Gumbel(0, 1) noise g per category and Logistic(0, 1) noise n per binary unit. The temperature
+multiplies the NOISE, so P(z = i) = softmax(l / s)_i; dividing l + g by a temperature instead would not change
+the argmax at all.
 
     estimator    s      surrogate   tau_b   source
     identity     0      identity    -       Bengio et al. 2013
@@ -17,7 +19,8 @@ NOISE, so P(z = i) = softmax(l / s)_i; dividing l + g by a temperature instead w
     reinmax      1      reinmax     tau_b   Liu et al. 2023
     gumbel_rao   1      rao         tau_b   Paulus et al. 2021
     gst          1      gapped      tau_b   Fan et al. 2022 (GST-1.0)
-    soft         -      softmax     1       no estimator: z = softmax(l), the network without discretisation, for reference
+    soft         -      softmax     1       no estimator: z = softmax(l), the network without
+                                               discretisation, for reference
 """
 
 import math
@@ -60,7 +63,9 @@ class Estimator:
     """One row of the table: which temperatures it takes, its noise and its surrogate."""
 
     name: str
-    temperatures: tuple[str, ...]  # of "tau_f", "tau_b"; ("tau_f", "tau_b") with tied=True is one temperature for both
+    temperatures: tuple[
+        str, ...
+    ]  # of "tau_f", "tau_b"; ("tau_f", "tau_b") with tied=True is one temperature for both
     surrogate: Surrogate
     s: float | None = None  # noise in the forward pass; None where that is tau_f
     tied: bool = False  # tau_f = tau_b always
@@ -68,7 +73,9 @@ class Estimator:
     def coefficients(self, tau_f: Any, tau_b: Any) -> Coefficients:
         """The row at given temperatures."""
         return Coefficients(
-            s=tau_f if self.s is None else self.s, tau_b=1.0 if tau_b is None else tau_b, surrogate=self.surrogate
+            s=tau_f if self.s is None else self.s,
+            tau_b=1.0 if tau_b is None else tau_b,
+            surrogate=self.surrogate,
         )
 
 
@@ -95,7 +102,8 @@ def coefficients(estimator: str, tau_f: Temperature | None, tau_b: Temperature |
         tau_f, tau_b: the temperatures that the estimator takes; None for those it does not.
 
     Raises:
-        ValueError: unknown estimator, a temperature missing or superfluous, tau_b <= 0, tau_f < 0, or tied ones that differ.
+        ValueError: unknown estimator, a temperature missing or superfluous, tau_b <= 0, tau_f < 0, or tied
+        ones that differ.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {sorted(ESTIMATORS)}. Got {estimator!r}.")
@@ -112,15 +120,19 @@ def coefficients(estimator: str, tau_f: Temperature | None, tau_b: Temperature |
     return row.coefficients(tau_f, tau_b)
 
 
-# --- the public functions -------------------------------------------------------------------------------------------------
+# --- the public functions
+# -------------------------------------------------------------------------------------------------
 
 
-def decoupled_st(logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None) -> Tensor:
+def decoupled_st(
+    logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None
+) -> Tensor:
     """Decoupled straight-through sample over the last axis (Shah et al., Algorithm 2).
 
     Args:
         logits: [..., K], float32, float64 or bfloat16 (half precision is computed in float32).
-        tau_f: forward temperature >= 0; 0 is argmax. A number, or a tensor whose axes are the first axes of logits
+        tau_f: forward temperature >= 0; 0 is argmax. A number, or a tensor whose axes are the first axes of
+            logits
             (shape [M] gives every member of logits [M, B, K] its own).
         tau_b: backward temperature > 0, likewise.
         noise: Gumbel(0, 1), broadcastable to logits; drawn if absent.
@@ -135,49 +147,63 @@ def decoupled_st(logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, nois
 
 
 def softmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Softmax straight-through (Hinton 2012): decoupled_st on the diagonal tau_f = tau_b = tau > 0. Arguments as there."""
+    """Softmax straight-through (Hinton 2012): decoupled_st on the diagonal tau_f = tau_b = tau > 0. Arguments
+    as there.
+    """
     return _categorical("softmax", logits, tau, tau, noise)
 
 
 def gumbel_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Straight-through Gumbel-softmax (Jang et al. 2016): samples at temperature 1, surrogate softmax((l + g)/tau).
+    """Straight-through Gumbel-softmax (Jang et al. 2016): samples at temperature 1, surrogate softmax((l +
+    g)/tau).
 
-    Arguments as for decoupled_st. Equals torch.nn.functional.gumbel_softmax(logits, tau, hard=True) with the same noise.
+    Arguments as for decoupled_st. Equals torch.nn.functional.gumbel_softmax(logits, tau, hard=True) with the
+    same noise.
     """
     return _categorical("gumbel", logits, None, tau, noise)
 
 
 def identity_st(logits: Tensor) -> Tensor:
-    """Identity straight-through (Bengio et al. 2013): argmax over the last axis [..., K], gradients pass unchanged."""
+    """Identity straight-through (Bengio et al. 2013): argmax over the last axis [..., K], gradients pass
+    unchanged.
+    """
     return _categorical("identity", logits, None, None, None)
 
 
 def reinmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """ReinMax (Liu et al. 2023): samples at temperature 1, a gradient of second order; the paper uses tau >= 1.
+    """ReinMax (Liu et al. 2023): samples at temperature 1, a gradient of second order; the paper uses tau >=
+    1.
 
     Arguments as for decoupled_st.
     """
     return _categorical("reinmax", logits, None, tau, noise)
 
 
-def gumbel_rao_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None) -> Tensor:
+def gumbel_rao_st(
+    logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None
+) -> Tensor:
     """Gumbel-Rao (Paulus et al. 2021): ST-GS's gradient averaged over noise that gives the same sample.
 
-    Arguments as for decoupled_st, and draws: fresh Gumbel(0, 1) noise [R, *noise's shape]; R = RAO_DRAWS are drawn if absent.
+    Arguments as for decoupled_st, and draws: fresh Gumbel(0, 1) noise [R, *noise's shape]; R = RAO_DRAWS are
+    drawn if absent.
     """
     return _categorical("gumbel_rao", logits, None, tau, noise, draws)
 
 
 def gst_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """GST-1.0 (Fan et al. 2022): samples at temperature 1; the surrogate's logits are shifted to agree with the sample.
+    """GST-1.0 (Fan et al. 2022): samples at temperature 1; the surrogate's logits are shifted to agree with
+    the sample.
 
     Arguments as for decoupled_st.
     """
     return _categorical("gst", logits, None, tau, noise)
 
 
-def decoupled_st_binary(logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Decoupled straight-through for units with one logit each: values in {0, 1}, P(1) = sigmoid(logits / tau_f).
+def decoupled_st_binary(
+    logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None
+) -> Tensor:
+    """Decoupled straight-through for units with one logit each: values in {0, 1}, P(1) = sigmoid(logits /
+    tau_f).
 
     As decoupled_st, but every element of logits [...] is a unit and the noise is Logistic(0, 1).
     """
@@ -190,7 +216,9 @@ def softmax_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None 
 
 
 def gumbel_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Straight-through Gumbel-softmax for binary units: surrogate sigmoid((l + n)/tau), Logistic(0, 1) noise n."""
+    """Straight-through Gumbel-softmax for binary units: surrogate sigmoid((l + n)/tau), Logistic(0, 1) noise
+    n.
+    """
     return _binary("gumbel", logits, None, tau, noise)
 
 
@@ -204,7 +232,9 @@ def reinmax_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None 
     return _binary("reinmax", logits, None, tau, noise)
 
 
-def gumbel_rao_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None) -> Tensor:
+def gumbel_rao_st_binary(
+    logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None
+) -> Tensor:
     """Gumbel-Rao for binary units; draws: fresh Logistic(0, 1) noise [R, *noise's shape]."""
     return _binary("gumbel_rao", logits, None, tau, noise, draws)
 
@@ -224,21 +254,26 @@ def logistic_noise(like: Tensor) -> Tensor:
     return logistic_(torch.empty_like(like, dtype=_working_dtype(like)))
 
 
-# --- the primitive --------------------------------------------------------------------------------------------------------
+# --- the primitive
+# --------------------------------------------------------------------------------------------------------
 
 
 def straight_through(
     logits: Tensor, noise: Tensor | None, c: Coefficients, *, dim: int = -1, draws: Tensor | None = None
 ) -> Tensor:
-    """The categorical primitive: one-hot over the axis `dim`; no checks, coefficients already broadcast against logits.
+    """The categorical primitive: one-hot over the axis `dim`; no checks, coefficients already broadcast
+    against logits.
 
-    An axis that is not the last is faster on a CPU: reductions over it are vectorised over the axes behind it.
+    An axis that is not the last is faster on a CPU: reductions over it are vectorised over the axes behind
+    it.
     """
     out: Tensor = _Sample.apply(logits, noise, draws, c, dim)
     return out
 
 
-def straight_through_binary(logits: Tensor, noise: Tensor | None, c: Coefficients, *, draws: Tensor | None = None) -> Tensor:
+def straight_through_binary(
+    logits: Tensor, noise: Tensor | None, c: Coefficients, *, draws: Tensor | None = None
+) -> Tensor:
     """The binary primitive: values in {0, 1}; no checks, coefficients already broadcast against logits."""
     out: Tensor = _Sample.apply(logits, noise, draws, c, None)
     return out
@@ -248,13 +283,16 @@ class _Sample(torch.autograd.Function):
     """Samples, and keeps for backward what its surrogate needs and no more."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, noise: Tensor | None, draws: Tensor | None, c: Coefficients, dim: int | None) -> Tensor:
+    def forward(
+        ctx: Any, logits: Tensor, noise: Tensor | None, draws: Tensor | None, c: Coefficients, dim: int | None
+    ) -> Tensor:
         if c.surrogate.relaxed:
             scaled = logits.to(_working_dtype(logits)) / c.tau_b
             z = (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)
         elif dim is None:
             perturbed = _perturbed(logits, noise, c.s)
-            # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own dtype.
+            # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own
+            # dtype.
             z = (perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)).to(logits.dtype)
         else:
             z = _one_hot(_perturbed(logits, noise, c.s), logits, dim)
@@ -279,11 +317,13 @@ class _Sample(torch.autograd.Function):
 
 
 def _one_hot(perturbed: Tensor, logits: Tensor, dim: int) -> Tensor:
-    """One-hot of the first largest entry over an axis, in the dtype of logits. Takes perturbed's place if it is not logits."""
+    """One-hot of the first largest entry over an axis, in the dtype of logits. Takes perturbed's place if it
+    is not logits.
+    """
     if dim in (-1, logits.ndim - 1):
         return torch.zeros_like(logits).scatter_(dim, perturbed.argmax(dim, keepdim=True), 1.0)
-    # torch's argmax over another axis is slow: [4, 16, 12000] takes 10 ms, this 0.3 ms (2-core CPU). Entries that are largest
-    # become 1; of several, the weights K, K - 1, ... let the first one win.
+    # torch's argmax over another axis is slow: [4, 16, 12000] takes 10 ms, this 0.3 ms (2-core CPU). Entries
+    # that are largest become 1; of several, the weights K, K - 1, ... let the first one win.
     highest = perturbed.amax(dim, keepdim=True)
     z = perturbed.eq(highest).to(_working_dtype(logits)) if perturbed is logits else perturbed.eq_(highest)
     K = z.shape[dim]
@@ -307,10 +347,13 @@ def _working_dtype(x: Tensor) -> torch.dtype:
     return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
 
 
-# --- arguments ------------------------------------------------------------------------------------------------------------
+# --- arguments
+# ------------------------------------------------------------------------------------------------------------
 
 
-def _categorical(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None) -> Tensor:
+def _categorical(
+    name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None
+) -> Tensor:
     if logits.ndim < 1:
         raise ValueError(f"logits must have a last axis of K categories. Got {logits.shape=}.")
     c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim - 1)
@@ -318,13 +361,17 @@ def _categorical(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tenso
     return straight_through(logits, noise, c, draws=_draws(c, logits, draws, gumbel_noise))
 
 
-def _binary(name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None) -> Tensor:
+def _binary(
+    name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None
+) -> Tensor:
     c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim)
     noise = _noise(c, logits, noise, logistic_noise)
     return straight_through_binary(logits, noise, c, draws=_draws(c, logits, draws, logistic_noise))
 
 
-def _noise(c: Coefficients, logits: Tensor, noise: Tensor | None, draw: Callable[[Tensor], Tensor]) -> Tensor | None:
+def _noise(
+    c: Coefficients, logits: Tensor, noise: Tensor | None, draw: Callable[[Tensor], Tensor]
+) -> Tensor | None:
     if not logits.is_floating_point():
         raise ValueError(f"logits must be floating point. Got {logits.dtype=}.")
     if noise is not None:
@@ -334,7 +381,9 @@ def _noise(c: Coefficients, logits: Tensor, noise: Tensor | None, draw: Callable
     return None if silent else draw(logits)
 
 
-def _draws(c: Coefficients, logits: Tensor, draws: Tensor | None, draw: Callable[[Tensor], Tensor]) -> Tensor | None:
+def _draws(
+    c: Coefficients, logits: Tensor, draws: Tensor | None, draw: Callable[[Tensor], Tensor]
+) -> Tensor | None:
     if draws is not None:
         if draws.ndim < 1 or len(draws) < 1:
             raise ValueError(f"draws must have at least one draw along its first axis. Got {draws.shape=}.")
@@ -350,7 +399,9 @@ def _check_broadcasts(name: str, shape: torch.Size, logits: Tensor) -> None:
 
 
 def _fit(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
-    """Aligns tensor temperatures with the first axes of logits; `units` is how many axes may carry a temperature."""
+    """Aligns tensor temperatures with the first axes of logits; `units` is how many axes may carry a
+    temperature.
+    """
 
     def align(tau: Temperature) -> Temperature:
         if not isinstance(tau, Tensor):
@@ -359,15 +410,22 @@ def _fit(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
         expected = logits.shape[: len(leading)]
         fits = all(t in (1, n) for t, n in zip(leading, expected, strict=True))
         if not fits or any(t != 1 for t in tau.shape[units:]) or tau.ndim > logits.ndim:
-            raise ValueError(f"a temperature must broadcast against the first axes of logits. Got {tau.shape=}, {logits.shape=}.")
-        return tau.to(logits.device).to(_working_dtype(logits)).reshape(tau.shape + (1,) * (logits.ndim - tau.ndim))
+            raise ValueError(
+                f"a temperature must broadcast against the first axes of logits. Got {tau.shape=}, "
+                f"{logits.shape=}."
+            )
+        return (
+            tau.to(logits.device)
+            .to(_working_dtype(logits))
+            .reshape(tau.shape + (1,) * (logits.ndim - tau.ndim))
+        )
 
     return Coefficients(align(c.s), align(c.tau_b), c.surrogate)
 
 
 def _check(tau: Temperature, name: str, *, zero_allowed: bool) -> None:
-    # Written so that NaN fails too; infinity is refused because the surrogate's gradient would be 0/inf. A number is looked at
-    # without torch, whose calls would take as long as sampling a small layer.
+    # Written so that NaN fails too; infinity is refused because the surrogate's gradient would be 0/inf. A
+    # number is looked at without torch, whose calls would take as long as sampling a small layer.
     if isinstance(tau, Tensor):
         valid = bool(((tau >= 0 if zero_allowed else tau > 0) & torch.isfinite(tau)).all())
     else:

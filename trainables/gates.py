@@ -1,17 +1,19 @@
 """Networks of two-input logic gates in coefficient form.
 
-On bits every gate is a polynomial, c0 + ca*a + cb*b + cab*a*b, with whole coefficients (the table below, by gate id, in the order
-of Petersen et al. 2022, "Deep Differentiable Logic Gate Networks"). A layer therefore needs four numbers a gate, and its backward
-pass only the four sums over the batch of dy, dy*a, dy*b and dy*a*b: no tensor [batch, gates, 16] is ever made. The same
-polynomial with real coefficients, a mixture of gates, on real inputs is the relaxed ("soft") layer.
+On bits every gate is a polynomial, c0 + ca*a + cb*b + cab*a*b, with whole coefficients (the table below, by
+gate id, in the order of Petersen et al. 2022, "Deep Differentiable Logic Gate Networks"). A layer therefore
+needs four numbers a gate, and its backward pass only the four sums over the batch of dy, dy*a, dy*b and
+dy*a*b: no tensor [batch, gates, 16] is ever made. The same polynomial with real coefficients, a mixture of
+gates, on real inputs is the relaxed ("soft") layer.
 
-Three things make it fast on a CPU, whose limit here is memory. Activations of hard gates are bytes, one of which holds both
-inputs of a gate for the backward pass, and only a part of a layer is worked on at a time, which stays in the caches. They are
-batch-last, [.., N, B]: a wire is then a row, and following the wires copies whole rows. And the gradient of an input is pulled
-from the gates that read it, which the wiring fixes once and for all, instead of being pushed by every gate:
-dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows that the coefficients' gradients need anyway, so that all of a layer's input
-gradients are one call of torch's `embedding_bag`.
-Autograd cannot pass through bytes, so the network is one function with a backward pass of its own.
+Three things make it fast on a CPU, whose limit here is memory. Activations of hard gates are bytes, one of
+which holds both inputs of a gate for the backward pass, and only a part of a layer is worked on at a time,
+which stays in the caches. They are batch-last, [.., N, B]: a wire is then a row, and following the wires
+copies whole rows. And the gradient of an input is pulled from the gates that read it, which the wiring fixes
+once and for all, instead of being pushed by every gate: dL/da = ca*dy + cab*(dy*b) is a weighted sum of rows
+that the coefficients' gradients need anyway, so that all of a layer's input gradients are one call of torch's
+`embedding_bag`. Autograd cannot pass through bytes, so the network is one function with a backward pass of
+its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,29 +29,55 @@ GATES = (
     "nor", "xnor", "not_b", "a_or_not_b", "not_a", "b_or_not_a", "nand", "true",
 )  # fmt: skip
 # [16, 4]: c0, ca, cb, cab of every gate
-COEFFICIENTS = torch.tensor([
-    (0, 0, 0, 0), (0, 0, 0, 1), (0, 1, 0, -1), (0, 1, 0, 0), (0, 0, 1, -1), (0, 0, 1, 0), (0, 1, 1, -2), (0, 1, 1, -1),
-    (1, -1, -1, 1), (1, -1, -1, 2), (1, 0, -1, 0), (1, 0, -1, 1), (1, -1, 0, 0), (1, -1, 0, 1), (1, 0, 0, -1), (1, 0, 0, 0),
-])  # fmt: skip
-_TRUTH_TABLE = (15, 12, 10, 8)  # its product with the coefficients: bit 2*a + b is the gate's value at a and b
-# Elements of one activation on a CPU: that a pass over a layer works on at a time, and that a pass through the network keeps.
+COEFFICIENTS = torch.tensor(
+    [
+        (0, 0, 0, 0),
+        (0, 0, 0, 1),
+        (0, 1, 0, -1),
+        (0, 1, 0, 0),
+        (0, 0, 1, -1),
+        (0, 0, 1, 0),
+        (0, 1, 1, -2),
+        (0, 1, 1, -1),
+        (1, -1, -1, 1),
+        (1, -1, -1, 2),
+        (1, 0, -1, 0),
+        (1, 0, -1, 1),
+        (1, -1, 0, 0),
+        (1, -1, 0, 1),
+        (1, 0, 0, -1),
+        (1, 0, 0, 0),
+    ]
+)
+_TRUTH_TABLE = (
+    15,
+    12,
+    10,
+    8,
+)  # its product with the coefficients: bit 2*a + b is the gate's value at a and b
+# Elements of one activation on a CPU: that a pass over a layer works on at a time, and that a pass through
+# the network keeps.
 _CHUNK, _PART = 2**18, 2**20
 
 
 def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
-    """The two inputs of every gate, [2, gates] int64: every input is read equally often, up to one (Petersen et al. 2022)."""
+    """The two inputs of every gate, [2, gates] int64: every input is read equally often, up to one (Petersen
+    et al. 2022).
+    """
     slots = torch.randperm(2 * gates, generator=generator) % inputs
     return torch.randperm(inputs, generator=generator)[slots].view(2, gates)
 
 
 class Wires(NamedTuple):
-    """What the gates of a layer read, and for every output of the layer before, which gates read it. Of every seed: [S, ...]."""
+    """What the gates of a layer read, and for every output of the layer before, which gates read it. Of every
+    seed: [S, ...].
+    """
 
     # int32: half the memory of the usual int64, and a layer of 2^29 gates is far away.
     inputs: Tensor  # [S, 2, N]: which two outputs of the layer before
-    # A layer's backward pass has a table of 3N rows, each over the batch: dy, dy*a and dy*b of every gate. An output that a gate
-    # reads as a gets ca times the gate's row of dy and cab times that of dy*b; as b, cb times dy and cab times dy*a. In the
-    # order of the outputs:
+    # A layer's backward pass has a table of 3N rows, each over the batch: dy, dy*a and dy*b of every gate. An
+    # output that a gate reads as a gets ca times the gate's row of dy and cab times that of dy*b; as b, cb
+    # times dy and cab times dy*a. In the order of the outputs:
     rows: Tensor  # [S, 4N]: the rows of the table
     factors: Tensor  # [S, 4N]: their factors, as places in the layer's 4N coefficients
     bags: Tensor  # [S, D]: where the rows of each output begin
@@ -58,11 +86,15 @@ class Wires(NamedTuple):
     def of(cls, inputs: Tensor, sources: int) -> "Wires":
         """From the first of these fields, with D = sources outputs of the layer before."""
         S, _, N = inputs.shape
-        ordered, readers = inputs.flatten(1).sort(stable=True)  # [S, 2N]; a reader is a gate, or N + a gate that reads it as b
+        ordered, readers = inputs.flatten(1).sort(
+            stable=True
+        )  # [S, 2N]; a reader is a gate, or N + a gate that reads it as b
         gate, side = readers % N, readers // N
         rows = torch.stack((gate, (2 - side) * N + gate), -1)
         factors = torch.stack((N + readers, 3 * N + gate), -1)
-        bags = 2 * torch.searchsorted(ordered, torch.arange(sources, device=inputs.device).expand(S, -1).contiguous())
+        bags = 2 * torch.searchsorted(
+            ordered, torch.arange(sources, device=inputs.device).expand(S, -1).contiguous()
+        )
         return cls(*(field.to(torch.int32) for field in (inputs, rows.flatten(1), factors.flatten(1), bags)))
 
 
@@ -76,7 +108,8 @@ def group_sums(
         coefficients: for each layer [S, T, 4, N] c0, ca, cb, cab of every gate; differentiable.
         wires: of each layer.
         groups: how many; divides the last layer's N.
-        soft: for each of the T trials, whether its coefficients are mixtures; those of the others are rows of COEFFICIENTS.
+        soft: for each of the T trials, whether its coefficients are mixtures; those of the others are rows of
+            COEFFICIENTS.
 
     Returns:
         [S, T, groups, B].
@@ -88,7 +121,12 @@ def group_sums(
 class _Network(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, bits: Tensor, wires: tuple[Wires, ...], groups: int, soft: tuple[bool, ...], *coefficients: Tensor
+        ctx: Any,
+        bits: Tensor,
+        wires: tuple[Wires, ...],
+        groups: int,
+        soft: tuple[bool, ...],
+        *coefficients: Tensor,
     ) -> Tensor:
         S, T = coefficients[0].shape[:2]
         sums = coefficients[0].new_empty(S, T, groups, bits.shape[-1])
@@ -106,7 +144,9 @@ class _Network(torch.autograd.Function):
             if any(ctx.needs_input_grad):
                 inputs.append(joined)
             t, N, B = x.shape
-            torch.sum(x.view(t, groups, N // groups, B), 2, dtype=sums.dtype, out=sums[s, trials, :, examples])
+            torch.sum(
+                x.view(t, groups, N // groups, B), 2, dtype=sums.dtype, out=sums[s, trials, :, examples]
+            )
         ctx.save_for_backward(bits, *coefficients)
         ctx.inputs, ctx.wires, ctx.soft = inputs, wires, soft
         return sums
@@ -117,8 +157,11 @@ class _Network(torch.autograd.Function):
         bits, *coefficients = ctx.saved_tensors
         gradients = [torch.zeros_like(c) for c in coefficients]
         parts = list(_parts(bits, coefficients, ctx.soft))
-        # The table that Wires speaks of is one buffer for all parts and layers: memory that is in the caches already.
-        most = max((trials.stop - trials.start) * (examples.stop - examples.start) for _, trials, examples in parts)
+        # The table that Wires speaks of is one buffer for all parts and layers: memory that is in the caches
+        # already.
+        most = max(
+            (trials.stop - trials.start) * (examples.stop - examples.start) for _, trials, examples in parts
+        )
         buffer = dsums.new_empty(3 * most * max(c.shape[-1] for c in coefficients))
         for (s, trials, examples), inputs in zip(parts, ctx.inputs, strict=True):
             table = _table(buffer, dsums[s, trials, :, examples], coefficients[-1].shape[-1])
@@ -127,12 +170,18 @@ class _Network(torch.autograd.Function):
                 _fill(table, inputs[i], wires.inputs[s], gradients[i][s, trials])
                 if i:  # nobody asks for the gradient of the network's inputs
                     seeds = Wires(*(field[s] for field in wires))
-                    table = _table(buffer, _pull(table, coefficients[i][s, trials], seeds), coefficients[i - 1].shape[-1])
+                    table = _table(
+                        buffer, _pull(table, coefficients[i][s, trials], seeds), coefficients[i - 1].shape[-1]
+                    )
         return None, None, None, None, *gradients
 
 
-def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -> Iterator[tuple[int, slice, slice]]:
-    """A seed, some neighbouring trials, all soft or all hard, and examples: few enough for a CPU, where memory is what limits."""
+def _parts(
+    bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]
+) -> Iterator[tuple[int, slice, slice]]:
+    """A seed, some neighbouring trials, all soft or all hard, and examples: few enough for a CPU, where
+    memory is what limits.
+    """
     (S, T), B = coefficients[0].shape[:2], bits.shape[-1]
     most, examples = T, B
     if not bits.is_cuda:
@@ -153,15 +202,20 @@ def _parts(bits: Tensor, coefficients: Sequence[Tensor], soft: Sequence[bool]) -
 def _join(x: Tensor, wires: Tensor) -> Tensor:
     """What a layer reads, from x [t, D, B] and its wires [2, N]; it is kept for the backward pass.
 
-    Of bits it is 2a + b of every gate, [t, N, B] bytes, so that the wires are followed once. Of real numbers it is x itself.
+    Of bits it is 2a + b of every gate, [t, N, B] bytes, so that the wires are followed once. Of real numbers
+    it is x itself.
     """
     if x.is_floating_point():
         return x
     return _follow(x, wires[0]).mul_(2).add_(_follow(x, wires[1]))
 
 
-def _inputs(joined: Tensor, wires: Tensor, dtype: torch.dtype, gates: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """Both inputs of some gates as real numbers, each [t, n, B], from what `_join` made and the wires [2, N]."""
+def _inputs(
+    joined: Tensor, wires: Tensor, dtype: torch.dtype, gates: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """Both inputs of some gates as real numbers, each [t, n, B], from what `_join` made and the wires [2,
+    N].
+    """
     if joined.is_floating_point():
         return _follow(joined, wires[0, gates]), _follow(joined, wires[1, gates])
     both = joined[:, gates]
@@ -182,12 +236,15 @@ def _layer(joined: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -
         c0, ca, cb, cab = coefficients[..., None].unbind(1)  # each [t, N, 1]
         return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0)
     table = (coefficients * coefficients.new_tensor(_TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
-    # The bit of the table that a and b point at. Bytes are shifted twice as fast by a whole tensor as by a column.
+    # The bit of the table that a and b point at. Bytes are shifted twice as fast by a whole tensor as by a
+    # column.
     return (table[..., None].repeat(1, 1, joined.shape[-1]) >> joined).bitwise_and_(1)
 
 
 def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
-    """A layer's table [t, 3, N, B] in a buffer, holding dy so far, [t, N, B]; or [t, groups, B], the same for all of a group."""
+    """A layer's table [t, 3, N, B] in a buffer, holding dy so far, [t, N, B]; or [t, groups, B], the same for
+    all of a group.
+    """
     t, n, B = dy.shape
     table = buffer[: t * 3 * N * B].view(t, 3, N, B)
     table[:, 0].view(t, n, N // n, B).copy_(dy[:, :, None])
@@ -195,7 +252,8 @@ def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:
 
 
 def _fill(table: Tensor, joined: Tensor, wires: Tensor, dc: Tensor) -> None:
-    """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and adds the coefficients' gradients to dc [t, 4, N].
+    """Fills table [t, 3, N, B], which holds dy, with dy*a and dy*b, and adds the coefficients' gradients to
+    dc [t, 4, N].
 
     The layer's inputs are as `_join` made them, with its wires [2, N].
     """
@@ -212,14 +270,18 @@ def _fill(table: Tensor, joined: Tensor, wires: Tensor, dc: Tensor) -> None:
 
 
 def _pull(table: Tensor, coefficients: Tensor, wires: Wires) -> Tensor:
-    """Gradients [t, D, B] of a layer's inputs, from its table [t, 3, N, B] and its coefficients [t, 4, N]; one seed's wires."""
+    """Gradients [t, D, B] of a layer's inputs, from its table [t, 3, N, B] and its coefficients [t, 4, N];
+    one seed's wires.
+    """
     t, _, N, B = table.shape
     rows, bags = wires.rows, wires.bags
     if t > 1:
         trial = torch.arange(t, device=table.device)[:, None]
         rows, bags = (rows + trial * 3 * N).flatten(), (bags + trial * 4 * N).flatten()
     factors = coefficients.flatten(1).index_select(1, wires.factors).flatten()
-    return F.embedding_bag(rows, table.view(-1, B), bags, mode="sum", per_sample_weights=factors).view(t, -1, B)
+    return F.embedding_bag(rows, table.view(-1, B), bags, mode="sum", per_sample_weights=factors).view(
+        t, -1, B
+    )
 
 
 # Selecting along another axis than the first is up to five times slower on a CPU: hence the flat view.

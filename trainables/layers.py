@@ -1,8 +1,9 @@
 """Stacked linear layers: the same layer of every member as one tensor and one (batched) matrix product.
 
-Activations are batch-last, [S, T, N, B]: weights [S, T, N, D] then multiply from the left, and all members of a seed, which
-share their input [S, D, B], need ONE matrix product [T*N, D] x [D, B] whose result is already stacked by member. With the batch
-before the units that result would have to be copied; measured 15 % slower for a whole training step.
+Activations are batch-last, [S, T, N, B]: weights [S, T, N, D] then multiply from the left, and all members of
+a seed, which share their input [S, D, B], need ONE matrix product [T*N, D] x [D, B] whose result is already
+stacked by member. With the batch before the units that result would have to be copied; measured 15 % slower
+for a whole training step.
 """
 
 import math
@@ -12,7 +13,8 @@ from torch import Tensor
 
 
 def init_linear(fan_in: int, fan_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Weight [fan_out, fan_in] and bias [fan_out, 1] of one layer, float32, torch.nn.Linear's default distribution.
+    """Weight [fan_out, fan_in] and bias [fan_out, 1] of one layer, float32, torch.nn.Linear's default
+    distribution.
 
     That default (kaiming_uniform with a = sqrt(5), and the bias) is uniform in +-1/sqrt(fan_in) for both.
     """

@@ -5,10 +5,13 @@ The file network.json, which a study of the task `dln` keeps of its confirmed tr
     format      "logic-network-1"
     features    number of inputs, whole numbers such as pixels of 0 to 255
     cutoffs     [c_1, c_2, ...]; bit i*features + j is 1 where input j is greater than c_i
-    layers      [{"gate": [...], "a": [...], "b": [...]}, ...]: each gate's id, and which bits of the layer before it reads
-    classes     the last layer's gates form so many groups of equal size; a class score is the number of ones in its group
+    layers      [{"gate": [...], "a": [...], "b": [...]}, ...]: each gate's id, and which bits of the layer
+                before it reads
+    classes     the last layer's gates form so many groups of equal size; a class score is the number of
+                ones in its group
 
-A gate's id written as four binary digits is its truth table, for (a, b) = (0, 0), (0, 1), (1, 0), (1, 1): 1 = 0001 is a and b.
+A gate's id written as four binary digits is its truth table, for (a, b) = (0, 0), (0, 1), (1, 0), (1, 1): 1 =
+0001 is a and b.
 """
 
 import json
@@ -51,7 +54,8 @@ class LogicNetwork:
         if not isinstance(given, dict) or given.get("format") != "logic-network-1":
             raise ValueError(f"{file} is not a logic network: it must say format logic-network-1")
         layers = tuple(
-            Layer(*(np.array(layer[name], dtype=np.int64) for name in ("gate", "a", "b"))) for layer in given["layers"]
+            Layer(*(np.array(layer[name], dtype=np.int64) for name in ("gate", "a", "b")))
+            for layer in given["layers"]
         )
         return cls(given["features"], tuple(given["cutoffs"]), layers, given["classes"])
 

@@ -1,9 +1,10 @@
 """Adam (Kingma & Ba 2015) over stacked parameters, with a learning rate per trial.
 
-torch's optimisers take one learning rate for a tensor. Trials with the same learning rate that stand next to each other are
-one slice, and each slice is one call of torch's fused kernel (a single pass over parameter, gradient and both moments); with
-many different learning rates the update is written out over the whole stack instead, so that the calls stay few.
-Parameters that have the same learning rates, which mostly means all of them, share these calls.
+torch's optimisers take one learning rate for a tensor. Trials with the same learning rate that stand next to
+each other are one slice, and each slice is one call of torch's fused kernel (a single pass over parameter,
+gradient and both moments); with many different learning rates the update is written out over the whole stack
+instead, so that the calls stay few. Parameters that have the same learning rates, which mostly means all of
+them, share these calls.
 """
 
 from collections import defaultdict
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
-_MAX_FUSED_SLICES = 32  # above, one pass over everything per operation is cheaper than a call a slice (2-core CPU, measured)
+_MAX_FUSED_SLICES = (
+    32  # above, one pass over everything per operation is cheaper than a call a slice (2-core CPU, measured)
+)
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,16 @@ class _Group:
 
     names: tuple[str, ...]
     learning_rates: Tensor  # [T] float64
-    runs: tuple[tuple[float, int, int], ...]  # of neighbours with equal learning rates: (lr, first trial, end trial)
+    runs: tuple[
+        tuple[float, int, int], ...
+    ]  # of neighbours with equal learning rates: (lr, first trial, end trial)
 
 
 class Adam:
     """Adam state for parameters {name: [S, T, ...]} and learning rates [T].
 
-    Betas 0.9 and 0.999, eps 1e-8, no weight decay: torch.optim.Adam's defaults, which is also the test's oracle.
+    Betas 0.9 and 0.999, eps 1e-8, no weight decay: torch.optim.Adam's defaults, which is also the test's
+    oracle.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """A population: the models of many trials and seeds, trained together as stacked tensors on one device.
 
-Members that share a seed see the same initial weights, mini-batches and noise (common random numbers), so configurations are
-compared pairwise and the work they share is done once. A member's trajectory depends neither on who else is in its population
-nor on its place in it, up to the rounding of matrix products whose blocking depends on the stack's size.
+Members that share a seed see the same initial weights, mini-batches and noise (common random numbers), so
+configurations are compared pairwise and the work they share is done once. A member's trajectory depends
+neither on who else is in its population nor on its place in it, up to the rounding of matrix products whose
+blocking depends on the stack's size.
 """
 
 import json
@@ -30,12 +31,13 @@ Segment = tuple[float, float, float, float]  # from an epoch on: (epoch, tau_f, 
 class Configuration:
     """What is tuned: an estimator, the temperatures it takes (None for those it does not), a learning rate.
 
-    `logit_scale` multiplies the initial values and the learning rate of the parameters that make the logits. With linear logit
-    layers and Adam, which ignores the scale of gradients, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f)
-    with a logit_scale of 1 / tau_f, up to Adam's eps: the rescaling control.
+    `logit_scale` multiplies the initial values and the learning rate of the parameters that make the logits.
+    With linear logit layers and Adam, which ignores the scale of gradients, decoupled ST at (tau_f, tau_b) is
+    decoupled ST at (1, tau_b / tau_f) with a logit_scale of 1 / tau_f, up to Adam's eps: the rescaling
+    control.
 
-    With a schedule, they change during training: each of its segments holds from its epoch on, the first one, which begins at 0
-    and is the configuration itself, from the start.
+    With a schedule, they change during training: each of its segments holds from its epoch on, the first one,
+    which begins at 0 and is the configuration itself, from the start.
     """
 
     estimator: str
@@ -46,11 +48,18 @@ class Configuration:
     schedule: tuple[Segment, ...] = ()  # lists of lists are taken, too: JSON has no tuples
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "schedule", tuple((float(e), float(f), float(b), float(lr)) for e, f, b, lr in self.schedule))
+        object.__setattr__(
+            self,
+            "schedule",
+            tuple((float(e), float(f), float(b), float(lr)) for e, f, b, lr in self.schedule),
+        )
         epochs = [epoch for epoch, *_ in self.schedule]
-        if self.schedule and (self.schedule[0] != (0.0, self.tau_f, self.tau_b, self.lr) or sorted({*epochs}) != epochs):
+        if self.schedule and (
+            self.schedule[0] != (0.0, self.tau_f, self.tau_b, self.lr) or sorted({*epochs}) != epochs
+        ):
             raise ValueError(
-                f"a schedule must begin with the configuration at epoch 0, and its epochs must ascend. Got {self.schedule}."
+                "a schedule must begin with the configuration at epoch 0, and its epochs must ascend. Got "
+                f"{self.schedule}."
             )
         coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
         for name in ("lr", "logit_scale"):
@@ -66,9 +75,13 @@ class Configuration:
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
-    """Training steps in one pass over the training data, at least one. Raises ValueError for a batch that it does not fill."""
+    """Training steps in one pass over the training data, at least one. Raises ValueError for a batch that it
+    does not fill.
+    """
     if not 1 <= batch_size <= len(dataset.train):
-        raise ValueError(f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}.")
+        raise ValueError(
+            f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}."
+        )
     return len(dataset.train) // batch_size
 
 
@@ -80,7 +93,8 @@ class Population:
         dataset: on the device that is to be trained on.
         configurations: T of them. Neighbours with equal learning rates make the optimiser faster.
         seeds: S of them, distinct.
-        batch_size: B, at most the number of training examples. An epoch is n // B steps: the incomplete last batch is
+        batch_size: B, at most the number of training examples. An epoch is n // B steps: the incomplete last
+            batch is
             dropped, and because every epoch is shuffled anew no example is left out for good.
         dtype: of parameters and activations.
     """
@@ -96,11 +110,15 @@ class Population:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         if not configurations or not seeds or len(set(seeds)) != len(seeds):
-            raise ValueError(f"a population needs configurations and distinct seeds. Got {len(configurations)=}, {seeds=}.")
+            raise ValueError(
+                f"a population needs configurations and distinct seeds. Got {len(configurations)=}, {seeds=}."
+            )
         self.steps_per_epoch = steps_per_epoch(dataset, batch_size)
         for c in configurations:
             if c.estimator not in task.estimators:
-                raise ValueError(f"estimator must be one of {task.estimators} for this task. Got {c.estimator!r}.")
+                raise ValueError(
+                    f"estimator must be one of {task.estimators} for this task. Got {c.estimator!r}."
+                )
         self.task = task
         self.configurations = tuple(configurations)
         self.seeds = tuple(seeds)
@@ -109,18 +127,26 @@ class Population:
         self._dataset = dataset
         self._dtype = dtype
         self._device = dataset.train.inputs.device
-        self._scheduled = {round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule}
+        self._scheduled = {
+            round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule
+        }
         self._current = self._configurations_at(0)
         self._members = self._describe_members(self._current, self.seeds)
         self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
-        self._draw_streams = [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
+        self._draw_streams = (
+            [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
+        )
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
         self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
         self._scaled = any(c.logit_scale != 1 for c in self.configurations)
         if self._scaled and not task.logit_parameters():
             raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
-        self.parameters = {name: p.requires_grad_() for name, p in self._initial_parameters().items()}  # {name: [S, T, ...]}
-        self._adam = Adam(self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates())
+        self.parameters = {
+            name: p.requires_grad_() for name, p in self._initial_parameters().items()
+        }  # {name: [S, T, ...]}
+        self._adam = Adam(
+            self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates()
+        )
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -139,7 +165,9 @@ class Population:
 
     @torch.no_grad()
     def evaluate(self, split: str = "validation") -> dict[str, Tensor]:
-        """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have diverged."""
+        """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have
+        diverged.
+        """
         metrics = self.task.evaluate(self._detached(), getattr(self._dataset, split), self._members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
@@ -152,10 +180,12 @@ class Population:
         return self.task.artifacts(parameters, self._dataset.test, members)
 
     def diagnose(self, passes: int) -> dict[str, Tensor]:
-        """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that have diverged.
+        """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that
+        have diverged.
 
-        At the parameters as they are, and at the initial ones, {name + "_initial"}: these are the same for all trials of a seed,
-        so that there the temperatures alone make the difference, and not what the training made of them.
+        At the parameters as they are, and at the initial ones, {name + "_initial"}: these are the same for
+        all trials of a seed, so that there the temperatures alone make the difference, and not what the
+        training made of them.
         """
         train = self._dataset.train
         batch = Split(train.inputs[: self.batch_size], train.labels[: self.batch_size])
@@ -167,7 +197,8 @@ class Population:
         return {name: value.where(finite, torch.nan) for name, value in found.items()}
 
     def errors(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
-        """bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no file for other tasks' codes.
+        """bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no file for
+        other tasks' codes.
 
         Means over the first ENUMERATED training examples; what is in it says errors_as_json.
         """
@@ -193,7 +224,9 @@ class Population:
         return chosen
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training continues from: plain types and tensors, which torch.load reads with weights_only=True."""
+        """Everything that training continues from: plain types and tensors, which torch.load reads with
+        weights_only=True.
+        """
         return {
             "parameters": self._detached(),
             "adam": self._adam.state_dict(),
@@ -204,11 +237,15 @@ class Population:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from a state_dict of a population of the same trials, seeds and batch size. Raises ValueError for others."""
+        """Continues from a state_dict of a population of the same trials, seeds and batch size. Raises
+        ValueError for others.
+        """
         mine = ([astuple(c) for c in self.configurations], list(self.seeds), self.batch_size)
         theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]), state["batch_size"])
         if mine != theirs:
-            raise ValueError(f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}.")
+            raise ValueError(
+                f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}."
+            )
         shapes = {name: p.shape for name, p in self.parameters.items()}
         if shapes != (given := {name: p.shape for name, p in state["parameters"].items()}):
             raise ValueError(f"the state is of another model. Expected {shapes}, got {given}.")
@@ -217,7 +254,9 @@ class Population:
         self._adam.load_state_dict(state["adam"])
         self.steps = int(state["steps"])
         if self._scheduled:
-            self._change(self._configurations_at(max(self.steps - 1, 0)))  # evaluation is with what the last step was made with
+            self._change(
+                self._configurations_at(max(self.steps - 1, 0))
+            )  # evaluation is with what the last step was made with
 
     def _configurations_at(self, step: int) -> tuple[Configuration, ...]:
         """What the trials are trained with at a step."""
@@ -236,7 +275,9 @@ class Population:
         self._members = self._describe_members(configurations, self.seeds)
 
     def _initial_parameters(self) -> dict[str, Tensor]:
-        """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their logits."""
+        """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their
+        logits.
+        """
         models = [self.task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
         parameters = {
             name: torch.stack([m[name] for m in models])[:, None]
@@ -246,18 +287,24 @@ class Population:
             for name in models[0]
         }
         if self._scaled:
-            scales = torch.tensor([c.logit_scale for c in self.configurations], dtype=self._dtype, device=self._device)
+            scales = torch.tensor(
+                [c.logit_scale for c in self.configurations], dtype=self._dtype, device=self._device
+            )
             for name in self.task.logit_parameters():
                 parameters[name].mul_(scales.view(-1, *(1,) * (parameters[name].ndim - 2)))
         return parameters
 
     def _scaled_learning_rates(self) -> dict[str, list[float]]:
-        """Learning rates [T] of the parameters that have others than the rest: those that make scaled logits."""
+        """Learning rates [T] of the parameters that have others than the rest: those that make scaled
+        logits.
+        """
         names = self.task.logit_parameters() if self._scaled else ()
         return {name: [c.lr * c.logit_scale for c in self._current] for name in names}
 
     def _finite(self) -> Tensor:
-        """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN logits hides it."""
+        """Which members have finite parameters only, [S, T]; the others diverged, and a hard sample of NaN
+        logits hides it.
+        """
         flat = [p.detach().flatten(2) for p in self.parameters.values()]
         # NaN is the largest and the smallest of all; ten times as fast as isfinite().all() on a CPU.
         return torch.stack([extreme.isfinite() for p in flat for extreme in (p.amax(-1), p.amin(-1))]).all(0)
@@ -279,13 +326,17 @@ class Population:
         return inputs, self._dataset.train.labels[index]
 
     def _noise(self) -> Noise:
-        """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an estimator needs it."""
+        """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
+        estimator needs it.
+        """
 
         def drawn(streams: list[Stream], step: int) -> Noise:
             seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
             # A single seed's noise is not copied: for logic gates it is as large as the parameters.
             return {
-                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[:, None].to(self._dtype)
+                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[
+                    :, None
+                ].to(self._dtype)
                 for name, first in seeds[0].items()
             }
 
@@ -302,7 +353,9 @@ class Population:
 
 
 def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[int]) -> dict[str, Any]:
-    """Of a population's state_dict, the part of some trials and seeds, given by their places; shares no memory with it."""
+    """Of a population's state_dict, the part of some trials and seeds, given by their places; shares no
+    memory with it.
+    """
 
     def pick(stack: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor[list(seeds)][:, list(trials)] for name, tensor in stack.items()}
@@ -318,7 +371,8 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
 
 
 def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trials"]) -> dict[str, Any]:
-    """One state of several: the reverse of select_state. They must be equally far trained, and alike along the other axis.
+    """One state of several: the reverse of select_state. They must be equally far trained, and alike along
+    the other axis.
 
     Raises:
         ValueError: they are not.
@@ -331,7 +385,10 @@ def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trial
             raise ValueError(f"states that are joined must be alike. Got {mine} and {theirs}.")
 
     def join(stacks: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-        return {name: torch.cat([stack[name] for stack in stacks], dim=0 if by == "seeds" else 1) for name in stacks[0]}
+        return {
+            name: torch.cat([stack[name] for stack in stacks], dim=0 if by == "seeds" else 1)
+            for name in stacks[0]
+        }
 
     moments = {name: join([state["adam"][name] for state in states]) for name in ("first", "second")}
     joined = "seeds" if by == "seeds" else "configurations"

@@ -1,8 +1,9 @@
 """A population as one Ray Tune trial: the only file here that imports ray.
 
-A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints are ours, one file
-per population, replaced atomically, and found again by whoever trains that population next: the actor that Ray restarts, or a
-driver that resumes the study. (Tune's own checkpoints belong to one Tune experiment, which a killed driver leaves behind.)
+A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints
+are ours, one file per population, replaced atomically, and found again by whoever trains that population
+next: the actor that Ray restarts, or a driver that resumes the study. (Tune's own checkpoints belong to one
+Tune experiment, which a killed driver leaves behind.)
 """
 
 import json
@@ -33,14 +34,18 @@ _CHECKPOINT_EVERY_S = 5.0  # intervals shorter than this do not each write a che
 
 @dataclass(frozen=True)
 class PopulationConfig:
-    """What a Tune trial is told: one population and how to train it. Plain types only, so that Tune can write it down."""
+    """What a Tune trial is told: one population and how to train it. Plain types only, so that Tune can write
+    it down.
+    """
 
     task: str
     options: dict[str, Any]
     dataset: str
     dataset_options: dict[str, Any]
     data_folder: str
-    trials: tuple[dict[str, Any], ...]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant", "source"}
+    trials: tuple[
+        dict[str, Any], ...
+    ]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant", "source"}
     seeds: tuple[int, ...]
     batch_size: int
     epochs: int | None  # length of training: either in epochs
@@ -51,8 +56,12 @@ class PopulationConfig:
     threads: int  # CPU threads
     checkpoint: str  # file
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
-    start: int = 0  # intervals that the trials have been trained for; then their states lie beside the checkpoint
-    until: int | None = None  # the interval after which they pause, and their states are left there; None: trained to the end
+    start: int = (
+        0  # intervals that the trials have been trained for; then their states lie beside the checkpoint
+    )
+    until: int | None = (
+        None  # the interval after which they pause, and their states are left there; None: trained to the end
+    )
 
     def to_tune(self) -> dict[str, Any]:
         """The config dictionary of the Tune trial."""
@@ -75,12 +84,18 @@ class Report:
     training_s: float  # wall time of this interval's training and evaluation
     paused: bool = False  # the population ends here, and its trials may be continued
     began: float = 0.0  # training that its trials had when the population was made, in epochs
-    rows: dict[int, dict[str, list[float]]] = field(default_factory=dict)  # trial number -> metric -> value per seed
-    artifacts: dict[int, dict[str, bytes]] = field(default_factory=dict)  # trial number -> file name -> content, first seed's
+    rows: dict[int, dict[str, list[float]]] = field(
+        default_factory=dict
+    )  # trial number -> metric -> value per seed
+    artifacts: dict[int, dict[str, bytes]] = field(
+        default_factory=dict
+    )  # trial number -> file name -> content, first seed's
     error: str | None = None  # the population failed: why, in one sentence
 
     def to_tune(self) -> dict[str, Any]:
-        """The result dictionary of a Tune step. The report is one value in it: Tune flattens nested dictionaries."""
+        """The result dictionary of a Tune step. The report is one value in it: Tune flattens nested
+        dictionaries.
+        """
         return {"report": [asdict(self)], "done": self.final or self.paused or self.error is not None}
 
     @classmethod
@@ -90,7 +105,9 @@ class Report:
 
 
 def interval_ends(total: int, intervals: int) -> list[int]:
-    """Steps done at the end of each interval: `intervals` equal parts of `total`, the last one ending exactly there."""
+    """Steps done at the end of each interval: `intervals` equal parts of `total`, the last one ending exactly
+    there.
+    """
     return [round(total * (i + 1) / intervals) for i in range(intervals)]
 
 
@@ -120,11 +137,14 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         return True
 
     def step(self) -> dict[str, Any]:
-        """One report interval. A failure of the training itself is a report too, so that its reason reaches the user."""
+        """One report interval. A failure of the training itself is a report too, so that its reason reaches
+        the user.
+        """
         try:
             return self._train_interval().to_tune()
         except (RuntimeError, ValueError, OSError, MemoryError, DataError, NoMemoryError) as error:
-            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+            said = str(error).strip().splitlines() or ["no message"]
+            reason = f"{type(error).__name__}: {said[0]}"
             return Report(self._interval + 1, 0.0, 0, final=False, training_s=0.0, error=reason).to_tune()
 
     def _train_interval(self) -> Report:
@@ -132,14 +152,17 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         if self._blocks is None:
             self._blocks = self._build()
         elif time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
-            # Not at the end of the interval before: Tune asks for a step once it has taken in the report of the last one, and a
-            # checkpoint must not be ahead of the ledger. A report that was lost with its worker would never be made again.
+            # Not at the end of the interval before: Tune asks for a step once it has taken in the report of
+            # the last one, and a checkpoint must not be ahead of the ledger. A report that was lost with its
+            # worker would never be made again.
             self._checkpoint()
         config, i = self._config, self._interval
         final = i + 1 == len(self._ends)
         diagnosis = Diagnosis(**config.diagnosis) if final and config.diagnosis else None
         start = self._ends[i - 1] if i else 0
-        result = self._blocks.train(start, self._ends[i], last=final and config.evaluate_test, diagnosis=diagnosis)
+        result = self._blocks.train(
+            start, self._ends[i], last=final and config.evaluate_test, diagnosis=diagnosis
+        )
         self._interval += 1
         paused = not final and self._interval == config.until
         if paused:
@@ -154,20 +177,26 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             training_s=time.perf_counter() - started,
             paused=paused,
             began=self._ends[config.start - 1] / self._steps_per_epoch if config.start else 0.0,
-            rows={number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)},
+            rows={
+                number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)
+            },
             artifacts={numbers[t]: files for t, files in result.artifacts.items()},
         )
 
     def _build(self) -> Blocks:
         config = self._config
-        dataset = _dataset(config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device)
+        dataset = _dataset(
+            config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device
+        )
         cls = task_type(config.task)
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t) for t in config.trials]
 
         def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
             chosen = [configurations[t] for t in trials]
-            return Population(task, dataset, chosen, [config.seeds[s] for s in seeds], batch_size=config.batch_size)
+            return Population(
+                task, dataset, chosen, [config.seeds[s] for s in seeds], batch_size=config.batch_size
+            )
 
         self._steps_per_epoch = steps_per_epoch(dataset, config.batch_size)
         total = config.steps if config.steps is not None else (config.epochs or 0) * self._steps_per_epoch
@@ -190,7 +219,9 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             _write(self._state_file(trial["number"], self._interval), state)
 
     def _take_up_states(self, configurations: Sequence[Configuration]) -> None:
-        """Continues the trials from their files; where one is lost, all of them from the beginning, which ends the same."""
+        """Continues the trials from their files; where one is lost, all of them from the beginning, which
+        ends the same.
+        """
         assert self._blocks is not None
         sources = [trial["source"] for trial in self._config.trials]
         try:
@@ -202,10 +233,15 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         self._interval = self._config.start
 
     def _checkpoint(self) -> None:
-        """Saves where training stands, where that can be: what a full disk costs is only what a kill would then cost."""
+        """Saves where training stands, where that can be: what a full disk costs is only what a kill would
+        then cost.
+        """
         try:
             self.save_checkpoint(str(Path(self._config.checkpoint).parent))
-        except (OSError, RuntimeError) as error:  # torch has RuntimeError for a file that could not be written to its end
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # torch has RuntimeError for a file that could not be written to its end
             _log.warning("the checkpoint %s cannot be written: %s", self._config.checkpoint, error)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -223,7 +259,8 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             state = torch.load(file, weights_only=True)
             blocks, interval = state["blocks"], int(state["interval"])
         except (RuntimeError, EOFError, UnpicklingError, KeyError) as error:
-            # What it held is lost, but the population can be trained again; its earlier reports are in the ledger already.
+            # What it held is lost, but the population can be trained again; its earlier reports are in the
+            # ledger already.
             _log.warning("the checkpoint %s is damaged (%s); its population starts anew", file, error)
             return
         self._blocks.load_state(blocks)
@@ -233,12 +270,18 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
 def _configuration(trial: dict[str, Any]) -> Configuration:
     """The configuration of one of PopulationConfig's trials."""
     return Configuration(
-        trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], **json.loads(trial.get("variant") or "{}")
+        trial["estimator"],
+        trial["tau_f"],
+        trial["tau_b"],
+        trial["lr"],
+        **json.loads(trial.get("variant") or "{}"),
     )
 
 
 def _write(target: Path, state: Any) -> None:
-    """Writes a state to a file, atomically: another process that still writes it, or a full disk, leaves what is there."""
+    """Writes a state to a file, atomically: another process that still writes it, or a full disk, leaves what
+    is there.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")
     try:

@@ -1,12 +1,13 @@
-"""The surrogates: what the backward pass of a straight-through estimator puts in place of the derivative of a sample.
+"""The surrogates: what the backward pass of a straight-through estimator puts in place of the derivative of a
+sample.
 
-Each maps the gradient h = dL/dz of the sample to the gradient dL/dl of the logits. With J(q) = diag(q) - q q^T over K categories
-(for a binary unit q (1 - q)):
+Each maps the gradient h = dL/dz of the sample to the gradient dL/dl of the logits. With J(q) = diag(q) - q
+q^T over K categories (for a binary unit q (1 - q)):
 
     identity    h                                                     Bengio et al. 2013
     softmax     J(q) h / tau_b,  q = softmax(l / tau_b)               Hinton 2012; Shah et al.
     gumbel      J(q) h / tau_b,  q = softmax((l + g) / tau_b)         Jang et al. 2016, Maddison et al. 2016
-    rao         the mean of gumbel's over noise that gives the same sample      Paulus et al. 2021 (Gumbel-Rao)
+    rao         the mean of gumbel's over noise that gives the same sample   Paulus et al. 2021 (Gumbel-Rao)
     gapped      J(q) h / tau_b,  q = softmax((l + shift(l, z)) / tau_b)         Fan et al. 2022 (GST-1.0)
     reinmax     2 J(q) h - J(p) h / 2,  q = (softmax(l / tau_b) + z) / 2, p = softmax(l)      Liu et al. 2023
 
@@ -29,7 +30,9 @@ RAO_DRAWS = 10  # conditional noise draws of Gumbel-Rao; the smallest number of 
 
 @dataclass(frozen=True)
 class Pass:
-    """What a forward pass leaves to its backward pass. Of the last three, what the surrogate does not keep is None."""
+    """What a forward pass leaves to its backward pass. Of the last three, what the surrogate does not keep is
+    None.
+    """
 
     logits: Tensor  # [..., K, ...] in the working dtype
     tau_b: Temperature  # broadcasts against logits
@@ -39,7 +42,9 @@ class Pass:
     z: Tensor  # the sample, as logits
 
 
-Gradient: TypeAlias = Callable[[Pass, Tensor], Tensor]  # (pass, h as logits) -> dL/dl as logits, a fresh tensor or h itself
+Gradient: TypeAlias = Callable[
+    [Pass, Tensor], Tensor
+]  # (pass, h as logits) -> dL/dl as logits, a fresh tensor or h itself
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,21 @@ class Surrogate:
     binary: Gradient
     keeps: frozenset[str] = frozenset()  # of "noise", "draws", "z": what it needs beside the logits
     needs_logits: bool = True
-    relaxed: bool = False  # the forward pass yields q itself, not a sample: no estimator at all, and no discretisation
+    relaxed: bool = (
+        False  # the forward pass yields q itself, not a sample: no estimator at all, and no discretisation
+    )
 
 
-# --- categorical ----------------------------------------------------------------------------------------------------------
+# --- categorical
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _narrow(x: Tensor, dim: int) -> bool:
-    """Whether torch's softmax kernels fall back to scalar code: a last axis shorter than a vector register (16 floats here).
+    """Whether torch's softmax kernels fall back to scalar code: a last axis shorter than a vector register
+    (16 floats here).
 
-    There the formulas written out are five times as fast: [1024, 4, 8] takes 0.12 ms instead of 0.59 ms (one Zen 4 core).
+    There the formulas written out are five times as fast: [1024, 4, 8] takes 0.12 ms instead of 0.59 ms (one
+    Zen 4 core).
     """
     return x.device.type == "cpu" and dim in (-1, x.ndim - 1) and x.shape[dim] < 16
 
@@ -76,7 +86,9 @@ def _jacobian_product(q: Tensor, h: Tensor, dim: int) -> Tensor:
     """J(q) h, without forming J."""
     if _narrow(q, dim):
         return (h - (q * h).sum(dim, keepdim=True)).mul_(q)
-    return torch._softmax_backward_data(h, q, dim, q.dtype)  # the kernel behind softmax's own backward, one pass over memory
+    return torch._softmax_backward_data(
+        h, q, dim, q.dtype
+    )  # the kernel behind softmax's own backward, one pass over memory
 
 
 def _softmax(p: Pass, h: Tensor) -> Tensor:
@@ -92,8 +104,8 @@ def _rao(p: Pass, h: Tensor) -> Tensor:
     total = torch.zeros_like(p.logits)
     log_total = p.logits.logsumexp(p.dim, keepdim=True)
     for g in p.draws:
-        # Noise given the sample (Paulus et al., Eq. 12): the sampled category has the largest perturbed logit, a Gumbel
-        # variable at log sum exp(l); the others are truncated at it.
+        # Noise given the sample (Paulus et al., Eq. 12): the sampled category has the largest perturbed
+        # logit, a Gumbel variable at log sum exp(l); the others are truncated at it.
         top = (p.z * g).sum(p.dim, keepdim=True) + log_total
         below = -torch.logaddexp(-(p.logits + g), -top)
         perturbed = torch.where(p.z > 0, top, below)
@@ -114,7 +126,8 @@ def _reinmax(p: Pass, h: Tensor) -> Tensor:
     return first.sub_(_jacobian_product(softmax(p.logits, p.dim), h, p.dim), alpha=0.5)
 
 
-# --- binary ---------------------------------------------------------------------------------------------------------------
+# --- binary
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _sigmoid_product(q: Tensor, h: Tensor) -> Tensor:
@@ -134,8 +147,8 @@ def _gumbel_binary(p: Pass, h: Tensor) -> Tensor:
 def _rao_binary(p: Pass, h: Tensor) -> Tensor:
     total = torch.zeros_like(p.logits)
     for n in p.draws:
-        # With u = sigmoid(n): l plus logistic noise, given that the sum is positive, is log(1 + u e^l) - log(1 - u);
-        # given that it is not, the same with u and l mirrored, negated.
+        # With u = sigmoid(n): l plus logistic noise, given that the sum is positive, is log(1 + u e^l) -
+        # log(1 - u); given that it is not, the same with u and l mirrored, negated.
         above = F.softplus(p.logits - F.softplus(-n)) + F.softplus(n)
         below = F.softplus(-p.logits - F.softplus(n)) + F.softplus(-n)
         perturbed = torch.where(p.z > 0, above, -below)

@@ -1,1 +1,3 @@
-"""The search: studies of temperatures, run on Ray, kept in the ledger, shown in MLflow, judged by the evidence."""
+"""The search: studies of temperatures, run on Ray, kept in the ledger, shown in MLflow, judged by the
+evidence.
+"""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tuner.errors import UserError
-from tuner.rows import StudyRow
+from tuner.ledger.rows import StudyRow
 from tuner.settings import Settings
 
 
@@ -43,7 +43,8 @@ def main() -> None:
 
 
 def import_fast() -> None:
-    """For a process that is a command: spares it the garbage collector's walks over all that its imports make and never free.
+    """For a process that is a command: spares it the garbage collector's walks over all that its imports make
+    and never free.
 
     Measured on `import torch` alone: 1.5 s for the whole process by default, 1.0 s with this.
     """
@@ -60,7 +61,7 @@ def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def opened(*args: Any, **kwargs: Any) -> Any:
-        from tuner.ledger import Ledger
+        from tuner.ledger.store import Ledger
 
         settings = Settings.from_environment()
         ledger = Ledger(settings.ledger)
@@ -75,29 +76,39 @@ def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @click.argument("spec")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
-@click.option("--mlflow/--no-mlflow", default=True, help="Show the study in MLflow (default), or leave that to `tuner sync`.")
+@click.option(
+    "--mlflow/--no-mlflow",
+    default=True,
+    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
+)
 def run(spec: str, as_json: bool, mlflow: bool) -> None:
     """Run SPEC, a YAML file or a preset, here and now."""
-    from tuner.spec import load_spec
+    from tuner.spec.study import load_spec
 
     parsed = load_spec(spec)
 
     @with_ledger
     def submitted(settings: Settings, ledger: Any) -> None:
-        from tuner.run import submit
+        from tuner.driver.drive import submit
 
         _drive(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
 
-    from tuner.training import check
+    from tuner.driver.tune_run import check
 
-    check(parsed, Settings.from_environment())  # before the ledger: a study that cannot run leaves nothing behind
+    check(
+        parsed, Settings.from_environment()
+    )  # before the ledger: a study that cannot run leaves nothing behind
     submitted()
 
 
 @cli.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
-@click.option("--mlflow/--no-mlflow", default=True, help="Show the study in MLflow (default), or leave that to `tuner sync`.")
+@click.option(
+    "--mlflow/--no-mlflow",
+    default=True,
+    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
+)
 @with_ledger
 def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
     """Continue a study that was interrupted. What had finished is not run again."""
@@ -109,13 +120,13 @@ def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: b
 @with_ledger
 def drive(settings: Settings, ledger: Any, study: str) -> None:
     """Run a study as the service does, in a Ray job."""
-    from tuner.run import drive_job
+    from tuner.driver.drive import drive_job
 
     drive_job(ledger, study, settings, say=lambda line: click.echo(f"study {study}  {line}"))
 
 
 def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
-    from tuner.run import drive
+    from tuner.driver.drive import drive
 
     row = ledger.study(study)
     click.echo(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
@@ -136,7 +147,9 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
         click.echo(f"files      {artifacts}")
     click.echo(f"ledger     {settings.ledger}")
     if outcome.mlflow_problem:
-        click.echo(f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it")
+        click.echo(
+            f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it"
+        )
     elif outcome.mlflow:
         hint = "" if settings.mlflow_uri else "  (`tuner mlflow` serves it)"
         click.echo(f"MLflow     {outcome.mlflow}{hint}")
@@ -154,7 +167,14 @@ def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG0
     rows = ledger.list_studies()
     if as_json:
         fields = [
-            {"id": r.id, "name": r.name, "task": r.task, "state": r.state, "created_at": r.created_at.isoformat()} for r in rows
+            {
+                "id": r.id,
+                "name": r.name,
+                "task": r.task,
+                "state": r.state,
+                "created_at": r.created_at.isoformat(),
+            }
+            for r in rows
         ]
         click.echo(json.dumps(fields, indent=1))
     elif not rows:
@@ -174,7 +194,11 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 
     row = ledger.find_study(study)
     if as_json:
-        click.echo(json.dumps(analysis.results(row, ledger.trials(row.id), ledger.stream(row.id)), indent=1, allow_nan=False))
+        click.echo(
+            json.dumps(
+                analysis.results(row, ledger.trials(row.id), ledger.stream(row.id)), indent=1, allow_nan=False
+            )
+        )
     else:
         click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         click.echo(_summary(row, ledger))
@@ -195,7 +219,14 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
     else:
         numbers = ("tau_f", "tau_b", "lr")
         table = [
-            [str(t["number"]), t["role"], t["estimator"], t["state"], *(_number(t[n]) for n in numbers), _score(t["objective"])]
+            [
+                str(t["number"]),
+                t["role"],
+                t["estimator"],
+                t["state"],
+                *(_number(t[n]) for n in numbers),
+                _score(t["objective"]),
+            ]
             for t in rows
         ]
         click.echo(columns(["number", "role", "estimator", "state", *numbers, row.objective], table, left=4))
@@ -203,7 +234,11 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
 
 @cli.command()
 @click.argument("study")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; default: TUNER_HOME/reports/STUDY.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder; default: TUNER_HOME/reports/STUDY.",
+)
 @with_ledger
 def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> None:
     """Write a study's report: one HTML file, figures, and every number as JSON."""
@@ -225,17 +260,19 @@ def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> Non
 @with_ledger
 def sync(settings: Settings, ledger: Any, study: str) -> None:
     """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""
-    from tuner.run import resend
+    from tuner.driver.drive import resend
 
     row = ledger.find_study(study)
     click.echo(f"MLflow     {resend(ledger, row.id, settings)}")
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1; default: 5000, or a free one.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1; default: 5000, or a free one."
+)
 def mlflow(port: int | None) -> None:
     """Serve the MLflow UI of the studies on this machine, until Ctrl-C."""
-    from tuner.mlflow_server import MlflowServer
+    from tuner.tracking.server import MlflowServer
 
     server = MlflowServer(Settings.from_environment().home_folder, port)
     try:
@@ -251,7 +288,7 @@ def mlflow(port: int | None) -> None:
 @cli.command()
 def presets() -> None:
     """List the studies that come with the package."""
-    from tuner.spec import load_spec, preset_names
+    from tuner.spec.study import load_spec, preset_names
 
     table = []
     for name in preset_names():
@@ -282,7 +319,15 @@ def summary_of(found: dict[str, Any]) -> str:
         ]
         for m in methods_table(found)
     ]
-    names = ["method", "tau_f", "tau_b", "lr", f"{found['objective']['name']}, search", "fresh seeds", "trials"]
+    names = [
+        "method",
+        "tau_f",
+        "tau_b",
+        "lr",
+        f"{found['objective']['name']}, search",
+        "fresh seeds",
+        "trials",
+    ]
     lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
     lines += ["", f"verdict: {found['verdict']}", f"  {found['verdict_reason']}"]
     lines += [f"  note: {note}" for note in found["notes"]]
@@ -302,16 +347,22 @@ def _claim(name: str, claim: dict[str, Any]) -> str:
     elif len(counting) == 1:
         why = "by the verdict"
     else:
-        why = f"{shown} of {len(counting)} parts shown" + "".join(f"; the opposite of: {what}" for what in against)
+        why = f"{shown} of {len(counting)} parts shown" + "".join(
+            f"; the opposite of: {what}" for what in against
+        )
     return f"claim {name}: {claim['status']} ({why})"
 
 
 def columns(names: list[str], rows: list[list[str]], *, left: int) -> str:
-    """Columns as wide as their widest cell; the first `left` are aligned to the left, numbers to the right."""
+    """Columns as wide as their widest cell; the first `left` are aligned to the left, numbers to the
+    right.
+    """
     widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
 
     def line(cells: list[str]) -> str:
-        aligned = (c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+        aligned = (
+            c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+        )
         return "  ".join(aligned).rstrip()
 
     return "\n".join(line(cells) for cells in [names, *rows])

@@ -19,10 +19,18 @@ class Settings:
     mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
     ray_address: str | None = None  # a Ray cluster to use; default: a private one
     max_running: int = 2  # studies that the service runs at once; the others wait in order
-    device: str | None = None  # what populations train on, "cuda" or "cpu"; default: cuda where the cluster has GPUs
-    gpus_per_population: float | None = None  # of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu
-    devices: int | None = None  # populations at once; default: as many as the cluster has room for when a driver starts
-    hung_after_s: float | None = None  # without a report; default: ten times the longest interval, 300 s at least
+    device: str | None = (
+        None  # what populations train on, "cuda" or "cpu"; default: cuda where the cluster has GPUs
+    )
+    gpus_per_population: float | None = (
+        None  # of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu
+    )
+    devices: int | None = (
+        None  # populations at once; default: as many as the cluster has room for when a driver starts
+    )
+    hung_after_s: float | None = (
+        None  # without a report; default: ten times the longest interval, 300 s at least
+    )
     ledger_patience_s: float = 300.0  # a driver waits so long for a database that is away
 
     def __post_init__(self) -> None:

@@ -1,4 +1,6 @@
-"""Prints what the image installs: the program's dependencies and its extra `cluster`, without the tools of development."""
+"""Prints what the image installs: the program's dependencies and its extra `cluster`, without the tools of
+development.
+"""
 
 import sys
 import tomllib

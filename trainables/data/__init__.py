@@ -1,6 +1,7 @@
 """Datasets as tensors: uint8 pixels on the device, a fixed seeded train/validation split, the test set apart.
 
-Inputs stay uint8 (a quarter of the memory) and become floats batch by batch, divided by the dataset's largest pixel value.
+Inputs stay uint8 (a quarter of the memory) and become floats batch by batch, divided by the dataset's largest
+pixel value.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,15 +21,19 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "cifar10": originals.cifar10,
     "image_folder": image_folder.load,
 }
-_OPTIONS: dict[str, Mapping[str, Option]] = {"image_folder": image_folder.OPTIONS}  # the others have none; all are required
+_OPTIONS: dict[str, Mapping[str, Option]] = {
+    "image_folder": image_folder.OPTIONS
+}  # the others have none; all are required
 
 
 def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
-    """Reads a dataset; torchvision's are downloaded into the folder if they are not there and there is a network.
+    """Reads a dataset; torchvision's are downloaded into the folder if they are not there and there is a
+    network.
 
     Args:
         name: a key of DATASETS.
-        folder: the data folder, laid out as torchvision's `root`. Not used for digits, which scikit-learn carries.
+        folder: the data folder, laid out as torchvision's `root`. Not used for digits, which scikit-learn
+            carries.
         options: the dataset's own, see `check_options`.
 
     Raises:
@@ -43,17 +48,21 @@ def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None
 def check_options(name: str, options: Mapping[str, Any]) -> None:
     """Looks whether a dataset takes these options, without reading a file.
 
-    Only image_folder has any: `folder`, the folder in the data folder, and `size`, what its images are resized to.
+    Only image_folder has any: `folder`, the folder in the data folder, and `size`, what its images are
+    resized to.
 
     Raises:
-        ValueError: "<option>: must be ..., got ..." for an option that is unknown, missing or wrong; or unknown name.
+        ValueError: "<option>: must be ..., got ..." for an option that is unknown, missing or wrong; or
+        unknown name.
     """
     if name not in DATASETS:
         raise ValueError(f"dataset must be one of {sorted(DATASETS)}. Got {name!r}.")
     known = _OPTIONS.get(name, {})
     for given in options:
         if given not in known:
-            raise ValueError(f"{given}: is not an option of dataset {name}; it has {', '.join(known) or 'none'}")
+            raise ValueError(
+                f"{given}: is not an option of dataset {name}; it has {', '.join(known) or 'none'}"
+            )
     for key, option in known.items():
         if key not in options:
             raise ValueError(f"{key}: is missing; it must be {option.wanted}")

@@ -56,7 +56,12 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same dataset on a device."""
-        return replace(self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device))
+        return replace(
+            self,
+            train=self.train.to(device),
+            validation=self.validation.to(device),
+            test=self.test.to(device),
+        )
 
 
 def hold_out(

@@ -12,13 +12,26 @@ from trainables.randomness import Stream
 
 def load(_data_folder: Path) -> Dataset:
     """1,197 training examples, 300 for validation, 300 for test; shape [1, 8, 8]."""
-    # scikit-learn's file without its import, which takes 4 s. The test's oracle is sklearn.datasets.load_digits.
+    # scikit-learn's file without its import, which takes 4 s. The test's oracle is
+    # sklearn.datasets.load_digits.
     package = find_spec("sklearn")
     if package is None or package.origin is None:
-        raise DataError("dataset digits: it comes with scikit-learn, which is not there; `pip install scikit-learn` brings it")
+        raise DataError(
+            "dataset digits: it comes with scikit-learn, which is not there; `pip install scikit-learn` "
+            "brings it"
+        )
     with gzip.open(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
-        table = torch.tensor([[int(value) for value in line.split(",")] for line in file])  # [n, D + 1], the label last
+        table = torch.tensor(
+            [[int(value) for value in line.split(",")] for line in file]
+        )  # [n, D + 1], the label last
     x, y = table[:, :-1].to(torch.uint8), table[:, -1]
     order = torch.randperm(len(y), generator=Stream(0, "digits split").at(0))
     test, rest = order[:300], order[300:]
-    return hold_out("digits", Split(x[rest], y[rest]), Split(x[test], y[test]), validation=300, shape=(1, 8, 8), largest=16)
+    return hold_out(
+        "digits",
+        Split(x[rest], y[rest]),
+        Split(x[test], y[test]),
+        validation=300,
+        shape=(1, 8, 8),
+        largest=16,
+    )

@@ -1,7 +1,7 @@
 """MNIST, Fashion-MNIST and CIFAR-10: the original files, through torchvision.
 
-A missing file is downloaded if there is a network, and every file is compared with the original's checksum before it is read:
-a damaged file is found before it is trained on.
+A missing file is downloaded if there is a network, and every file is compared with the original's checksum
+before it is read: a damaged file is found before it is trained on.
 """
 
 import hashlib
@@ -63,7 +63,11 @@ def cifar10(data_folder: Path) -> Dataset:
         "cifar10",
         data_folder,
         CIFAR10.base_folder,
-        {**dict(CIFAR10.train_list), **dict(CIFAR10.test_list), CIFAR10.meta["filename"]: CIFAR10.meta["md5"]},
+        {
+            **dict(CIFAR10.train_list),
+            **dict(CIFAR10.test_list),
+            CIFAR10.meta["filename"]: CIFAR10.meta["md5"],
+        },
         algorithm="md5",  # those that torchvision has
         # CIFAR10(download=True) does not when only batches.meta is missing, and then refuses to read.
         download=lambda: download_and_extract_archive(
@@ -71,15 +75,23 @@ def cifar10(data_folder: Path) -> Dataset:
         ),
     )
     train, test = (CIFAR10(str(data_folder), train=train, download=False) for train in (True, False))
-    # torchvision turns the file's channel-major images to [n, height, width, channels]; this turns them back, without a copy.
+    # torchvision turns the file's channel-major images to [n, height, width, channels]; this turns them back,
+    # without a copy.
     splits = (
-        Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).flatten(1), torch.tensor(part.targets)) for part in (train, test)
+        Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).flatten(1), torch.tensor(part.targets))
+        for part in (train, test)
     )
     return hold_out("cifar10", *splits, validation=5_000, shape=(3, 32, 32))
 
 
 def _have(
-    name: str, data_folder: Path, files_in: str, files: Mapping[str, str], *, algorithm: str, download: Callable[[], object]
+    name: str,
+    data_folder: Path,
+    files_in: str,
+    files: Mapping[str, str],
+    *,
+    algorithm: str,
+    download: Callable[[], object],
 ) -> None:
     """Sees to it that the original files are there.
 
@@ -102,12 +114,17 @@ def _have(
         except (OSError, RuntimeError) as error:
             raise DataError(
                 f"dataset {name}: the file {missing[0]} is not in {folder} and could not be downloaded "
-                f"({one_line(error)}); copy torchvision's {files_in.partition('/')[0]} folder to {data_folder}, "
+                f"({one_line(error)}); copy torchvision's {files_in.partition('/')[0]} folder to "
+                f"{data_folder}, "
                 "or set TUNER_DATA to the folder that has it."
             ) from error
     for file, original in files.items():
-        if hashlib.new(algorithm, (folder / file).read_bytes(), usedforsecurity=False).hexdigest() != original:
+        if (
+            hashlib.new(algorithm, (folder / file).read_bytes(), usedforsecurity=False).hexdigest()
+            != original
+        ):
             raise DataError(
-                f"dataset {name}: the file {file} in {folder} is damaged (its {algorithm} checksum is not the original's); "
+                f"dataset {name}: the file {file} in {folder} is damaged (its {algorithm} checksum is not "
+                "the original's); "
                 "delete it, and the next run downloads it, or copy the original there."
             )

@@ -1,4 +1,6 @@
-"""The tasks by name: those that come with the package, and a user's own, found through the entry points `trainables.tasks`."""
+"""The tasks by name: those that come with the package, and a user's own, found through the entry points
+`trainables.tasks`.
+"""
 
 from functools import cache
 from importlib import import_module
@@ -7,7 +9,11 @@ from importlib.metadata import EntryPoint, entry_points
 from trainables.tasks.base import Task
 
 GROUP = "trainables.tasks"
-_BUILT_IN = {"sbn": "sbn:SBN", "catae": "catae:CatAE", "dln": "dln:DLN"}  # name -> module of this package, class
+_BUILT_IN = {
+    "sbn": "sbn:SBN",
+    "catae": "catae:CatAE",
+    "dln": "dln:DLN",
+}  # name -> module of this package, class
 
 
 def task_names() -> list[str]:
@@ -20,7 +26,8 @@ def task_type(name: str) -> type[Task]:
     """The class of a task.
 
     Raises:
-        ValueError: there is no such task (the message lists those there are), or a plugged-in one cannot be used.
+        ValueError: there is no such task (the message lists those there are), or a plugged-in one cannot be
+        used.
     """
     if name in _BUILT_IN:
         module, _, cls = _BUILT_IN[name].partition(":")
@@ -38,18 +45,25 @@ def _plugged_in() -> dict[str, EntryPoint]:
 
 
 def _load(entry: EntryPoint) -> type[Task]:
-    """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our code."""
+    """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our
+    code.
+    """
     try:
         found = entry.load()
     except Exception as error:
         said = " ".join(str(error).split())
-        raise ValueError(f"task {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {said}") from error
+        raise ValueError(
+            f"task {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {said}"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise ValueError(  # noqa: TRY004  # one kind of error for a task that cannot be used
-            f"task {entry.name!r} ({entry.value}) must be a subclass of trainables.tasks.base.Task. Got {found!r}."
+            f"task {entry.name!r} ({entry.value}) must be a subclass of trainables.tasks.base.Task. Got "
+            f"{found!r}."
         )
     lacking = [name for name in ("datasets", "objective", "options_type") if not hasattr(found, name)]
     lacking += sorted(found.__abstractmethods__)
     if lacking:
-        raise ValueError(f"task {entry.name!r} ({entry.value}) lacks {', '.join(lacking)} of trainables.tasks.base.Task.")
+        raise ValueError(
+            f"task {entry.name!r} ({entry.value}) lacks {', '.join(lacking)} of trainables.tasks.base.Task."
+        )
     return found

@@ -1,8 +1,9 @@
 """The contract between a task and the engine that trains it.
 
-A task is a dataset, a model, a loss and metrics. It is written over stacked tensors: parameters carry the axes [S, T] (seeds,
-trials) in front, data carries [S] only, because members that share a seed share their batches, and noise carries [S, 1].
-A task never looks at who its members are: it samples through `Members`, which knows the estimator of each.
+A task is a dataset, a model, a loss and metrics. It is written over stacked tensors: parameters carry the
+axes [S, T] (seeds, trials) in front, data carries [S] only, because members that share a seed share their
+batches, and noise carries [S, 1]. A task never looks at who its members are: it samples through `Members`,
+which knows the estimator of each.
 """
 
 from abc import ABC, abstractmethod
@@ -21,14 +22,16 @@ from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
 
 Parameters = dict[str, Tensor]  # {name: [S, T, ...]}, or [...] for the one model that `init` draws
 Constants = dict[str, Tensor]  # {name: [S, ...]}, or [...] for one seed
-# {name: [S, 1, ...]}, or [...] for one seed. Where an estimator averages over further noise of the same kind (Gumbel-Rao), the
-# engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
+# {name: [S, 1, ...]}, or [...] for one seed. Where an estimator averages over further noise of the same kind
+# (Gumbel-Rao), the engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
 Noise = dict[str, Tensor]
 DRAWS = ":draws"
 
 
 def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
-    """The noise and, for estimators that average over more of its kind, RAO_DRAWS times as much: draw(k) is the k-th part."""
+    """The noise and, for estimators that average over more of its kind, RAO_DRAWS times as much: draw(k) is
+    the k-th part.
+    """
     drawn = [draw(k) for k in range(RAO_DRAWS)]
     return noise | {name + DRAWS: torch.stack([d[name] for d in drawn]) for name in noise}
 
@@ -56,17 +59,24 @@ class _Run:
     def coefficients(self, ndim: int) -> Coefficients:
         """Coefficients that broadcast against logits [S, trials, ...] of that many axes."""
         shape = (1, -1) + (1,) * (ndim - 2)
-        return Coefficients(0.0 if self.s is None else self.s.view(shape), self.tau_b.view(shape), self.surrogate)
+        return Coefficients(
+            0.0 if self.s is None else self.s.view(shape), self.tau_b.view(shape), self.surrogate
+        )
 
 
 class Members:
-    """What tells the members of a population apart beside their parameters: an estimator per trial, constants per seed.
+    """What tells the members of a population apart beside their parameters: an estimator per trial, constants
+    per seed.
 
     A task samples through it and never looks at who its members are.
     """
 
     def __init__(
-        self, estimators: Sequence[Coefficients], constants: Constants, dtype: torch.dtype, device: torch.device
+        self,
+        estimators: Sequence[Coefficients],
+        constants: Constants,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         """Takes the coefficients of T trials, as numbers, and the constants {name: [S, ...]} of the seeds."""
         self.constants = constants
@@ -102,7 +112,9 @@ class Members:
         return other
 
     def sample(self, logits: Tensor, noise: Noise | None, name: str, *, dim: int = -2) -> Tensor:
-        """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise it is argmax."""
+        """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise
+        it is argmax.
+        """
         if noise is None:
             return straight_through(logits, None, Coefficients(0.0, 1.0, IDENTITY), dim=dim)
 
@@ -112,7 +124,9 @@ class Members:
         return self._by_run(logits, one)
 
     def sample_binary(self, logits: Tensor, noise: Noise | None, name: str) -> Tensor:
-        """Samples in {0, 1} for every logit [S, T, ...]. The noise is noise[name]; without noise it is argmax."""
+        """Samples in {0, 1} for every logit [S, T, ...]. The noise is noise[name]; without noise it is
+        argmax.
+        """
         if noise is None:
             return (logits > 0).to(logits.dtype)
 
@@ -125,26 +139,36 @@ class Members:
         if len(self._runs) == 1:
             return sample(logits, self._runs[0].coefficients(logits.ndim))
         parts = torch.split(logits, [run.trials for run in self._runs], dim=1)
-        return torch.cat([sample(p, run.coefficients(p.ndim)) for p, run in zip(parts, self._runs, strict=True)], dim=1)
+        return torch.cat(
+            [sample(p, run.coefficients(p.ndim)) for p, run in zip(parts, self._runs, strict=True)], dim=1
+        )
 
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a task's own options: a frozen dataclass whose __post_init__ raises ValueError("<field>: ...")."""
+    """Base of a task's own options: a frozen dataclass whose __post_init__ raises ValueError("<field>:
+    ...").
+    """
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "Options":
-        """Builds the options from a study's mapping; an unknown name is an error that lists the known ones."""
+        """Builds the options from a study's mapping; an unknown name is an error that lists the known
+        ones.
+        """
         known = [f.name for f in fields(cls)]
         for name in given:
             if name not in known:
-                raise ValueError(f"{name}: is not an option of this task; it has {', '.join(known) or 'none'}")
+                raise ValueError(
+                    f"{name}: is not an option of this task; it has {', '.join(known) or 'none'}"
+                )
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
 @dataclass(frozen=True)
 class Code:
-    """A loss that depends on its logits only through L samples of K categories, for n examples: what can be enumerated."""
+    """A loss that depends on its logits only through L samples of K categories, for n examples: what can be
+    enumerated.
+    """
 
     logits: Tensor  # [n, L, K]
     losses: Callable[[Tensor], Tensor]  # one-hot codes [C, n, L, K] -> losses [C, n], differentiable
@@ -153,10 +177,14 @@ class Code:
 class Task(ABC):
     """A dataset, a model, a loss and metrics. Subclasses are final: nothing below is overridden twice."""
 
-    datasets: ClassVar[tuple[str, ...]]  # names that `trainables.data.load` knows and this task can learn from
+    datasets: ClassVar[
+        tuple[str, ...]
+    ]  # names that `trainables.data.load` knows and this task can learn from
     objective: ClassVar[Objective]  # one of the metrics that `evaluate` returns
     options_type: ClassVar[type[Options]]
-    estimators: ClassVar[tuple[str, ...]] = DISCRETE  # those that its members may have; "soft" where it makes sense as well
+    estimators: ClassVar[tuple[str, ...]] = (
+        DISCRETE  # those that its members may have; "soft" where it makes sense as well
+    )
 
     @abstractmethod
     def __init__(self, dataset: Dataset, options: Options) -> None:
@@ -164,19 +192,24 @@ class Task(ABC):
 
     @abstractmethod
     def init(self, generator: torch.Generator) -> Parameters:
-        """Initial parameters of ONE model, {name: [...]}, drawn from a CPU generator: the same on every device."""
+        """Initial parameters of ONE model, {name: [...]}, drawn from a CPU generator: the same on every
+        device.
+        """
 
     def constants(self, generator: torch.Generator) -> Constants:  # noqa: ARG002  # most tasks have none
-        """What a seed fixes beside the initial parameters and is never trained, {name: [...]}: random wiring, for instance.
+        """What a seed fixes beside the initial parameters and is never trained, {name: [...]}: random wiring,
+        for instance.
 
         Drawn from a CPU generator. Stacked over seeds, it comes back as `members.constants`.
         """
         return {}
 
     def logit_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that make the logits: scaled by c, they scale every logit by c and change nothing else.
+        """Names of the parameters that make the logits: scaled by c, they scale every logit by c and change
+        nothing else.
 
-        A linear layer's weight and bias, for instance. It is what the rescaling control needs; a task without cannot have it.
+        A linear layer's weight and bias, for instance. It is what the rescaling control needs; a task without
+        cannot have it.
         """
         return ()
 
@@ -185,7 +218,9 @@ class Task(ABC):
         """The noise of one training step for ONE seed, {name: [...]}, on the generator's device."""
 
     @abstractmethod
-    def loss(self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members) -> Tensor:
+    def loss(
+        self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
+    ) -> Tensor:
         """Mean loss over the batch of every member.
 
         Args:
@@ -201,10 +236,13 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
-        """Metrics of every member on a split, {name: [S, T]}, with the same noise for all members, seeds and intervals."""
+        """Metrics of every member on a split, {name: [S, T]}, with the same noise for all members, seeds and
+        intervals.
+        """
 
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002  # none here
-        """Files worth keeping of ONE trained member, {file name: content}: pictures, the model in a form for others to use.
+        """Files worth keeping of ONE trained member, {file name: content}: pictures, the model in a form for
+        others to use.
 
         Args:
             parameters: {name: [1, 1, ...]}.
@@ -214,7 +252,8 @@ class Task(ABC):
         return {}
 
     def code(self, parameters: Parameters, inputs: Tensor) -> Code | None:  # noqa: ARG002  # most tasks have none
-        """The code of ONE trained member for inputs [n, D] uint8, or None where the loss is not a function of a single code.
+        """The code of ONE trained member for inputs [n, D] uint8, or None where the loss is not a function of
+        a single code.
 
         parameters: {name: [1, 1, ...]}.
         """

@@ -1,7 +1,9 @@
-"""Categorical autoencoder (CatAE): images through a bottleneck of sampled categories (Shah et al., section 5.1.2).
+"""Categorical autoencoder (CatAE): images through a bottleneck of sampled categories (Shah et al., section
+5.1.2).
 
-784-512-256-(L*K)-256-512-784 by default: ReLU between linear layers, no activation on the logits, L one-hot samples of K
-categories as the code, sigmoid pixels and binary cross-entropy, summed over pixels. Activations are batch-last, [S, T, N, B].
+784-512-256-(L*K)-256-512-784 by default: ReLU between linear layers, no activation on the logits, L one-hot
+samples of K categories as the code, sigmoid pixels and binary cross-entropy, summed over pixels. Activations
+are batch-last, [S, T, N, B].
 """
 
 import math
@@ -34,11 +36,17 @@ class CatAEOptions(Options):
     hidden: tuple[int, ...] = (512, 256)  # units of the encoder's hidden layers; the decoder mirrors them
     latents: int = 4
     classes: int = 8  # categories of each latent
-    kl_weight: float = 0.0  # of the KL divergence from the code's distribution, softmax(logits), to the uniform one
+    kl_weight: float = (
+        0.0  # of the KL divergence from the code's distribution, softmax(logits), to the uniform one
+    )
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.hidden, tuple) and all(type(n) is int and 1 <= n <= 100_000 for n in self.hidden)):
-            raise ValueError("hidden: must be a list of whole numbers from 1 to 100000, one for each hidden layer")
+        if not (
+            isinstance(self.hidden, tuple) and all(type(n) is int and 1 <= n <= 100_000 for n in self.hidden)
+        ):
+            raise ValueError(
+                "hidden: must be a list of whole numbers from 1 to 100000, one for each hidden layer"
+            )
         if not (type(self.latents) is int and 1 <= self.latents <= 10_000):
             raise ValueError("latents: must be a whole number from 1 to 10000")
         if not (type(self.classes) is int and 2 <= self.classes <= 10_000):
@@ -52,10 +60,12 @@ class CatAE(Task):
     """Categorical autoencoder.
 
     Metrics of `evaluate`, each [S, T]:
-        val_loss: binary cross-entropy in nats, summed over pixels, of one sampled pass, averaged over 4 such passes. The
+        val_loss: binary cross-entropy in nats, summed over pixels, of one sampled pass, averaged over 4 such
+            passes. The
             objective; the KL term is no part of it.
         val_loss_argmax: the same with every latent at its most probable category.
-        perplexity: exp of the entropy of a latent's mean one-hot over the split (sampled pass), averaged over latents; at most K.
+        perplexity: exp of the entropy of a latent's mean one-hot over the split (sampled pass), averaged over
+            latents; at most K.
         perplexity_min: of the least used latent.
         joint_perplexity: of the whole code, at most min(K^L, examples); not counted where K^L exceeds 65,536.
         kl: KL divergence from softmax(logits) to the uniform distribution, summed over latents, in nats.
@@ -76,7 +86,9 @@ class CatAE(Task):
         self._shape = dataset.shape
 
     def init(self, generator: torch.Generator) -> Parameters:
-        """weight [N_out, N_in] and bias [N_out, 1] of every layer: encoder_0, encoder_1, ..., decoder_0, ..."""
+        """weight [N_out, N_in] and bias [N_out, 1] of every layer: encoder_0, encoder_1, ..., decoder_0,
+        ...
+        """
         parameters: Parameters = {}
         for part, layers in (("encoder", self._encoder), ("decoder", self._decoder)):
             for i, (fan_in, fan_out) in enumerate(layers):
@@ -91,9 +103,18 @@ class CatAE(Task):
 
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """Gumbel noise [L, K, B] of the code."""
-        return {"code": gumbel_(torch.empty(self._L, self._K, batch_size, device=generator.device), generator)}
+        return {
+            "code": gumbel_(torch.empty(self._L, self._K, batch_size, device=generator.device), generator)
+        }
 
-    def loss(self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members) -> Tensor:  # noqa: ARG002
+    def loss(
+        self,
+        parameters: Parameters,
+        inputs: Tensor,
+        labels: Tensor,  # noqa: ARG002  # an autoencoder learns its inputs
+        noise: Noise,
+        members: Members,
+    ) -> Tensor:
         """Mean over the batch of the summed binary cross-entropy, and of the weighted KL term, [S, T]."""
         x = self._pixels(inputs, parameters)
         logits = self._encode(parameters, x)
@@ -114,7 +135,10 @@ class CatAE(Task):
             x = self._pixels(inputs.expand(S, -1, -1), parameters)
             logits = self._encode(parameters, x)
             argmax = members.sample(logits, None, "code")
-            found = {"val_loss_argmax": _binary_cross_entropy(self._decode(parameters, argmax), x), "kl": _kl(logits).sum(-1)}
+            found = {
+                "val_loss_argmax": _binary_cross_entropy(self._decode(parameters, argmax), x),
+                "kl": _kl(logits).sum(-1),
+            }
             for k in range(SAMPLES):
                 drawn = self.noise(inputs.shape[1], stream.at(chunk * SAMPLES + k))
                 z = members.sample(logits, {"code": drawn["code"][None, None].to(weight.dtype)}, "code")
@@ -149,7 +173,9 @@ class CatAE(Task):
         return {"reconstructions.png": file.getvalue()}
 
     def code(self, parameters: Parameters, inputs: Tensor) -> Code:
-        """The summed binary cross-entropy of every example as a function of its code; the KL term is no part of it."""
+        """The summed binary cross-entropy of every example as a function of its code; the KL term is no part
+        of it.
+        """
         x = self._pixels(inputs[None], parameters)  # [1, D, n]
         logits = self._encode(parameters, x)[0, 0].permute(2, 0, 1)
 
@@ -182,7 +208,9 @@ class CatAE(Task):
         """Logits [S, T, D, B] of the pixels from a code [S, T, L, K, B]."""
         h = z.flatten(2, 3)
         for i in range(len(self._decoder)):
-            h = linear(parameters[f"decoder_{i}_weight"], parameters[f"decoder_{i}_bias"], h.relu_() if i else h)
+            h = linear(
+                parameters[f"decoder_{i}_weight"], parameters[f"decoder_{i}_bias"], h.relu_() if i else h
+            )
         return h
 
     def _joint_perplexity(self, codes: Tensor) -> Tensor:
@@ -201,8 +229,9 @@ class _BinaryCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, out: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(out, x)
-        # -x log sigmoid(o) - (1 - x) log sigmoid(-o) = softplus(o) - x o, and softplus(o) = max(o, 0) - log sigmoid(|o|), which
-        # never overflows: a tenth of the time of torch's own softplus, whose log1p is slow on a CPU.
+        # -x log sigmoid(o) - (1 - x) log sigmoid(-o) = softplus(o) - x o, and softplus(o) = max(o, 0) - log
+        # sigmoid(|o|), which never overflows: a tenth of the time of torch's own softplus, whose log1p is
+        # slow on a CPU.
         loss = out.relu().sum((2, 3)).sub_(out.abs().sigmoid_().log_().sum((2, 3)))
         return loss.sub_((out.flatten(2) @ x.flatten(1)[..., None])[..., 0])
 
@@ -214,7 +243,9 @@ class _BinaryCrossEntropy(torch.autograd.Function):
 
 
 def _binary_cross_entropy(out: Tensor, x: Tensor) -> Tensor:
-    """Sum over pixels and examples, [S, T], of the cross-entropy of logits [S, T, D, B] against pixels [S, D, B]."""
+    """Sum over pixels and examples, [S, T], of the cross-entropy of logits [S, T, D, B] against pixels [S, D,
+    B].
+    """
     loss: Tensor = _BinaryCrossEntropy.apply(out, x)
     return loss
 

@@ -1,10 +1,13 @@
-"""Differentiable logic gate network (DLN): a classifier made of two-input logic gates (Petersen et al. 2022, Shah et al.).
+"""Differentiable logic gate network (DLN): a classifier made of two-input logic gates (Petersen et al. 2022,
+Shah et al.).
 
-Inputs are binarised by a thermometer code; every gate reads two outputs of the layer before, wired at random by the seed; the
-last layer's gates form one group for each class, whose sum over a temperature is the class score. What is learned is which of the
-16 gates every neuron is: 16 logits, one sample per gate and training step, shared by the batch.
+Inputs are binarised by a thermometer code; every gate reads two outputs of the layer before, wired at random
+by the seed; the last layer's gates form one group for each class, whose sum over a temperature is the class
+score. What is learned is which of the 16 gates every neuron is: 16 logits, one sample per gate and training
+step, shared by the batch.
 
-Logits are kept as [16, gates of all layers]: the categories are not the last axis, which is several times faster on a CPU.
+Logits are kept as [16, gates of all layers]: the categories are not the last axis, which is several times
+faster on a CPU.
 """
 
 import json
@@ -22,7 +25,17 @@ from trainables.data import Dataset, Split
 from trainables.gates import COEFFICIENTS, GATES, Wires, group_sums, random_wires
 from trainables.randomness import Stream, gumbel_
 from trainables.surrogates import RAO_DRAWS
-from trainables.tasks.base import DISCRETE, Constants, Members, Noise, Objective, Options, Parameters, Task, with_draws
+from trainables.tasks.base import (
+    DISCRETE,
+    Constants,
+    Members,
+    Noise,
+    Objective,
+    Options,
+    Parameters,
+    Task,
+    with_draws,
+)
 
 SAMPLES = 4  # sampled networks of an evaluation
 RESIDUAL_LOGIT = 5.0  # of the gate "a" in residual initialisation: it starts with a probability of 91 %
@@ -37,18 +50,30 @@ class DLNOptions(Options):
 
     widths: tuple[int, ...] = (12_000, 12_000, 12_000, 12_000)  # gates of each layer
     group_sum_temperature: float = 33.3  # a class score is the sum of its group's gates over this
-    thresholds: tuple[float, ...] = (0.25, 0.5, 0.75)  # a pixel, in [0, 1], becomes one bit for each: whether it is above
-    residual: bool = False  # start near the identity: every gate passes its first input on (Petersen et al. 2024)
+    thresholds: tuple[float, ...] = (
+        0.25,
+        0.5,
+        0.75,
+    )  # a pixel, in [0, 1], becomes one bit for each: whether it is above
+    residual: bool = (
+        False  # start near the identity: every gate passes its first input on (Petersen et al. 2024)
+    )
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.widths, tuple) and self.widths and all(_whole(n, 1, 1_000_000) for n in self.widths)):
-            raise ValueError("widths: must be a list of whole numbers from 1 to 1000000, the gates of each layer")
+        if not (
+            isinstance(self.widths, tuple)
+            and self.widths
+            and all(_whole(n, 1, 1_000_000) for n in self.widths)
+        ):
+            raise ValueError(
+                "widths: must be a list of whole numbers from 1 to 1000000, the gates of each layer"
+            )
         if not (_number(self.group_sum_temperature) and 0 < self.group_sum_temperature < math.inf):
             raise ValueError("group_sum_temperature: must be a number greater than 0")
         given = self.thresholds
-        if not (isinstance(given, tuple) and given and all(_number(t) and 0 <= t < 1 for t in given)) or len(set(given)) < len(
-            given
-        ):
+        if not (isinstance(given, tuple) and given and all(_number(t) and 0 <= t < 1 for t in given)) or len(
+            set(given)
+        ) < len(given):
             raise ValueError("thresholds: must be a list of different numbers from 0 to below 1")
         if type(self.residual) is not bool:
             raise ValueError("residual: must be true or false")
@@ -58,14 +83,17 @@ class DLN(Task):
     """Differentiable logic gate network.
 
     Metrics of `evaluate`, each [S, T]:
-        val_loss, val_accuracy: with every gate at its most probable type, the network that would be deployed. val_loss, the
+        val_loss, val_accuracy: with every gate at its most probable type, the network that would be deployed.
+            val_loss, the
             cross-entropy of the class scores, is the objective.
-        val_loss_sampled, val_accuracy_sampled: of the network as it is trained, averaged over 4 gate samples (one pass of the
+        val_loss_sampled, val_accuracy_sampled: of the network as it is trained, averaged over 4 gate samples
+            (one pass of the
             un-discretised network for the reference estimator "soft").
         discretisation_gap: val_accuracy_sampled - val_accuracy.
-        gate_perplexity: exp of the entropy of the distribution of the most probable types over the 16; at most 16.
-        gate_false, gate_and, ...: that distribution.
-        gates_without_gradient: share of gates all of whose logits receive a gradient of exactly 0 from a pass over the split's
+        gate_perplexity: exp of the entropy of the distribution of the most probable types over the 16; at
+            most 16. gate_false, gate_and, ...: that distribution.
+        gates_without_gradient: share of gates all of whose logits receive a gradient of exactly 0 from a pass
+            over the split's
             first 500 examples.
     """
 
@@ -87,11 +115,15 @@ class DLN(Task):
         self._temperature = options.group_sum_temperature
         # The largest whole x for which x / largest is not above the threshold.
         pixels = range(dataset.largest + 1)
-        self._cutoffs = [max(x for x in pixels if x / dataset.largest <= t) for t in sorted(options.thresholds)]
+        self._cutoffs = [
+            max(x for x in pixels if x / dataset.largest <= t) for t in sorted(options.thresholds)
+        ]
         self._residual = options.residual
 
     def init(self, generator: torch.Generator) -> Parameters:
-        """Gate logits [16, all gates]: standard normal, or 0 but for the gate "a" in residual initialisation."""
+        """Gate logits [16, all gates]: standard normal, or 0 but for the gate "a" in residual
+        initialisation.
+        """
         if not self._residual:
             return {"gates": torch.randn(_K, sum(self._widths), generator=generator)}
         gates = torch.zeros(_K, sum(self._widths))
@@ -114,48 +146,68 @@ class DLN(Task):
         """Gumbel noise [16, all gates]."""
         return {"gates": gumbel_(torch.empty(_K, sum(self._widths), device=generator.device), generator)}
 
-    def loss(self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members) -> Tensor:
+    def loss(
+        self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
+    ) -> Tensor:
         """Mean cross-entropy of every member, [S, T]."""
-        scores = self._scores(self._coefficients(parameters, noise, members), self._bits(inputs), members, members.relaxed)
+        scores = self._scores(
+            self._coefficients(parameters, noise, members), self._bits(inputs), members, members.relaxed
+        )
         return _losses(scores, labels[:, None, :]).mean(-1)
 
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """The metrics of the class docstring, {name: [S, T]}."""
-        noises = self._evaluation_noise("evaluation noise", SAMPLES, split.inputs.device, parameters["gates"].dtype)
+        noises = self._evaluation_noise(
+            "evaluation noise", SAMPLES, split.inputs.device, parameters["gates"].dtype
+        )
         metrics: dict[str, Tensor] = {}
         for suffix, networks in (("", [None]), ("_sampled", noises)):
             soft = members.relaxed if suffix else [False] * len(members.relaxed)
-            results = [self._evaluate(self._coefficients(parameters, n, members), split, members, soft) for n in networks]
+            results = [
+                self._evaluate(self._coefficients(parameters, n, members), split, members, soft)
+                for n in networks
+            ]
             metrics[f"val_loss{suffix}"], metrics[f"val_accuracy{suffix}"] = (
                 torch.stack(m).mean(0) for m in zip(*results, strict=True)
             )
         metrics["discretisation_gap"] = metrics["val_accuracy_sampled"] - metrics["val_accuracy"]
-        shares = F.one_hot(parameters["gates"].argmax(2), _K).to(parameters["gates"].dtype).mean(2)  # [S, T, 16]
+        shares = (
+            F.one_hot(parameters["gates"].argmax(2), _K).to(parameters["gates"].dtype).mean(2)
+        )  # [S, T, 16]
         metrics["gate_perplexity"] = torch.special.entr(shares).sum(-1).exp()
         metrics |= {f"gate_{name}": shares[..., k] for k, name in enumerate(GATES)}
         noise = noises[0]
         if members.need_draws:
-            draws = self._evaluation_noise("evaluation draws", RAO_DRAWS, split.inputs.device, parameters["gates"].dtype)
+            draws = self._evaluation_noise(
+                "evaluation draws", RAO_DRAWS, split.inputs.device, parameters["gates"].dtype
+            )
             noise = with_draws(noise, draws.__getitem__)
         metrics["gates_without_gradient"] = self._without_gradient(parameters, split, noise, members)
         return metrics
 
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002
-        """network.json: the most probable gates and their wires, which trainables/logic_network.py evaluates."""
+        """network.json: the most probable gates and their wires, which trainables/logic_network.py
+        evaluates.
+        """
         gates = torch.split(parameters["gates"][0, 0].argmax(0), list(self._widths))
         wires = [members.constants[f"inputs_{i}"][0] for i in range(len(gates))]
         network = {
             "format": "logic-network-1",
             "features": self._inputs // len(self._cutoffs),
             "cutoffs": self._cutoffs,
-            "layers": [{"gate": g.tolist(), "a": w[0].tolist(), "b": w[1].tolist()} for g, w in zip(gates, wires, strict=True)],
+            "layers": [
+                {"gate": g.tolist(), "a": w[0].tolist(), "b": w[1].tolist()}
+                for g, w in zip(gates, wires, strict=True)
+            ],
             "classes": self._classes,
         }
         return {"network.json": json.dumps(network, separators=(",", ":")).encode()}
 
     def bytes_per_member(self, batch_size: int) -> int:
-        """Logits with gradients, moments, samples; outputs of all layers with gradients, for the larger of batch and chunk."""
+        """Logits with gradients, moments, samples; outputs of all layers with gradients, for the larger of
+        batch and chunk.
+        """
         gates = sum(self._widths)
         return 4 * (10 * _K * gates + 3 * gates * max(batch_size, _CHUNK))
 
@@ -173,9 +225,14 @@ class DLN(Task):
         table = COEFFICIENTS.to(z)
         return list(torch.split(table.T @ z, list(self._widths), -1))
 
-    def _scores(self, coefficients: list[Tensor], bits: Tensor, members: Members, soft: Sequence[bool]) -> Tensor:
+    def _scores(
+        self, coefficients: list[Tensor], bits: Tensor, members: Members, soft: Sequence[bool]
+    ) -> Tensor:
         """Class scores [S, T, K, B] of bits [S, D, B]."""
-        wires = [Wires(*(members.constants[f"{field}_{i}"] for field in Wires._fields)) for i in range(len(coefficients))]
+        wires = [
+            Wires(*(members.constants[f"{field}_{i}"] for field in Wires._fields))
+            for i in range(len(coefficients))
+        ]
         return group_sums(bits, coefficients, wires, groups=self._classes, soft=soft) / self._temperature
 
     def _evaluate(
@@ -190,12 +247,16 @@ class DLN(Task):
             hits = hits + (scores.argmax(2) == y).sum(-1)
         return loss / len(split), hits / len(split)
 
-    def _evaluation_noise(self, purpose: str, count: int, device: torch.device, dtype: torch.dtype) -> list[Noise]:
+    def _evaluation_noise(
+        self, purpose: str, count: int, device: torch.device, dtype: torch.dtype
+    ) -> list[Noise]:
         stream = Stream(0, purpose, device)
         drawn = [self.noise(1, stream.at(k)) for k in range(count)]
         return [{name: n[None, None].to(dtype) for name, n in noise.items()} for noise in drawn]
 
-    def _without_gradient(self, parameters: Parameters, split: Split, noise: Noise, members: Members) -> Tensor:
+    def _without_gradient(
+        self, parameters: Parameters, split: Split, noise: Noise, members: Members
+    ) -> Tensor:
         """Share of gates [S, T] whose logits all receive a gradient of exactly 0."""
         first = Split(split.inputs[:_GRADIENT_EXAMPLES], split.labels[:_GRADIENT_EXAMPLES])
         touched: Tensor | None = None
@@ -203,7 +264,9 @@ class DLN(Task):
             with torch.enable_grad():
                 logits = parameters["gates"].detach().requires_grad_()
                 bits = self._bits(x.expand(len(logits), -1, -1))
-                scores = self._scores(self._coefficients({"gates": logits}, noise, members), bits, members, members.relaxed)
+                scores = self._scores(
+                    self._coefficients({"gates": logits}, noise, members), bits, members, members.relaxed
+                )
                 (gradient,) = torch.autograd.grad(_losses(scores, y).sum(), logits)
             found = (gradient != 0).any(2)
             touched = found if touched is None else touched | found
@@ -218,9 +281,13 @@ def _chunks(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _losses(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy per example, [S, T, B], of class scores [S, T, K, B] against labels that broadcast to [S, T, B]."""
+    """Cross-entropy per example, [S, T, B], of class scores [S, T, K, B] against labels that broadcast to [S,
+    T, B].
+    """
     S, T, _, B = scores.shape
-    return F.cross_entropy(scores.flatten(0, 1), labels.expand(S, T, B).flatten(0, 1), reduction="none").view(S, T, B)
+    return F.cross_entropy(scores.flatten(0, 1), labels.expand(S, T, B).flatten(0, 1), reduction="none").view(
+        S, T, B
+    )
 
 
 def _whole(value: Any, low: int, high: int) -> bool:

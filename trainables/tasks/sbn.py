@@ -1,7 +1,8 @@
-"""Stochastic binary network (SBN): a classifier whose hidden units are sampled bits (Shah et al., section 5.1.1).
+"""Stochastic binary network (SBN): a classifier whose hidden units are sampled bits (Shah et al., section
+5.1.1).
 
-784-200-200-10 by default: linear layers with PyTorch's default initialisation, every hidden unit one logit and one bit, a linear
-head and cross-entropy. Activations are batch-last, [S, T, N, B] (layers.py says why).
+784-200-200-10 by default: linear layers with PyTorch's default initialisation, every hidden unit one logit
+and one bit, a linear head and cross-entropy. Activations are batch-last, [S, T, N, B] (layers.py says why).
 """
 
 import math
@@ -21,8 +22,8 @@ from trainables.tasks.base import Members, Noise, Objective, Options, Parameters
 
 SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
-# Examples per forward pass of an evaluation. Fixed, because noise is drawn per chunk: a size that depended on the population
-# would make a member's validation loss depend on it too.
+# Examples per forward pass of an evaluation. Fixed, because noise is drawn per chunk: a size that depended on
+# the population would make a member's validation loss depend on it too.
 _CHUNK = 250
 
 
@@ -35,8 +36,12 @@ class SBNOptions(Options):
 
     def __post_init__(self) -> None:
         sizes = self.units
-        if not (isinstance(sizes, tuple) and sizes and all(type(n) is int and 1 <= n <= 100_000 for n in sizes)):
-            raise ValueError("units: must be a list of whole numbers from 1 to 100000, one for each hidden layer")
+        if not (
+            isinstance(sizes, tuple) and sizes and all(type(n) is int and 1 <= n <= 100_000 for n in sizes)
+        ):
+            raise ValueError(
+                "units: must be a list of whole numbers from 1 to 100000, one for each hidden layer"
+            )
         if type(self.signed) is not bool:
             raise ValueError("signed: must be true or false")
 
@@ -45,14 +50,17 @@ class SBN(Task):
     """Stochastic binary network.
 
     Metrics of `evaluate`, each [S, T]:
-        val_loss: cross-entropy of one sampled pass, averaged over 16 such passes (the expected loss of the network as it is
+        val_loss: cross-entropy of one sampled pass, averaged over 16 such passes (the expected loss of the
+            network as it is
             trained, and the objective: 16 draws make it precise).
         val_loss_argmax: cross-entropy with every unit at its more probable value.
         val_loss_16: cross-entropy of the class probabilities averaged over the 16 passes.
         val_accuracy, val_accuracy_argmax, val_accuracy_16: accuracy of the same three predictions.
-        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the loss of one example, averaged over the
-            split, is below that threshold (one sampled pass, the member's own estimator). Not of the mean loss: its gradients are
-            as many times smaller as the split has examples, and a threshold would mean another thing for every dataset.
+        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the loss of one example,
+        averaged over the
+            split, is below that threshold (one sampled pass, the member's own estimator). Not of the mean
+            loss: its gradients are as many times smaller as the split has examples, and a threshold would
+            mean another thing for every dataset.
     On another split than validation the names are the same; the caller knows what it asked for.
     """
 
@@ -75,7 +83,9 @@ class SBN(Task):
         return parameters
 
     def logit_parameters(self) -> tuple[str, ...]:
-        """Weights and biases of all layers but the head: their inputs, pixels or bits of the layer before, are not scaled."""
+        """Weights and biases of all layers but the head: their inputs, pixels or bits of the layer before,
+        are not scaled.
+        """
         return tuple(f"{kind}_{i}" for i in range(len(self._hidden)) for kind in ("weight", "bias"))
 
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
@@ -83,7 +93,9 @@ class SBN(Task):
         drawn = logistic_(torch.empty(sum(self._hidden), batch_size, device=generator.device), generator)
         return {f"layer_{i}": n for i, n in enumerate(torch.split(drawn, list(self._hidden)))}
 
-    def loss(self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members) -> Tensor:
+    def loss(
+        self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
+    ) -> Tensor:
         """Mean cross-entropy of every member, [S, T]."""
         logits = self._first_logits(parameters, inputs.mT)
         scores = self._scores(parameters, [logits], noise, members)
@@ -97,7 +109,9 @@ class SBN(Task):
         for chunk, start in enumerate(range(0, len(split), _CHUNK)):
             x, y = split.inputs[start : start + _CHUNK], split.labels[start : start + _CHUNK]
             noises = [_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES)]
-            first = self._first_logits(parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)).detach()
+            first = self._first_logits(
+                parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)
+            ).detach()
             for name, value in self._sampled_sums(parameters, first, y, noises, members).items():
                 sums[name] = sums[name] + value if name in sums else value
             noise = self._gradient_noise(noises[0], len(y), chunk, members)
@@ -110,17 +124,23 @@ class SBN(Task):
         return metrics
 
     def bytes_per_member(self, batch_size: int) -> int:
-        """Parameters, gradients and two moments, and about six copies of the hidden units' batch while a step runs."""
+        """Parameters, gradients and two moments, and about six copies of the hidden units' batch while a step
+        runs.
+        """
         parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(self._sizes))
         activations = sum(self._hidden) * max(batch_size, _CHUNK)
         return 4 * (4 * parameters + 6 * activations)
 
     def _first_logits(self, parameters: Parameters, x: Tensor) -> Tensor:
-        """Logits [S, T, N, B] of the first hidden layer from inputs [S, D, B] uint8, one matrix product for a seed's trials."""
+        """Logits [S, T, N, B] of the first hidden layer from inputs [S, D, B] uint8, one matrix product for a
+        seed's trials.
+        """
         weight = parameters["weight_0"]
         return shared_input_linear(weight, parameters["bias_0"], x.to(weight.dtype) * self._scale)
 
-    def _scores(self, parameters: Parameters, logits: list[Tensor], noise: Noise | None, members: Members) -> Tensor:
+    def _scores(
+        self, parameters: Parameters, logits: list[Tensor], noise: Noise | None, members: Members
+    ) -> Tensor:
         """Class scores [S, T, K, B] from the first layer's logits; noise None is argmax.
 
         `logits` holds the first layer's and receives those of the layers after it.
@@ -140,7 +160,9 @@ class SBN(Task):
         y = y.expand(*first.shape[:2], -1)
         argmax = self._scores(parameters, [first], None, members).log_softmax(2)
         single_loss = single_hits = torch.zeros((), device=first.device)
-        averaged: Tensor | None = None  # log of the sum of the passes' probabilities; in logs, a probability of 1e-50 is not 0
+        averaged: Tensor | None = (
+            None  # log of the sum of the passes' probabilities; in logs, a probability of 1e-50 is not 0
+        )
         for noise in noises:
             scores = self._scores(parameters, [first], noise, members).log_softmax(2)
             single_loss = single_loss + _loss(scores, y).sum(-1) / len(noises)
@@ -176,9 +198,13 @@ class SBN(Task):
 
 
 def _loss(log_probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy per example, [S, T, B], of log-probabilities [S, T, K, B] against labels that broadcast to [S, T, B]."""
+    """Cross-entropy per example, [S, T, B], of log-probabilities [S, T, K, B] against labels that broadcast
+    to [S, T, B].
+    """
     labels = labels.expand(*log_probabilities.shape[:2], -1)
-    return F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(0, 1), reduction="none").view(labels.shape)
+    return F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(0, 1), reduction="none").view(
+        labels.shape
+    )
 
 
 def _hits(scores: Tensor, labels: Tensor) -> Tensor:

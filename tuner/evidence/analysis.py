@@ -1,40 +1,55 @@
 """What a study shows: statistics and verdict, from its trials and their measurements. Pure functions, no I/O.
 
-The gain is the difference, seed by seed, between the best trial off the diagonal and a rival (the best one on the diagonal
-tau_f = tau_b, the best of a baseline), positive where off the diagonal is better; `paired` says how it is tested. The comparison
-with the diagonal is the primary one, named before any data, and stands uncorrected; those with the baselines are a family of
-their own and are corrected by Holm's method.
+The gain is the difference, seed by seed, between the best trial off the diagonal and a rival (the best one on
+the diagonal tau_f = tau_b, the best of a baseline), positive where off the diagonal is better; `paired` says
+how it is tested. The comparison with the diagonal is the primary one, named before any data, and stands
+uncorrected; those with the baselines are a family of their own and are corrected by Holm's method.
 
-Selecting the best of many trials on the same seeds flatters the winner. Only a gain measured on fresh seeds (role confirm)
-decides the verdict.
+Selecting the best of many trials on the same seeds flatters the winner. Only a gain measured on fresh seeds
+(role confirm) decides the verdict.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tuner.evidence.accounting import sequential_replay, trained_epochs, training, tuned_with
 from tuner.evidence.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Evidence, claims
 from tuner.evidence.control import control
+from tuner.evidence.costs import trained_epochs, training, tuned_with
 from tuner.evidence.curves import Curves
 from tuner.evidence.landscape import edge_notes, landscape, marginals, optimum_over_seeds, stages
+from tuner.evidence.multiple_comparisons import best_of_many, holm
 from tuner.evidence.paired import Gain, gain, interval, paired_json, sem, summary
 from tuner.evidence.selection import Selection, best, best_forward, select
-from tuner.evidence.several import best_of_many, holm
-from tuner.rows import Measurement, StudyRow, TrialRow
+from tuner.evidence.sequential_replay import sequential_replay
+from tuner.ledger.rows import Measurement, StudyRow, TrialRow
 
-__all__ = ["best", "best_forward", "edge_notes", "gain", "landscape", "results", "select", "sem", "stages", "summary",
-           "trial_json", "verdict"]  # fmt: skip
+__all__ = [
+    "best",
+    "best_forward",
+    "edge_notes",
+    "gain",
+    "landscape",
+    "results",
+    "select",
+    "sem",
+    "stages",
+    "summary",
+    "trial_json",
+    "verdict",
+]
 
 OFF, ON, UNCLEAR = "off the diagonal", "on the diagonal", "not distinguishable"
 STATISTICS = {
     "primary": "the best trial off the diagonal against the best on it, named before any data: not corrected",
     "test": "paired t-test over seeds, two-sided, with its 95 % interval",
-    "assumptions": "the differences seed by seed are independent and nearly normal; the sign-flip test beside it only takes them "
+    "assumptions": "the differences seed by seed are independent and nearly normal; the sign-flip test "
+    "beside it only takes them "
     "to be independent and symmetric, and with n seeds its p cannot be below 2^(1-n)",
     "family": "the gains over the baselines on fresh seeds, Holm-adjusted (p_holm)",
     "selection": "the best of every method was chosen on the search's seeds and is compared on fresh ones",
-    "without_confirmation": "a max-type test on the search's own seeds repeats the selection within the test (best_of_many); "
+    "without_confirmation": "a max-type test on the search's own seeds repeats the selection within the test "
+    "(best_of_many); "
     "weaker than a confirmation, it does not decide the verdict",
 }
 
@@ -67,7 +82,11 @@ def verdict(measured: Gain) -> tuple[str, str]:
     low, high = measured.ci95
     size += f" (95 % CI {low:.4g} to {high:.4g})"
     if not measured.confirmed:
-        return UNCLEAR, f"{size} was measured on the seeds it was selected on; set confirm_seeds to measure it on fresh ones"
+        return (
+            UNCLEAR,
+            f"{size} was measured on the seeds it was selected on; set confirm_seeds to measure it on fresh "
+            "ones",
+        )
     if low > 0:
         return OFF, f"{size}, on fresh seeds, excludes 0"
     if high < 0:
@@ -75,10 +94,13 @@ def verdict(measured: Gain) -> tuple[str, str]:
     return UNCLEAR, f"{size}, on fresh seeds, includes 0"
 
 
-def results(study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement] | Curves = ()) -> dict[str, Any]:
+def results(
+    study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement] | Curves = ()
+) -> dict[str, Any]:
     """The results of a study as JSON: what `tuner results --json` prints and the API returns.
 
-    Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is left undecided.
+    Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is
+    left undecided.
     """
     direction = study.direction
     curves = Curves.gathered(measurements)
@@ -96,9 +118,13 @@ def results(study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[
     main = gains.get("diagonal")
     adjusted = _adjusted(chosen, gains)
     conclusion, because = verdict(main) if main else (UNCLEAR, _why_no_gain(chosen, trials))
-    confirmed = {name: confirmations[t.method] for name, t in chosen.named().items() if t.method in confirmations}
+    confirmed = {
+        name: confirmations[t.method] for name, t in chosen.named().items() if t.method in confirmations
+    }
     status = {OFF: SUPPORTED, ON: NOT_SUPPORTED}.get(conclusion, UNDECIDED)
-    evidence = Evidence(study, trials, chosen, confirmed, gains, adjusted, (status, conclusion, because), curves)
+    evidence = Evidence(
+        study, trials, chosen, confirmed, gains, adjusted, (status, conclusion, because), curves
+    )
     return {
         "study": study.id,
         "state": study.state,
@@ -129,7 +155,9 @@ def results(study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[
 
 
 def _adjusted(chosen: Selection, gains: Mapping[str, Gain | None]) -> dict[str, float]:
-    """The p-values of the gains over the baselines on fresh seeds, Holm's. What is the diagonal's best is the primary one."""
+    """The p-values of the gains over the baselines on fresh seeds, Holm's. What is the diagonal's best is the
+    primary one.
+    """
     primary = chosen.diagonal.method if chosen.diagonal else None
     family = {
         name: measured.p_value
@@ -148,11 +176,15 @@ def _why_no_gain(chosen: Selection, trials: Sequence[TrialRow]) -> str:
     ran = any(t.method[0] == "decoupled" and t.off_diagonal == (missing == "off") for t in trials)
     problem = "has an objective on every seed" if ran else "was run"
     advice = "; the baseline softmax lies on it" if missing == "on" and not ran else ""
-    return f"there is nothing to compare with: no trial {missing} the diagonal tau_f = tau_b {problem}{advice}"
+    return (
+        f"there is nothing to compare with: no trial {missing} the diagonal tau_f = tau_b {problem}{advice}"
+    )
 
 
 def _test(confirmed: Mapping[str, TrialRow]) -> dict[str, dict[str, Any]]:
-    """The test set's metrics of the confirmed trials, {method: {metric: summary and ci95}}; nothing was selected by it."""
+    """The test set's metrics of the confirmed trials, {method: {metric: summary and ci95}}; nothing was
+    selected by it.
+    """
     found: dict[str, dict[str, Any]] = {}
     for name, trial in confirmed.items():
         values = {metric: v for metric, v in trial.metrics.items() if metric.startswith("test_")}

@@ -1,8 +1,10 @@
-"""The paper's three claims (Shah et al., appendix, table 1), each answered from a study: supported, not supported or undecided.
+"""The paper's three claims (Shah et al., appendix, table 1), each answered from a study: supported, not
+supported or undecided.
 
-A claim has parts. It is supported where every part is shown, not supported where the opposite of one is shown, and undecided
-otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 % level, two-sided; the comparisons with the
-baselines are Holm-adjusted, and all but the trends are made on fresh seeds only.
+A claim has parts. It is supported where every part is shown, not supported where the opposite of one is
+shown, and undecided
+otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 % level, two-sided; the
+comparisons with the baselines are Holm-adjusted, and all but the trends are made on fresh seeds only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,25 +12,30 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuner.evidence.curves import Curves, epochs_saved
+from tuner.evidence.multiple_comparisons import holm
 from tuner.evidence.paired import Gain, Paired, excess, paired_json
 from tuner.evidence.selection import Selection, best, searched
-from tuner.evidence.several import holm
 from tuner.evidence.trends import Trend, trend
-from tuner.rows import StudyRow, TrialRow
+from tuner.ledger.rows import StudyRow, TrialRow
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 LEVEL = 0.05
-ACTIVE_EPS = "1e-05"  # of the metrics inactive_*: the paper gives no threshold, so one is fixed here beforehand
+ACTIVE_EPS = (
+    "1e-05"  # of the metrics inactive_*: the paper gives no threshold, so one is fixed here beforehand
+)
 # Those of C2, by the names of Selection.named: softmax ST is the diagonal.
 RIVALS = {"identity": "identity ST", "diagonal": "softmax ST (the diagonal)", "gumbel": "ST-GS"}
 TEXTS = {
     "C1": "The optimum lies off the diagonal tau_f = tau_b.",
-    "C2": "Decoupled ST is better than identity ST, softmax ST and straight-through Gumbel-softmax, in final performance and in "
+    "C2": "Decoupled ST is better than identity ST, softmax ST and straight-through Gumbel-softmax, in final "
+    "performance and in "
     "speed of convergence.",
-    "C3": "The temperatures control different things: tau_f trades exploration against gradient variance, tau_b gradient "
+    "C3": "The temperatures control different things: tau_f trades exploration against gradient variance, "
+    "tau_b gradient "
     "magnitude against dispersion.",
 }
-# What the paper shows beside performance: metric -> (what it is, whether decoupled ST's is the higher one, where).
+# What the paper shows beside performance: metric -> (what it is, whether decoupled ST's is the higher one,
+# where).
 BESIDE = {
     "sbn": {f"inactive_{ACTIVE_EPS}": ("share of inactive units", False, "section 5.1.1")},
     "catae": {"perplexity": ("perplexity of a latent", True, "Figure 3b")},
@@ -75,7 +82,9 @@ class Evidence:
 
 
 def claims(e: Evidence) -> dict[str, Any]:
-    """{"C1": {"claim", "status", "reason", "figures", "parts": [{"what", "status", "reason", "figure", "counts", ...}]}, ...}."""
+    """{"C1": {"claim", "status", "reason", "figures", "parts": [{"what", "status", "reason", "figure",
+    "counts", ...}]}, ...}.
+    """
     parts = {
         "C1": [Part("the optimum lies off the diagonal", e.verdict[0], e.verdict[2], "landscape")],
         "C2": [*_performance(e), *_convergence(e), *_beside(e)],
@@ -88,13 +97,22 @@ def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
     counting = [p for p in parts if p.counts]
     statuses = {p.status for p in counting}
     if not counting:
-        status, reason = UNDECIDED, f"the paper shows it on sbn and catae; task {task} does not measure what it takes"
+        status, reason = (
+            UNDECIDED,
+            f"the paper shows it on sbn and catae; task {task} does not measure what it takes",
+        )
     elif NOT_SUPPORTED in statuses:
-        status, reason = NOT_SUPPORTED, "the opposite is shown of: " + _list(p for p in counting if p.status == NOT_SUPPORTED)
+        status, reason = (
+            NOT_SUPPORTED,
+            "the opposite is shown of: " + _list(p for p in counting if p.status == NOT_SUPPORTED),
+        )
     elif UNDECIDED in statuses:
         status, reason = UNDECIDED, _list(p for p in counting if p.status == UNDECIDED)
     else:
-        status, reason = SUPPORTED, _list(counting) if len(counting) == 1 else f"all {len(counting)} parts are shown"
+        status, reason = (
+            SUPPORTED,
+            _list(counting) if len(counting) == 1 else f"all {len(counting)} parts are shown",
+        )
     return {
         "claim": TEXTS[name],
         "status": status,
@@ -138,12 +156,16 @@ def _convergence(e: Evidence) -> list[Part]:
         if why := _missing(e, name):
             missing[name] = why
             continue
-        saved = epochs_saved(e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective, e.study.direction)
+        saved = epochs_saved(
+            e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective, e.study.direction
+        )
         if saved is None or saved[0].p_value is None:
             missing[name] = "there are no curves over the same epochs of two seeds or more"
         else:
             found[name] = saved
-    adjusted = holm({name: sooner.p_value for name, (sooner, _) in found.items() if sooner.p_value is not None})
+    adjusted = holm(
+        {name: sooner.p_value for name, (sooner, _) in found.items() if sooner.p_value is not None}
+    )
     parts = []
     for name, rival in RIVALS.items():
         what = f"sooner where {rival} ends"
@@ -205,7 +227,9 @@ def _turned(measured: Paired, higher: bool) -> Paired:
 
 
 def _sided(measured: Paired, p: float | None, *, adjusted: bool = True) -> tuple[str, str]:
-    """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in words."""
+    """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in
+    words.
+    """
     if p is None:
         return UNDECIDED, "it takes 2 seeds or more"
     chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
@@ -226,7 +250,10 @@ def _trends(e: Evidence) -> list[Part]:
     parts = [_trend(e, *row) for row in TRENDS.get(e.study.task, ())]
     if e.study.task == "sbn":  # the threshold is ours: what the others say is shown beside it
         parts += [
-            replace(_trend(e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False), counts=False)
+            replace(
+                _trend(e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False),
+                counts=False,
+            )
             for eps in OTHER_EPS
         ]
     return parts
@@ -239,7 +266,11 @@ def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
     if found is None:
         advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
         measured = any(metric in t.metrics for t in searched(e.trials))
-        why = f"fewer than 3 values of {tau} in one line have it on every seed" if measured else f"not measured{advice}"
+        why = (
+            f"fewer than 3 values of {tau} in one line have it on every seed"
+            if measured
+            else f"not measured{advice}"
+        )
         return Part(what, UNDECIDED, why, figure if measured else None)
     fixed, t = found
     right = (t.spearman > 0) == rises and t.spearman != 0
@@ -255,8 +286,8 @@ def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
 def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> tuple[float, Trend] | None:
     """The trend of a metric along a temperature, and the value of the other at which it is taken.
 
-    That is the value with the most trials along the line; of equals the optimum's, then the lowest. Each pair by its best
-    learning rate.
+    That is the value with the most trials along the line; of equals the optimum's, then the lowest. Each pair
+    by its best learning rate.
     """
     line = the_line(trials, tau, direction)
     if line is None:
@@ -266,8 +297,12 @@ def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> 
     return (fixed, found) if found else None
 
 
-def the_line(trials: Sequence[TrialRow], tau: str, direction: str) -> tuple[float, dict[float, TrialRow]] | None:
-    """The line along a temperature on which trends are taken: the other's value, and the best trial at each of its values."""
+def the_line(
+    trials: Sequence[TrialRow], tau: str, direction: str
+) -> tuple[float, dict[float, TrialRow]] | None:
+    """The line along a temperature on which trends are taken: the other's value, and the best trial at each
+    of its values.
+    """
     other = "tau_b" if tau == "tau_f" else "tau_f"
     optimum = best(searched(trials), direction)
     if optimum is None:

@@ -1,8 +1,8 @@
 """The rescaling control: decoupled ST at the optimum against its equivalent at a forward temperature of 1.
 
-For tau_f > 0 let l' = l / tau_f and rho = tau_b / tau_f: decoupled ST of (tau_f, tau_b) on l is decoupled ST of (1, rho) on l',
-with a gradient that is 1 / tau_f of it. Adam does not see the scale of a gradient. So a network whose logit layer starts, and
-learns, 1 / tau_f as large takes the same course at temperature 1.
+For tau_f > 0 let l' = l / tau_f and rho = tau_b / tau_f: decoupled ST of (tau_f, tau_b) on l is decoupled ST
+of (1, rho) on l', with a gradient that is 1 / tau_f of it. Adam does not see the scale of a gradient. So a
+network whose logit layer starts, and learns, 1 / tau_f as large takes the same course at temperature 1.
 """
 
 import json
@@ -12,16 +12,20 @@ from typing import Any
 
 from tuner.evidence.curves import Curves, deviation, largest_deviation
 from tuner.evidence.paired import gain, paired_json
-from tuner.rows import TrialRow
+from tuner.ledger.rows import TrialRow
 
 AGREES = 0.05  # largest relative deviation of a seed's final objective that is called agreement
 
 
-def control(trials: Sequence[TrialRow], curves: Curves, objective: str, direction: str) -> dict[str, Any] | None:
-    """How far the control agrees with the confirmed trial that it rescales; None where the study has no control that has ended.
+def control(
+    trials: Sequence[TrialRow], curves: Curves, objective: str, direction: str
+) -> dict[str, Any] | None:
+    """How far the control agrees with the confirmed trial that it rescales; None where the study has no
+    control that has ended.
 
-    {"trial", "of", "tau_f", "rho", "logit_scale", "difference": paired comparison over seeds, "max_relative_deviation" of the
-    final objective, "max_relative_deviation_of_curves", "agrees", "meaning": two sentences}.
+    {"trial", "of", "tau_f", "rho", "logit_scale", "difference": paired comparison over seeds,
+    "max_relative_deviation" of the final objective, "max_relative_deviation_of_curves", "agrees", "meaning":
+    two sentences}.
     """
     for mine in trials:
         if mine.role == "control" and mine.terminal and (original := _original(mine, trials)) is not None:
@@ -55,7 +59,14 @@ def _original(mine: TrialRow, trials: Sequence[TrialRow]) -> TrialRow | None:
     if scale is None:
         return None
     for t in trials:
-        if t.role == "confirm" and t.method[0] == "decoupled" and t.tau_f and t.tau_b and t.lr == mine.lr and t.terminal:
+        if (
+            t.role == "confirm"
+            and t.method[0] == "decoupled"
+            and t.tau_f
+            and t.tau_b
+            and t.lr == mine.lr
+            and t.terminal
+        ):
             near = math.isclose(scale * t.tau_f, 1.0, rel_tol=1e-6) and mine.tau_b is not None
             if near and mine.tau_b is not None and math.isclose(mine.tau_b * t.tau_f, t.tau_b, rel_tol=1e-6):
                 return t
@@ -74,9 +85,11 @@ def _meaning(original: TrialRow, agrees: bool | None) -> list[str]:
         return ["The control has no objective on some seed, so it shows nothing."]
     if agrees:
         return [
-            f"The same network at a forward temperature of 1, with its logit layer's initial weights and learning rate times "
+            "The same network at a forward temperature of 1, with its logit layer's initial weights and "
+            "learning rate times "
             f"{1 / tau_f:g}, takes the same course up to rounding.",
-            "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning rate, both divided "
+            "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning "
+            "rate, both divided "
             "by tau_f, at a given ratio tau_b / tau_f; to tune those instead would find the same networks.",
         ]
     return [

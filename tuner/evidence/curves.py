@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.evidence.paired import Paired, paired, summary
-from tuner.rows import Measurement, TrialRow
+from tuner.ledger.rows import Measurement, TrialRow
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,13 @@ class Curve:
 
 
 class Curves:
-    """The measurements of a study by trial, as columns of plain numbers: a large study has millions of them."""
+    """The measurements of a study by trial, as columns of plain numbers: a large study has millions of
+    them.
+    """
 
     def __init__(self, measurements: Iterable[Measurement]) -> None:
-        # trial id -> metric -> (epochs [I], values [I * S], NaN where not finite); not every metric is in every report
+        # trial id -> metric -> (epochs [I], values [I * S], NaN where not finite); not every metric is in
+        # every report
         self._columns: dict[int, dict[str, tuple[array[float], array[float]]]] = defaultdict(dict)
         self._last: dict[int, float] = {}
         for m in measurements:
@@ -61,8 +64,12 @@ class Curves:
         return self._last
 
 
-def reached_at(epochs: Sequence[float], values: Sequence[float | None], target: float, direction: str) -> float | None:
-    """The epoch at which values first come as far as the target, on straight lines between reports; None if they never do."""
+def reached_at(
+    epochs: Sequence[float], values: Sequence[float | None], target: float, direction: str
+) -> float | None:
+    """The epoch at which values first come as far as the target, on straight lines between reports; None if
+    they never do.
+    """
     sign = 1 if direction == "minimize" else -1
     before: tuple[float, float] | None = None
     for epoch, value in zip(epochs, values, strict=True):
@@ -78,11 +85,15 @@ def reached_at(epochs: Sequence[float], values: Sequence[float | None], target: 
     return None
 
 
-def epochs_saved(trial: TrialRow, rival: TrialRow, curves: Curves, metric: str, direction: str) -> tuple[Paired, float] | None:
-    """How much sooner a trial is where its rival ends, paired over seeds, and the length of the training, both in epochs.
+def epochs_saved(
+    trial: TrialRow, rival: TrialRow, curves: Curves, metric: str, direction: str
+) -> tuple[Paired, float] | None:
+    """How much sooner a trial is where its rival ends, paired over seeds, and the length of the training,
+    both in epochs.
 
-    For each seed: the epochs that are left when the trial has reached the rival's last value. Where it never does, the same
-    with the roles exchanged, as a negative number. None without curves over the same epochs of the seeds that both have.
+    For each seed: the epochs that are left when the trial has reached the rival's last value. Where it never
+    does, the same with the roles exchanged, as a negative number. None without curves over the same epochs of
+    the seeds that both have.
     """
     mine, theirs = curves.of(trial, metric), curves.of(rival, metric)
     if mine is None or theirs is None or mine.epochs[-1] != theirs.epochs[-1]:
@@ -110,7 +121,9 @@ def _of_seed(curve: Curve, trial: TrialRow, seed: int) -> list[float | None]:
 
 
 def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: str) -> float | None:
-    """The largest relative deviation between the curves of two trials over the seeds and epochs that both have."""
+    """The largest relative deviation between the curves of two trials over the seeds and epochs that both
+    have.
+    """
     mine, theirs = curves.of(trial, metric), curves.of(other, metric)
     if mine is None or theirs is None:
         return None
@@ -125,5 +138,7 @@ def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: 
 
 
 def deviation(a: float, b: float) -> float:
-    """The relative deviation of two numbers: of their difference from the larger of them; 0 where they are equal."""
+    """The relative deviation of two numbers: of their difference from the larger of them; 0 where they are
+    equal.
+    """
     return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0

@@ -1,6 +1,6 @@
 """What metrics and methods are called on axes and in tables."""
 
-from tuner.rows import TrialRow
+from tuner.ledger.rows import TrialRow
 
 _UNITS = {"sbn": "nats", "dln": "nats", "catae": "nats per image"}  # of the tasks' losses
 _NAMES = {

@@ -1,4 +1,6 @@
-"""The objective over the two temperatures: what was run where, its stages, its optimum and how sure its place is."""
+"""The objective over the two temperatures: what was run where, its stages, its optimum and how sure its place
+is.
+"""
 
 import itertools
 import math
@@ -11,7 +13,7 @@ import numpy as np
 
 from tuner.evidence.paired import summary
 from tuner.evidence.selection import best, best_forward, finished, searched, taken
-from tuner.rows import StudyRow, TrialRow
+from tuner.ledger.rows import StudyRow, TrialRow
 
 _EXACT_SEEDS = 6  # up to so many seeds every resample is counted: 462 different ones
 _RESAMPLES = 2000  # beyond, so many random ones
@@ -19,7 +21,8 @@ SURE = 0.95
 
 
 def landscape(trials: Sequence[TrialRow], direction: str) -> dict[str, list[Any]]:
-    """The search: mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate there; None without a value.
+    """The search: mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate there; None
+    without a value.
 
     A sequential search has run a row and a column only; the other pairs are None, too.
     """
@@ -34,10 +37,11 @@ def landscape(trials: Sequence[TrialRow], direction: str) -> dict[str, list[Any]
 
 
 def marginals(trials: Sequence[TrialRow], direction: str) -> dict[str, Any] | None:
-    """For each temperature: mean and sem of the best trial at each of its values, and of those in line with the optimum.
+    """For each temperature: mean and sem of the best trial at each of its values, and of those in line with
+    the optimum.
 
-    "best" takes the best value of the other temperature, "at_optimum" that of the optimum. None without a finished search, or
-    where a temperature takes one value only.
+    "best" takes the best value of the other temperature, "at_optimum" that of the optimum. None without a
+    finished search, or where a temperature takes one value only.
     """
     there = searched(trials)
     optimum = best(there, direction)
@@ -56,10 +60,12 @@ def marginals(trials: Sequence[TrialRow], direction: str) -> dict[str, Any] | No
 
 
 def stages(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any] | None:
-    """The two stages of a sequential search, or None for another: tau_f at tau_b_start, then tau_b at the best tau_f.
+    """The two stages of a sequential search, or None for another: tau_f at tau_b_start, then tau_b at the
+    best tau_f.
 
-    Each stage has its temperatures, ascending, with mean and sem of the best learning rate there; None without a value.
-    The best tau_f is the best so far while the first stage runs; None where no trial of it has an objective.
+    Each stage has its temperatures, ascending, with mean and sem of the best learning rate there; None
+    without a value. The best tau_f is the best so far while the first stage runs; None where no trial of it
+    has an objective.
     """
     search = study.spec.get("search", {})
     if search.get("strategy") != "sequential":
@@ -76,7 +82,9 @@ def stages(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any] | None
     }
 
 
-def scores(trials: Sequence[TrialRow], key: Callable[[TrialRow], Any], direction: str) -> dict[Any, dict[str, Any]]:
+def scores(
+    trials: Sequence[TrialRow], key: Callable[[TrialRow], Any], direction: str
+) -> dict[Any, dict[str, Any]]:
     """Mean and standard error of the best among the trials of each key, as `summary` has them."""
     groups: dict[Any, list[TrialRow]] = defaultdict(list)
     for trial in trials:
@@ -91,24 +99,31 @@ def _columns(name: str, found: dict[Any, dict[str, Any]]) -> dict[str, list[Any]
 
 
 def edge_notes(optimum: TrialRow | None, trials: Sequence[TrialRow]) -> list[str]:
-    """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie beyond."""
+    """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie
+    beyond.
+    """
     notes = []
     for name in ("tau_f", "tau_b") if optimum and not optimum.schedule else ():
         values = taken(searched(trials), name)
         value = getattr(optimum, name)
         if len(values) > 1 and value > 0 and value in (values[0], values[-1]):
             end = "lowest" if value == values[0] else "highest"
-            notes.append(f"the optimum's {name} of {value:g} is the {end} that was searched; a better one may lie beyond it")
+            notes.append(
+                f"the optimum's {name} of {value:g} is the {end} that was searched; a better one may lie "
+                "beyond it"
+            )
     return notes
 
 
 def optimum_over_seeds(trials: Sequence[TrialRow], direction: str) -> dict[str, Any] | None:
-    """Where the optimum of the search lies when its seeds are resampled: a bootstrap that repeats the selection.
+    """Where the optimum of the search lies when its seeds are resampled: a bootstrap that repeats the
+    selection.
 
-    {"seeds", "resamples", "cells": [{"tau_f", "tau_b", "share", "sure"}]}: the share of resamples in which a pair is the best,
-    highest first, and whether it belongs to the smallest set of pairs that holds 95 % of them. Up to 6 seeds every resample is
-    counted with its probability, beyond 2,000 are drawn. Few seeds resemble each other more than new ones would, so the set is
-    rather too small than too large. None with fewer than 2 seeds or 2 pairs.
+    {"seeds", "resamples", "cells": [{"tau_f", "tau_b", "share", "sure"}]}: the share of resamples in which a
+    pair is the best, highest first, and whether it belongs to the smallest set of pairs that holds 95 % of
+    them. Up to 6 seeds every resample is counted with its probability, beyond 2,000 are drawn. Few seeds
+    resemble each other more than new ones would, so the set is rather too small than too large. None with
+    fewer than 2 seeds or 2 pairs.
     """
     there = finished(searched(trials))
     seeds = max((t.seeds for t in there), key=len, default=())
@@ -130,7 +145,9 @@ def optimum_over_seeds(trials: Sequence[TrialRow], direction: str) -> dict[str, 
 
 
 def resamples(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each of n seeds is in a resample, [R, n], over n, and the probability of each resample, [R]."""
+    """How often each of n seeds is in a resample, [R, n], over n, and the probability of each resample,
+    [R].
+    """
     if n > _EXACT_SEEDS:
         counts = np.random.default_rng(n).multinomial(n, np.full(n, 1 / n), _RESAMPLES)
         return counts / n, np.full(_RESAMPLES, 1 / _RESAMPLES)

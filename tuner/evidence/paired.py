@@ -1,12 +1,15 @@
 """One comparison of two trials, paired over seeds.
 
-Trials of one study share initial weights, batches and noise seed by seed, so their differences seed by seed are what varies
-least. Two tests are made of them, both two-sided:
+Trials of one study share initial weights, batches and noise seed by seed, so their differences seed by seed
+are what varies least. Two tests are made of them, both two-sided:
 
-    paired t-test    assumes that the differences are independent and nearly normal; gives the 95 % interval as well
-    sign-flip test   assumes only that they are independent and, where there is no gain, as likely positive as negative
-                     (symmetric): the p-value is the share of all 2^n ways to flip their signs with a mean as far from 0.
-                     It cannot be below 2^(1-n): with 5 seeds not below 0.0625, so it accompanies and does not decide.
+    paired t-test    assumes that the differences are independent and nearly normal; gives the 95 % interval
+                     as well
+    sign-flip test   assumes only that they are independent and, where there is no gain, as likely positive as
+                     negative
+                     (symmetric): the p-value is the share of all 2^n ways to flip their signs with a mean as
+                     far from 0. It cannot be below 2^(1-n): with 5 seeds not below 0.0625, so it accompanies
+                     and does not decide.
 """
 
 import math
@@ -18,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
 
-from tuner.rows import TrialRow
+from tuner.ledger.rows import TrialRow
 
 EXACT_SEEDS = 14  # up to so many seeds all sign patterns are tried
 _RANDOM_FLIPS = 20_000  # beyond, so many random ones
@@ -60,9 +63,13 @@ def paired(differences: Sequence[float]) -> Paired | None:
 
 
 def gain(trial: TrialRow, rival: TrialRow, direction: str) -> Gain | None:
-    """How much better a trial is than its rival, paired over the seeds that both have. None if they share no scored seed."""
+    """How much better a trial is than its rival, paired over the seeds that both have. None if they share no
+    scored seed.
+    """
     sign = 1 if direction == "minimize" else -1
-    measured = paired([sign * (other - mine) for mine, other in _pairs(trial, rival, trial.objective, rival.objective)])
+    measured = paired(
+        [sign * (other - mine) for mine, other in _pairs(trial, rival, trial.objective, rival.objective)]
+    )
     if measured is None:
         return None
     missing = len(set(trial.seeds) & set(rival.seeds)) - measured.seeds
@@ -71,7 +78,12 @@ def gain(trial: TrialRow, rival: TrialRow, direction: str) -> Gain | None:
 
 def excess(trial: TrialRow, rival: TrialRow, metric: str) -> Paired | None:
     """By how much a metric of a trial exceeds its rival's, paired over the seeds on which both have it."""
-    return paired([mine - other for mine, other in _pairs(trial, rival, trial.metrics.get(metric), rival.metrics.get(metric))])
+    return paired(
+        [
+            mine - other
+            for mine, other in _pairs(trial, rival, trial.metrics.get(metric), rival.metrics.get(metric))
+        ]
+    )
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:
@@ -79,12 +91,16 @@ def sign_flip(differences: Sequence[float]) -> float | None:
     if len(differences) < 2:
         return None
     flipped = np.abs(signs(len(differences)) @ np.asarray(differences))
-    return float(np.mean(flipped >= flipped[0] * (1 - 1e-9)))  # the sums of equal patterns differ in the last bits
+    return float(
+        np.mean(flipped >= flipped[0] * (1 - 1e-9))
+    )  # the sums of equal patterns differ in the last bits
 
 
 @lru_cache(maxsize=8)
 def signs(n: int) -> np.ndarray:
-    """Ways [R, n] to flip the signs of n differences, the first of them none: all 2^n, or random ones where n is large."""
+    """Ways [R, n] to flip the signs of n differences, the first of them none: all 2^n, or random ones where n
+    is large.
+    """
     if n <= EXACT_SEEDS:
         return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
     drawn = np.random.default_rng(n).choice([-1.0, 1.0], (_RANDOM_FLIPS, n))
@@ -107,7 +123,9 @@ def sem(values: Sequence[float]) -> float | None:
 
 
 def summary(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean and standard error over seeds, and the values; mean and sem are None unless every value is finite."""
+    """Mean and standard error over seeds, and the values; mean and sem are None unless every value is
+    finite.
+    """
     finite = [v for v in values if v is not None]
     whole = len(finite) == len(values) > 0
     return {
@@ -133,7 +151,10 @@ def paired_json(measured: Paired | None) -> dict[str, Any] | None:
 
 
 def _pairs(
-    trial: TrialRow, rival: TrialRow, mine: Sequence[float | None] | None, theirs: Sequence[float | None] | None
+    trial: TrialRow,
+    rival: TrialRow,
+    mine: Sequence[float | None] | None,
+    theirs: Sequence[float | None] | None,
 ) -> Iterable[tuple[float, float]]:
     """The values of both on the seeds on which both have one."""
     of_rival = dict(zip(rival.seeds, theirs or (), strict=False))

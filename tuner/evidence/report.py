@@ -1,4 +1,6 @@
-"""The report of a study: one HTML file that works offline, the figures (PNG, and SVG and PDF beside), every number as JSON."""
+"""The report of a study: one HTML file that works offline, the figures (PNG, and SVG and PDF beside), every
+number as JSON.
+"""
 
 import base64
 import json
@@ -9,24 +11,36 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tuner.evidence.analysis import results, trial_json
 from tuner.evidence.curves import Curves
 from tuner.evidence.labels import METHODS, method_label
-from tuner.rows import Measurement, StudyRow, TrialRow
+from tuner.ledger.rows import Measurement, StudyRow, TrialRow
 
 if TYPE_CHECKING:
-    from tuner.evidence.gallery import Picture
+    from tuner.evidence.figures.study_figures import Picture
 
 _SHOWN_TRIALS = 40  # a longer table is folded
-_OTHER_TEST_METRICS = ("test_gate_", "test_gates_", "test_inactive_", "test_grad_")  # of the test set's table; the JSON has them
+_OTHER_TEST_METRICS = (
+    "test_gate_",
+    "test_gates_",
+    "test_inactive_",
+    "test_grad_",
+)  # of the test set's table; the JSON has them
 
 
 def write_report(
-    study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement], folder: Path, *, artifacts: Path
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    measurements: Iterable[Measurement],
+    folder: Path,
+    *,
+    artifacts: Path,
 ) -> list[Path]:
-    """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON, PNGs, the folder.
+    """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON,
+    PNGs, the folder.
 
-    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows; it need not exist.
+    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows;
+    it need not exist.
     """
-    from tuner.evidence.figures import save
-    from tuner.evidence.gallery import gallery  # matplotlib takes a second to import
+    from tuner.evidence.figures.drawing import save
+    from tuner.evidence.figures.study_figures import gallery  # matplotlib takes a second to import
 
     folder.mkdir(parents=True, exist_ok=True)
     curves = Curves(measurements)
@@ -37,20 +51,34 @@ def write_report(
     with numbers.open("w", encoding="utf-8") as file:
         about = found | {"spec": study.spec, "host": study.host, "ran": _ran(study, trials, found)}
         file.write(json.dumps(about, indent=1, allow_nan=False).removesuffix("\n}"))
-        # A line for each trial: indented like the rest, every number had one of its own, and all of it was in memory at once.
+        # A line for each trial: indented like the rest, every number had one of its own, and all of it was in
+        # memory at once.
         _write_lines(file, "trials", "[]", (_json(trial_json(t)) for t in trials))
-        _write_lines(file, "curves", "{}", (f"{_json(str(n))}: {_json(curve)}" for n, curve in _curves_json(trials, curves)))
+        _write_lines(
+            file,
+            "curves",
+            "{}",
+            (f"{_json(str(n))}: {_json(curve)}" for n, curve in _curves_json(trials, curves)),
+        )
         file.write("\n}\n")
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
-    page.write_text(_render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8")
+    page.write_text(
+        _render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8"
+    )
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
 
 def methods_table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what it was tuned with."""
-    chosen = {"off_diagonal": found["off_diagonal_best"], "diagonal": found["diagonal_best"], **found["baselines"]}
+    """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what
+    it was tuned with.
+    """
+    chosen = {
+        "off_diagonal": found["off_diagonal_best"],
+        "diagonal": found["diagonal_best"],
+        **found["baselines"],
+    }
     return [
         {
             "method": method_label(name),
@@ -78,19 +106,29 @@ def _json(value: Any) -> str:
 
 
 def _curves_json(trials: Sequence[TrialRow], curves: Curves) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The epochs and every metric's values per seed: (trial number, {"epochs": [I], "metrics": {name: [I][S]}})."""
+    """The epochs and every metric's values per seed: (trial number, {"epochs": [I], "metrics": {name:
+    [I][S]}}).
+    """
     for trial in trials:
         named = {name: curve for name in trial.metrics if (curve := curves.of(trial, name))}
         if named:
-            whole = max(named.values(), key=lambda curve: len(curve.epochs))  # some are measured at the end only
+            whole = max(
+                named.values(), key=lambda curve: len(curve.epochs)
+            )  # some are measured at the end only
             metrics = {name: [list(v) for v in curve.values] for name, curve in named.items()}
             yield trial.number, {"epochs": list(whole.epochs), "metrics": metrics}
 
 
 def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Mapping[str, Any]) -> dict[str, Any]:
     """What was run, in numbers."""
-    seconds = (study.finished_at - study.started_at).total_seconds() if study.started_at and study.finished_at else None
-    costs = [cost for name, cost in found["training"].items() if name != "softmax"]  # which is counted with the diagonal
+    seconds = (
+        (study.finished_at - study.started_at).total_seconds()
+        if study.started_at and study.finished_at
+        else None
+    )
+    costs = [
+        cost for name, cost in found["training"].items() if name != "softmax"
+    ]  # which is counted with the diagonal
     work = [cost["member_epochs"] for cost in costs]
     total = sum(work) if work and None not in work else None
     return {
@@ -112,7 +150,9 @@ def _kept(trials: Sequence[TrialRow], artifacts: Path) -> list[dict[str, Any]]:
         files = sorted((artifacts / f"trial-{trial.number}").glob("*"))
         pictures = {file.name: _base64(file) for file in files if file.suffix == ".png"}
         if files:
-            kept.append({"trial": trial_json(trial), "files": [file.name for file in files], "pictures": pictures})
+            kept.append(
+                {"trial": trial_json(trial), "files": [file.name for file in files], "pictures": pictures}
+            )
     return kept
 
 
@@ -123,7 +163,9 @@ def _base64(file: Path) -> str:
 def _test_table(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """The test set's table: {"metrics": names, "rows": {method: {metric: summary with interval}}}."""
     rows = {method_label(name): row for name, row in found["test"].items()}
-    metrics = list(dict.fromkeys(m for row in rows.values() for m in row if not m.startswith(_OTHER_TEST_METRICS)))
+    metrics = list(
+        dict.fromkeys(m for row in rows.values() for m in row if not m.startswith(_OTHER_TEST_METRICS))
+    )
     return {"metrics": metrics, "rows": rows} if metrics else None
 
 

@@ -1,7 +1,7 @@
 """The best trial of every method: what a search selects. Pure functions of the ledger's rows.
 
-Trials that were not trained to the end do not compete: those that failed or diverged have no objective on some seed, and those
-that were dropped on the way (state stopped) have one of a shorter training.
+Trials that were not trained to the end do not compete: those that failed or diverged have no objective on
+some seed, and those that were dropped on the way (state stopped) have one of a shorter training.
 """
 
 import math
@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.rows import TrialRow
+from tuner.ledger.rows import TrialRow
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The best trial of every method by the mean objective over seeds; None where no trial of it succeeded."""
+    """The best trial of every method by the mean objective over seeds; None where no trial of it
+    succeeded.
+    """
 
     best: TrialRow | None  # of the search, wherever it lies
     off_diagonal: TrialRow | None
@@ -22,7 +24,9 @@ class Selection:
     baselines: dict[str, TrialRow]
 
     def named(self) -> dict[str, TrialRow]:
-        """The selected trials by the name that results give them: off_diagonal, diagonal, and the baselines' names."""
+        """The selected trials by the name that results give them: off_diagonal, diagonal, and the baselines'
+        names.
+        """
         named = {"off_diagonal": self.off_diagonal, "diagonal": self.diagonal, **self.baselines}
         return {name: trial for name, trial in named.items() if trial is not None}
 
@@ -35,12 +39,16 @@ class Selection:
 
 
 def best(trials: Iterable[TrialRow], direction: str) -> TrialRow | None:
-    """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do not compete."""
+    """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do
+    not compete.
+    """
     return min(_ranked(trials, direction), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
 
 
 def best_forward(trials: Iterable[TrialRow], direction: str) -> float | None:
-    """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an objective."""
+    """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an
+    objective.
+    """
     scored = [(rank, t.tau_f) for rank, t in _ranked(trials, direction) if t.tau_f is not None]
     return min(scored)[1] if scored else None
 

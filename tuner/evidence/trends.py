@@ -1,10 +1,11 @@
 """Whether a measurement rises or falls along a temperature, with the seeds as blocks: Page's trend test.
 
-Within each seed the k values along the temperature are ranked (ties share their mean rank), and L = sum_j j * (sum over seeds of
-the rank at the j-th temperature). L is an affine function of the mean over seeds of Spearman's rank correlation between value and
-temperature, which is reported with it: 1 where every seed rises throughout, -1 where every seed falls. Under no trend every order
-of a seed's ranks is equally likely, and seeds are independent. Up to 7 temperatures p is exact, from the distribution of L over
-those orders; beyond, L is taken as normal. Ranks only: a trend is not a straight line.
+Within each seed the k values along the temperature are ranked (ties share their mean rank), and L = sum_j j *
+(sum over seeds of the rank at the j-th temperature). L is an affine function of the mean over seeds of
+Spearman's rank correlation between value and temperature, which is reported with it: 1 where every seed rises
+throughout, -1 where every seed falls. Under no trend every order of a seed's ranks is equally likely, and
+seeds are independent. Up to 7 temperatures p is exact, from the distribution of L over those orders; beyond,
+L is taken as normal. Ranks only: a trend is not a straight line.
 
 Page, "Ordered hypotheses for multiple treatments: a significance test for linear ranks", 1963.
 """
@@ -35,15 +36,22 @@ class Trend:
 
     def json(self) -> dict[str, Any]:
         """As JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
+        }
 
 
 def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None:
-    """The trend of values {temperature: one for each seed}. Temperatures at which a seed has none are left out.
+    """The trend of values {temperature: one for each seed}. Temperatures at which a seed has none are left
+    out.
 
     None with fewer than 3 temperatures, or without a seed.
     """
-    whole = {level: v for level, v in sorted(values.items()) if v and all(x is not None and math.isfinite(x) for x in v)}
+    whole = {
+        level: v
+        for level, v in sorted(values.items())
+        if v and all(x is not None and math.isfinite(x) for x in v)
+    }
     if len(whole) < 3 or len({len(v) for v in whole.values()}) != 1:
         return None
     table = np.array(list(whole.values()), dtype=float).T  # [seeds, levels]
@@ -90,7 +98,9 @@ def _p_value(doubled: np.ndarray) -> float:
 
 @lru_cache(maxsize=256)
 def _orders(ranks: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """The distribution of sum_j j * rank_j over all orders of the ranks: probabilities of consecutive sums, and the first sum."""
+    """The distribution of sum_j j * rank_j over all orders of the ranks: probabilities of consecutive sums,
+    and the first sum.
+    """
     orders = np.array(list(itertools.permutations(ranks)))
     sums = orders @ np.arange(1, len(ranks) + 1)
     counts = np.bincount(sums - sums.min())

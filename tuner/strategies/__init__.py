@@ -1,14 +1,14 @@
 """Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
 
 from trainables.tasks import task_type
-from tuner.searches import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
-from tuner.spec import StudySpec
+from tuner.spec.search import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
+from tuner.spec.study import StudySpec
 from tuner.strategies.base import Continue, Decision, Signal, Strategy
-from tuner.strategies.confirmed import Confirmed
-from tuner.strategies.controlled import Controlled
+from tuner.strategies.confirmation import Confirmed
 from tuner.strategies.grid import Grid
 from tuner.strategies.halving import Halving
 from tuner.strategies.pbt import Pbt
+from tuner.strategies.rescaling_control import Controlled
 from tuner.strategies.sequential import Sequential
 
 __all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
@@ -25,7 +25,7 @@ def strategy_for(spec: StudySpec) -> Strategy:
         case SequentialSearch():
             search = Sequential(spec, spec.search, direction)
         case SampledSearch():
-            from tuner.strategies.tpe import Sampled  # optuna takes a second to import
+            from tuner.strategies.optuna_samplers import Sampled  # optuna takes a second to import
 
             search = Sampled(spec, spec.search, direction)
         case HalvingSearch():

@@ -1,11 +1,13 @@
-"""A strategy proposes trials. It is a function of the ledger and holds no state, so a study resumes from the ledger alone."""
+"""A strategy proposes trials. It is a function of the ledger and holds no state, so a study resumes from the
+ledger alone.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tuner.rows import Continuation, Proposal, TrialRow
+from tuner.ledger.rows import Continuation, Proposal, TrialRow
 
 
 class Signal(Enum):
@@ -17,7 +19,8 @@ class Signal(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of trials that are queued at a rung. It is written to the ledger as a whole, and the strategy is asked again.
+    """What becomes of trials that are queued at a rung. It is written to the ledger as a whole, and the
+    strategy is asked again.
 
     A queued trial for which it is decided has a source.
     """
@@ -28,7 +31,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Continue:
-    """Queued trials, all of one rung and all decided, that are to be trained on: their numbers, at most as many as asked for."""
+    """Queued trials, all of one rung and all decided, that are to be trained on: their numbers, at most as
+    many as asked for.
+    """
 
     numbers: Sequence[int]
 
@@ -43,8 +48,8 @@ class Strategy(ABC):
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
         """From 1 to n proposals that the history lacks; or WAIT, only while some trial runs; or DONE.
 
-        Confirmations and controls never come in one answer with other roles: they may be trained on other seeds. A strategy with
-        rungs also answers what becomes of the trials there.
+        Confirmations and controls never come in one answer with other roles: they may be trained on other
+        seeds. A strategy with rungs also answers what becomes of the trials there.
         """
 
     def rung(self, role: str, interval: int) -> int | None:  # noqa: ARG002  # most have none
@@ -62,9 +67,13 @@ def lacking(wanted: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
 
 
 def continuing(history: Sequence[TrialRow], n: int) -> Continue | None:
-    """Up to n of the queued trials for which it is decided, those of the earliest rung first; None where there are none."""
+    """Up to n of the queued trials for which it is decided, those of the earliest rung first; None where
+    there are none.
+    """
     decided = [t for t in history if t.state == "queued" and t.source is not None]
     first = min((t.intervals for t in decided), default=0)
     together = [t.number for t in decided if t.intervals == first]
     parts = -(-len(together) // n)
-    return Continue(together[: -(-len(together) // parts)]) if together else None  # 10 and 10 rather than 16 and 4
+    return (
+        Continue(together[: -(-len(together) // parts)]) if together else None
+    )  # 10 and 10 rather than 16 and 4

@@ -1,23 +1,26 @@
-"""Successive halving of the grid: all trials train to the first rung, and at each rung about one in eta goes on.
+"""Successive halving of the grid: all trials train to the first rung, and at each rung about one in eta goes
+on.
 
-Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every method (off the
-diagonal, on it, each baseline) is halved among its own, so that none is judged by fewer of its trials than another, and each
-has at least one that is trained to its end. What goes on from several populations is joined in new ones.
+Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every
+method (off the diagonal, on it, each baseline) is halved among its own, so that none is judged by fewer of
+its trials than another, and each has at least one that is trained to its end. What goes on from several
+populations is joined in new ones.
 
-Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at least: the best
-by the mean objective over seeds. The cut is drawn by noisy numbers, so a trial that missed it by less than one standard error
-of its difference, seed by seed, to the last one that made it is spared; at most one is for every two that made it.
+Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at
+least: the best by the mean objective over seeds. The cut is drawn by noisy numbers, so a trial that missed it
+by less than one standard error of its difference, seed by seed, to the last one that made it is spared; at
+most one is for every two that made it.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from trainables.tasks.base import Objective
-from tuner.rows import Continuation, TrialRow
-from tuner.searches import HalvingSearch
-from tuner.spec import StudySpec
+from tuner.ledger.rows import Continuation, TrialRow
+from tuner.spec.search import HalvingSearch
+from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
-from tuner.strategies.configurations import baselines, pairs
+from tuner.strategies.proposals import baselines, pairs
 from tuner.strategies.scores import Scores
 
 
@@ -35,7 +38,9 @@ class Halving(Strategy):
         return next((rung for rung in self._ladder[:-1] if rung > interval), None)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """New trials while there are any; then, where all of a method's trials have come to a rung, what becomes of them."""
+        """New trials while there are any; then, where all of a method's trials have come to a rung, what
+        becomes of them.
+        """
         if proposals := lacking(self._wanted, history):
             return proposals[:n]
         go_on: list[Continuation] = []
@@ -49,7 +54,9 @@ class Halving(Strategy):
         return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
 
     def _decide(self, method: Sequence[TrialRow], go_on: list[Continuation], stop: dict[int, str]) -> None:
-        """Adds what becomes of the trials of a method that are queued at a rung, if none is still on its way there."""
+        """Adds what becomes of the trials of a method that are queued at a rung, if none is still on its way
+        there.
+        """
         queued = [t for t in method if t.state == "queued" and t.source is None]
         if not queued:
             return
@@ -57,7 +64,9 @@ class Halving(Strategy):
         if any(not t.terminal and t.intervals < interval for t in method):
             return
         rung = self._ladder.index(interval)
-        here = sorted((t for t in queued if t.intervals == interval), key=lambda t: (self._scores.mean(t), t.number))
+        here = sorted(
+            (t for t in queued if t.intervals == interval), key=lambda t: (self._scores.mean(t), t.number)
+        )
         kept = min(self._search.kept(len(method), rung), len(here))
         made, missed = here[:kept], here[kept:]
         spared = [t for t in missed if self._close(t, made[-1])][: kept // 2]
@@ -66,8 +75,10 @@ class Halving(Strategy):
         for t in missed:
             if t not in spared:
                 stop[t.number] = (
-                    f"dropped at rung {rung + 1} of {len(self._ladder)}, after {t.epoch:.4g} epochs: {self._scores.name} "
-                    f"{self._scores.sign * self._scores.mean(t):.4g}, rank {here.index(t) + 1} of {len(here)}; {went}"
+                    f"dropped at rung {rung + 1} of {len(self._ladder)}, after {t.epoch:.4g} epochs: "
+                    f"{self._scores.name} "
+                    f"{self._scores.sign * self._scores.mean(t):.4g}, rank {here.index(t) + 1} of "
+                    f"{len(here)}; {went}"
                 )
 
     def _close(self, trial: TrialRow, last: TrialRow) -> bool:

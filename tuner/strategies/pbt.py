@@ -1,12 +1,14 @@
 """Population based training: temperatures that change during training. Its result is a schedule.
 
-Jaderberg et al. 2017, "Population based training of neural networks". Training is divided into rounds. After each of them, but
-the last, a trial among the worst quarter that is worse than a random one of the best quarter, by more than a standard error of
-their difference seed by seed, takes that one's place: its parameters and moments, each seed from the same seed, so that common
-random numbers stay common (exploit), with temperatures a random step away (explore). The others go on as they are.
+Jaderberg et al. 2017, "Population based training of neural networks". Training is divided into rounds. After
+each of them, but the last, a trial among the worst quarter that is worse than a random one of the best
+quarter, by more than a standard error of their difference seed by seed, takes that one's place: its
+parameters and moments, each seed from the same seed, so that common random numbers stay common (exploit),
+with temperatures a random step away (explore). The others go on as they are.
 
-A trial's past is then its source's: its schedule says with which temperatures its parameters were trained from the beginning,
-so training that schedule from scratch on the same seeds gives the same model, and on fresh seeds a fair confirmation.
+A trial's past is then its source's: its schedule says with which temperatures its parameters were trained
+from the beginning, so training that schedule from scratch on the same seeds gives the same model, and on
+fresh seeds a fair confirmation.
 """
 
 import random
@@ -14,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trainables.tasks.base import Objective
-from tuner.rows import Continuation, Proposal, TrialRow, scheduled
-from tuner.searches import PbtSearch
-from tuner.spec import StudySpec
+from tuner.ledger.rows import Continuation, Proposal, TrialRow, scheduled
+from tuner.spec.search import PbtSearch
+from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
-from tuner.strategies.configurations import baselines
+from tuner.strategies.proposals import baselines
 from tuner.strategies.scores import Scores
 from tuner.strategies.space import Axis, study_seed
 
@@ -28,7 +30,9 @@ _LR_STEP = 0.25  # probability of a neighbouring learning rate
 
 
 class Pbt(Strategy):
-    """Proposes the first temperatures, decides after each round, and keeps the devices busy with baselines."""
+    """Proposes the first temperatures, decides after each round, and keeps the devices busy with
+    baselines.
+    """
 
     def __init__(self, spec: StudySpec, search: PbtSearch, objective: Objective) -> None:
         self._spec, self._search = spec, search
@@ -38,22 +42,32 @@ class Pbt(Strategy):
 
     def rung(self, role: str, interval: int) -> int | None:
         """The end of the next round, but for the last; baselines are trained to their end."""
-        return None if role == "baseline" else next((rung for rung in self._ladder[:-1] if rung > interval), None)
+        return (
+            None
+            if role == "baseline"
+            else next((rung for rung in self._ladder[:-1] if rung > interval), None)
+        )
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """The first generation; what becomes of it after each round; baselines while there is nothing else to do."""
+        """The first generation; what becomes of it after each round; baselines while there is nothing else to
+        do.
+        """
         searched = [t for t in history if t.role == "search"]
         if len(searched) < self._search.trials:
             return self._first()[len(searched) :][:n]
         going = [t for t in searched if not t.terminal]
-        if going and all(t.state == "queued" and t.source is None for t in going):  # all at the end of the same round
+        if going and all(
+            t.state == "queued" and t.source is None for t in going
+        ):  # all at the end of the same round
             return Decision(self._decide(going))
         if answer := continuing(history, n) or lacking(baselines(self._spec), history)[:n]:
             return answer
         return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
 
     def _first(self) -> list[Proposal]:
-        """Temperatures that cover the space: each coordinate's range in as many parts as there are trials (Latin hypercube)."""
+        """Temperatures that cover the space: each coordinate's range in as many parts as there are trials
+        (Latin hypercube).
+        """
         generator = random.Random(study_seed(self._spec, "first"))  # noqa: S311  # no secret
         n = self._search.trials
         rates = [self._spec.learning_rates[i % len(self._spec.learning_rates)] for i in range(n)]
@@ -63,7 +77,9 @@ class Pbt(Strategy):
             parts = list(range(n))
             generator.shuffle(parts)
             span = axis.high - axis.low
-            columns.append([axis.temperature(axis.low + span * (part + generator.random()) / n) for part in parts])
+            columns.append(
+                [axis.temperature(axis.low + span * (part + generator.random()) / n) for part in parts]
+            )
         made: dict[str, Proposal] = {}
         for tau_f, tau_b, lr in zip(*columns, rates, strict=True):
             proposal = Proposal("search", "decoupled", tau_f, tau_b, lr)
@@ -81,9 +97,15 @@ class Pbt(Strategy):
         made = []
         for place, trial in enumerate(ranked):
             source = generator.choice(ranked[: max(1, quarter)])
-            explored = self._explore(source, generator)  # drawn for everyone: one trial's fate is not another's dice
+            explored = self._explore(
+                source, generator
+            )  # drawn for everyone: one trial's fate is not another's dice
             exploits = place >= len(ranked) - quarter and self._worse(trial, source)
-            made.append(Continuation(trial.number, source.number, explored) if exploits else Continuation.unchanged(trial))
+            made.append(
+                Continuation(trial.number, source.number, explored)
+                if exploits
+                else Continuation.unchanged(trial)
+            )
         return made
 
     def _explore(self, source: TrialRow, generator: random.Random) -> Proposal:
@@ -94,14 +116,20 @@ class Pbt(Strategy):
         _, *now, lr = past[-1]
         moved = []
         for axis, temperature in zip((self._forward, self._backward), now, strict=True):
-            coordinate = axis.coordinate(temperature) + generator.uniform(-_STEP, _STEP) * (axis.high - axis.low)
+            coordinate = axis.coordinate(temperature) + generator.uniform(-_STEP, _STEP) * (
+                axis.high - axis.low
+            )
             moved.append(axis.temperature(min(max(coordinate, axis.low), axis.high)))
         rates = sorted(self._spec.learning_rates)
         place = rates.index(lr) + generator.choice((-1, 1)) * (generator.random() < _LR_STEP)
         changed = (source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
-        return Proposal("search", "decoupled", source.tau_f, source.tau_b, source.lr, scheduled([*past, changed]))
+        return Proposal(
+            "search", "decoupled", source.tau_f, source.tau_b, source.lr, scheduled([*past, changed])
+        )
 
     def _worse(self, trial: TrialRow, source: TrialRow) -> bool:
-        """Whether a trial is worse by more than one standard error, seed by seed; with one seed, whether it is worse."""
+        """Whether a trial is worse by more than one standard error, seed by seed; with one seed, whether it
+        is worse.
+        """
         mean, error = self._scores.difference(trial, source)
         return mean > (error or 0.0)

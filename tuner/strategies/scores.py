@@ -1,12 +1,16 @@
-"""How good trials are that wait at a rung: by the objective of their last report, seed by seed; lower is better here."""
+"""How good trials are that wait at a rung: by the objective of their last report, seed by seed; lower is
+better here.
+"""
 
 from trainables.tasks.base import Objective
 from tuner.evidence.analysis import sem
-from tuner.rows import TrialRow
+from tuner.ledger.rows import TrialRow
 
 
 class Scores:
-    """Compares queued trials. Each has a finite objective for every seed, or it would have ended as diverged."""
+    """Compares queued trials. Each has a finite objective for every seed, or it would have ended as
+    diverged.
+    """
 
     def __init__(self, objective: Objective) -> None:
         self.name = objective.name
@@ -18,7 +22,9 @@ class Scores:
         return sum(values) / len(values)
 
     def difference(self, trial: TrialRow, other: TrialRow) -> tuple[float, float | None]:
-        """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with one seed)."""
+        """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with
+        one seed).
+        """
         pairs = zip(self._values(trial), self._values(other), strict=True)
         differences = [mine - theirs for mine, theirs in pairs]
         return sum(differences) / len(differences), sem(differences)

@@ -1,17 +1,19 @@
-"""The sequential protocol: tau_f is swept at one tau_b, then tau_b at the best tau_f. O(n) trials where a grid has O(n^2).
+"""The sequential protocol: tau_f is swept at one tau_b, then tau_b at the best tau_f. O(n) trials where a
+grid has O(n^2).
 
-Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator", section 5.1: so the categorical
-autoencoder and the logic gate network are tuned. "Best" is by the validation objective, and over the learning rates.
+Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator", section 5.1: so the
+categorical autoencoder and the logic gate network are tuned. "Best" is by the validation objective, and over
+the learning rates.
 """
 
 from collections.abc import Sequence
 
 from tuner.evidence.analysis import best_forward
-from tuner.rows import Proposal, TrialRow
-from tuner.searches import SequentialSearch
-from tuner.spec import StudySpec
+from tuner.ledger.rows import Proposal, TrialRow
+from tuner.spec.search import SequentialSearch
+from tuner.spec.study import StudySpec
 from tuner.strategies.base import Signal, Strategy, lacking
-from tuner.strategies.configurations import baselines, pairs
+from tuner.strategies.proposals import baselines, pairs
 
 
 class Sequential(Strategy):
@@ -25,7 +27,9 @@ class Sequential(Strategy):
         self._first = [*pairs(spec, search.forward, [search.tau_b_start]), *baselines(spec)]
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """Up to n trials that have not been started. Waits for the first stage, and ends with it if none of it has a value."""
+        """Up to n trials that have not been started. Waits for the first stage, and ends with it if none of
+        it has a value.
+        """
         if proposals := lacking(self._first, history):
             return proposals[:n]
         first = [t for t in history if t.role == "search" and t.tau_b == self._search.tau_b_start]

@@ -1,16 +1,18 @@
-"""The space of a search between bounds, on scales where equal steps matter equally; and where its random choices come from.
+"""The space of a search between bounds, on scales where equal steps matter equally; and where its random
+choices come from.
 
-tau_b, and a tau_f that stays above 0, are on a logarithmic scale. A tau_f that may be 0 is the square of a coordinate that
-begins a little below 0: what is below 0 is argmax, tau_f = 0. So argmax is a tenth of the space and not a single point of it,
-and small temperatures, where a change shows most, have more room than large ones.
+tau_b, and a tau_f that stays above 0, are on a logarithmic scale. A tau_f that may be 0 is the square of a
+coordinate that begins a little below 0: what is below 0 is argmax, tau_f = 0. So argmax is a tenth of the
+space and not a single point of it, and small temperatures, where a change shows most, have more room than
+large ones.
 """
 
 import hashlib
 import math
 from dataclasses import dataclass
 
-from tuner.searches import Bounds, significant
-from tuner.spec import StudySpec
+from tuner.spec.search import Bounds, significant
+from tuner.spec.study import StudySpec
 
 ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
 _LEAST = 1e-3  # of the highest value: a tau_f below it samples as argmax does, and is taken for it
@@ -25,7 +27,11 @@ class Axis:
     @property
     def low(self) -> float:
         """The coordinate's lowest value."""
-        return math.log(self.bounds.low) if self.bounds.low > 0 else -self.high * ARGMAX_SHARE / (1 - ARGMAX_SHARE)
+        return (
+            math.log(self.bounds.low)
+            if self.bounds.low > 0
+            else -self.high * ARGMAX_SHARE / (1 - ARGMAX_SHARE)
+        )
 
     @property
     def high(self) -> float:
@@ -50,7 +56,8 @@ class Axis:
 
 
 def study_seed(spec: StudySpec, *purpose: object) -> int:
-    """The seed of a study's random choices for a purpose, 32 bits: a function of the spec, but for its name and its placement.
+    """The seed of a study's random choices for a purpose, 32 bits: a function of the spec, but for its name
+    and its placement.
 
     So the same spec makes the same proposals, whenever and wherever it runs.
     """

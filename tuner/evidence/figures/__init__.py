@@ -1,28 +1,3 @@
-"""Figures: functions that take arrays and return matplotlib figures, fit for a paper's column. `style` says how they look."""
-
-from tuner.evidence.figures.lines import Series, Stage, curves, marginals, panels, stages, thresholds
-from tuner.evidence.figures.maps import bias, gates, landscape
-from tuner.evidence.figures.search import Course, rungs, scatter, schedule
-from tuner.evidence.figures.style import png, save
-from tuner.evidence.figures.tradeoff import Line, tradeoff
-
-__all__ = [
-    "Course",
-    "Line",
-    "Series",
-    "Stage",
-    "bias",
-    "curves",
-    "gates",
-    "landscape",
-    "marginals",
-    "panels",
-    "png",
-    "rungs",
-    "save",
-    "scatter",
-    "schedule",
-    "stages",
-    "thresholds",
-    "tradeoff",
-]
+"""The figures of a study. `study_figures` says which a study has data for; `drawing` draws arrays and knows
+no study.
+"""

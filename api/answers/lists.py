@@ -1,0 +1,66 @@
+"""What may be submitted: the tasks with their datasets, estimators and options, and the presets."""
+
+from dataclasses import MISSING, fields
+from functools import cache
+from typing import Any
+
+from api.answers.views import Size
+from trainables.estimators import ESTIMATORS
+from trainables.tasks import task_names, task_type
+from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
+
+
+@cache
+def tasks() -> list[dict[str, Any]]:
+    """Every task, plugged-in ones included; one that cannot be imported says why."""
+    return [_task(name) for name in task_names()]
+
+
+def _task(name: str) -> dict[str, Any]:
+    try:
+        task = task_type(name)
+    except ValueError as error:
+        return {
+            "name": name,
+            "datasets": [],
+            "baselines": [],
+            "objective": None,
+            "options": [],
+            "problem": str(error),
+        }
+    defaults = (
+        (f.name, f.default_factory() if f.default_factory is not MISSING else f.default)
+        for f in fields(task.options_type)
+    )
+    return {
+        "name": name,
+        "datasets": list(task.datasets),
+        "baselines": [b for b in BASELINES if b in task.estimators],
+        "estimators": [e for e in ESTIMATORS if e in task.estimators],
+        "objective": {"name": task.objective.name, "direction": task.objective.direction},
+        "options": [
+            {"name": option, "default": None if value is MISSING else value} for option, value in defaults
+        ],
+        "problem": None,
+    }
+
+
+@cache
+def presets() -> list[dict[str, Any]]:
+    """Every preset with its spec, its size, and what the comment at its head says."""
+    found = []
+    for name in preset_names():
+        spec = load_spec(name)
+        size = Size.of(spec)
+        lines = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        head = [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
+        found.append(
+            {
+                "name": name,
+                "description": " ".join(head),
+                "spec": spec.model_dump(mode="json"),
+                "trials": size.trials,
+                "members": size.members,
+            }
+        )
+    return found

@@ -1,0 +1,225 @@
+"""A study and its trials as clients see them: JSON made of the ledger's rows."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from api.answers import figures
+from api.application.settings import ServiceSettings
+from tuner.errors import UserError
+from tuner.evidence.analysis import results
+from tuner.ledger.pages import Catalogue, Done, Version
+from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
+from tuner.ledger.store import Ledger
+from tuner.spec.study import StudySpec, parse_spec
+from tuner.tracking.links import comparison_page, run_page
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a study is, when nothing is left out."""
+
+    trials: int  # confirmation included
+    members: int
+    seeds: int
+    confirm_seeds: int
+    intervals: int  # reports of one member
+
+    @classmethod
+    def of(cls, spec: StudySpec) -> "Size":
+        """The size of a study."""
+        return cls(
+            trials=spec.trials_total + spec.confirm_total,
+            members=spec.trials_total * spec.seeds + spec.confirm_total * spec.confirm_seeds,
+            seeds=spec.seeds,
+            confirm_seeds=spec.confirm_seeds,
+            intervals=min(spec.reports, spec.epochs) if spec.epochs is not None else spec.reports,
+        )
+
+    def members_of(self, role: str) -> int:
+        """Members of a trial."""
+        return self.confirm_seeds if role == "confirm" else self.seeds
+
+
+class Cache:
+    """Answers that are costly to make, by what they depend on; the one used least lately goes first. Made by
+    one thread each.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most, self._bytes = most_bytes, 0
+        self._kept: OrderedDict[Hashable, tuple[Hashable, bytes]] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, what: Hashable, version: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The answer to `what` as of `version`."""
+        if (found := self._find(what, version)) is not None:
+            return found
+        with self._lock:
+            making = self._making.setdefault(what, threading.Lock())
+        try:
+            with making:
+                if (found := self._find(what, version)) is None:
+                    found = make()
+                    self._keep(what, version, found)
+                return found
+        finally:
+            with self._lock:
+                self._making.pop(what, None)
+
+    def _find(self, what: Hashable, version: Hashable) -> bytes | None:
+        with self._lock:
+            if what in self._kept and self._kept[what][0] == version:
+                self._kept.move_to_end(what)
+                return self._kept[what][1]
+        return None
+
+    def _keep(self, what: Hashable, version: Hashable, answer: bytes) -> None:
+        with self._lock:
+            self._bytes += len(answer) - len(self._kept.pop(what, ("", b""))[1])
+            self._kept[what] = (version, answer)
+            while self._bytes > self._most and len(self._kept) > 1:
+                self._bytes -= len(self._kept.popitem(last=False)[1][1])
+
+
+class Views:
+    """Makes the JSON of studies."""
+
+    def __init__(self, ledger: Ledger, catalogue: Catalogue, settings: ServiceSettings) -> None:
+        self._ledger, self._catalogue, self._settings = ledger, catalogue, settings
+        self._verdicts: dict[str, tuple[int, str]] = {}  # study -> (revision, verdict)
+        self._drawable: dict[str, tuple[int, list[str]]] = {}  # likewise the names of its figures
+        self._lines: dict[
+            str, tuple[tuple[Any, ...], bytes]
+        ] = {}  # likewise its line in a list, about 700 bytes
+        self._sizes: dict[str, Size | None] = {}  # a study's spec never changes
+
+    def listed(self, page: list[Version]) -> list[bytes]:
+        """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
+        change.
+        """
+        changed = [v.study for v in page if self._lines.get(v.study, ((), b""))[0] != (v.revision, v.state)]
+        rows = self._catalogue.studies(changed) if changed else []
+        done = self._catalogue.done(row.id for row in rows) if rows else {}
+        for row in rows:
+            line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
+            self._lines[row.id] = (row.revision, row.state), line
+        return [
+            self._lines[v.study][1] for v in page if v.study in self._lines
+        ]  # not one that was deleted meanwhile
+
+    def study(self, row: StudyRow) -> dict[str, Any]:
+        """A study with its spec."""
+        return self._study(row, self._catalogue.done([row.id])[row.id]) | {
+            "spec": row.spec,
+            "host": row.host,
+            "training_s": round(row.training_s, 3),
+            "position": self._catalogue.position(row) if row.state == "queued" else None,
+            "figures": self._figures(row),
+        }
+
+    def state(self, row: StudyRow) -> dict[str, Any]:
+        """What changes while a study runs."""
+        whole = self._study(row, self._catalogue.done([row.id])[row.id])
+        return {name: whole[name] for name in ("id", "state", "reason", "cancelling", "revision", "progress")}
+
+    def _study(self, row: StudyRow, done: Done) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "name": row.name,
+            "task": row.task,
+            "dataset": row.spec.get("dataset"),
+            "state": row.state,
+            "reason": row.reason,
+            "cancelling": row.cancelling and row.state not in TERMINAL_STUDY_STATES,
+            "created_at": row.created_at.isoformat(),
+            "started_at": row.started_at.isoformat() if row.started_at else None,
+            "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+            "objective": {"name": row.objective, "direction": row.direction},
+            "revision": row.revision,
+            "progress": self._progress(row, done),
+            "links": self._links(row),
+        }
+
+    def _progress(self, row: StudyRow, done: Done) -> dict[str, Any]:
+        size = self._size(row)
+        by_state: dict[str, int] = {}
+        members = 0
+        for (state, role), count in done.trials.items():
+            by_state[state] = by_state.get(state, 0) + count
+            members += count * size.members_of(role) if size and state in TERMINAL_TRIAL_STATES else 0
+        ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
+        progress: dict[str, Any] = {
+            "trials": {
+                "done": ended,
+                "running": by_state.get("running", 0),
+                "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
+                "total": size and size.trials,
+            },
+            "members": {"done": members, "total": size and size.members},
+            "fraction": None,
+            "eta_s": None,
+        }
+        if size:
+            work = members + sum(
+                n * size.members_of(role) / size.intervals for role, n in done.intervals.items()
+            )
+            # What is left may be less: methods without a trial that succeeded are not confirmed.
+            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / max(1, size.members))
+            if row.state == "running" and work > 0 and row.training_s > 0:
+                left_s = row.training_s / work * max(0.0, size.members - work) / max(1, done.populations)
+                progress["eta_s"] = round(left_s, 1)
+        return progress
+
+    def _verdict(self, row: StudyRow) -> str | None:
+        if row.state not in TERMINAL_STUDY_STATES:
+            return None
+        if self._verdicts.get(row.id, (0, ""))[0] != row.revision:
+            found = results(row, self._ledger.trials(row.id))
+            self._verdicts[row.id] = row.revision, found["verdict"]
+        return self._verdicts[row.id][1]
+
+    def _figures(self, row: StudyRow) -> list[str]:
+        """The names of the figures of a study that has ended; while it runs, any may be asked for."""
+        if row.state not in TERMINAL_STUDY_STATES:
+            return []
+        if self._drawable.get(row.id, (0, []))[0] != row.revision:
+            self._drawable[row.id] = row.revision, figures.names(row, self._ledger, self._settings)
+        return self._drawable[row.id][1]
+
+    def _size(self, row: StudyRow) -> Size | None:
+        if row.id not in self._sizes:
+            try:
+                self._sizes[row.id] = Size.of(parse_spec(row.spec))
+            except UserError:  # of a task that is not installed here, or of another version
+                self._sizes[row.id] = None
+        return self._sizes[row.id]
+
+    def _links(self, row: StudyRow) -> dict[str, str | None]:
+        here, ray, mlflow = f"/studies/{row.id}", self._settings.ray_link, self._settings.mlflow_link
+        return {
+            "self": here,
+            "page": f"/#/studies/{row.id}",
+            "trials": f"{here}/trials",
+            "results": f"{here}/results",
+            "events": f"{here}/events",
+            "job": f"{ray}/#/jobs/{row.last_job}" if ray and row.last_job else None,
+            "mlflow": run_page(mlflow, row) if mlflow else None,
+            "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
+        }
+
+
+def etag(row: StudyRow) -> str:
+    """Changes with every change of a study or its trials. The state is in it because a lease runs out without
+    a write.
+    """
+    return f'"{row.revision}-{row.state}"'
+
+
+def as_json(content: Any) -> bytes:
+    """JSON as it is sent."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()

@@ -1,0 +1,155 @@
+"""The application: its parts put together, and what runs beside the requests."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+from api.answers.health import router as health
+from api.answers.metrics import Timing
+from api.application import errors, schemas
+from api.application.auth import Guard
+from api.application.routes import router
+from api.application.service import Service
+from api.application.settings import ServiceSettings
+from api.studies import logs
+from api.studies.completer import Completer
+from api.studies.jobs import Jobs
+from api.studies.reconciler import Reconciler
+from tuner.errors import UserError
+from tuner.ledger.store import Ledger
+
+PAGES = Path(__file__).parent.parent / "pages"
+_ABOUT = """Finds the two temperatures of a straight-through estimator. Submit a study, follow it, read its
+verdict.
+
+Errors are RFC 9457 problems: `errors` names the fields. Where the service has API keys, send
+`Authorization: Bearer KEY`; a key sees the studies that were submitted with it, a key with the scope
+`admin` sees all."""
+
+
+def create(settings: ServiceSettings | None = None) -> FastAPI:
+    """The application, over the ledger that the settings name. `uvicorn --factory api.application.app:create`
+    runs it.
+    """
+    known = settings or ServiceSettings.from_environment()
+    logs.install(known.log_format)
+    service = Service(known, Ledger(known.ledger), Jobs(known.ray_address) if known.ray_address else None)
+    _refuse_strangers(service)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        beside = _beside(service)
+        for worker in beside:
+            worker.start()
+        try:
+            yield
+        finally:
+            for worker in beside:
+                await run_in_threadpool(worker.stop)
+            service.ledger.close()
+
+    app = FastAPI(
+        title="straight-through tuner",
+        description=_ABOUT,
+        version="1",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(router)
+    app.include_router(health)
+    errors.install(app)
+    _serve_page(app)
+    app.add_middleware(Guard, names=known.names)
+    app.add_middleware(Timing, metrics=service.metrics)
+    _describe(app)
+    return app
+
+
+def _refuse_strangers(service: Service) -> None:
+    """Without a key the service is for this machine only. Raises UserError."""
+    if not service.settings.loopback and not service.keys.exist():
+        host = service.settings.host
+        service.ledger.close()
+        raise UserError(
+            f"without an API key the service binds to loopback only, not to {host} (TUNER_HOST); `tuner keys "
+            "create` makes a key"
+        )
+
+
+def _beside(service: Service) -> list[Reconciler | Completer]:
+    """What works beside the requests."""
+    workers: list[Reconciler | Completer] = []
+    if service.jobs:
+        limits = {"most_running": service.settings.max_running, "most_losses": service.settings.max_attempts}
+        reconciler = Reconciler(service.queue, service.jobs, **limits)
+        service.wake = reconciler.wake
+        workers.append(reconciler)
+    if service.settings.mlflow_uri:
+        workers.append(
+            Completer(service.ledger, service.catalogue, service.settings, service.settings.mlflow_uri)
+        )
+    return workers
+
+
+def _serve_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(PAGES / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> FileResponse:
+        """FastAPI's own takes its viewer from a CDN, and has a script in its HTML, which our
+        Content-Security-Policy forbids.
+        """
+        return FileResponse(PAGES / "docs.html")
+
+    @app.get("/ray", include_in_schema=False)
+    def dashboard(login: str = "") -> RedirectResponse:
+        """To Ray's dashboard, with its cookie. Cookies know hosts, not ports: ours reaches Ray on the same
+        host.
+        """
+        service: Service = app.state.service
+        known = service.dashboard
+        if (
+            known is None
+            or not hmac.compare_digest(login.encode(), known.secret.encode())
+            or not service.settings.ray_link
+        ):
+            raise errors.Problem(
+                404, "there is no such page; `tuner serve` printed the address of Ray's dashboard"
+            )
+        answer = RedirectResponse(service.settings.ray_link, 303)
+        answer.set_cookie("ray-authentication-token", known.token, httponly=True, samesite="strict")
+        return answer
+
+    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
+    app.mount("/static", StaticFiles(directory=PAGES), name="static")
+
+
+def _describe(app: FastAPI) -> None:
+    """Adds the schemas of what routes read by hand."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = described()
+            components = found.setdefault("components", {})
+            components.setdefault("schemas", {}).update(schemas.components())
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            found["security"] = [{}, {"key": []}]  # without one, where the service has no keys
+            for methods in found["paths"].values():
+                for operation in methods.values():
+                    if "422" in operation["responses"]:
+                        operation["responses"]["422"]["content"] = schemas.answers(422)[422]["content"]
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it

@@ -1,0 +1,103 @@
+"""Request bodies as strict JSON, or as YAML (yaml_body.py).
+
+What Python's parser lets pass and JSON does not know is refused: NaN, Infinity, 1e999, a name given twice,
+half a surrogate pair, nesting without end.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from api.application import yaml_body
+from api.application.errors import Problem
+
+YAML = "application/yaml"
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request sent."""
+
+    content: bytes
+    media: str  # application/json or application/yaml
+
+
+async def read(request: Request, most_bytes: int) -> Body:
+    """The body, if it is not larger. What is too large is not read to its end."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in ("application/json", YAML):
+        raise Problem(415, f"the body must be application/json or {YAML}")
+    too_large = Problem(
+        413, f"the body must have at most {most_bytes} bytes", headers={"Connection": "close"}
+    )
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and (len(announced) > 15 or int(announced) > most_bytes):
+        raise too_large
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most_bytes:
+            raise too_large
+    return Body(body, media)
+
+
+def mapping(body: Body) -> dict[str, Any]:
+    """The object in a body. Raises Problem."""
+    try:
+        text = body.content.decode("utf-8")
+    except UnicodeError as error:
+        raise Problem(400, "the body must be in UTF-8") from error
+    given = yaml_body.load(text) if body.media == YAML else _json(text)
+    if not isinstance(given, dict):
+        raise Problem(
+            422, "the body must be an object of fields", errors=[("spec", "must be an object of fields")]
+        )
+    return given
+
+
+def _json(text: str) -> Any:
+    try:
+        given = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
+        json.dumps(given, ensure_ascii=False).encode("utf-8")  # half a surrogate pair has no encoding
+    except UnicodeError as error:
+        raise Problem(400, "the body has half a surrogate pair, which no text has") from error
+    except RecursionError as error:
+        raise Problem(400, "the body is nested too deeply") from error
+    except _RefusedError as error:
+        raise Problem(400, str(error)) from error
+    except json.JSONDecodeError as error:
+        raise Problem(400, f"the body is not JSON: line {error.lineno}, column {error.colno}") from error
+    return given
+
+
+class _RefusedError(Exception):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RefusedError("the body has an object that names a field twice")
+    return found
+
+
+def _constant(_: str) -> Any:
+    raise _RefusedError("the body has NaN or Infinity, which JSON does not know")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _RefusedError("the body has a number that is too large")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > 20:
+        raise _RefusedError("the body has a number that is too large")
+    return int(text)

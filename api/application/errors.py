@@ -1,0 +1,119 @@
+"""Errors as RFC 9457 problem+json: they name the fields, and never repeat what came in."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tuner.errors import LedgerError, UserError
+from tuner.spec.study import SpecError
+
+_LOG = logging.getLogger("tuner.api")
+_FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,8}")
+_TITLES = {
+    400: "Bad request",
+    401: "A key is needed",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "The study's state forbids it",
+    413: "Too large",
+    415: "Neither JSON nor YAML",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Not available",
+}
+
+
+class Problem(Exception):  # noqa: N818  # RFC 9457's word
+    """An answer that is an error."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[tuple[str, str]] = (),  # (field, what it must be)
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
+
+    def response(self) -> JSONResponse:
+        """As it is sent."""
+        content: dict[str, Any] = {
+            "title": _TITLES.get(self.status, "Error"),
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            content["errors"] = [
+                {"field": _named(field), "message": message} for field, message in self.errors
+            ]
+        return JSONResponse(
+            content, self.status, dict(self.headers or {}), media_type="application/problem+json"
+        )
+
+
+def invalid(clauses: Sequence[str]) -> Problem:
+    """The problem of a spec that is not valid, from clauses like "seeds: must be 1 or more, got 0"."""
+    errors = []
+    for clause in clauses:
+        field, _, message = clause.partition(": ")
+        errors.append((field, without_input(message)))
+    fields = ", ".join(dict.fromkeys(_named(field) for field, _ in errors))
+    return Problem(422, f"the spec is not valid; see errors for {fields}", errors=errors)
+
+
+def without_input(message: str) -> str:
+    """Our sentences end in what came: ", got ..." or ". Got ...". A client knows what it sent, and a page
+    must not show it.
+    """
+    return re.split(r"[,.;] [Gg]ot ", message, maxsplit=1)[0]
+
+
+def _named(field: str) -> str:
+    """The name of a field, which may be the client's own, and then anything."""
+    return field if _FIELD.fullmatch(field) else "(a name that no field has)"
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error that leaves the app a problem."""
+
+    async def problem(_request: Request, error: Any) -> JSONResponse:
+        return as_problem(error).response()
+
+    for kind in (Problem, HTTPException, RequestValidationError, UserError):
+        app.add_exception_handler(kind, problem)
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return Problem(500, "something went wrong here; the service's log says what").response()
+
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def as_problem(error: Exception) -> Problem:
+    """Any error as a problem."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, SpecError):
+        return invalid(error.clauses)
+    if isinstance(error, LedgerError):
+        _LOG.error("%s", error)
+        return Problem(503, "the ledger does not answer; try again", headers={"Retry-After": "5"})
+    if isinstance(error, RequestValidationError):
+        fields = [
+            (str(e["loc"][-1]) if e["loc"] else "request", without_input(e["msg"])) for e in error.errors()
+        ]
+        return Problem(422, "the request is not valid; see errors", errors=fields)
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, str(error.detail), headers=error.headers)
+    return Problem(422, without_input(str(error)))

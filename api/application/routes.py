@@ -1,0 +1,402 @@
+"""The routes of the contract."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from api.answers import figures, lists
+from api.answers.curves import brief_trial, curves
+from api.answers.events import follow
+from api.answers.views import Size, as_json, etag
+from api.application import body, schemas
+from api.application.auth import Caller, Reader, Submitter
+from api.application.errors import Problem
+from api.application.service import Service
+from api.studies.submission import spec_of
+from tuner.evidence import analysis
+from tuner.ledger.rows import StudyRow
+from tuner.ledger.study_queue import ForbiddenByStateError, Once, OtherBodyError
+from tuner.spec.study import StudySpec
+
+router = APIRouter()
+
+State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+TrialState = Literal["queued", "running", "succeeded", "failed", "diverged", "stopped"]
+Match = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it still holds."),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+_ONCE = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+async def _service(request: Request) -> Service:  # FastAPI would run it in a thread of its own otherwise
+    found: Service = request.app.state.service
+    return found
+
+
+TheService = Annotated[Service, Depends(_service)]
+
+
+async def _body(request: Request) -> body.Body:
+    return await body.read(request, (await _service(request)).settings.max_body_bytes)
+
+
+Body = Annotated[body.Body, Depends(_body)]
+
+
+# --- submitting ---
+
+
+@router.post(
+    "/studies", status_code=202, tags=["studies"], summary="Submit a study",
+    response_model=schemas.Study,
+    responses=schemas.answers(400, 401, 403, 413, 415, 422, 429, 503, known=schemas.Study),
+    openapi_extra=schemas.SUBMISSION,
+)  # fmt: skip
+def submit(
+    service: TheService,
+    caller: Submitter,
+    content: Body,
+    once: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="The same key and body: the same study.")
+    ] = None,
+) -> Response:
+    """Accepts a spec, or a preset with changes, and queues it. It runs as a Ray job when its turn comes."""
+    if once is not None and not _ONCE.fullmatch(once):
+        raise Problem(
+            422, "see errors", errors=[("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
+        )
+    spec = spec_of(body.mapping(content), service.settings)
+    objective = _objective(spec)
+    try:
+        study, new = service.queue.submit(
+            name=spec.name,
+            task=spec.task,
+            spec=spec.model_dump(mode="json"),
+            objective=objective["name"],
+            direction=objective["direction"],
+            owner=caller.id,
+            once=Once(once, hashlib.sha256(content.content).hexdigest()) if once else None,
+        )
+    except OtherBodyError as error:
+        raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error
+    service.wake()
+    row = service.ledger.study(study)
+    headers = {"Location": f"/studies/{study}", "Retry-After": "2"}
+    return JSONResponse(service.views.study(row), 202 if new else 200, headers)
+
+
+@router.post(
+    "/studies/plan", tags=["studies"], summary="Count what a study would train",
+    response_model=schemas.Planned, responses=schemas.answers(400, 401, 403, 413, 415, 422, 429, 503),
+    openapi_extra=schemas.SUBMISSION,
+)  # fmt: skip
+def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
+    """Looks whether a spec is valid, as POST /studies does, and says how much it would train. Nothing is
+    submitted.
+    """
+    spec = spec_of(body.mapping(content), service.settings)
+    size = Size.of(spec)
+    return {
+        "trials": size.trials,
+        "members": size.members,
+        "search_trials": spec.trials_total,
+        "confirm_trials": spec.confirm_total,
+        "objective": _objective(spec),
+        "spec": spec.model_dump(mode="json"),
+    }
+
+
+def _objective(spec: StudySpec) -> dict[str, str]:
+    from trainables.tasks import task_type
+
+    objective = task_type(spec.task).objective
+    return {"name": objective.name, "direction": objective.direction}
+
+
+# --- reading ---
+
+
+@router.get(
+    "/studies", tags=["studies"], summary="List studies, newest first",
+    response_model=schemas.Studies, responses=schemas.answers(304, 401, 403, 422, 429, 503),
+)  # fmt: skip
+def list_studies(
+    service: TheService,
+    caller: Reader,
+    state: State | None = None,
+    task: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = None,
+    prefix: Annotated[
+        str | None, Query(pattern=r"^[0-9a-f]{1,32}$", description="Beginning of the id.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    match: Match = None,
+) -> Response:
+    """A page of the studies that the key may see."""
+    after = None
+    if cursor is not None:
+        when, study = _opened(cursor, 2)
+        after = (_time(when), study)
+    page = service.catalogue.page(
+        limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees
+    )
+    last = page[limit - 1] if len(page) > limit else None
+    following = _closed(last.created_at.isoformat(), last.study) if last else None
+    items = b",".join(service.views.listed(page[:limit]))
+    return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
+
+
+@router.get(
+    "/studies/{study}", tags=["studies"], summary="A study: spec, state, progress, links",
+    response_model=schemas.Study,
+    responses=schemas.answers(304, 401, 403, 404, 429, 503),
+)  # fmt: skip
+def get_study(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+    """Cheap to poll with If-None-Match; or follow its events."""
+    row = service.find(study, caller)
+    return _versioned(service, row, match, "study", lambda: as_json(service.views.study(row)))
+
+
+@router.get(
+    "/studies/{study}/results", tags=["studies"], summary="What a study has found so far",
+    response_model=schemas.Results, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+)  # fmt: skip
+def get_results(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+    """The best of every method, the gain and its confidence interval, the verdict, the landscape. Partial
+    while it runs.
+    """
+    row = service.find(study, caller)
+
+    def make() -> bytes:
+        return as_json(analysis.results(row, service.ledger.trials(row.id), service.measured.of(row.id)))
+
+    return _versioned(service, row, match, "results", make)
+
+
+@router.get(
+    "/studies/{study}/trials", tags=["studies"], summary="The trials of a study",
+    response_model=schemas.Trials, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
+)  # fmt: skip
+def get_trials(
+    service: TheService,
+    caller: Reader,
+    study: str,
+    state: TrialState | None = None,
+    brief: Annotated[
+        bool, Query(description="Mean and standard error only; of running trials too, as last reported.")
+    ] = False,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+    match: Match = None,
+) -> Response:
+    """A page of trials by number: configuration, state, the objective with its values per seed, the other
+    metrics.
+    """
+    row = service.find(study, caller)
+    after = -1
+    if cursor is not None:
+        (number,) = _opened(cursor, 1)
+        if not re.fullmatch(r"[0-9]{1,9}", number):
+            raise _no_cursor()
+        after = int(number)
+
+    def make() -> bytes:
+        trials = service.catalogue.trials(row.id, limit + 1, after=after, state=state)
+        following = _closed(str(trials[limit - 1].number)) if len(trials) > limit else None
+        show = partial(brief_trial, row.objective) if brief else analysis.trial_json
+        return as_json({"items": [show(t) for t in trials[:limit]], "next": following})
+
+    return _versioned(service, row, match, ("trials", state, brief, limit, after), make)
+
+
+@router.get(
+    "/studies/{study}/curves", tags=["studies"], summary="Learning curves of the best of each method",
+    response_model=schemas.Curves, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+)  # fmt: skip
+def get_curves(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+    """The objective over the epochs, mean and standard error over the seeds; of running trials too."""
+    row = service.find(study, caller)
+    return _versioned(
+        service, row, match, "curves", lambda: as_json(curves(row, service.ledger, service.catalogue))
+    )
+
+
+@router.get(
+    "/studies/{study}/figures/{name}.png", tags=["studies"], summary="A figure, as the report draws it",
+    response_class=Response, responses=schemas.answers(304, 401, 403, 404, 429, 503) | schemas.PICTURE,
+)  # fmt: skip
+def get_figure(service: TheService, caller: Reader, study: str, name: str, match: Match = None) -> Response:
+    """landscape, curves, ...: drawn when asked for, and kept until the study changes."""
+    row = service.find(study, caller)
+
+    def make() -> bytes:
+        return figures.draw(row, service.ledger, service.settings, name)
+
+    if match == etag(row):
+        return _unchanged(row)
+    picture = service.drawings.get((row.id, name), etag(row), make)
+    if not picture:
+        raise Problem(
+            404, "the study has no such figure, or no data for it yet", headers={"Retry-After": "10"}
+        )
+    return Response(picture, media_type="image/png", headers=_headers(row))
+
+
+@router.get(
+    "/studies/{study}/events", tags=["studies"], summary="State and progress as they change",
+    response_class=StreamingResponse, responses=schemas.answers(401, 403, 404, 429, 503) | schemas.EVENTS,
+)  # fmt: skip
+def get_events(service: TheService, caller: Reader, study: str) -> StreamingResponse:
+    """Server-sent events: `progress` with state and progress at every change, then `done` when the study has
+    ended.
+    """
+    row = service.find(study, caller)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(follow(service, row.id), media_type="text/event-stream", headers=headers)
+
+
+# --- steering ---
+
+
+@router.post(
+    "/studies/{study}/cancel", status_code=202, tags=["studies"], summary="Stop a study for good",
+    response_model=schemas.Study,
+    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
+)  # fmt: skip
+def cancel(service: TheService, caller: Submitter, study: str) -> Response:
+    """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
+    the same.
+    """
+    return _steered(service, caller, study, service.queue.cancel, "cancelled")
+
+
+@router.post(
+    "/studies/{study}/resume", status_code=202, tags=["studies"],
+    summary="Continue an interrupted or failed study",
+    response_model=schemas.Study,
+    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
+)  # fmt: skip
+def resume(service: TheService, caller: Submitter, study: str) -> Response:
+    """It is queued again; what had finished is not run again. A study that is queued or running already stays
+    as it is.
+    """
+    return _steered(service, caller, study, service.queue.resume, "running")
+
+
+def _steered(service: Service, caller: Caller, study: str, act: Callable[[str], str], over: str) -> Response:
+    row = service.find(study, caller)
+    try:
+        state = act(row.id)
+    except ForbiddenByStateError as error:
+        raise Problem(409, str(error)) from error
+    service.wake()
+    wait = {} if state == over else {"Retry-After": "2"}
+    content = service.views.study(service.ledger.study(row.id))
+    return JSONResponse(content, 200 if state == over else 202, wait | {"Location": f"/studies/{row.id}"})
+
+
+@router.delete(
+    "/studies/{study}", status_code=204, tags=["studies"], summary="Delete a study",
+    response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
+)  # fmt: skip
+def delete(service: TheService, caller: Submitter, study: str) -> Response:
+    """From the ledger, with its trials and measurements; not from MLflow. Not while it runs."""
+    row = service.find(study, caller)
+    try:
+        service.queue.delete(row.id)
+    except ForbiddenByStateError as error:
+        raise Problem(409, str(error)) from error
+    return Response(status_code=204)
+
+
+# --- within ---
+
+
+def _hashed(answer: bytes, match: str | None) -> Response:
+    """An answer whose version is its content."""
+    headers = {
+        "ETag": f'"{hashlib.blake2b(answer, digest_size=12).hexdigest()}"',
+        "Cache-Control": "private, no-cache",
+    }
+    if match is not None and headers["ETag"] in match:
+        return Response(status_code=304, headers=headers)
+    return Response(answer, media_type="application/json", headers=headers)
+
+
+def _versioned(
+    service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
+) -> Response:
+    if match is not None and etag(row) in match:
+        return _unchanged(row)
+    answer = service.answers.get((row.id, what), etag(row), make)
+    return Response(answer, media_type="application/json", headers=_headers(row))
+
+
+def _headers(row: StudyRow) -> dict[str, str]:
+    return {"ETag": etag(row), "Cache-Control": "private, no-cache"}
+
+
+def _unchanged(row: StudyRow) -> Response:
+    return Response(status_code=304, headers=_headers(row))
+
+
+def _closed(*parts: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str, parts: int) -> list[str]:
+    try:
+        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _no_cursor() from error
+    if (
+        not isinstance(found, list)
+        or len(found) != parts
+        or not all(isinstance(p, str) and p.isascii() for p in found)
+    ):
+        raise _no_cursor()
+    return found
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _no_cursor() from error
+
+
+def _no_cursor() -> Problem:
+    return Problem(422, "see errors", errors=[("cursor", "must be the `next` of an earlier answer")])
+
+
+# --- what may be submitted ---
+
+
+@router.get(
+    "/tasks", tags=["lists"], summary="Tasks: datasets, estimators, options",
+    response_model=schemas.Tasks, responses=schemas.answers(401, 403, 429, 503),
+)  # fmt: skip
+def get_tasks(_: Reader) -> dict[str, Any]:
+    """What a spec may name."""
+    return {"items": lists.tasks(), "next": None}
+
+
+@router.get(
+    "/presets", tags=["lists"], summary="Presets and their specs",
+    response_model=schemas.Presets, responses=schemas.answers(401, 403, 429, 503),
+)  # fmt: skip
+def get_presets(_: Reader) -> dict[str, Any]:
+    """The studies that come with the package."""
+    return {"items": lists.presets(), "next": None}

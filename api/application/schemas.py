@@ -1,0 +1,361 @@
+"""What the API answers, for its description: the shapes, examples, and the errors that each route may
+give.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from tuner.spec.study import StudySpec
+
+_SPEC = {
+    "name": "sbn-small",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
+    "learning_rates": [0.001],
+    "seeds": 3,
+    "epochs": 20,
+    "baselines": ["identity", "softmax"],
+    "confirm_seeds": 3,
+}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class FieldError(_Answer):
+    """One wrong field."""
+
+    field: str = Field(examples=["search.tau_b"])
+    message: str = Field(examples=["must be greater than 0 (the backward pass divides by it)"])
+
+
+class ProblemDetails(_Answer):
+    """RFC 9457. What came in is never repeated."""
+
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Objective(_Answer):
+    """The metric by which configurations are selected."""
+
+    name: str = Field(examples=["val_loss"])
+    direction: Literal["minimize", "maximize"]
+
+
+class TrialCounts(_Answer):
+    """Trials by what has become of them."""
+
+    done: int = Field(description="Ended, one way or another.")
+    running: int
+    failed: int = Field(description="Of those that are done: failed or diverged.")
+    total: int | None = Field(description="Confirmation included; null where the task is not installed here.")
+
+
+class MemberCounts(_Answer):
+    """Models: one for each trial and seed."""
+
+    done: int
+    total: int | None
+
+
+class Progress(_Answer):
+    """How far a study is."""
+
+    trials: TrialCounts
+    members: MemberCounts
+    fraction: float | None = Field(
+        description="Of the training, 0 to 1; trials that are running count by their reports."
+    )
+    eta_s: float | None = Field(
+        description="Seconds left, as of the last report; null while that is not known."
+    )
+
+
+class StudySummary(_Answer):
+    """A study in a list."""
+
+    id: str = Field(examples=["0123abcdef"])
+    name: str
+    task: str
+    dataset: str | None
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+    reason: str | None
+    cancelling: bool = Field(description="A cancel was asked for and is being carried out.")
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    objective: Objective
+    progress: Progress
+    links: dict[str, str | None] = Field(
+        description="self, page, trials, results, events, job (Ray), mlflow, comparison (MLflow)"
+    )
+    revision: int = Field(description="Grows with every change.")
+    verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
+
+
+class Study(StudySummary):
+    """A study."""
+
+    spec: dict[str, Any] = Field(examples=[_SPEC])
+    host: dict[str, Any] = Field(description="Versions and device of the last driver.")
+    training_s: float = Field(description="Seconds that populations trained, summed.")
+    position: int | None = Field(description="Place in the queue, from 1; null where it is not queued.")
+    figures: list[str] = Field(
+        description="Names, once it has ended, that may be had from /studies/{study}/figures/{name}.png."
+    )
+
+
+class Studies(_Answer):
+    """A page of studies, newest first."""
+
+    items: list[StudySummary]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class Planned(_Answer):
+    """What a study would train."""
+
+    trials: int = Field(description="All, confirmation included.")
+    search_trials: int
+    confirm_trials: int = Field(description="If every method has a best one.")
+    members: int = Field(description="Models that would be trained in all.")
+    objective: Objective
+    spec: dict[str, Any] = Field(description="With every default filled in.")
+
+
+class Score(_Answer):
+    """Over the seeds; mean and sem are null unless every value is finite."""
+
+    mean: float | None
+    sem: float | None
+    seeds: list[float | None]
+
+
+class Trial(_Answer):
+    """One configuration, scored over all seeds."""
+
+    number: int
+    role: str = Field(examples=["search", "baseline", "confirm"])
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    state: str = Field(examples=["running", "succeeded", "failed", "diverged", "stopped"])
+    objective: Score | None = Field(default=None, description="Not with brief=true.")
+    metrics: dict[str, Score] | None = Field(
+        default=None, description="Of the last report; not with brief=true."
+    )
+    mean: float | None = Field(
+        default=None, description="With brief=true: the objective, of a running trial as last reported."
+    )
+    sem: float | None = Field(default=None, description="With brief=true: likewise.")
+    reason: str | None
+
+
+class Trials(_Answer):
+    """A page of trials by number."""
+
+    items: list[Trial]
+    next: str | None
+
+
+class Curve(_Answer):
+    """The objective of one trial over its training."""
+
+    method: str = Field(examples=["off_diagonal", "diagonal", "identity"])
+    trial: int
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    epoch: list[float]
+    mean: list[float | None]
+    sem: list[float | None]
+
+
+class Curves(_Answer):
+    """Learning curves of the best trial of every method."""
+
+    objective: str
+    curves: list[Curve]
+
+
+class Gain(_Answer):
+    """Off the diagonal against on it, paired over seeds; positive: off the diagonal is better."""
+
+    mean: float
+    ci95: list[float] | None
+    p_value: float | None
+    seeds: int
+    against: int
+    confirmed: bool
+
+
+class Landscape(_Answer):
+    """mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j])."""
+
+    tau_f: list[float]
+    tau_b: list[float]
+    mean: list[list[float | None]]
+    sem: list[list[float | None]]
+
+
+class Results(_Answer):
+    """What `tuner results --json` prints."""
+
+    study: str
+    state: str
+    objective: Objective
+    best: Trial | None
+    diagonal_best: Trial | None
+    baselines: dict[str, Trial]
+    gain: Gain | None
+    verdict: str = Field(examples=["off the diagonal", "on the diagonal", "not distinguishable"])
+    verdict_reason: str
+    landscape: Landscape
+
+
+class Option(_Answer):
+    """An option of a task."""
+
+    name: str
+    default: Any
+
+
+class Task(_Answer):
+    """What can be trained."""
+
+    name: str
+    datasets: list[str]
+    baselines: list[str] = Field(description="Estimators that a spec may name as baselines.")
+    objective: Objective | None
+    options: list[Option]
+    problem: str | None = Field(default=None, description="Why a plugged-in task cannot be used.")
+
+
+class Tasks(_Answer):
+    """All tasks."""
+
+    items: list[Task]
+    next: None = None
+
+
+class Preset(_Answer):
+    """A study that comes with the package."""
+
+    name: str
+    description: str
+    spec: dict[str, Any]
+    trials: int
+    members: int
+
+
+class Presets(_Answer):
+    """All presets."""
+
+    items: list[Preset]
+    next: None = None
+
+
+class Readiness(_Answer):
+    """Whether each part answers."""
+
+    ready: bool
+    parts: dict[str, str] = Field(examples=[{"ledger": "ok", "ray": "ok", "mlflow": "ok"}])
+
+
+_MEANINGS = {
+    304: "Not changed since the ETag.",
+    400: "Not JSON, or JSON with NaN, Infinity, a field given twice; YAML likewise, or with aliases.",
+    401: "No key, or one that is not known.",
+    403: "The key lacks the scope, or the request comes from another site.",
+    404: "Not there, or not yours.",
+    409: "The study's state forbids it.",
+    413: "The body is too large.",
+    415: "The body is neither application/json nor application/yaml.",
+    422: "Not valid; `errors` names the fields.",
+    429: "Too many requests; Retry-After says when.",
+    503: "The ledger does not answer.",
+}
+
+
+def answers(*codes: int, known: Any = None) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, for its description; `known`: what 200 is where the route usually answers
+    202.
+    """
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    found: dict[int | str, dict[str, Any]] = {
+        code: {"description": _MEANINGS[code]} | ({} if code == 304 else {"content": problem})
+        for code in codes
+    }
+    if known is not None:
+        found[200] = {"description": "It is so already.", "model": known}
+    return found
+
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The figure.",
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["progress", "done", "deleted"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+    },
+}
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": _EVENT}}}
+}
+UNREADY: dict[int | str, dict[str, Any]] = {
+    503: {"description": "A part does not answer.", "model": Readiness}
+}
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Prometheus' text format.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+_SUBMITTED = {
+    "schema": {
+        "anyOf": [
+            {"$ref": "#/components/schemas/StudySpec"},
+            {"$ref": "#/components/schemas/PresetWithChanges"},
+        ]
+    },
+    "examples": {
+        "spec": {"summary": "A spec", "value": _SPEC},
+        "preset": {"summary": "A preset with changes", "value": {"preset": "sbn-digits", "seeds": 3}},
+    },
+}
+SUBMISSION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": _SUBMITTED, "application/yaml": _SUBMITTED},
+    }
+}
+
+
+def components() -> dict[str, Any]:
+    """The schemas that routes refer to by name and FastAPI does not see."""
+    _, found = models_json_schema(
+        [(StudySpec, "validation"), (ProblemDetails, "serialization")],
+        ref_template="#/components/schemas/{model}",
+    )
+    preset = {
+        "title": "PresetWithChanges", "type": "object", "required": ["preset"],
+        "description": "A preset's spec; every other field replaces the preset's.",
+        "properties": {"preset": {"type": "string", "examples": ["sbn-digits"]}},
+    }  # fmt: skip
+    return dict(found["$defs"]) | {"PresetWithChanges": preset}

@@ -1,0 +1,72 @@
+"""What the routes work with: the parts of the ledger, the views, the caches. All of it can be made again from
+the ledger.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from api.answers.measured import Measured
+from api.answers.metrics import Metrics
+from api.answers.views import Cache, Views
+from api.application.auth import Caller, Limiter
+from api.application.errors import Problem
+from api.application.settings import ServiceSettings
+from api.studies.jobs import Jobs
+from tuner.errors import LedgerError, UserError
+from tuner.ledger.api_keys import Keys
+from tuner.ledger.pages import Catalogue
+from tuner.ledger.rows import StudyRow
+from tuner.ledger.store import Ledger
+from tuner.ledger.study_queue import Queue
+
+_ID = re.compile(r"[0-9a-f]{1,32}")
+_CACHE_BYTES = 32_000_000
+
+
+@dataclass(frozen=True)
+class DashboardLogin:
+    """Lets the browser that knows the secret, which `tuner serve` printed, into Ray's dashboard without
+    typing its token.
+    """
+
+    secret: str
+    token: str
+
+
+@dataclass
+class Service:
+    """One process's view of the ledger."""
+
+    settings: ServiceSettings
+    ledger: Ledger
+    jobs: Jobs | None = None  # None: there is no Ray, and studies only wait
+    wake: Callable[[], None] = field(
+        default=lambda: None
+    )  # tells the reconciler that there is something to do
+
+    dashboard: DashboardLogin | None = None  # of a Ray that `tuner serve` has started
+
+    def __post_init__(self) -> None:
+        """Makes the parts."""
+        self.queue, self.catalogue, self.keys = Queue(self.ledger), Catalogue(self.ledger), Keys(self.ledger)
+        self.views = Views(self.ledger, self.catalogue, self.settings)
+        self.measured = Measured(self.ledger)
+        self.metrics = Metrics(self.catalogue)
+        self.limiter = Limiter(self.settings.rate_per_minute)
+        self.answers, self.drawings = Cache(_CACHE_BYTES), Cache(_CACHE_BYTES)
+
+    def find(self, study: str, caller: Caller) -> StudyRow:
+        """A study that the caller may see. Raises Problem 404: others' studies are not there for it."""
+        unknown = Problem(404, "there is no such study")
+        if not _ID.fullmatch(study):
+            raise unknown
+        try:
+            row = self.ledger.study(study)
+        except LedgerError:
+            raise
+        except UserError as error:
+            raise unknown from error
+        if caller.sees is not None and row.owner != caller.sees:
+            raise unknown
+        return row

@@ -1,0 +1,1 @@
+"""The whole stack on one machine: Ray, MLflow and the service as processes that end together."""

@@ -1,0 +1,43 @@
+"""Structured logs: a line an event, as text or JSON, with the study that it is about."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+def install(log_format: str) -> None:
+    """Sends the service's logs, and the server's, to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if log_format == "json" else _Text())
+    for name in ("tuner", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO if name == "tuner" else logging.WARNING)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        study = f" study={record.study}" if hasattr(record, "study") else ""
+        line = f"{_time(record)} {record.levelname} {record.name}{study} {record.getMessage()}"
+        return line + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name in ("study", "method", "path", "status", "seconds"):
+            if hasattr(record, name):
+                fields[name] = getattr(record, name)
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        return json.dumps(fields)

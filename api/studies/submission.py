@@ -1,0 +1,46 @@
+"""What a request to submit asks for: a spec, or a preset with changes; checked against the spec's rules and
+our limits.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.answers.views import Size
+from api.application.errors import Problem
+from api.application.settings import ServiceSettings
+from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
+
+
+def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> StudySpec:
+    """The spec that a body means. Raises Problem, SpecError."""
+    spec = parse_spec(_with_preset(given) if "preset" in given else given)
+    size = Size.of(spec)
+    errors = []
+    if size.trials > settings.max_trials:
+        errors.append(
+            ("search", f"the study may have at most {settings.max_trials} trials, and has {size.trials}")
+        )
+    if size.members > settings.max_members:
+        errors.append(
+            ("seeds", f"the study may have at most {settings.max_members} members, and has {size.members}")
+        )
+    if errors:
+        raise Problem(422, "the study is larger than this service allows; see errors", errors=errors)
+    return spec
+
+
+def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
+    name = given["preset"]
+    if name not in preset_names():
+        raise Problem(
+            422, "there is no such preset", errors=[("preset", f"must be one of {', '.join(preset_names())}")]
+        )
+    changes = {field: value for field, value in given.items() if field != "preset"}
+    fields = load_spec(name).model_dump(mode="json")
+    for one, other in (
+        ("epochs", "steps"),
+        ("steps", "epochs"),
+    ):  # a length replaces the preset's, whatever that counts
+        if changes.get(one) is not None:
+            fields[other] = None
+    return fields | changes

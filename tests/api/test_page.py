@@ -1,0 +1,320 @@
+"""The page in a real browser, over the real API and a ledger that the test fills as a driver would."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
+from tuner.ledger.rows import Proposal, scheduled
+
+HOSTILE = '<img src="x" onerror="document.title=1">'
+READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
+
+
+def cells(page, kind):
+    return page.locator(f".cell.{kind}")
+
+
+# --- from the form to the verdict ---
+
+
+def test_a_study_is_submitted_watched_and_judged(page, served):
+    page.get_by_role("link", name="New study").first.click()
+    page.get_by_label("Start from").select_option("sbn-digits")
+    page.get_by_label("Forward temperatures").fill("0.1, 0.5")
+    page.get_by_label("Backward temperatures").fill("0.1, 0.5, 1")
+    page.get_by_label("Seeds", exact=True).fill("2")
+    page.get_by_label("Fresh seeds").fill("3")
+    page.get_by_label("Gumbel-softmax ST").uncheck()
+    page.get_by_label("softmax ST", exact=True).uncheck()
+    plan = page.get_by_role("complementary", name="What it will train")
+    expect(plan).to_contain_text("23 models to train")  # 7 trials x 2 seeds, then 3 x 3
+    expect(plan).to_contain_text("7 trials on 2 seeds")
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
+    expect(page.locator(".badge").first).to_have_text("queued")
+    expect(cells(page, "absent")).to_have_count(6)
+    page.evaluate("window.sameDocument = true")
+
+    driver = Driver(served, served.ledger.find_study("latest").id)
+    trials = driver.start(driver.search(), driver.spec.search_seeds)
+    expect(page.locator(".badge").first).to_have_text("running")
+    expect(cells(page, "waiting")).to_have_count(6)
+    driver.report(trials, 1)
+    expect(cells(page, "partial")).to_have_count(6)
+    before = page.get_by_role("gridcell", name="τf 0.1, τb 0.5").get_attribute("aria-label")
+    driver.report(trials, 10, final=True)
+    expect(cells(page, "done")).to_have_count(6)
+    expect(page.get_by_role("gridcell", name="the optimum")).not_to_have_attribute("aria-label", before)
+    expect(page.get_by_role("heading", name="Not decided yet")).to_be_visible()
+
+    confirmed = driver.start(driver.best(), driver.spec.fresh_seeds, "c")
+    driver.report(confirmed, 10, final=True)
+    served.ledger.release(driver.lease, "succeeded")
+    verdict = page.get_by_role("region", name="Verdict")
+    expect(verdict.get_by_role("heading")).to_have_text("Off the diagonal")
+    expect(verdict).to_contain_text("on fresh seeds, excludes 0")
+    label = page.get_by_role("gridcell", name="the optimum").get_attribute("aria-label")
+    trial = next(
+        t for t in served.ledger.trials(driver.study) if (t.role, t.tau_f, t.tau_b) == ("search", 0.1, 0.5)
+    )
+    assert label.startswith(f"τf 0.1, τb 0.5, val loss {trial.mean:.4f} ± ")
+    assert page.evaluate("window.sameDocument") is True  # all of it without loading the page again
+    expect(page.get_by_role("region", name="Table of methods")).to_contain_text(
+        "Decoupled ST, off the diagonal"
+    )
+
+
+def test_another_study_is_cancelled_after_a_question(page, served):
+    study = served.create()
+    page.goto(f"{served.address}#/studies/{study}")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Let it run").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_enabled()
+    assert served.ledger.study(study).state == "queued"
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the study").click()
+    expect(page.locator(".badge").first).to_have_text("cancelled")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    assert served.ledger.study(study).state == "cancelled"
+
+
+def test_a_failed_study_says_why_and_is_resumed(page, served):
+    study = served.create()
+    driver = Driver(served, study)
+    trials = driver.start(driver.search(), driver.spec.search_seeds)
+    served.ledger.fail(driver.lease, [t.number for t in trials], "it does not fit")
+    served.ledger.release(driver.lease, "failed", "every trial failed")
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_text("Every trial failed.")).to_be_visible()
+    expect(cells(page, "void")).to_have_count(6)
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Resume it").click()
+    expect(page.locator(".badge").first).to_have_text("queued")
+    assert served.ledger.study(study).state == "queued"
+
+
+# --- all that a study has to show ---
+
+
+def test_what_the_results_carry_is_shown(page, served):
+    study = served.create(control="rescaled")
+    driver = Driver(served, study)
+    driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
+    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds, "c"), 4, final=True)
+    twin = Proposal("control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], '{"logit_scale": 10.0}')
+    driver.report(driver.start([twin], driver.spec.fresh_seeds, "t"), 4, final=True)
+    served.ledger.release(driver.lease, "succeeded")
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the test set")).to_contain_text("0.3000 ± 0.0577")
+    expect(page.get_by_role("region", name="Rescaling control")).to_contain_text(
+        "The rescaled network does not end where"
+    )
+    expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
+    expect(
+        page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")
+    ).to_contain_text("Holm")
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("logit layer × 10")
+    expect(page.locator("#section-schedule")).to_be_hidden()
+
+    bounds = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 1.0}}
+    study = served.create(search={"strategy": "pbt", "trials": 4, "rounds": 2} | bounds)
+    driver = Driver(served, study)
+    variant = scheduled([(0.0, 0.1, 0.5, 0.001), (4.0, 0.0, 0.4, 0.002)])
+    driver.report(
+        driver.start([Proposal("search", "decoupled", 0.1, 0.5, 0.001, variant)], driver.spec.search_seeds),
+        4,
+        final=True,
+    )
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("region", name="Table of the schedule").locator("tbody tr").last).to_contain_text(
+        re.compile(r"4\s*0\s*0\.4\s*0\.002")
+    )
+    expect(page.get_by_role("region", name="Table of trials")).to_contain_text("schedule of 2 parts")
+
+
+def test_trials_beyond_the_page_are_said_to_be_there(page, served):
+    study = served.create()
+
+    def thousand(route):
+        fields = {
+            "role": "search",
+            "estimator": "decoupled",
+            "tau_f": 0.1,
+            "tau_b": 0.5,
+            "lr": 0.001,
+            "state": "succeeded",
+        }
+        items = [{"number": n, **fields, "reason": None, "mean": 1.0, "sem": 0.1} for n in range(1000)]
+        route.fulfill(json={"items": items, "next": "more"})
+
+    page.route("**/trials?*", thousand)
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_text("The first 5,000 trials are shown.")).to_have_count(2)
+
+
+def test_names_and_reasons_are_text(page, served):
+    study = served.create(name=HOSTILE)
+    driver = Driver(served, study)
+    served.ledger.release(driver.lease, "failed", HOSTILE)
+    page.goto(served.address)
+    page.get_by_role("link", name=HOSTILE).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    expect(page.locator(".reason-line")).to_contain_text(HOSTILE)
+    assert page.locator("main img").count() == 0
+    assert page.title() == f"{HOSTILE} · Straight-through tuner"
+
+
+# --- with the keyboard, for every reader, on every screen ---
+
+
+def test_figures_are_read_with_the_keyboard(page, served):
+    study = served.create()
+    Driver(served, study).finish()
+    page.goto(f"{served.address}#/studies/{study}")
+    first = page.get_by_role("gridcell", name="τf 0.1, τb 1")
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("gridcell", name="τf 0.5, τb 1")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("gridcell", name="τf 0.5, τb 0.5")).to_be_focused()
+    expect(page.locator(".tip")).to_contain_text("on the diagonal")
+    slider = page.get_by_role("slider", name="Learning curves")
+    expect(slider).to_have_attribute("aria-valuenow", "8")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuenow", "4")
+    page.get_by_role("gridcell", name="τf 0.1, τb 0.5").hover()
+    expect(page.locator(".tip")).to_contain_text("the optimum")
+
+
+def studies_of_all_kinds(served):
+    finished, running = (
+        served.create(),
+        served.create(name="a-name-of-64-letters-without-any-place-where-it-could-be-broken-ab"),
+    )
+    Driver(served, finished).finish(diverged={0})
+    driver = Driver(served, running)
+    driver.report(driver.start(driver.search()[:4], driver.spec.search_seeds), 2)
+    return [
+        "",
+        "#/new",
+        f"#/studies/{finished}",
+        f"#/studies/{running}",
+        f"#/studies/{served.create()}",
+        "#/studies/0123456789",
+    ]
+
+
+def test_nothing_is_wider_than_a_phone(browser, served):
+    for view in studies_of_all_kinds(served):
+        with opened(browser, served.address + view, viewport={"width": 360, "height": 740}) as page:
+            expect(page.locator(READY).first).to_be_visible()
+            widths = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            assert widths[0] <= widths[1], view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, served, scheme):
+    for view in studies_of_all_kinds(served):
+        with opened(browser, served.address + view, color_scheme=scheme) as page:
+            expect(page.locator(READY).first).to_be_visible()
+            found = Axe().run(page, options=RULES)
+            assert [
+                (v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found.response["violations"]
+            ] == [], view
+
+
+def test_a_thousand_trials_are_sorted_and_turned(page, served):
+    values = {
+        "tau_f": {"low": 0.0, "high": 2.0, "step": 0.1},
+        "tau_b": {"low": 0.1, "high": 2.0, "step": 0.19},
+    }
+    study = served.create(search={"strategy": "grid"} | values, learning_rates=[0.0003, 0.001, 0.003, 0.01])
+    Driver(served, study).finish()
+    means = sorted(t.mean for t in served.ledger.trials(study))
+    assert len(means) > 920
+    page.goto(f"{served.address}#/studies/{study}")
+    rows = page.locator(".trials tbody tr")
+    expect(rows).to_have_count(25)
+    expect(cells(page, "done")).to_have_count(21 * 11)
+    page.get_by_role("button", name="Val loss", exact=True).click()
+    expect(rows.first).to_contain_text(f"{means[0]:.4f}")
+    page.get_by_role("button", name="Val loss", exact=True).click()
+    expect(rows.first).to_contain_text(f"{means[-1]:.4f}")
+    expect(page.get_by_role("columnheader", name="Val loss", exact=True)).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text(f"26 to 50 of {len(means)} trials")).to_be_visible()
+
+
+# --- the list, the key, the connection ---
+
+
+def test_the_list_is_turned_and_filtered(page, served):
+    studies = [served.create(name=f"study-{n:02d}") for n in range(23)]
+    Driver(served, studies[0]).finish()
+    page.goto(served.address)
+    page.reload()
+    expect(page.locator(".study-row")).to_have_count(20)
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator(".study-row")).to_have_count(3)
+    expect(page.locator(".study-row").last).to_contain_text("Off the diagonal")
+    page.get_by_label("State").select_option("succeeded")
+    expect(page.locator(".study-row")).to_have_count(1)
+    page.get_by_label("State").select_option("failed")
+    expect(page.get_by_text("No study is failed.")).to_be_visible()
+
+
+def test_an_empty_list_says_how_to_begin(page):
+    expect(page.get_by_text("There is no study yet.")).to_be_visible()
+
+
+def test_a_key_is_asked_for_and_kept_for_the_tab(browser, served):
+    from tuner.ledger.api_keys import Keys
+
+    key, _ = Keys(served.ledger).create("reader", ["read", "submit", "admin"])
+    served.create(name="mine")
+    with opened(browser, served.address) as page:
+        page.get_by_role("textbox", name="API key").fill("wrong")
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.get_by_text("does not know the key")).to_be_visible()
+        page.get_by_role("textbox", name="API key").fill(key)
+        page.get_by_role("button", name="Use this key").click()
+        page.get_by_role("link", name="mine").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("mine")
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("mine")
+        assert key not in page.url
+        page.get_by_role("button", name="Forget key").click()
+        expect(page.get_by_role("textbox", name="API key")).to_be_visible()
+
+
+def test_the_routes_are_described_without_the_network(browser, served):
+    with opened(browser, f"{served.address}docs") as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        page.get_by_text("Submit a study", exact=True).click()
+        expect(page.get_by_text("It runs as a Ray job when its turn comes.")).to_be_visible()
+        assert len(asked) > 3
+        assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
+
+
+def test_a_lost_connection_is_told_and_mended(page, served):
+    study = served.create()
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.locator(".badge").first).to_have_text("queued")
+    served.stop()
+    expect(page.get_by_text("The service cannot be reached.")).to_be_visible()
+    Driver(served, study).finish()
+    served.start()
+    expect(page.locator(".badge").first).to_have_text("succeeded", timeout=20_000)
+    expect(page.get_by_text("The service cannot be reached.")).to_be_hidden()

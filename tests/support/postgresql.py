@@ -1,0 +1,109 @@
+"""A private PostgreSQL server for tests: Debian's binaries, an own data folder, a port on loopback; never the
+system's own.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.processes import descendants, kill
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+MISSING = None if (BINARIES / "postgres").exists() else f"PostgreSQL 15's programs are not in {BINARIES}"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PostgresqlServer:
+    """Started and ended, killed and suspended as a test asks. As root it runs as nobody: PostgreSQL refuses
+    root.
+    """
+
+    def __init__(self):
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="tuner-postgresql-")
+        )  # pytest's folders are closed to other users
+        self._data = self._folder / "data"
+        self.port = free_port()
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "nobody")
+        self._run("initdb", "-D", str(self._data), "-U", "tuner", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._process = None
+        self.start()
+
+    def _as_user(self, program, *arguments):
+        command = [str(BINARIES / program), *arguments]
+        if os.geteuid() != 0:
+            return command
+        nobody = pwd.getpwnam("nobody")
+        return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", *command]
+
+    def _run(self, program, *arguments):
+        done = subprocess.run(
+            self._as_user(program, *arguments), capture_output=True, text=True, check=False, cwd="/"
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self):
+        with (self._folder / "server.log").open("ab") as log:
+            # The tests' own kills are of the server, not of the machine: nothing depends on the disk's write
+            # cache.
+            options = [
+                "-c",
+                "fsync=off",
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+            ]
+            command = self._as_user("postgres", "-D", str(self._data), "-p", str(self.port), *options)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
+        deadline = time.monotonic() + 30
+        while subprocess.run(
+            [BINARIES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+        ).returncode:
+            assert self._process.poll() is None, (self._folder / "server.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self):
+        """kill -9 of the server and all of its processes."""
+        if not self.running():
+            return
+        os.kill(self._process.pid, signal.SIGSTOP)  # no new child between the look and the kill
+        kill(*descendants(self._process.pid), self._process.pid)
+        self._process.wait()
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def stop(self):
+        """Ends it as its administrator would, cutting clients off."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+
+    def create(self, name):
+        """A new database; its URL."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tuner", name)
+        return f"postgresql://tuner@127.0.0.1:{self.port}/{name}"
+
+    def psql(self, name, statement):
+        self._run(
+            "psql", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tuner", "-d", name, "-c", statement
+        )
+
+    def remove(self):
+        """Ends it and removes its files."""
+        self.kill()
+        shutil.rmtree(self._folder)

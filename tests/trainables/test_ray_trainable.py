@@ -1,0 +1,246 @@
+"""A population as a Tune trial, driven by hand: reports, checkpoints, reuse, failures. No Ray is started."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables import ray_trainable
+from trainables.population import Population
+from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_trainable, "_CHECKPOINT_EVERY_S", -1.0)  # of every interval
+    return PopulationConfig(
+        task="sbn",
+        options={"units": [16, 16]},
+        dataset="digits",
+        dataset_options={},
+        data_folder="",
+        trials=(
+            {"number": 3, "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.7, "lr": 1e-3},
+            {"number": 5, "estimator": "gumbel", "tau_f": None, "tau_b": 1.0, "lr": 1e-3},
+        ),
+        seeds=(0, 1),
+        batch_size=64,
+        epochs=4,
+        steps=None,
+        intervals=4,
+        evaluate_test=True,
+        device="cpu",
+        threads=1,
+        checkpoint=str(tmp_path / "checkpoints" / "population.pt"),
+    )
+
+
+def trainable(config):
+    made = PopulationTrainable.__new__(PopulationTrainable)  # Tune's constructor wants a cluster
+    made.setup(config.to_tune())
+    return made
+
+
+def reports(made, n):
+    return [Report.from_tune(made.step()) for _ in range(n)]
+
+
+def without_times(found):
+    return [replace(report, training_s=0.0) for report in found]
+
+
+def fits(monkeypatch, most):
+    """Above so many members, training runs out of memory after its first step."""
+    original = Population.train
+
+    def limited(self, steps):
+        if len(self.seeds) * len(self.configurations) <= most or not steps:
+            return original(self, steps)
+        original(self, 1)
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 20.00 MiB.\nOf the allocated memory ..."
+        )
+
+    monkeypatch.setattr(Population, "train", limited)
+
+
+def test_a_report_has_a_row_per_trial_and_the_last_one_the_test_set(config):
+    first, *_, last = reports(trainable(config), 4)
+    assert (first.interval, first.epoch, first.steps, first.final) == (1, 1.0, 18, False)
+    assert (last.interval, last.epoch, last.final, last.to_tune()["done"]) == (4, 4.0, True, True)
+    assert first.rows.keys() == {3, 5}
+    assert len(first.rows[3]["val_loss"]) == 2
+    assert "test_loss" not in first.rows[3]
+    assert last.rows[5].keys() >= {
+        "train_loss",
+        "val_loss",
+        "val_accuracy",
+        "test_loss",
+        "test_accuracy_argmax",
+    }
+
+
+def test_a_population_continues_from_its_checkpoint_as_if_nothing_had_happened(config):
+    uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    before = reports(trainable(config), 2)
+    after = reports(
+        trainable(config), 3
+    )  # another process would do just this, and the second report may have been lost
+    assert without_times(before[:1] + after) == without_times(uninterrupted)
+    assert before[1].interval == after[0].interval
+
+
+def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
+    whole = reports(trainable(config), 4)
+    path = trainable(config)._config.checkpoint
+    with Path(path).open("r+b") as file:
+        file.truncate(1000)
+    again = reports(trainable(config), 4)
+    assert without_times(again) == without_times(whole)
+    assert path in caplog.text
+
+
+@pytest.mark.parametrize("most", [2, 1])
+def test_a_population_that_does_not_fit_reports_what_it_would_have_reported_had_it_fitted(
+    config, monkeypatch, most
+):
+    whole = reports(trainable(config), 4)
+    Path(config.checkpoint).unlink()
+    fits(monkeypatch, most)
+    split = trainable(config)
+    found = reports(split, 4)
+    assert len(split._blocks) == 4 / most
+    for mine, theirs in zip(found, whole, strict=True):
+        assert replace(mine, training_s=0.0, rows={}) == replace(theirs, training_s=0.0, rows={})
+        assert mine.rows.keys() == theirs.rows.keys()
+        for number, row in mine.rows.items():
+            tables = [
+                {name: torch.tensor(values) for name, values in r.items()} for r in (row, theirs.rows[number])
+            ]
+            torch.testing.assert_close(*tables, rtol=1e-5, atol=1e-6)
+
+
+def test_a_population_in_blocks_continues_from_its_checkpoint_as_if_nothing_had_happened(config, monkeypatch):
+    fits(monkeypatch, 2)
+    uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    before = reports(trainable(config), 2)
+    resumed = trainable(config)
+    after = reports(resumed, 3)
+    assert len(resumed._blocks) == 2
+    assert without_times(before[:1] + after) == without_times(uninterrupted)
+
+
+def test_a_member_that_does_not_fit_is_a_report_that_says_so(config, monkeypatch):
+    fits(monkeypatch, 0)
+    report = Report.from_tune(trainable(config).step())
+    assert report.error == (
+        "NoMemoryError: one member alone does not fit into the device's memory; make the model or the batch "
+        "smaller"
+    )
+    assert report.to_tune()["done"]
+
+
+def test_another_runtime_error_is_a_report_with_its_first_line(config, monkeypatch):
+    def fail(_self, _steps):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with ...")
+
+    monkeypatch.setattr(Population, "train", fail)
+    report = Report.from_tune(trainable(config).step())
+    assert report.error == "RuntimeError: CUDA error: an illegal memory access was encountered"
+    assert report.to_tune()["done"]
+
+
+@pytest.mark.parametrize("evaluate_test", [True, False])
+def test_the_last_report_of_a_study_that_tests_has_the_artifacts_of_every_trials_first_seed(
+    config, evaluate_test
+):
+    config = replace(
+        config, task="dln", options={"widths": [20]}, epochs=2, intervals=2, evaluate_test=evaluate_test
+    )
+    first, last = reports(trainable(config), 2)
+    assert first.artifacts == {}
+    assert {number: list(files) for number, files in last.artifacts.items()} == (
+        {3: ["network.json"], 5: ["network.json"]} if evaluate_test else {}
+    )
+
+
+def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
+    control = {
+        "number": 6,
+        "estimator": "decoupled",
+        "tau_f": 1.0,
+        "tau_b": 7.0,
+        "lr": 1e-3,
+        "variant": '{"logit_scale": 10.0}',
+    }
+    diagnosis = {"passes": 3, "tau_f": (0.1, 1.0), "tau_b": (0.5,)}
+    config = replace(
+        config,
+        trials=(*config.trials, control),
+        diagnosis=diagnosis,
+        epochs=1,
+        intervals=2,
+        evaluate_test=False,
+    )
+    made = trainable(config)
+    first, last = reports(made, 2)
+    names = {
+        name + suffix for name in ("grad_snr", "grad_norm", "grad_norm_std") for suffix in ("", "_initial")
+    }
+    assert not names & first.rows[3].keys()
+    assert all(len(last.rows[number][name]) == 2 for number in (3, 5, 6) for name in names)
+    # One network in two guises.
+    assert last.rows[6]["grad_snr_initial"] == pytest.approx(last.rows[3]["grad_snr_initial"], rel=1e-3)
+    assert [c.logit_scale for c in made._blocks._whole.configurations] == [1.0, 1.0, 10.0]
+    assert last.artifacts == {}
+
+
+@pytest.mark.parametrize(("diagnosis", "there"), [(True, True), (False, False)])
+def test_a_confirmed_trial_with_a_code_to_enumerate_leaves_its_bias(config, diagnosis, there):
+    options = {"hidden": [8], "latents": 2, "classes": 3}
+    temperatures = {"passes": 2, "tau_f": (0.0, 1.0), "tau_b": (0.5, 1.0, 2.0)} if diagnosis else None
+    config = replace(config, task="catae", options=options, epochs=1, intervals=1, diagnosis=temperatures)
+    (report,) = reports(trainable(config), 1)
+    assert report.artifacts.keys() == {3, 5}
+    for files in report.artifacts.values():
+        assert ("bias.json" in files) is there
+        if there:
+            found = json.loads(files["bias.json"])
+            assert (found["tau_f"], found["tau_b"], found["codes"]) == ([0.0, 1.0], [0.5, 1.0, 2.0], 9)
+
+
+def test_an_actor_is_reused_for_the_next_population(config):
+    made = trainable(config)
+    reports(made, 1)
+    other = replace(config, trials=config.trials[1:], checkpoint=config.checkpoint + ".other")
+    assert made.reset_config(other.to_tune())
+    assert reports(made, 1)[0].rows.keys() == {5}
+
+
+def test_a_failure_of_the_training_is_a_report_with_its_reason(config):
+    report = Report.from_tune(trainable(replace(config, batch_size=5000)).step())
+    assert report.error == "ValueError: batch_size must be from 1 to 1197, the training examples. Got 5000."
+    assert report.to_tune()["done"]
+
+
+def test_intervals_are_equal_parts_that_end_at_the_end():
+    assert interval_ends(100, 4) == [25, 50, 75, 100]
+    assert interval_ends(10, 3) == [3, 7, 10]
+
+
+def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, small_disk):
+    whole = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    config = replace(config, checkpoint=str(small_disk / "population.pt"))
+    made = trainable(config)
+    first = reports(made, 2)
+    saved = (small_disk / "population.pt").read_bytes()
+    (small_disk / "other").write_bytes(b"0" * (2 * 2**20 - len(saved) - 8192))
+    assert without_times(first + reports(made, 2)) == without_times(whole)
+    assert "cannot be written" in caplog.text
+    assert (small_disk / "population.pt").read_bytes() == saved  # whole, and where a worker would continue
+    assert {file.name for file in small_disk.iterdir()} == {"population.pt", "other"}
+    assert trainable(config)._build() is not None

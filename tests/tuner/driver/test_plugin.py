@@ -1,0 +1,193 @@
+"""A user's own task: the example package, installed as any package is, runs through the whole path; a broken
+one is told.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.paths import EXAMPLE_TASK
+from trainables import tasks
+from trainables.tasks import task_names, task_type
+from trainables.tasks.sbn import SBN
+from tuner.cli import main
+
+TUNER = str(Path(sys.executable).parent / "tuner")
+SPEC = {
+    "name": "plugged in",
+    "task": "codebook",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.5, 1.0], "tau_b": [0.5, 1.0]},
+    "learning_rates": [0.01],
+    "seeds": 2,
+    "confirm_seeds": 2,
+    "epochs": 2,
+    "batch_size": 64,
+    "baselines": ["gumbel", "reinmax"],
+    "options": {"vectors": 16},
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with the example package installed; .venv and the sources stay as they are."""
+    folder = tmp_path_factory.mktemp("plugin")
+    shutil.copytree(EXAMPLE_TASK, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-index",
+        "--no-deps",
+    ]
+    command = [*pip, "--no-build-isolation", "--target", str(folder / "site"), str(folder / "source")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+@pytest.fixture
+def plug_in(tmp_path, monkeypatch):
+    """Installs a package that brings a task: its name, its entry point, the source of the module
+    <name>_module.
+    """
+
+    def forget():
+        tasks._plugged_in.cache_clear()
+        tasks.task_type.cache_clear()
+        sys.modules.pop("broken_module", None)
+
+    def install(name, value, source=""):
+        info = tmp_path / f"{name}_package-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[trainables.tasks]\n{name} = {value}\n")
+        (tmp_path / f"{name}_module.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        forget()
+
+    yield install
+    forget()
+
+
+@pytest.fixture
+def refusal(tmp_path, monkeypatch, capsys):
+    """Runs a study of a task that cannot be run; returns the sentence that the user reads."""
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path / "home"))
+
+    def run(task):
+        (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC | {"task": task}))
+        monkeypatch.setattr("sys.argv", ["tuner", "run", str(tmp_path / "spec.yaml")])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        assert not (tmp_path / "home").exists()
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1), err
+        return err
+
+    return run
+
+
+def tuner(home, site, *arguments):
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [TUNER, *arguments],
+        env=os.environ | {"TUNER_HOME": str(home), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@pytest.mark.stack
+def test_an_installed_package_brings_a_task_that_runs_from_the_spec_to_the_results(site, tmp_path):
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    done = tuner(tmp_path, site, "run", "spec.yaml", "--no-mlflow", "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["state"] == "succeeded"
+    results = json.loads(tuner(tmp_path, site, "results", "latest", "--json").stdout)
+    assert results["objective"] == {"name": "val_loss", "direction": "minimize"}
+    assert results["gain"]["confirmed"]
+    assert results["confirmed"]["off_diagonal"]["metrics"].keys() >= {"test_loss", "test_perplexity"}
+    trials = json.loads(tuner(tmp_path, site, "trials", "latest", "--json").stdout)
+    assert {t["state"] for t in trials} == {"succeeded"}
+    assert {t["estimator"] for t in trials} == {"decoupled", "gumbel", "reinmax"}
+    assert all(0 < value < 1 for t in trials for value in t["objective"]["seeds"])
+
+
+def test_installing_the_example_leaves_nothing_behind(site):
+    assert {path.name for path in site.glob("*.dist-info")} == {"codebook_task-0.1.0.dist-info"}
+    assert "codebook" not in task_names()
+    assert {path.name for path in EXAMPLE_TASK.iterdir()} - {"__pycache__"} == {
+        "codebook_task.py",
+        "pyproject.toml",
+    }
+
+
+def test_an_unknown_task_is_told_with_the_names_of_all_tasks(plug_in, refusal):
+    plug_in("codebook", "codebook_task:Codebook")
+    assert "task: must be one of catae, codebook, dln, sbn, got 'chess'" in refusal("chess")
+    with pytest.raises(
+        ValueError, match=r"task must be one of \['catae', 'codebook', 'dln', 'sbn'\]\. Got 'chess'\."
+    ):
+        task_type("chess")
+    assert "codebook_task" not in sys.modules  # nothing was imported for its name
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "reason"),
+    [
+        ("nowhere:Task", "", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("broken_module:Task", "", "AttributeError: module 'broken_module' has no attribute 'Task'"),
+        ("broken_module:Task", "def Task(:", "SyntaxError"),
+        ("broken_module:Task", "raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line"),
+    ],
+    ids=["no module", "no class", "no Python", "an error of many lines"],
+)
+def test_a_task_that_cannot_be_imported_is_told_in_one_sentence_with_its_name(
+    plug_in, refusal, value, source, reason
+):
+    plug_in("broken", value, source)
+    said = refusal("broken")
+    assert f"task 'broken' ({value}) cannot be imported: {reason}" in said
+
+
+@pytest.mark.parametrize("source", ["Task = 7", "class Task: pass", "def Task(): pass"])
+def test_what_is_no_task_is_told_in_one_sentence_with_its_name(plug_in, refusal, source):
+    plug_in("broken", "broken_module:Task", source)
+    said = refusal("broken")
+    assert "task 'broken' (broken_module:Task) must be a subclass of trainables.tasks.base.Task. Got " in said
+
+
+def test_what_an_unfinished_task_lacks_is_told_in_one_sentence(plug_in, refusal):
+    source = "from trainables.tasks.base import Task as Base\nclass Task(Base):\n    datasets = ('digits',)"
+    plug_in("broken", "broken_module:Task", source)
+    assert (
+        "(broken_module:Task) lacks objective, options_type, __init__, bytes_per_member, evaluate, init"
+        in refusal("broken")
+    )
+
+
+def test_a_broken_task_does_not_stand_in_the_way_of_the_others(plug_in):
+    plug_in("broken", "nowhere:Task")
+    assert task_names() == ["broken", "catae", "dln", "sbn"]
+    assert task_type("sbn") is SBN
+
+
+def test_a_package_cannot_take_over_the_name_of_a_task_that_comes_with_the_tuner(plug_in):
+    plug_in("sbn", "sbn_module:Task", "class Task: pass")
+    assert task_names() == ["catae", "dln", "sbn"]
+    assert task_type("sbn") is SBN

@@ -1,0 +1,310 @@
+"""Whole studies as a user runs them: the command, a real Ray, a real MLflow server, a real ledger, a real
+kill -9.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import checker
+from tests.support.processes import descendants, exposed
+from tuner.ledger.store import Ledger
+from tuner.strategies import strategy_for
+from tuner.strategies.base import Signal
+
+pytestmark = pytest.mark.stack
+
+TUNER = str(Path(sys.executable).parent / "tuner")
+SPEC = {
+    "name": "tiny",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5], "tau_b": [0.5, 1.0]},
+    "seeds": 2,
+    "epochs": 4,
+    "batch_size": 64,
+    "baselines": ["identity", "softmax", "gumbel"],
+    "confirm_seeds": 3,
+    "options": {"units": [32, 32]},
+}
+
+
+def tuner(home, *arguments, check=True, **environment):
+    done = subprocess.run(
+        [TUNER, *arguments],
+        env=os.environ | {"TUNER_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+def start(home, *arguments, stderr):
+    """`tuner run` in the background: (its process, the study's id, the ledger it writes)."""
+    environment = os.environ | {"TUNER_HOME": str(home)}
+    driver = subprocess.Popen(
+        [TUNER, "run", *arguments], env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+    )
+    study = driver.stdout.readline().split()[1]
+    return driver, study, Ledger(f"sqlite:///{home / 'ledger.db'}")
+
+
+def write_spec(folder, **changes):
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(SPEC | changes))
+    return str(file)
+
+
+def mlflow_runs(home):
+    """What the private MLflow has."""
+    return checker.mlflow_runs(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+
+
+def check_ledger_and_mlflow(home, study):
+    """The checker, on the private ledger and MLflow of a state folder."""
+    ledger, mlflow = f"sqlite:///{home / 'ledger.db'}", f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+    return checker.check_ledger_and_mlflow(ledger, mlflow, study, intervals=4)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that was run to its end: (home, what the command printed)."""
+    home = tmp_path_factory.mktemp("finished")
+    return home, tuner(home, "run", write_spec(home), "--json")
+
+
+def test_a_study_runs_from_the_spec_to_the_verdict(finished):
+    home, done = finished
+    lines = done.stdout.splitlines()
+    last = json.loads(lines[-1])
+    assert last["state"] == "succeeded"
+    assert lines[0].split()[1] == last["study"]
+    assert re.search(r"\d+/\d+ trials · ", done.stderr)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "verdict:" in done.stdout
+    trials = check_ledger_and_mlflow(home, last["study"])
+    # 4 pairs; identity, and softmax and gumbel at 0.5 and 1; confirmed: off the diagonal, on it (softmax),
+    # and the others.
+    assert [t.role for t in trials].count("search") == 4
+    assert [t.role for t in trials].count("baseline") == 5
+    confirmed = [t.estimator for t in trials if t.role == "confirm"]
+    assert len(confirmed) == 4
+    assert {"decoupled", "identity", "gumbel"} <= set(confirmed)
+    assert all(t.seeds == ((2, 3, 4) if t.role == "confirm" else (0, 1)) for t in trials)
+    assert all(t.attempts == 1 for t in trials)
+    for path in re.findall(r"^(?:report|numbers) +(\S+)$", done.stdout, re.MULTILINE):
+        assert Path(path).stat().st_size > 1000
+    folder = Path(re.search(r"^figures +(\S+)  \(", done.stdout, re.MULTILINE).group(1))
+    assert {path.name for path in folder.iterdir()} >= {
+        "landscape.png",
+        "curves.png",
+        "figure2.png",
+        "vector",
+    }
+    assert not list((home / "checkpoints").glob("*"))
+    attached = {path.name for path in (home / "mlflow" / "artifacts").rglob("*")}
+    assert {
+        "landscape.png",
+        "curves.png",
+        "report.html",
+        "results.json",
+        "spec.yaml",
+        "landscape.svg",
+        "landscape.pdf",
+    } <= attached
+    parent = next(tags for tags, *_ in mlflow_runs(home) if tags["role"] == "study")
+    assert parent["verdict"] in parent["mlflow.note.content"].lower()
+
+
+def test_softmax_baselines_equal_the_diagonal_of_the_grid(finished):
+    home, _ = finished
+    rows = json.loads(tuner(home, "trials", "latest", "--json").stdout)
+    diagonal = {
+        t["tau_f"]: t["objective"]["seeds"]
+        for t in rows
+        if t["role"] == "search" and t["tau_f"] == t["tau_b"]
+    }
+    softmax = {
+        t["tau_f"]: t["objective"]["seeds"]
+        for t in rows
+        if t["role"] == "baseline" and t["estimator"] == "softmax"
+    }
+    assert diagonal.keys() <= softmax.keys()
+    assert diagonal
+    assert all(softmax[tau] == pytest.approx(diagonal[tau], rel=1e-4) for tau in diagonal)
+
+
+def test_results_list_and_report_read_the_ledger(finished, tmp_path):
+    home, _ = finished
+    study = json.loads(tuner(home, "list", "--json").stdout)[0]["id"]
+    found = json.loads(tuner(home, "results", study[:4], "--json").stdout)
+    assert {
+        "study",
+        "objective",
+        "best",
+        "diagonal_best",
+        "baselines",
+        "gain",
+        "verdict",
+        "landscape",
+    } <= found.keys()
+    assert found["gain"]["confirmed"]
+    assert found["gain"]["seeds"] == 3
+    assert found["verdict"] in ("off the diagonal", "on the diagonal", "not distinguishable")
+    assert (len(found["landscape"]["mean"]), len(found["landscape"]["mean"][0])) == (2, 2)
+    assert found["confirmed"]["off_diagonal"]["metrics"]["test_loss"]["mean"] > 0
+    tuner(home, "report", "latest", "--out", str(tmp_path / "out"))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert found["verdict"].capitalize() in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert (tmp_path / "out" / "landscape.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["study"] == study
+
+
+def test_resuming_a_finished_study_changes_nothing(finished):
+    home, _ = finished
+    before = tuner(home, "trials", "latest", "--json").stdout
+    done = tuner(home, "resume", "latest", check=False)
+    assert done.returncode == 2
+    assert "nothing to resume" in done.stderr
+    assert tuner(home, "trials", "latest", "--json").stdout == before
+
+
+def test_mlflow_is_rebuilt_from_the_ledger(finished):
+    home, done = finished
+    study = json.loads(done.stdout.splitlines()[-1])["study"]
+    tuner(home, "sync", study)
+    check_ledger_and_mlflow(home, study)  # sent twice, there once
+
+
+def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
+    home = tmp_path
+    # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
+    spec = write_spec(home, population=4, epochs=60, reports=4, options={"units": [200, 200]})
+    driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (
+        (before := ledger.trials(study))
+        and sum(t.terminal for t in before) >= 4
+        and not all(t.terminal for t in before)
+    ):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.1)
+    assert exposed([driver.pid, *descendants(driver.pid)]) == []
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    before = ledger.trials(study)
+    finished = checker.outcomes(before)
+    unfinished = [t.number for t in before if not t.terminal]
+    assert finished
+    assert unfinished
+    assert ledger.find_study("latest").state == "interrupted"
+    assert strategy_for_study(ledger, study) is not Signal.DONE
+
+    done = tuner(home, "resume", study)
+
+    assert "Traceback" not in done.stderr
+    after = {t.number: t for t in check_ledger_and_mlflow(home, study)}
+    assert {
+        n: outcome for n, outcome in checker.outcomes(after.values()).items() if n in finished
+    } == finished
+    assert all(after[number].attempts == 2 for number in unfinished)
+    assert strategy_for_study(ledger, study) is Signal.DONE
+    ledger.close()
+
+
+def test_after_kill_9_between_rungs_a_halving_study_ends_as_it_would_have(tmp_path):
+    search = {"strategy": "halving", "tau_f": [0.0, 0.3, 1.0], "tau_b": [0.1, 0.5, 1.0]}
+    spec = write_spec(tmp_path, search=search, epochs=45, reports=9, baselines=["identity"], confirm_seeds=0)
+    driver, study, ledger = start(tmp_path, spec, "--no-mlflow", stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(t.state == "running" and t.source is not None for t in ledger.trials(study)):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    before = {t.number: t for t in ledger.trials(study)}
+    stopped = [n for n, t in before.items() if t.state == "stopped"]
+    assert stopped
+
+    done = tuner(tmp_path, "resume", study, "--no-mlflow")
+
+    assert "Traceback" not in done.stderr
+    after = {t.number: t for t in ledger.trials(study)}
+    assert [after[n] for n in stopped] == [before[n] for n in stopped]
+    assert {t.state for t in after.values()} == {"stopped", "succeeded"}
+    assert sum(t.epoch for t in after.values()) < 45 * len(after) / 2
+    for trial in after.values():
+        measured = [m.interval for m in ledger.measurements(study) if m.trial_id == trial.id]
+        assert measured == list(range(1, trial.intervals + 1))
+    assert not list((tmp_path / "checkpoints").glob("*"))
+    ledger.close()
+
+
+def strategy_for_study(ledger, study):
+    from tuner.spec.study import parse_spec
+
+    return strategy_for(parse_spec(ledger.study(study).spec)).suggest(ledger.trials(study), 1)
+
+
+def test_a_running_study_has_one_driver(tmp_path):
+    home = tmp_path
+    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
+    from tuner.driver.drive import submit
+    from tuner.spec.study import parse_spec
+
+    study = submit(ledger, parse_spec(SPEC))
+    ledger.acquire(study, {})  # this process drives it
+    done = tuner(home, "resume", study, check=False)
+    ledger.close()
+    assert done.returncode == 2
+    assert f"study {study} is being run by" in done.stderr
+
+
+def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
+    home = tmp_path
+    driver, study, ledger = start(
+        home, write_spec(home, epochs=2000, reports=200), "--no-mlflow", stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not ledger.measurements(study):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode in (2, 130)
+    assert f"tuner resume {study}" in said
+    assert "Traceback" not in said
+    row = ledger.study(study)
+    ledger.close()
+    assert (row.state, row.reason) == ("interrupted", "stopped by the user")
+
+
+def test_an_mlflow_that_is_away_neither_stops_nor_loses_a_study(tmp_path):
+    home = tmp_path
+    done = tuner(
+        home, "run", write_spec(home, confirm_seeds=0, baselines=[]), TUNER_MLFLOW_URI="http://127.0.0.1:9"
+    )
+    assert "tuner sync" in done.stdout
+    study = done.stdout.split()[1]
+    tuner(home, "sync", study)  # into the private server: everything arrives
+    check_ledger_and_mlflow(home, study)

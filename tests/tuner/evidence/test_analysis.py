@@ -1,0 +1,629 @@
+"""The statistics agree with scipy's, the verdict follows from them, and fresh seeds keep it honest."""
+
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tuner.evidence.analysis import (
+    OFF,
+    ON,
+    UNCLEAR,
+    best,
+    best_forward,
+    edge_notes,
+    gain,
+    landscape,
+    results,
+    select,
+    sem,
+    stages,
+    summary,
+    trial_json,
+    verdict,
+)
+from tuner.evidence.figures import drawing
+from tuner.evidence.report import write_report
+from tuner.ledger.rows import StudyRow, TrialRow
+
+SEARCH, FRESH = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
+
+
+def trial(
+    number,
+    objective,
+    *,
+    tau_f=0.5,
+    tau_b=1.0,
+    role="search",
+    estimator="decoupled",
+    lr=0.001,
+    seeds=None,
+    state=None,
+):
+    if objective is not None:
+        objective = tuple(None if v is None else float(v) for v in objective)
+        state = state or ("diverged" if None in objective else "succeeded")
+    return TrialRow(
+        id=number + 1,
+        number=number,
+        role=role,
+        estimator=estimator,
+        tau_f=tau_f,
+        tau_b=tau_b,
+        lr=lr,
+        state=state or "failed",
+        reason=None,
+        population="p",
+        attempts=1,
+        seeds=seeds or tuple(range(len(objective or SEARCH))),
+        metrics={"val_loss": list(objective)} if objective else {},
+        objective=objective,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def study(direction="minimize", search=None):
+    now, spec = datetime(2026, 1, 1, tzinfo=UTC), {"search": search, "seeds": 2} if search else {}
+    return StudyRow(
+        "ab12", "small", "sbn", "succeeded", None, spec, "val_loss", direction, now, now, now, 1.0, {}
+    )
+
+
+# --- gain ---
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("n", [2, 3, 5, 30])
+def test_gain_is_scipys_paired_t_test(n, direction):
+    rng = np.random.default_rng(n)
+    ours, rival = rng.normal(2.0, 1.0, n), rng.normal(2.3, 1.0, n)
+    measured = gain(trial(0, ours), trial(1, rival), direction)
+    expected = stats.ttest_rel(rival, ours) if direction == "minimize" else stats.ttest_rel(ours, rival)
+    interval = expected.confidence_interval(0.95)
+    assert measured.mean == pytest.approx((rival - ours).mean() * (1 if direction == "minimize" else -1))
+    assert measured.p_value == pytest.approx(expected.pvalue)
+    assert measured.ci95 == pytest.approx((interval.low, interval.high))
+    assert (measured.seeds, measured.against, measured.confirmed) == (n, 1, False)
+
+
+@pytest.mark.parametrize(("difference", "p_value"), [(0.0, 1.0), (0.5, 0.0)])
+def test_gain_without_any_spread(difference, p_value):
+    measured = gain(
+        trial(0, [1.0, 2.0, 3.0]), trial(1, [v + difference for v in (1.0, 2.0, 3.0)]), "minimize"
+    )
+    assert (measured.mean, measured.ci95, measured.p_value) == (difference, (difference, difference), p_value)
+
+
+def test_gain_of_one_seed_has_no_interval():
+    measured = gain(trial(0, [1.0]), trial(1, [1.5]), "minimize")
+    assert (measured.mean, measured.ci95, measured.p_value, measured.seeds) == (0.5, None, None, 1)
+
+
+def test_gain_pairs_by_seed():
+    ours = trial(0, [1.0, 2.0, 4.0], seeds=(7, 8, 9))
+    rival = trial(1, [9.0, 5.0, 2.5, 6.0], seeds=(9, 1, 8, 7))
+    measured = gain(ours, rival, "minimize")
+    assert (measured.mean, measured.seeds) == (pytest.approx(np.mean([6 - 1, 2.5 - 2, 9 - 4])), 3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "rival", "seeds"),
+    [
+        ([1, None, 1, 1], [2, 2, None, 2], 2),
+        ([1, None], [2, 2], 1),
+        ([1, None], [None, 2], 0),
+        ([1, 2], None, 0),
+        (None, [1, 2], 0),
+    ],
+)
+def test_gain_takes_the_seeds_that_both_have(ours, rival, seeds):
+    measured = gain(trial(0, ours), trial(1, rival), "minimize")
+    assert (measured.seeds if measured else 0) == seeds
+
+
+def test_gain_of_disjoint_seeds_is_none():
+    assert gain(trial(0, [1, 2], seeds=(0, 1)), trial(1, [1, 2], seeds=(2, 3)), "minimize") is None
+
+
+@pytest.mark.parametrize("n", [2, 5, 50])
+def test_sem_is_scipys(n):
+    values = np.random.default_rng(n).normal(1e6, 1.0, n)
+    assert sem(list(values)) == pytest.approx(stats.sem(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "error"),
+    [
+        ([], None, None),
+        ([2.0], 2.0, None),
+        ([1.0, 3.0], 2.0, 1.0),
+        ([1.0, None], None, None),
+        ([None], None, None),
+    ],
+)
+def test_a_mean_is_over_every_seed_or_none(values, mean, error):
+    assert summary(values) == {"mean": mean, "sem": error, "seeds": values}
+
+
+# --- selection ---
+
+
+def test_the_best_has_the_best_mean_and_every_seed():
+    trials = [
+        trial(0, [3, 3]),
+        trial(1, [1, 2]),
+        trial(2, [0, None]),
+        trial(3, None),
+        trial(4, [2, 1]),
+        trial(5, [4, 4]),
+    ]
+    assert best(trials, "minimize") == trials[1]  # of equals the first
+    assert best(reversed(trials), "minimize") == trials[1]
+    assert best(trials, "maximize") == trials[5]
+    assert best(trials[2:4], "minimize") is None
+
+
+def test_methods_are_selected_apart():
+    trials = [
+        trial(0, [3, 3], tau_f=1.0, tau_b=1.0),
+        trial(1, [2, 2], tau_f=0.0, tau_b=1.0),
+        trial(2, [4, 4], tau_f=None, tau_b=None, role="baseline", estimator="identity"),
+        trial(3, [2.5, 2.5], tau_f=0.5, tau_b=0.5, role="baseline", estimator="softmax"),
+        trial(4, [1, 1], tau_f=None, role="baseline", estimator="gumbel"),
+        trial(5, [0, 0], role="confirm"),
+        trial(6, None, role="baseline", estimator="other"),
+    ]
+    chosen = select(trials, "minimize")
+    assert (chosen.best.number, chosen.off_diagonal.number) == (1, 1)
+    assert chosen.diagonal.number == 3  # softmax ST is decoupled ST on the diagonal
+    assert {name: t.number for name, t in chosen.baselines.items()} == {
+        "identity": 2,
+        "softmax": 3,
+        "gumbel": 4,
+    }
+    assert [t.number for t in chosen.distinct()] == [1, 3, 4, 2]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_equal_tau_f_the_smallest_is_the_best(direction):
+    trials = [trial(0, [2.0], tau_f=1.0), trial(1, [2.0], tau_f=0.0), trial(2, [2.0], tau_f=0.5)]
+    assert best_forward(trials, direction) == 0.0
+    assert best_forward(trials[::2], direction) == 0.5
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
+def test_only_finite_objectives_compete(value, direction):
+    trials = [trial(0, [value, value]), trial(1, [5.0, 5.0], tau_f=0.7), trial(2, [value, value])]
+    assert best(trials, direction) == trials[1]
+    assert best_forward(trials, direction) == 0.7
+    assert best(trials[::2], direction) is None
+    assert best_forward(trials[::2], direction) is None
+
+
+# --- verdict ---
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize(
+    ("role", "differences", "expected", "because"),
+    [
+        ("confirm", [1.0, 1.1, 0.9, 1.0, 1.2], OFF, "excludes 0"),
+        ("confirm", [-1.0, -1.1, -0.9, -1.0, -1.2], ON, "the best trial on the diagonal is better"),
+        ("confirm", [1.0, -1.1, 0.9, -1.0, 0.3], UNCLEAR, "includes 0"),
+        ("confirm", [0.0] * 5, UNCLEAR, "includes 0"),
+        ("confirm", [1.0], UNCLEAR, "2 seeds or more"),
+        ("search", [1.0, 1.1, 0.9, 1.0, 1.2], UNCLEAR, "confirm_seeds"),
+        ("search", [-1.0, -1.1, -0.9, -1.0, -1.2], UNCLEAR, "confirm_seeds"),
+    ],
+)
+def test_the_verdict_follows_from_the_gain(role, differences, expected, because, direction):
+    sign = 1 if direction == "minimize" else -1
+    measured = gain(
+        trial(0, [2.0] * len(differences), role=role),
+        trial(1, [2.0 + sign * d for d in differences], role=role),
+        direction,
+    )
+    conclusion, sentence = verdict(measured)
+    assert conclusion == expected
+    assert because in sentence
+    assert f"a gain of {np.mean(differences):.4g} over {len(differences)} seed" in sentence
+
+
+NO_PAIR = "there is no finished pair of trials, one off and one on the diagonal, to compare"
+NOTHING = "there is nothing to compare with: no trial {} the diagonal tau_f = tau_b {}"
+
+
+@pytest.mark.parametrize(
+    ("trials", "because"),
+    [
+        ([], NO_PAIR),
+        ([trial(0, None)], NO_PAIR),
+        ([trial(0, [1, 1])], NOTHING.format("on", "was run; the baseline softmax lies on it")),
+        (
+            [trial(0, [1, 1]), trial(1, [1, None], tau_f=1.0)],
+            NOTHING.format("on", "has an objective on every seed"),
+        ),
+        (
+            [trial(0, [1, 1]), trial(1, None, tau_f=1.0, role="baseline", estimator="softmax")],
+            NOTHING.format("on", "has an objective on every seed"),
+        ),
+        ([trial(0, [1, 1], tau_f=1.0)], NOTHING.format("off", "was run")),
+        (
+            [trial(0, [1, 1], tau_f=1.0), trial(1, None)],
+            NOTHING.format("off", "has an objective on every seed"),
+        ),
+    ],
+    ids=["no trial", "no result", "none on", "diverged on", "failed softmax", "none off", "failed off"],
+)
+def test_without_a_pair_there_is_no_verdict_and_a_reason(trials, because):
+    found = results(study(), trials)
+    assert (found["gain"], found["verdict"], found["verdict_reason"]) == (None, UNCLEAR, because)
+
+
+# --- results ---
+
+
+def finished_study():
+    """Off the diagonal wins on fresh seeds by 0.5, although it won the search by 2."""
+    spread = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
+    searched = [
+        trial(0, 3 + spread, tau_f=0.5, tau_b=0.5),
+        trial(1, 1 - spread, tau_f=0.0, tau_b=0.5),
+        trial(2, [2.0, None, 2.0, 2.0, 2.0], tau_f=0.0, tau_b=1.0),
+        trial(3, None, tau_f=0.5, tau_b=1.0),
+        trial(4, 4 + spread, tau_f=None, tau_b=None, role="baseline", estimator="identity"),
+        trial(5, 3.5 + spread, tau_f=None, tau_b=0.5, role="baseline", estimator="gumbel"),
+    ]
+    confirmed = [
+        trial(6, 2 - spread, tau_f=0.0, tau_b=0.5, role="confirm", seeds=FRESH),
+        trial(7, 2.5 + spread, tau_f=0.5, tau_b=0.5, role="confirm", seeds=FRESH),
+        trial(8, 5 + spread, tau_f=None, tau_b=None, role="confirm", estimator="identity", seeds=FRESH),
+        trial(9, 4 + spread, tau_f=None, tau_b=0.5, role="confirm", estimator="gumbel", seeds=FRESH),
+    ]
+    return searched, confirmed
+
+
+def test_results_have_the_contracts_keys_and_are_strict_json():
+    searched, confirmed = finished_study()
+    for trials in ([], searched, [*searched, *confirmed]):
+        found = json.loads(json.dumps(results(study(), trials), allow_nan=False))
+        assert found.keys() >= {
+            "study",
+            "objective",
+            "best",
+            "diagonal_best",
+            "baselines",
+            "gain",
+            "verdict",
+            "landscape",
+        }
+        assert found["study"] == "ab12"
+        assert found["objective"] == {"name": "val_loss", "direction": "minimize"}
+        assert found["landscape"].keys() == {"tau_f", "tau_b", "mean", "sem"}
+    assert found["gain"].keys() >= {"mean", "ci95", "p_value", "seeds", "against", "confirmed"}
+    assert found["baselines"].keys() == {"identity", "gumbel"}
+    row_keys = {
+        "number",
+        "role",
+        "estimator",
+        "tau_f",
+        "tau_b",
+        "lr",
+        "state",
+        "objective",
+        "metrics",
+        "reason",
+    }
+    for row in (found["best"], found["diagonal_best"], *found["baselines"].values()):
+        assert row.keys() >= row_keys
+        assert row["objective"].keys() == {"mean", "sem", "seeds"}
+
+
+def test_an_empty_study_has_no_results_yet():
+    found = results(study(), [])
+    assert (found["best"], found["diagonal_best"], found["baselines"], found["gain"], found["verdict"]) == (
+        None,
+        None,
+        {},
+        None,
+        UNCLEAR,
+    )
+    assert found["landscape"] == {"tau_f": [], "tau_b": [], "mean": [], "sem": []}
+
+
+def test_fresh_seeds_decide_where_there_are_any():
+    searched, confirmed = finished_study()
+    before = results(study(), searched)
+    assert (before["gain"]["mean"], before["gain"]["confirmed"]) == (pytest.approx(2.0), False)
+    assert before["verdict"] == UNCLEAR
+    after = results(study(), [*searched, *confirmed])
+    assert (after["best"]["number"], after["diagonal_best"]["number"]) == (1, 0)
+    assert (after["gain"]["mean"], after["gain"]["confirmed"], after["gain"]["against"]) == (
+        pytest.approx(0.5),
+        True,
+        7,
+    )
+    assert after["verdict"] == OFF
+    assert after["gains"]["identity"]["mean"] == pytest.approx(3.0)
+    assert {name: t["number"] for name, t in after["confirmed"].items()} == {
+        "off_diagonal": 6, "diagonal": 7, "identity": 8, "gumbel": 9,
+    }  # fmt: skip
+
+
+def test_softmax_is_confirmed_by_its_twin_on_the_diagonal():
+    searched, confirmed = finished_study()
+    softmax = trial(10, searched[0].objective, tau_f=0.5, tau_b=0.5, role="baseline", estimator="softmax")
+    found = results(study(), [*searched, softmax, *confirmed])
+    assert (found["confirmed"]["softmax"]["number"], found["gains"]["softmax"]) == (7, found["gain"])
+
+
+def test_half_a_confirmation_is_not_compared_with_the_search():
+    searched, confirmed = finished_study()
+    for half in ([confirmed[0]], [confirmed[1]]):
+        found = results(study(), [*searched, *half])
+        assert (found["gain"], found["verdict"]) == (None, UNCLEAR)
+
+
+@pytest.mark.parametrize(
+    ("loser", "conclusion"), [(0, OFF), (1, ON)], ids=["off the diagonal", "on the diagonal"]
+)
+def test_what_diverged_on_fresh_seeds_does_not_win_by_the_seeds_it_survived(loser, conclusion):
+    searched, confirmed = finished_study()
+    confirmed[loser] = replace(confirmed[loser], objective=(1.0, 1.01, None, None, None), state="diverged")
+    assert results(study(), [*searched, *confirmed])["verdict"] != conclusion
+
+
+def test_maximizing_selects_the_other_end():
+    searched, _ = finished_study()
+    found = results(study("maximize"), searched)
+    assert (found["best"]["number"], found["gain"]["mean"]) == (0, pytest.approx(-2.0))
+
+
+def test_the_landscape_has_a_row_for_every_tau_f():
+    def loss(tau_f, tau_b, lr):
+        return 10 * tau_f + tau_b + 100 * lr
+
+    taus = [(tau_f, tau_b) for tau_f in (1.0, 0.0) for tau_b in (3.0, 1.0, 2.0)]
+    configurations = [(tau_f, tau_b, lr) for tau_f, tau_b in taus for lr in (0.1, 0.01)]
+    trials = [trial(i, [loss(*c)] * 2, tau_f=c[0], tau_b=c[1], lr=c[2]) for i, c in enumerate(configurations)]
+    trials.append(trial(50, [0.0, 0.0], tau_f=0.0, tau_b=1.0, role="confirm"))
+    trials.append(trial(51, [0.0, 0.0], tau_f=7.0, tau_b=7.0, role="baseline", estimator="softmax"))
+    found = landscape(trials, "minimize")
+    assert (found["tau_f"], found["tau_b"]) == ([0.0, 1.0], [1.0, 2.0, 3.0])
+    for i, tau_f in enumerate(found["tau_f"]):
+        for j, tau_b in enumerate(found["tau_b"]):
+            assert found["mean"][i][j] == pytest.approx(loss(tau_f, tau_b, 0.01))  # the better learning rate
+            assert found["sem"][i][j] == 0
+    assert landscape(trials, "maximize")["mean"][0][0] == pytest.approx(loss(0.0, 1.0, 0.1))
+
+
+def test_the_landscape_is_empty_where_nothing_succeeded():
+    searched, _ = finished_study()
+    found = landscape(searched, "minimize")
+    assert found["mean"] == [
+        [pytest.approx(1.0), None],
+        [pytest.approx(3.0), None],
+    ]  # (0, 1) diverged, (0.5, 1) failed
+
+
+# --- sequential search ---
+
+SEQUENTIAL = {
+    "strategy": "sequential",
+    "tau_f": [0.0, 0.5, 1.5],
+    "tau_b": [0.3, 1.0, 2.0],
+    "tau_b_start": 1.0,
+}
+
+
+def sequential_trials():
+    """tau_f of 0.5 wins the first stage with its second learning rate; then tau_b of 2 wins, and 0.3
+    diverges.
+    """
+    first = [(0.0, 1.0, 5.0), (0.5, 1.0, 9.0), (1.5, 1.0, 6.0)]
+    second = [(0.5, 0.3, None), (0.5, 2.0, 3.0)]
+    searched = [trial(i, [v, v and v + 0.2], tau_f=f, tau_b=b) for i, (f, b, v) in enumerate(first + second)]
+    searched += [trial(5, [4.0, 4.2], tau_f=0.5, tau_b=1.0, lr=0.1)]
+    softmax = [
+        trial(6 + i, [7.0, 7.2], tau_f=t, tau_b=t, role="baseline", estimator="softmax")
+        for i, t in enumerate((1.0, 0.5))
+    ]
+    return searched, softmax
+
+
+def test_the_landscape_of_a_sequential_search_has_no_value_where_nothing_ran():
+    searched, softmax = sequential_trials()
+    found = landscape([*searched, *softmax], "minimize")
+    assert (found["tau_f"], found["tau_b"]) == ([0.0, 0.5, 1.5], [0.3, 1.0, 2.0])
+    assert found["mean"] == [[None, pytest.approx(5.1), None], [None, pytest.approx(4.1), pytest.approx(3.1)],
+                             [None, pytest.approx(6.1), None]]  # fmt: skip
+    assert [[v is None for v in row] for row in found["sem"]] == [
+        [v is None for v in row] for row in found["mean"]
+    ]
+
+
+def test_the_stages_are_a_row_and_a_column_through_the_best_tau_f():
+    searched, softmax = sequential_trials()
+    found = results(study(search=SEQUENTIAL), [*searched, *softmax])["stages"]
+    assert (found["tau_b_start"], found["best_tau_f"]) == (1.0, 0.5)
+    assert found["first"] == {
+        "tau_f": [0.0, 0.5, 1.5],
+        "mean": pytest.approx([5.1, 4.1, 6.1]),
+        "sem": pytest.approx([0.1] * 3),
+    }
+    assert found["second"]["tau_b"] == [0.3, 1.0, 2.0]
+    assert found["second"]["mean"] == [None, pytest.approx(4.1), pytest.approx(3.1)]
+    other_way = results(study("maximize", SEQUENTIAL), [*searched, *softmax])["stages"]
+    assert (other_way["best_tau_f"], other_way["first"]["mean"][1]) == (0.5, pytest.approx(9.1))
+
+
+def test_stages_before_there_is_anything_to_choose():
+    failed = [trial(i, None, tau_f=f) for i, f in enumerate((0.0, 0.5))]
+    found = stages(study(search=SEQUENTIAL), failed)
+    assert found["best_tau_f"] is None
+    assert found["first"] == {"tau_f": [0.0, 0.5], "mean": [None, None], "sem": [None, None]}
+    assert found["second"] == {"tau_b": [], "mean": [], "sem": []}
+    assert stages(study(search=SEQUENTIAL), [])["first"]["tau_f"] == []
+
+
+def test_only_a_sequential_search_has_stages():
+    searched, _ = sequential_trials()
+    assert results(study(search=SEQUENTIAL | {"strategy": "grid"}), searched)["stages"] is None
+    assert results(study(), searched)["stages"] is None
+
+
+def test_softmax_trials_are_the_diagonal_of_a_sequential_search():
+    searched, softmax = sequential_trials()
+    found = results(study(search=SEQUENTIAL), [*searched, *softmax])
+    assert (found["best"]["number"], found["diagonal_best"]["number"]) == (4, 6)
+    assert (found["gain"]["mean"], found["gain"]["against"]) == (pytest.approx(4.0), 6)
+    assert (found["tuned_with"]["off_diagonal"], found["tuned_with"]["diagonal"]) == (6, 2)
+    assert "the baseline softmax lies on it" in results(study(search=SEQUENTIAL), searched)["verdict_reason"]
+
+
+def drawn(figure):
+    """Of a landscape's axes: the (tau_f, tau_b) indices that are filled, and those that have a colour of the
+    scale.
+    """
+    ran, coloured = (mesh.get_array() for mesh in figure.axes[0].collections)
+    return [{(int(i), int(j)) for j, i in np.argwhere(~np.ma.getmaskarray(m))} for m in (ran, coloured)]
+
+
+def test_the_landscape_leaves_blank_what_was_not_run_and_grey_what_has_no_value():
+    searched, _ = sequential_trials()
+    land = landscape(searched, "minimize")
+    ran = {(t.tau_f, t.tau_b) for t in searched}
+    arguments = {"objective": "val loss", "minimize": True}
+    filled, coloured = drawn(
+        drawing.landscape(land["tau_f"], land["tau_b"], land["mean"], ran=ran, **arguments)
+    )
+    assert filled == {(0, 1), (1, 1), (2, 1), (1, 0), (1, 2)}
+    assert coloured == filled - {(1, 0)}  # which diverged
+    filled, _ = drawn(drawing.landscape(land["tau_f"], land["tau_b"], land["mean"], **arguments))
+    assert len(filled) == 9
+
+
+def test_the_stages_figure_stars_the_optimum_and_draws_the_baselines():
+    found = stages(study(search=SEQUENTIAL), sequential_trials()[0])
+    first, second = (tuple(found[name].values()) for name in ("first", "second"))
+    figure = drawing.stages(
+        first,
+        second,
+        tau_b_start=1.0,
+        best_tau_f=0.5,
+        baselines={"softmax": 7.1},
+        objective="val loss",
+        minimize=True,
+    )
+    for axes, optimum in zip(figure.axes, [(0.5, 4.1), (2.0, 3.1)], strict=True):
+        (star,) = [line for line in axes.lines if line.get_marker() == "*"]
+        assert (star.get_xdata()[0], star.get_ydata()[0]) == pytest.approx(optimum)
+        (baseline,) = [line for line in axes.lines if line.get_label() == "softmax"]
+        assert list(baseline.get_ydata()) == [7.1, 7.1]
+    (crosses,) = [line for line in figure.axes[1].lines if line.get_marker() == "x"]
+    assert list(crosses.get_xdata()) == [0.3]
+
+
+def test_a_figure_of_a_thousand_temperatures_can_be_drawn(tmp_path):
+    taus = [i / 100 for i in range(1, 1001)]
+    mean = [[float(i)] for i in range(1000)]
+    figure = drawing.landscape(taus, [1.0], mean, objective="val loss", minimize=True)
+    figure.savefig(tmp_path / "wide.png")
+    assert max(figure.get_size_inches()) < 20
+    assert len(figure.axes[0].get_xticks()) < 50
+
+
+@pytest.mark.parametrize("search", [SEQUENTIAL, {"strategy": "grid"}])
+def test_the_report_of_a_sequential_study_shows_its_stages(tmp_path, search):
+    searched, softmax = sequential_trials()
+    files = write_report(
+        study(search=search), [*searched, *softmax], [], tmp_path, artifacts=tmp_path / "none"
+    )
+    sequential = search is SEQUENTIAL
+    assert ((tmp_path / "stages.png") in files) == sequential
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ('id="stages"' in page) == sequential
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files if path.suffix == ".png")
+
+
+def test_the_report_of_a_sequential_study_without_success_has_no_stages(tmp_path):
+    failed = [trial(i, None, tau_f=f) for i, f in enumerate((0.0, 0.5))]
+    files = write_report(study(search=SEQUENTIAL), failed, [], tmp_path, artifacts=tmp_path / "none")
+    assert "stages.png" not in {path.name for path in files}
+
+
+# --- rows ---
+
+
+def test_a_trials_row_says_what_came_out():
+    row = trial_json(trial(3, [1.0, None], tau_f=None))
+    assert (row["number"], row["state"], row["tau_f"]) == (3, "diverged", None)
+    assert row["objective"] == {"mean": None, "sem": None, "seeds": [1.0, None]}
+    assert row["metrics"]["val_loss"]["seeds"] == [1.0, None]
+
+
+# --- calibration ---
+
+
+def test_with_no_difference_fresh_seeds_find_one_as_rarely_as_promised():
+    """The winner of a search beats the diagonal on the seeds that made it the winner; that is no evidence."""
+    rng = np.random.default_rng(2026)
+    studies, flattered, wrong = 400, 0, 0
+    taus = [
+        (tau_f, tau_b) for tau_f in (0.0, 0.1, 0.3, 0.5, 1.0) for tau_b in (0.2, 0.4, 0.7, 1.0, 2.0)
+    ]  # one on the diagonal
+    for _ in range(studies):
+        seed_effects = rng.normal(0.0, 3.0, 5)
+        losses = seed_effects + rng.normal(size=(len(taus), 5))
+        trials = [trial(i, losses[i], tau_f=f, tau_b=b, seeds=SEARCH) for i, (f, b) in enumerate(taus)]
+        low, _ = results(study(), trials)["gain"]["ci95"]
+        flattered += low > 0
+        chosen = select(trials, "minimize").distinct()
+        fresh = rng.normal(0.0, 3.0, 5) + rng.normal(size=(len(chosen), 5))
+        trials += [
+            trial(100 + i, fresh[i], tau_f=t.tau_f, tau_b=t.tau_b, role="confirm", seeds=FRESH)
+            for i, t in enumerate(chosen)
+        ]
+        wrong += results(study(), trials)["verdict"] == OFF
+    assert wrong / studies < 0.06
+    assert flattered / studies > 0.10
+    assert math.isclose(wrong / studies, 0.025, abs_tol=0.02)  # one end of a two-sided 95 % interval
+
+
+@pytest.mark.parametrize(
+    ("at", "named"),
+    [
+        ((0.5, 0.5), []),
+        ((0.0, 0.5), []),
+        ((1.0, 0.5), ["tau_f of 1"]),
+        ((0.0, 0.1), ["tau_b of 0.1"]),
+        ((1.0, 1.0), ["tau_f", "tau_b"]),
+    ],
+)
+def test_an_optimum_at_the_edge_of_the_grid_is_noted_but_not_at_argmax(at, named):
+    grid = [(f, b) for f in (0.0, 0.5, 1.0) for b in (0.1, 0.5, 1.0)]
+    trials = [trial(i, [1.0], tau_f=f, tau_b=b) for i, (f, b) in enumerate(grid)]
+    notes = edge_notes(trials[grid.index(at)], trials)
+    assert len(notes) == len(named)
+    assert all(name in note for name, note in zip(named, notes, strict=True))
+
+
+def test_methods_are_counted_by_what_they_were_chosen_from():
+    grid = [(f, b) for f in (0.0, 0.5, 1.0) for b in (0.5, 1.0)]
+    searched = [trial(i, [1.0], tau_f=f, tau_b=b) for i, (f, b) in enumerate(grid)]
+    softmax = [
+        trial(10 + i, [1.0], role="baseline", estimator="softmax", tau_f=t, tau_b=t)
+        for i, t in enumerate((0.5, 1.0, 2.0))
+    ]
+    identity = [trial(20, [1.0], role="baseline", estimator="identity", tau_f=None, tau_b=None)]
+    confirmed = [trial(30, [1.0], role="confirm")]
+    counts = results(study(), [*searched, *softmax, *identity, *confirmed])["tuned_with"]
+    # On the diagonal: 0.5 and 1 of the grid, which softmax has too, and softmax's 2.
+    assert counts == {"off_diagonal": 4, "diagonal": 3, "identity": 1, "softmax": 3}

@@ -1,0 +1,549 @@
+"""What a user writes becomes a StudySpec, or one sentence that names the field and what it may be."""
+
+import copy
+import math
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainables.tasks import task_names, task_type
+from tuner.errors import UserError
+from tuner.spec.search import Range
+from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
+
+GOOD = {
+    "name": "small",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
+    "epochs": 2,
+}
+SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0, 2.0]}
+JARGON = (
+    "pydantic",
+    "http",
+    "Input",
+    "validation",
+    "Value error",
+    "constrained",
+    "Range",
+    "dictionary",
+    "type=",
+    "tag",
+    "Search",
+)
+
+
+def changed(field, value, whole=GOOD):
+    spec = copy.deepcopy(whole)
+    *folders, last = field.split(".")
+    inner = spec
+    for folder in folders:
+        inner = inner[folder]
+    inner[last] = value
+    return spec
+
+
+def span(low, high, step):
+    return {"low": low, "high": high, "step": step}
+
+
+def refusal(spec):
+    with pytest.raises(UserError) as error:
+        parse_spec(spec)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("colour", "red", "not a field"),
+        ("search.tau", [1], "not a field"),
+        ("search.tau_f", [], "from 1 to 1000 values"),
+        ("search.tau_f", span(1, 0, 0.1), "from 1 to 1000 values"),
+        ("search.tau_b", 0, "greater than 0"),
+        ("search.tau_b", [0, 1], "greater than 0"),
+        ("search.tau_b", span(0, 1, 0.5), "greater than 0"),
+        ("search.tau_f", -1, "0 or more"),
+        ("search.tau_f", math.nan, "finite"),
+        ("search.tau_b", [1.0, math.inf], "finite"),
+        ("search.tau_f", list(range(1001)), "from 1 to 1000 values"),
+        ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
+        ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
+        ("search.tau_f", [1, 1.0], "twice"),
+        (
+            "search.strategy",
+            "annealing",
+            "must be one of grid, sequential, tpe, gp, halving, pbt, got 'annealing'",
+        ),
+        ("search.strategy", None, "must be one of grid, sequential, tpe, gp, halving, pbt"),
+        ("search.tau_b_start", 1.0, "not a field; there are strategy, tau_f, tau_b"),
+        ("learning_rates", [0.1, 0.1], "twice"),
+        ("learning_rates", [0], "greater than 0"),
+        ("learning_rates", [math.nan], "finite"),
+        ("baselines", ["identity", "identity"], "twice"),
+        (
+            "baselines",
+            ["straight"],
+            "one of gst, gumbel, gumbel_rao, identity, reinmax, soft, softmax, got 'straight'",
+        ),
+        (
+            "baselines",
+            ["decoupled"],
+            "one of gst, gumbel, gumbel_rao, identity, reinmax, soft, softmax, got 'decoupled'",
+        ),
+        (
+            "baselines",
+            ["identity", "soft"],
+            "task sbn has gst, gumbel, gumbel_rao, identity, reinmax, softmax, got 'soft'",
+        ),
+        ("task", "chess", ", ".join(task_names())),
+        ("dataset", "imagenet", "cifar10, digits, fashion_mnist, image_folder, mnist"),
+        ("name", "<b>", "letters, digits"),
+        ("name", "a" * 65, "1 to 64"),
+        ("seeds", 0, "greater than or equal to 1"),
+        ("batch_size", 0, "greater than or equal to 1"),
+        ("epochs", 0, "greater than or equal to 1"),
+        ("confirm_seeds", -1, "greater than or equal to 0"),
+        ("diagnostics", 1, "0 for none, or 2 or more"),
+        ("diagnostics", -1, "greater than or equal to 0"),
+        ("diagnostics", 10**7, "less than or equal to 1000000"),
+        ("diagnostics", True, "must be a number, got true"),
+        ("control", "scaled", "must be 'rescaled', got 'scaled'"),
+        ("control", True, "must be 'rescaled'"),
+        ("epochs", None, "either epochs or steps"),
+        ("options.gates", 3, "units, signed"),
+        ("options.units", [0], "from 1 to 100000"),
+        ("dataset_options", [32], "must be a mapping of fields"),
+        ("dataset_options.size", 32, "is not an option of dataset digits; it has none"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(field, value, allowed):
+    message = refusal(changed(field, value, GOOD | {"options": {}, "dataset_options": {}}))
+    # A list's entries are counted ("search.tau_b.1").
+    assert re.match(rf"the spec is not valid: {re.escape(field)}(\.\d+)?: ", message), message
+    assert allowed in message
+    assert len(re.findall(r"(?:^|[:;]) [a-z_.0-9]+: ", message)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("tau_b_start", 0, "greater than 0"),
+        ("tau_b_start", 1e-12, "greater than 0"),  # which is 0, rounded
+        ("tau_b_start", -1, "greater than 0"),
+        ("tau_b_start", math.nan, "finite"),
+        ("tau_b_start", math.inf, "finite"),
+        ("tau_b_start", True, "must be a number"),
+        ("tau_b_start", [1.0], "must be a valid number"),
+        ("tau_b_start", None, "must be a valid number"),
+        ("tau_b", [0], "greater than 0"),
+        ("tau_f", span(0, 1, -1), "greater than 0"),
+        ("tau_start", 1.0, "not a field; there are strategy, tau_f, tau_b, tau_b_start"),
+        ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp, halving, pbt"),
+    ],
+)
+def test_a_wrong_value_of_a_sequential_search_is_refused_by_name(field, value, allowed):
+    message = refusal(changed("search", SEQUENTIAL | {field: value}))
+    assert re.match(rf"the spec is not valid: search\.{field}(\.step)?: ", message), message
+    assert allowed in message
+    assert len(re.findall(r"(?:^|[:;]) [a-z_.0-9]+: ", message)) == 1
+    assert not [word for word in JARGON if word in message], message
+
+
+def test_without_a_strategy_those_there_are_are_told():
+    message = refusal(changed("search", {"tau_f": [0.0], "tau_b": [1.0]}))
+    assert (
+        message
+        == "the spec is not valid: search.strategy: is missing; it must be one of grid, sequential, tpe, gp, "
+        "halving, pbt"
+    )
+
+
+def test_a_task_refuses_the_baselines_that_it_has_not():
+    reference = task_type("dln").estimators
+    assert "soft" in reference
+    assert "soft" not in task_type("sbn").estimators
+    spec = changed("task", "dln") | {"baselines": ["soft"]}
+    assert parse_spec(spec).baselines == ["soft"]
+    assert "baselines: task sbn has" in refusal(spec | {"task": "sbn"})
+
+
+def test_the_options_of_a_dataset_are_checked():
+    folder = GOOD | {
+        "task": "dln",
+        "dataset": "image_folder",
+        "dataset_options": {"folder": "images", "size": 8},
+    }
+    assert parse_spec(folder).dataset_options == {"folder": "images", "size": 8}
+    for wrong in ("-1", None, 1.5):
+        assert "; " not in (message := refusal(changed("dataset_options.size", wrong, folder)))
+        assert message.startswith("the spec is not valid: dataset_options.size: must be ")
+    assert "dataset_options.folder: is missing; it must be " in refusal(
+        folder | {"dataset_options": {"size": 8}}
+    )
+    assert "dataset_options.colour: is not an option of dataset image_folder" in refusal(
+        changed("dataset_options.colour", True, folder)
+    )
+
+
+def test_a_users_task_that_cannot_be_imported_is_told_by_name(monkeypatch):
+    def broken(name):
+        raise ValueError(f"task {name!r} (mine:Task) cannot be imported: ImportError: no module mine")
+
+    monkeypatch.setattr("tuner.spec.study.task_names", lambda: ["mine", "sbn"])
+    monkeypatch.setattr("tuner.spec.study.task_type", broken)
+    message = refusal(changed("task", "mine"))
+    assert (
+        message
+        == "the spec is not valid: task: task 'mine' (mine:Task) cannot be imported: ImportError: no module "
+        "mine"
+    )
+
+
+def test_a_field_named_like_a_part_of_the_spec_is_none():
+    assert "Range: is not a field; there are name, task, " in refusal({**GOOD, "Range": 1})
+    assert "search.grid: is not a field; there are strategy, tau_f, tau_b" in refusal(
+        changed("search.grid", 1)
+    )
+
+
+def test_epochs_and_steps_together_are_refused():
+    assert "epochs: give either epochs or steps" in refusal(changed("steps", 10))
+
+
+def test_a_million_trials_are_refused():
+    spec = changed("search", {"strategy": "grid", "tau_f": span(0, 999, 1), "tau_b": span(1, 1000, 1)})
+    assert "search: must have at most 50000 trials, got 1000000" in refusal(spec)
+
+
+def test_a_sequential_search_has_few_trials_of_many_values():
+    search = {
+        "strategy": "sequential",
+        "tau_f": span(0, 999, 1),
+        "tau_b": span(1, 1000, 1),
+        "tau_b_start": 0.5,
+    }
+    spec = changed("search", search)
+    assert parse_spec(spec).trials_total == 2000
+    refused = refusal(spec | {"learning_rates": [i / 100 for i in range(1, 31)]})
+    assert "search: must have at most 50000 trials, got 60000" in refused
+
+
+def test_a_billion_points_are_counted_and_not_made(monkeypatch):
+    monkeypatch.setattr(Range, "values", lambda _: pytest.fail("the values were made"))
+    assert Range(low=0, high=1e9, step=1).points == 1_000_000_001
+    assert "got 1000000001" in refusal(changed("search.tau_f", span(0, 1e9, 1)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 3),
+        ("task", ["sbn"]),
+        ("search", "grid"),
+        ("search.strategy", None),
+        ("search.tau_f", {"low": 0, "high": 1}),
+        ("search.tau_f", {"low": 0, "high": 1, "steps": 0.1}),
+        ("search.tau_f", span("a", 1, 0.1)),
+        ("search.tau_b", "all"),
+        ("search.tau_b", [[1]]),
+        ("learning_rates", []),
+        ("learning_rates", [None]),
+        ("seeds", "many"),
+        ("seeds", 1.5),
+        ("baselines", "softmax"),
+        ("options", [200, 200]),
+        ("dataset_options", "images"),
+    ],
+)
+def test_a_refusal_speaks_of_fields_only(field, value):
+    message = refusal(changed(field, value))
+    assert message.startswith("the spec is not valid: ")
+    assert field in message
+    assert not [word for word in JARGON if word in message], message
+
+
+@pytest.mark.parametrize("given_value", [None, 3, "sbn-digits", [GOOD]])
+def test_what_is_no_mapping_is_refused(given_value):
+    assert "must be a mapping of fields" in refusal(given_value)
+
+
+def test_every_wrong_field_is_told():
+    message = refusal({**GOOD, "seeds": 0, "epochs": -1, "search": {"strategy": "grid", "tau_f": [-1]}})
+    assert all(f"{field}: " in message for field in ("seeds", "epochs", "search.tau_f", "search.tau_b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a list]",
+        "",
+        "name: [unclosed",
+        "a: b: c",
+        "foo: !!python/object/apply:os.system [ls]",
+        "name: 2024-13-01",
+        f"seeds: {'1' * 5000}",
+        f"options: {'[' * 1000}",
+    ],
+    ids=[
+        "list",
+        "empty",
+        "unclosed",
+        "two colons",
+        "python object",
+        "no such date",
+        "too many digits",
+        "too deep",
+    ],
+)
+def test_a_file_that_is_no_spec_is_named(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load_spec(str(path))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    folder, binary = tmp_path / "folder.yaml", tmp_path / "binary.yaml"
+    folder.mkdir()
+    binary.write_bytes(b"\xff\xfe\xff")
+    for path in (folder, binary, tmp_path / "missing.yaml"):
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            load_spec(str(path))
+
+
+def test_an_unknown_preset_lists_those_there_are():
+    with pytest.raises(UserError, match=r"no preset 'sbn-mars': use one of .*sbn-digits.*sbn-paper"):
+        load_spec("sbn-mars")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_load_and_survive_json(name):
+    spec = load_spec(name)
+    assert spec.name == name
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+def test_the_paper_preset_is_the_papers_study():
+    spec = load_spec("sbn-paper")
+    assert spec.search.forward == [i / 10 for i in range(21)]
+    assert spec.search.backward == [0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.0]
+    assert len(spec.search.forward) * len(spec.search.backward) == 231
+    assert (spec.seeds, spec.epochs, spec.batch_size, spec.learning_rates) == (5, 100, 128, [0.001])
+    # identity once, softmax and gumbel at the 20 positive temperatures
+    assert spec.trials_total == 231 + 1 + 20 + 20
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "values"),
+    [
+        (0.0, 2.0, 0.1, [i / 10 for i in range(21)]),
+        (0.1, 0.3, 0.1, [0.1, 0.2, 0.3]),
+        (0.5, 0.5, 1.0, [0.5]),
+        (0.0, 1.0, 0.4, [0.0, 0.4, 0.8]),
+        (1.0, 0.0, 0.1, []),
+    ],
+)
+def test_a_range_has_its_values_exactly_and_ends_with_high(low, high, step, values):
+    assert Range(low=low, high=high, step=step).values() == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "search: {strategy: grid, tau_f: [0, 1], tau_b: [1]}\nlearning_rates: [1e-3]",
+        "search: {strategy: grid, tau_f: [1e-3], tau_b: [1]}",
+        "search: {strategy: grid, tau_f: 1e-3, tau_b: 1}",
+        "search: {strategy: grid, tau_f: {low: 1e-3, high: 1e-3, step: 1e-3}, tau_b: 1}",
+    ],
+    ids=["learning rate", "list", "one value", "range"],
+)
+def test_1e_3_is_a_number_although_yaml_reads_a_string(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"name: small\ntask: sbn\ndataset: digits\nepochs: 2\n{text}\n")
+    spec = load_spec(str(path))
+    assert 0.001 in [*spec.learning_rates, *spec.search.forward]
+    assert spec.learning_rates == [0.001]
+
+
+def test_one_temperature_is_a_list_of_one():
+    assert parse_spec(changed("search.tau_f", 0)).search.forward == [0.0]
+
+
+def test_the_sequential_search_of_the_paper():
+    search = {"strategy": "sequential", "tau_f": span(0, 2, 0.1), "tau_b": span(0.1, 2, 0.1)}
+    spec = parse_spec(
+        changed("search", search)
+        | {"learning_rates": [3e-4, 5e-4, 7e-4, 1e-3], "baselines": ["identity", "gumbel"]}
+    )
+    assert spec.search.tau_b_start == 1.0
+    # 21 values of tau_f at tau_b 1, then 19 others of tau_b; identity once, gumbel at 20 positive
+    # temperatures
+    assert spec.trials_total == (21 + 19 + 1 + 20) * 4
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("start", "backward", "total"),
+    [
+        (1.0, [0.5, 1.0, 2.0], 5),
+        (0.5, [0.5, 1.0, 2.0], 5),
+        (0.7, [0.5, 0.7, 1.0, 2.0], 6),
+        (0.2 + 0.3, [0.5, 1.0, 2.0], 5),
+    ],
+)
+def test_the_stages_share_the_pair_at_tau_b_start(start, backward, total):
+    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b_start": start}) | {"baselines": ["softmax"]})
+    assert spec.search.backward == backward
+    assert spec.baseline_temperatures == backward  # 0.5 and 1 of tau_f among them
+    assert spec.trials_total == total + len(backward)
+
+
+def test_starts_that_differ_by_rounding_are_one_value():
+    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b": [0.3, 1.0], "tau_b_start": 0.1 + 0.2}))
+    assert (spec.search.tau_b_start, spec.search.backward) == (0.3, [0.3, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "total"),
+    [
+        ({}, 2),  # off the diagonal and on it
+        ({"confirm_seeds": 0}, 0),
+        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 5),  # softmax is on the diagonal
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}}, 1),
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}, "baselines": ["softmax"]}, 2),
+        ({"search": {"strategy": "grid", "tau_f": [1.0], "tau_b": [1.0]}}, 1),
+        ({"search": SEQUENTIAL}, 2),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5]}}, 1),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5], "tau_b_start": 0.7}}, 2),
+    ],
+)
+def test_what_can_have_a_best_trial_is_confirmed(changes, total):
+    assert parse_spec(GOOD | {"confirm_seeds": 3} | changes).confirm_total == total
+
+
+def test_confirmation_has_fresh_seeds():
+    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
+    assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
+    assert not set(spec.search_seeds) & set(spec.fresh_seeds)
+
+
+@pytest.mark.parametrize("confirm_seeds", [0, 5])
+def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
+    spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})
+    assert spec.seeds_of("control") == (spec.fresh_seeds if confirm_seeds else spec.search_seeds)
+    assert (spec.seeds_of("search"), spec.seeds_of("baseline")) == (spec.search_seeds, spec.search_seeds)
+    assert (spec.control_total, parse_spec(GOOD).control_total) == (1, 0)
+
+
+def test_a_diagnosis_is_made_at_the_temperatures_of_the_search():
+    assert parse_spec(GOOD).diagnosis is None
+    assert parse_spec(GOOD | {"diagnostics": 8}).diagnosis == {
+        "passes": 8,
+        "tau_f": (0.0, 0.5, 1.0),
+        "tau_b": (0.5, 1.0),
+    }
+    between = {
+        "strategy": "tpe",
+        "tau_f": {"low": 0.0, "high": 2.0},
+        "tau_b": {"low": 0.5, "high": 2.0},
+        "trials": 16,
+    }
+    found = parse_spec(GOOD | {"search": between, "diagnostics": 8}).diagnosis
+    assert found == {"passes": 8, "tau_f": (0.0, 0.5, 0.794, 1.26, 2.0), "tau_b": (0.5, 0.794, 1.26, 2.0)}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*GOOD, "low", "high", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+NUMBERS = st.floats() | st.sampled_from([0, 1, 0.1, -1])
+SPANS = st.builds(span, NUMBERS, NUMBERS, NUMBERS)
+FIELDS = st.sampled_from(
+    [*StudySpec.model_fields, *(f"search.{n}" for n in ("strategy", "tau_f", "tau_b", "tau_b_start", "x"))]
+)
+SEARCHES = st.sampled_from([GOOD["search"], SEQUENTIAL])
+
+
+def spec_or_sentence(spec):
+    try:
+        assert isinstance(parse_spec(spec), StudySpec)
+    except UserError as error:
+        assert str(error).startswith("the spec is not valid: ")  # noqa: PT017  # both ends are right
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANYTHING)
+def test_whatever_is_given_ends_in_a_spec_or_a_sentence(anything):
+    spec_or_sentence(anything)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SEARCHES, FIELDS, ANYTHING | SPANS | st.lists(NUMBERS, max_size=3))
+def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(search, field, anything):
+    spec_or_sentence(changed(field, anything, GOOD | {"search": search}))
+
+
+BETWEEN = {"strategy": "tpe", "tau_f": {"low": 0, "high": 1}, "tau_b": {"low": 0.1, "high": 2}, "trials": 25}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("search.tau_f", [0, 1], "search.tau_f: must be a range {low, high}"),
+        ("search.tau_f", {"low": -1, "high": 1}, "search.tau_f: must be 0 or more"),
+        ("search.tau_b", {"low": 0, "high": 1}, "search.tau_b: must be greater than 0"),
+        ("search.tau_b", {"low": 1, "high": 1}, "search.tau_b: low must be less than high"),
+        (
+            "search.tau_b",
+            {"low": 1, "high": 2, "step": 1},
+            "search.tau_b.step: is not a field; there are low, high",
+        ),
+        ("search.tau_b", {"low": 1}, "search.tau_b.high: is missing"),
+        ("search.trials", 0, "search.trials: must be greater than or equal to 1"),
+        ("search.batch", 0, "search.batch: must be greater than or equal to 1"),
+    ],
+)
+def test_a_search_between_bounds_is_refused_by_name(field, value, complaint):
+    assert complaint in refusal(changed(field, value, GOOD | {"search": BETWEEN}))
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
+def test_between_bounds_baselines_have_as_many_temperatures_as_a_grids_side(strategy):
+    spec = parse_spec(
+        GOOD
+        | {"search": BETWEEN | {"strategy": strategy}, "epochs": 20, "baselines": ["softmax", "identity"]}
+    )
+    assert len(spec.baseline_temperatures) == 5
+    assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.1, 2.0)
+    assert spec.trials_total == 25 + len(spec.learning_rates) * (5 + 1)
+
+
+def test_rungs_and_rounds_need_a_report_each():
+    halving = GOOD | {"search": GOOD["search"] | {"strategy": "halving", "rungs": 5}, "epochs": 9}
+    assert "search.rungs: each of the 5 must end with a report of its own, and the training has 9" in refusal(
+        halving
+    )
+    rounds = GOOD | {"search": BETWEEN | {"strategy": "pbt", "rounds": 10}, "epochs": 9}
+    assert (
+        "search.rounds: each of the 10 must end with a report of its own, and the training has 9"
+        in refusal(rounds)
+    )
+
+
+def test_halving_counts_what_it_trains():
+    search = {
+        "strategy": "halving",
+        "tau_f": [0.0, 1.0, 2.0],
+        "tau_b": [0.5, 0.7, 3.0],
+    }  # 9 pairs, none on the diagonal
+    spec = parse_spec(GOOD | {"search": search, "epochs": 9, "learning_rates": [0.001], "baselines": []})
+    # 9 for an interval of 9, 3 until the third, 1 to the end
+    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 1 * 6) / 9)

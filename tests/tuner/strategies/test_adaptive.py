@@ -1,0 +1,118 @@
+"""What the strategies do that learn as they go: samplers between bounds, halving, population based
+training.
+"""
+
+import random
+import statistics
+from dataclasses import replace
+
+import pytest
+
+from tests.support.playing import (
+    any_first,
+    between,
+    decide,
+    diverge,
+    halving,
+    pbt,
+    play,
+    running,
+    succeed,
+    train,
+)
+from tuner.strategies import Signal, strategy_for
+
+# --- between bounds ---
+
+
+def batch_by_batch(studied, finish):
+    """The history of a study in which every batch ends before the next is asked for."""
+    history = []
+    while (answer := strategy_for(studied).suggest(history, 1000)) is not Signal.DONE:
+        history += [finish(running(p, len(history) + i)) for i, p in enumerate(answer)]
+    return history
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp"])
+def test_a_sampler_finds_the_better_half_of_the_space_and_argmax(strategy):
+    studied = between(strategy, search={"trials": 30, "batch": 6}, baselines=[], learning_rates=[0.001])
+
+    def finish(trial):
+        return succeed(trial, trial.tau_f + (trial.tau_b - 0.5) ** 2)
+
+    history = batch_by_batch(studied, finish)
+    assert len(history) == 30
+    first, last = history[:10], history[-15:]
+    assert statistics.median(t.mean for t in last) < statistics.median(t.mean for t in first)
+    assert any(t.tau_f == 0.0 for t in history)
+    assert min(t.mean for t in history) < 0.1
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp"])
+def test_what_diverged_is_avoided(strategy):
+    studied = between(strategy, search={"trials": 50, "batch": 5}, baselines=[], learning_rates=[0.001])
+    history = batch_by_batch(studied, lambda t: diverge(t) if t.tau_b > 0.5 else succeed(t, t.tau_b))
+    diverged = [t.tau_b > 0.5 for t in history]
+    assert sum(diverged[-30:]) < 30 / 3  # 46 % of the space diverges
+
+
+# --- halving ---
+
+
+def losses(trial):
+    """Worse with tau_b; what separates neighbours is far above the noise over seeds."""
+    loss = 10.0 * (trial.tau_b or 5.0) + (trial.tau_f or 0.0) + 100 * trial.lr
+    return replace(trial, state="succeeded", objective=tuple(loss + 1e-6 * seed for seed in range(3)))
+
+
+def test_halving_keeps_the_best_of_every_method_rung_by_rung():
+    studied = halving(learning_rates=[0.01])
+    history, _ = play(lambda: strategy_for(studied), 4, finish=losses, order=any_first)
+    off = sorted((t for t in history if t.off_diagonal), key=lambda t: losses(t).mean)
+    assert [t.intervals for t in off] == [9] + [3] * 2 + [
+        1
+    ] * 7  # 10 trials: 3 go on from the first rung, 1 from the second
+    for estimator in ("identity", "softmax", "gumbel"):
+        there = sorted((t for t in history if t.estimator == estimator), key=lambda t: losses(t).mean)
+        assert [t.state for t in there] == ["succeeded", *["stopped"] * (len(there) - 1)]
+        assert all("dropped at rung" in t.reason for t in there[1:])
+
+
+def test_who_misses_the_cut_by_noise_is_spared_up_to_half_as_many():
+    studied = halving(learning_rates=[0.01], baselines=[])
+
+    def noisy(trial):  # every difference to another trial has mean near 0 and a large spread over seeds
+        shift = random.Random(trial.number).uniform(-1, 1)
+        return replace(trial, state="succeeded", objective=(1 + shift, 1 - shift, 1 + 1e-9 * trial.number))
+
+    history, _ = play(lambda: strategy_for(studied), 4, finish=noisy)
+    assert sum(t.off_diagonal and t.intervals > 1 for t in history) == 3 + 1
+
+
+# --- population based training ---
+
+
+def test_only_the_worst_quarter_takes_the_past_of_the_best_and_a_future_of_its_own():
+    studied = pbt(baselines=[], learning_rates=[0.01, 0.001])
+    strategy = strategy_for(studied)
+    history = [running(p, i) for i, p in enumerate(strategy.suggest([], 8))]
+    history = [train(t, strategy, lambda t: succeed(t, float(t.number))) for t in history]
+    answer = strategy.suggest(history, 8)
+    assert [(c.number, c.source) for c in answer.go_on[:6]] == [(n, n) for n in range(6)]
+    assert all(c.proposal == history[c.number].proposal for c in answer.go_on[:6])
+    for c in answer.go_on[6:]:
+        assert c.source in (0, 1)
+        source = history[c.source]
+        decide(history, replace(answer, go_on=[c]))
+        changed = history[c.number]
+        assert (changed.tau_f, changed.tau_b, changed.lr) == (source.tau_f, source.tau_b, source.lr)
+        assert changed.schedule[0] == (0.0, source.tau_f, source.tau_b, source.lr)
+        assert len(changed.schedule) == 2
+        assert changed.schedule[1][0] == source.epoch
+        assert changed.schedule[1][1:3] != changed.schedule[0][1:3]
+        assert changed.off_diagonal
+
+
+def test_equals_do_not_copy_each_other():
+    history, _ = play(lambda: strategy_for(pbt(baselines=[])), 8)
+    assert not any(t.schedule for t in history)

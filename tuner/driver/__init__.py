@@ -1,0 +1,1 @@
+"""Runs one study on Ray: the only package of tuner that imports ray."""

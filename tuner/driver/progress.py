@@ -1,0 +1,154 @@
+"""One readable progress line: trials done, best so far, time left."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from trainables.tasks import task_type
+from tuner.evidence.analysis import best
+from tuner.ledger.rows import TrialRow
+from tuner.spec.study import StudySpec
+
+if TYPE_CHECKING:
+    from trainables.ray_trainable import Report  # ray takes seconds to import
+
+_LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
+
+
+@dataclass
+class Progress:
+    """What the line shows; written by the run, read by the printing thread. Work is counted in
+    member-epochs.
+    """
+
+    total: int  # trials
+    work_total: float
+    direction: str = "minimize"
+    done: int = 0
+    best: str = ""
+    phase: str = "starting Ray"
+    work_done: float = 0.0  # by populations that have ended
+    work_before: float = 0.0  # by drivers before this one
+    running: dict[str, float] = field(default_factory=dict)  # population -> work it has done
+    started: float | None = None  # monotonic time at which training began
+    reported: float = 0.0  # monotonic time of the last report
+    left_s: float | None = None  # estimated then; counted down from then on
+    _open: set[int] = field(
+        default_factory=set
+    )  # places in the list of trials that had not ended at the last look
+    _seen: int = 0  # its length then
+    _leader: list[TrialRow] = field(default_factory=list)  # the best that had ended, if any
+
+    @classmethod
+    def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
+        """The progress of a study whose members train for so many epochs."""
+        # What will be confirmed is known when the search has ended; until then every method that can be
+        # selected counts.
+        after = {"confirm": spec.confirm_total, "control": spec.control_total}  # role -> trials
+        work = (
+            spec.trainings_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())
+        ) * epochs
+        halfway = ("queued", "stopped")
+        before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
+        direction = task_type(spec.task).objective.direction
+        progress = cls(
+            spec.trials_total + sum(after.values()), work, direction, work_done=before, work_before=before
+        )
+        progress._take(history)
+        return progress
+
+    def observe(self, population: str, report: "Report", trials: Sequence[TrialRow]) -> None:
+        """Takes in a report of a population, and the study's trials after it."""
+        self.reported = time.monotonic()
+        if self.started is None:
+            self.started = self.reported - report.training_s
+        members = sum(len(row["train_loss"]) for row in report.rows.values())
+        if report.error is None:
+            self.running[population] = (report.epoch - report.began) * members
+        else:
+            self.running.setdefault(population, 0.0)
+        if report.final or report.paused or report.error is not None:
+            self.work_done += self.running.pop(population)
+            self._take(trials)
+        done = self.work_done + sum(self.running.values())
+        if done > self.work_before:
+            self.left_s = (
+                (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
+            )
+
+    def _take(self, trials: Sequence[TrialRow]) -> None:
+        """Counts what has ended since the last look: the list only grows, and what has ended does not
+        change.
+        """
+        looked = [*self._open, *range(self._seen, len(trials))]
+        ended = [trials[i] for i in looked if trials[i].terminal]
+        self._open = {i for i in looked if not trials[i].terminal}
+        self._seen = len(trials)
+        self.done += len(ended)
+        leader = best(
+            [*self._leader, *(t for t in ended if t.role in ("search", "baseline"))], self.direction
+        )
+        if leader and leader.mean is not None:
+            self._leader = [leader]
+            self.best = f"{leader.mean:.4g} ({leader.description})"
+
+    def line(self) -> str:
+        """The line as it is now."""
+        parts = [f"{self.done}/{self.total} trials"]
+        if self.best:
+            parts.append(f"best {self.best}")
+        parts.append(self._remaining() or self.phase)
+        return " · ".join(parts)
+
+    def _remaining(self) -> str:
+        if self.left_s is None:
+            return ""
+        done = self.work_done + sum(self.running.values())
+        left = max(0.0, self.left_s - (time.monotonic() - self.reported))
+        return f"{100 * done / max(self.work_total, done):.0f} % · {duration(left)} left"
+
+
+class ProgressLine:
+    """Prints a Progress while a block runs: rewritten in place on a terminal, a line now and then
+    elsewhere.
+    """
+
+    def __init__(self, progress: Progress, stream: TextIO | None = None) -> None:
+        self._progress = progress
+        self._stream = stream or sys.stderr
+        self._in_place = self._stream.isatty()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
+
+    def __enter__(self) -> "ProgressLine":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._in_place:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _loop(self) -> None:
+        last, printed_at = "", 0.0
+        while not self._stop.wait(0.5):
+            line = self._progress.line()
+            if self._in_place:
+                self._stream.write(f"\r\x1b[K{line}")
+                self._stream.flush()
+            elif line != last and time.monotonic() - printed_at >= _LINE_EVERY_S:
+                last, printed_at = line, time.monotonic()
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+
+
+def duration(seconds: float) -> str:
+    """0:07, 12:30, 1:05:00."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"

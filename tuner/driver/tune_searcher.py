@@ -1,0 +1,224 @@
+"""One searcher between any strategy and Ray Tune: proposals become populations, populations' reports become
+ledger rows.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
+
+from trainables.ray_trainable import PopulationConfig, Report
+from tuner.ledger.history import History
+from tuner.ledger.lease import Lease
+from tuner.ledger.rows import Proposal, TrialRow
+from tuner.ledger.store import Ledger
+from tuner.spec.study import StudySpec
+from tuner.strategies import Continue, Decision, Signal, Strategy
+
+# (population id, its trials, interval that they are at, interval at which they pause if any) -> what Tune is
+# told
+Configure = Callable[[str, Sequence[TrialRow], int, int | None], PopulationConfig]
+Observe = Callable[[str, Report], None]  # (population id, its report)
+
+
+class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
+    """Asks the strategy for as many trials as a population should hold, and writes what comes back.
+
+    An exception here (the ledger is gone, the lease was lost) is no failure of a population. Tune would take
+    it for one and retry, so it is kept in `fatal`, which ends the run through `StopOnFatal`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        history: History,
+        lease: Lease,
+        spec: StudySpec,
+        strategy: Strategy,
+        trials_per_population: Callable[[str], int],  # role -> how many
+        devices: int,
+        forget: Callable[[Iterable[int]], None],  # numbers of trials whose paused states nobody will ask for
+        configure: Configure,
+        keep: Observe,
+        observe: Observe,
+    ) -> None:
+        super().__init__()  # no metric: selection is the evidence's, not Tune's
+        self._ledger, self._history, self._lease, self._spec, self._strategy = (
+            ledger,
+            history,
+            lease,
+            spec,
+            strategy,
+        )
+        self._trials_per_population, self._configure = trials_per_population, configure
+        self._keep, self._observe = keep, observe
+        self._devices, self._forget = devices, forget
+        self._running: dict[
+            str, tuple[str, list[int]]
+        ] = {}  # Tune's trial id -> (population, numbers of its trials)
+        unfinished = [t.population for t in history.trials() if t.state == "running"]
+        self._left_over = deque(
+            dict.fromkeys(unfinished)
+        )  # populations that a driver before this one did not finish
+        self.fatal: BaseException | None = None
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next population as a Tune config; None to wait; FINISHED."""
+        if self.fatal:
+            return Searcher.FINISHED
+        try:
+            return self._next(trial_id)
+        except Exception as error:  # noqa: BLE001  # kept, and raised by the run
+            self.fatal = error
+            return Searcher.FINISHED
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Writes a report of a population."""
+        self._take(trial_id, result)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Writes the last report; or, where the worker was lost for good, the failure of its trials."""
+        if result and "report" in result and not error:
+            self._take(trial_id, result)
+        _, numbers = self._running.pop(trial_id, ("", []))
+        if error and numbers:
+            self._guarded(
+                lambda: self._ledger.fail(
+                    self._lease, numbers, "the worker process died repeatedly; Ray's logs say more"
+                )
+            )
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger has it all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: studies resume from the ledger."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, for the same reason: Tune pickles its searcher into every snapshot, and a ledger cannot be
+        pickled.
+        """
+        return {}
+
+    def _next(self, trial_id: str) -> Any:
+        if self._left_over:
+            population = self._left_over.popleft()
+            trials = self._ledger.restart_population(self._lease, population)
+        else:
+            answer = self._ask()
+            if answer is Signal.WAIT:
+                return None
+            if answer is Signal.DONE:
+                return Searcher.FINISHED
+            population, trials = (
+                self._go_on(answer.numbers) if isinstance(answer, Continue) else self._begin(answer)
+            )
+        self._running[trial_id] = (population, [t.number for t in trials])
+        start = self._rung_before(trials[0])
+        return self._configure(
+            population, trials, start, self._strategy.rung(trials[0].role, start)
+        ).to_tune()
+
+    def _ask(self) -> Any:
+        """The strategy's answer; its decisions are written on the way."""
+        n = self._trials_per_population("search")
+        while isinstance(answer := self._strategy.suggest(self._history.trials(), n), Decision):
+            self._ledger.decide(self._lease, answer.go_on, answer.stop)
+            self._forget(answer.stop)
+        return answer
+
+    def _begin(self, proposals: Sequence[Proposal]) -> tuple[str, list[TrialRow]]:
+        """A population of new trials: those that are trained on the same seeds, and up to the same rung, as
+        the first.
+        """
+
+        def kind(p: Proposal) -> tuple[tuple[int, ...], int | None]:
+            return self._spec.seeds_of(p.role), self._strategy.rung(p.role, 0)
+
+        alike = [p for p in proposals if kind(p) == kind(proposals[0])][
+            : self._trials_per_population(proposals[0].role)
+        ]
+        seeds = self._spec.seeds_of(alike[0].role)
+        population = _name(p.key for p in alike)
+        return population, self._ledger.start_population(self._lease, population, alike, seeds)
+
+    def _go_on(self, numbers: Sequence[int]) -> tuple[str, list[TrialRow]]:
+        """A population of trials that had paused, from whatever populations; those that wait are spread over
+        idle devices.
+        """
+        idle = max(1, self._devices - len(self._running))
+        chosen = numbers[: -(-len(numbers) // idle)]
+        history = {t.number: t for t in self._history.trials()}
+        population = _name(f"{n} {history[n].intervals}" for n in chosen)
+        return population, self._ledger.continue_population(self._lease, population, chosen)
+
+    def _rung_before(self, trial: TrialRow) -> int:
+        """The interval at which a trial last paused: 0, or a rung."""
+        rung = 0
+        while (
+            following := self._strategy.rung(trial.role, rung)
+        ) is not None and following <= trial.intervals:
+            rung = following
+        return rung
+
+    def _take(self, trial_id: str, result: dict[str, Any]) -> None:
+        population, numbers = self._running.get(trial_id, ("", []))
+        if self.fatal or not population or not result["report"]:
+            return
+        report = Report.from_tune(result)
+        # Tune keeps the last result of every Tune trial to the end: of thousands of trials, and with the
+        # files of trained models.
+        result["report"].clear()
+
+        def write() -> None:
+            self._keep(
+                population, report
+            )  # first: a trial that the ledger has as ended is never trained again
+            if report.error is not None:
+                self._ledger.fail(self._lease, numbers, report.error)
+            else:
+                self._ledger.record(
+                    self._lease,
+                    interval=report.interval,
+                    epoch=report.epoch,
+                    training_s=report.training_s,
+                    rows=report.rows,
+                    final=report.final,
+                    paused=report.paused,
+                )
+
+            self._observe(population, report)
+
+        self._guarded(write)
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001  # kept, and raised by the run
+            self.fatal = error
+
+
+def _name(parts: Iterable[str]) -> str:
+    """A population's id: what is trained decides it."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+class StopOnFatal(Stopper):  # type: ignore[misc]  # ray is untyped
+    """Ends the Tune run when the searcher cannot go on."""
+
+    def __init__(self, searcher: PopulationSearcher) -> None:
+        self._searcher = searcher
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002  # Tune's signature
+        """No Tune trial is stopped on its own."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the whole run ends."""
+        return self._searcher.fatal is not None

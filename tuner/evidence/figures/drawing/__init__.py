@@ -1,0 +1,30 @@
+"""Figures: functions that take arrays and return matplotlib figures, fit for a paper's column. `style` says
+how they look.
+"""
+
+from tuner.evidence.figures.drawing.lines import Series, Stage, curves, marginals, panels, stages, thresholds
+from tuner.evidence.figures.drawing.maps import bias, gates, landscape
+from tuner.evidence.figures.drawing.search import Course, rungs, scatter, schedule
+from tuner.evidence.figures.drawing.style import png, save
+from tuner.evidence.figures.drawing.tradeoff import Line, tradeoff
+
+__all__ = [
+    "Course",
+    "Line",
+    "Series",
+    "Stage",
+    "bias",
+    "curves",
+    "gates",
+    "landscape",
+    "marginals",
+    "panels",
+    "png",
+    "rungs",
+    "save",
+    "scatter",
+    "schedule",
+    "stages",
+    "thresholds",
+    "tradeoff",
+]

@@ -1,0 +1,59 @@
+"""What figures are made of, and what a figure is before it is drawn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tuner.evidence.curves import Curves
+from tuner.evidence.labels import curve_label, metric_label
+from tuner.ledger.rows import StudyRow, TrialRow
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that can be drawn."""
+
+    section: str  # heading of the report under which it stands
+    caption: str
+    draw: Callable[[], Figure]
+
+
+Made = tuple[str, Picture] | None  # a figure's name and the figure; None where the study has no data for it
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the figures are made of."""
+
+    study: StudyRow
+    trials: Sequence[TrialRow]
+    curves: Curves
+    found: Mapping[str, Any]  # the results
+    shown: Mapping[str, TrialRow]  # a trial for each method, by the names of Selection.named
+    fresh: bool  # whether those are the confirmed ones
+    artifacts: Path | None
+
+    @property
+    def strategy(self) -> str | None:
+        """How the study searched."""
+        name: str | None = self.study.spec.get("search", {}).get("strategy")
+        return name
+
+    @property
+    def minimize(self) -> bool:
+        """Whether a low objective is good."""
+        return self.study.direction == "minimize"
+
+    @property
+    def objective(self) -> str:
+        """The objective's label."""
+        return metric_label(self.study.objective, self.study.task)
+
+    def series(self, metric: str) -> dict[str, tuple[list[float], list[float], list[float]]]:
+        """A metric over the training of each method: label -> (epochs, means, standard errors)."""
+        found = {curve_label(name, t): self.curves.of(t, metric) for name, t in self.shown.items()}
+        points = {label: curve.mean_and_sem() for label, curve in found.items() if curve is not None}
+        return {label: p for label, p in points.items() if p[0]}

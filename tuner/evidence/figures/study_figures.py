@@ -1,0 +1,89 @@
+"""The figures that a study has the data for, by name. Each is drawn on demand: a report draws all, the API
+one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import UserError
+from tuner.evidence.analysis import results
+from tuner.evidence.curves import Curves
+from tuner.evidence.figures import searching, temperatures, training
+from tuner.evidence.figures.drawing import png
+from tuner.evidence.figures.material import Material, Picture
+from tuner.evidence.selection import select
+from tuner.ledger.rows import Measurement, StudyRow, TrialRow
+
+__all__ = ["Picture", "figure_names", "figure_png", "gallery"]
+
+_MAKERS = (
+    searching.landscape,
+    searching.stages,
+    searching.marginals,
+    training.learning,
+    training.panels,
+    training.gates,
+    temperatures.exploration,
+    temperatures.dispersion,
+    training.inactive,
+    temperatures.bias,
+    searching.rungs,
+    searching.schedule,
+)
+
+
+def figure_names(
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    measurements: Iterable[Measurement],
+    *,
+    artifacts: Path | None = None,
+) -> list[str]:
+    """The names of the figures that a study has data for, in the report's order."""
+    return list(gallery(study, trials, measurements, artifacts=artifacts))
+
+
+def figure_png(
+    name: str,
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    measurements: Iterable[Measurement],
+    *,
+    artifacts: Path | None = None,
+) -> bytes:
+    """One figure of a study as PNG. Raises UserError where the study has none of that name."""
+    pictures = gallery(study, trials, measurements, artifacts=artifacts)
+    if name not in pictures:
+        raise UserError(
+            f"study {study.id} has no figure {name!r}; it has {', '.join(pictures) or 'none yet'}"
+        )
+    return png(pictures[name].draw())
+
+
+def gallery(
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    measurements: Iterable[Measurement] | Curves,
+    *,
+    found: Mapping[str, Any] | None = None,
+    artifacts: Path | None = None,
+) -> dict[str, Picture]:
+    """The figures by name, in the report's order.
+
+    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME; `found` the results where
+    they are known.
+    """
+    curves = Curves.gathered(measurements)
+    chosen = select(trials, study.direction).named()
+    confirmations = {t.method: t for t in trials if t.role == "confirm" and t.state == "succeeded"}
+    fresh = bool(chosen) and all(t.method in confirmations for t in chosen.values())
+    shown = {name: confirmations[t.method] if fresh else t for name, t in chosen.items()}
+    if "diagonal" in shown and "softmax" in shown and shown["diagonal"].method == shown["softmax"].method:
+        del shown["softmax"]  # the same trial twice
+    material = Material(
+        study, trials, curves, results(study, trials, curves) if found is None else found, shown, fresh,
+        artifacts,
+    )  # fmt: skip
+    made = (make(material) for make in _MAKERS)
+    return dict(filter(None, made))

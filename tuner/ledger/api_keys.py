@@ -1,0 +1,98 @@
+"""API keys in the ledger: who may read, submit, administer.
+
+Only a key's SHA-256 is kept. A key is 256 random bits, so there is nothing to guess that a slow hash would
+have to protect, as it must for passwords that people choose. Keys are revoked, never deleted: studies go on
+belonging to them.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from tuner.errors import UserError
+from tuner.ledger.store import Ledger
+from tuner.ledger.tables import api_keys
+
+SCOPES = ("read", "submit", "admin")
+_PREFIX = "tuner_"  # so that a key that has leaked is recognised as one
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key as the ledger has it; the key itself is not kept."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Keys:
+    """The API keys of a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def create(self, name: str, scopes: Sequence[str]) -> tuple[str, KeyRow]:
+        """Makes a key and returns it, for the only time, with its row. Raises UserError."""
+        if not scopes or any(scope not in SCOPES for scope in scopes):
+            raise UserError(f"scopes must be some of {', '.join(SCOPES)}, got {', '.join(scopes) or 'none'}")
+        if not 1 <= len(name) <= 64 or not name.isprintable():
+            raise UserError(f"a key's name must have from 1 to 64 printable characters, got {len(name)}")
+        key = _PREFIX + secrets.token_urlsafe(32)
+        row = KeyRow(
+            secrets.token_hex(4), name, tuple(s for s in SCOPES if s in scopes), datetime.now(UTC), None
+        )
+        values = {
+            "id": row.id,
+            "hash": _hash(key),
+            "name": name,
+            "scopes": ",".join(row.scopes),
+            "created_at": row.created_at,
+        }
+        with self._ledger.writing() as db:
+            db.execute(api_keys.insert().values(**values))
+        return key, row
+
+    def list(self) -> list[KeyRow]:
+        """All keys, oldest first, the revoked ones included."""
+        with self._ledger.reading() as db:
+            return [
+                _row(row)
+                for row in db.execute(sa.select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
+            ]
+
+    def exist(self) -> bool:
+        """Whether a key was ever made, revoked or not: revoking the last one must not open the service to
+        everybody.
+        """
+        with self._ledger.reading() as db:
+            return db.execute(sa.select(sa.exists(sa.select(api_keys.c.id)))).scalar_one()
+
+    def find(self, key: str) -> KeyRow | None:
+        """The row of a key that may be used, if it is one."""
+        query = sa.select(api_keys).where(api_keys.c.hash == _hash(key), api_keys.c.revoked_at.is_(None))
+        with self._ledger.reading() as db:
+            row = db.execute(query).first()
+        return None if row is None else _row(row)
+
+    def revoke(self, key_id: str) -> None:
+        """Ends a key by its id, at once and for good. Raises UserError where there is none."""
+        with self._ledger.writing() as db:
+            mine = api_keys.update().where(api_keys.c.id == key_id)
+            first = sa.func.coalesce(api_keys.c.revoked_at, datetime.now(UTC))
+            if db.execute(mine.values(revoked_at=first)).rowcount == 0:
+                raise UserError(f"there is no key {key_id!r}; `tuner keys list` shows those there are")
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _row(row: sa.Row) -> KeyRow:  # type: ignore[type-arg]  # as SQLAlchemy gives it
+    return KeyRow(row.id, row.name, tuple(row.scopes.split(",")), row.created_at, row.revoked_at)

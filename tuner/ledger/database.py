@@ -1,0 +1,145 @@
+"""The database under the ledger: an engine for SQLite or PostgreSQL, the migrations, the database's clock."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from tuner.errors import UserError
+
+
+def open_database(url: str) -> Engine:
+    """Opens a database, creating and migrating it as needed. Raises UserError where that cannot be."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = _engine(parsed)
+        try:
+            _migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise UserError(
+            f"the ledger {without_password(url)} cannot be opened for writing: {reason}"
+        ) from error
+    return engine
+
+
+# As many as the service has threads: a connection beyond the pool is closed after use, and costs its pragmas
+# again the next time.
+_POOL = 40
+
+
+def _engine(url: sa.URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url.set(drivername="postgresql+psycopg"))
+    engine = sa.create_engine(url, pool_size=_POOL)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: Any) -> None:
+            # We begin transactions ourselves, below: the driver would begin them late and let two writers
+            # read the same state.
+            connection.isolation_level = None
+            # The patience first: switching to WAL takes a lock, too.
+            for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql(
+                "BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN"
+            )
+
+    return engine
+
+
+# A server that vanished without a word (its machine died, the network did) shows after about 20 s, not after
+# hours; and what a client that vanished in the middle of a transaction had locked is free after a minute.
+_KEEPALIVES = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+_SESSION = "SET idle_in_transaction_session_timeout = 60000; SET lock_timeout = 30000; SET TIME ZONE 'UTC'"
+
+
+def _postgresql(url: sa.URL) -> Engine:
+    given = _KEEPALIVES | {"tcp_user_timeout": 20000} | dict(url.query)
+    # A connection of the pool that broke while nobody used it is replaced without anybody noticing.
+    engine = sa.create_engine(url.set(query={}), connect_args=given, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.execute(_SESSION)
+        connection.commit()
+
+    return engine
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether a statement failed for a reason that may pass by itself: the connection was lost, the database
+    is locked.
+    """
+    if isinstance(error, OperationalError) and "database is locked" in str(error.orig):  # SQLite's
+        return True
+    # Of PostgreSQL: 08 connection, 40 rolled back to end a conflict, 53300 too many connections, 57P shut
+    # down, 55P03 locked.
+    state = getattr(error.orig, "sqlstate", "")
+    if state:
+        return str(state).startswith(("08", "40", "53300", "57P", "55P03"))
+    return error.connection_invalidated or state is None  # psycopg knows no state where there is no server
+
+
+def said(error: DBAPIError) -> str:
+    """What a database said, in one line."""
+    return " ".join(str(error.orig).split())
+
+
+_MIGRATION_LOCK = 5_571_849  # any number, the same for every process that opens a ledger
+
+
+def _migrate(engine: Engine) -> None:
+    """Brings the database to the newest revision; a database from a newer version of this program is refused.
+
+    Several processes may open a new database at once: one migrates, the others wait and find it done.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with engine.connect().execution_options(writing=True) as connection:
+        if (
+            connection.dialect.name == "postgresql"
+        ):  # SQLite's transactions that write exclude each other anyway
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise UserError(
+                f"the ledger is from a newer version of tuner ({error}); install that version"
+            ) from error
+        connection.commit()
+
+
+def clock(db: Connection) -> sa.ColumnElement[float]:
+    """Now on the database's clock, in seconds since 1970: drivers on several machines need not agree on the
+    time.
+    """
+    if db.dialect.name == "sqlite":
+        return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
+    return sa.extract("epoch", sa.func.clock_timestamp())  # type: ignore[return-value]  # PostgreSQL gives a numeric
+
+
+def without_password(url: str) -> str:
+    """A database URL as it may be shown."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "TUNER_LEDGER_URL"

@@ -1,0 +1,34 @@
+"""A study's trials as its driver sees them, read again and again: what has ended is read once.
+
+A driver asks for the trials at every suggestion and every report. Trials that have ended never change in the
+ledger, so only the others and the new ones are read again: the cost of a look does not grow with the trials
+that are done.
+"""
+
+from collections.abc import Sequence
+
+from tuner.ledger.rows import TrialRow
+from tuner.ledger.store import Ledger
+
+
+class History:
+    """The trials of one study, by number. Not for several threads."""
+
+    def __init__(self, ledger: Ledger, study: str) -> None:
+        self._ledger, self._study = ledger, study
+        self._rows: list[TrialRow] = []  # by number, which has no gaps
+        self._open: set[int] = set()  # numbers of those that had not ended
+
+    def trials(self) -> Sequence[TrialRow]:
+        """All trials as they are now; the same list every time, to be read only."""
+        changed = self._ledger.trials(self._study, numbers=self._open, above=len(self._rows) - 1)
+        for row in changed:
+            if row.number < len(self._rows):
+                self._rows[row.number] = row
+            else:
+                self._rows.append(row)
+            if row.terminal:
+                self._open.discard(row.number)
+            else:
+                self._open.add(row.number)
+        return self._rows

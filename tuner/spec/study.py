@@ -1,0 +1,348 @@
+"""StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from trainables.data import DATASETS, check_options
+from trainables.estimators import ESTIMATORS
+from trainables.tasks import task_names, task_type
+from tuner.errors import UserError
+from tuner.spec.search import (
+    SEARCH_FIELDS,
+    SEARCHES,
+    Count,
+    HalvingSearch,
+    Number,
+    PbtSearch,
+    SampledSearch,
+    Search,
+    Strict,
+    fields_of,
+    listed,
+)
+
+PRESETS = Path(__file__).parent / "presets"
+MAX_TRIALS = 50_000  # of one study
+BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
+
+
+def _known_baseline(name: str) -> str:
+    if name not in BASELINES:
+        raise ValueError(f"must be one of {', '.join(BASELINES)}, got {name!r}")
+    return name
+
+
+@contextmanager
+def _named(prefix: str) -> Iterator[None]:
+    """Puts the field's name before what a check of `trainables` says about its value."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{prefix}{error}") from error
+
+
+LearningRate = Annotated[Number, Field(gt=0, le=10)]
+Baseline = Annotated[str, AfterValidator(_known_baseline)]
+
+
+class StudySpec(BaseModel):
+    """One study. README.md and DESIGN's contract show it as YAML."""
+
+    model_config = Strict.model_config
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
+    task: str
+    dataset: str
+    search: Search
+    learning_rates: Annotated[
+        list[LearningRate], BeforeValidator(listed), Field(min_length=1, max_length=100)
+    ] = [0.001]
+    seeds: Count = Field(default=5, ge=1, le=1000)
+    epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
+    steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
+    batch_size: Count = Field(default=128, ge=1, le=1_000_000)
+    baselines: list[Baseline] = []
+    confirm_seeds: Count = Field(default=0, ge=0, le=1000)
+    control: Literal["rescaled"] | None = (
+        None  # the best pair once more, with the logit layer scaled instead of the noise
+    )
+    diagnostics: Count = Field(
+        default=0, ge=0, le=1_000_000
+    )  # passes that a gradient's noise is measured by; 0: none
+    reports: Count = Field(
+        default=20, ge=1, le=10_000
+    )  # evaluations along the training; at most one an epoch
+    population: Count | None = Field(
+        default=None, ge=1, le=1_000_000
+    )  # members trained together; default: by the memory
+    options: dict[str, Any] = {}  # the task's own
+    dataset_options: dict[str, Any] = {}  # the dataset's own
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        if name not in task_names():
+            raise ValueError(f"must be one of {', '.join(task_names())}, got {name!r}")
+        return name
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        if name not in DATASETS:
+            raise ValueError(f"must be one of {', '.join(sorted(DATASETS))}, got {name!r}")
+        return name
+
+    @field_validator("diagnostics")
+    @classmethod
+    def _enough_to_vary(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("must be 0 for none, or 2 or more, because a single pass has no spread, got 1")
+        return passes
+
+    @field_validator("learning_rates", "baselines")
+    @classmethod
+    def _distinct(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) != len(values):
+            raise ValueError("must not name a value twice")
+        return values
+
+    @model_validator(mode="after")
+    def _together(self) -> "StudySpec":
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("epochs: give either epochs or steps, one of the two")
+        with _named("task: "):  # a user's own may not be importable
+            task = task_type(self.task)
+        if self.dataset not in task.datasets:
+            raise ValueError(
+                f"dataset: task {self.task} learns from {', '.join(task.datasets)}, got {self.dataset!r}"
+            )
+        known = [name for name in BASELINES if name in task.estimators]
+        for name in self.baselines:
+            if name not in known:
+                raise ValueError(f"baselines: task {self.task} has {', '.join(known)}, got {name!r}")
+        with _named("dataset_options."):
+            check_options(self.dataset, self.dataset_options)
+        with _named("options."):
+            task.options_type.parse(self.options)
+        if isinstance(self.search, HalvingSearch | PbtSearch):
+            ladder = self.search.ladder(self.intervals)
+            if len({*ladder}) < len(ladder):
+                field = "rungs" if isinstance(self.search, HalvingSearch) else "rounds"
+                raise ValueError(
+                    f"search.{field}: each of the {len(ladder)} must end with a report of its own, and the "
+                    "training has "
+                    f"{self.intervals} reports; raise reports, or lower {field}"
+                )
+        if self.trials_total > MAX_TRIALS:
+            raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
+        return self
+
+    @property
+    def intervals(self) -> int:
+        """How many parts the training is divided into, with a report after each."""
+        return min(self.reports, self.epochs or self.steps or 1)
+
+    @property
+    def baseline_temperatures(self) -> list[float]:
+        """What the one-temperature baselines are tuned over."""
+        return self.search.baseline_temperatures(len(self.learning_rates))
+
+    def baseline_trials(self, name: str) -> int:
+        """How many trials a baseline has."""
+        temperatures = len(self.baseline_temperatures) if ESTIMATORS[name].temperatures else 1
+        return temperatures * len(self.learning_rates)
+
+    @property
+    def trials_total(self) -> int:
+        """Trials of the search and its baselines; confirmation comes on top."""
+        return self.search.trials_total(len(self.learning_rates)) + sum(
+            map(self.baseline_trials, self.baselines)
+        )
+
+    @property
+    def trainings_total(self) -> float:
+        """What the search and its baselines train, in units of one trial trained to its end."""
+        search = self.search
+        if not isinstance(search, HalvingSearch):
+            return self.trials_total
+        on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
+        off = search.trials_total(len(self.learning_rates)) - on
+        methods = [off, on, *map(self.baseline_trials, self.baselines)]
+        return sum(search.share(trials, self.intervals) for trials in methods)
+
+    @property
+    def confirm_total(self) -> int:
+        """Trials of the confirmation, if every method has a best one: off the diagonal, on it, every other
+        baseline.
+        """
+        if not self.confirm_seeds:
+            return 0
+        on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
+        return self.search.off_diagonal + on + len({*self.baselines} - {"softmax"})
+
+    @property
+    def control_total(self) -> int:
+        """Trials of the control, if the best pair off the diagonal can have one."""
+        return int(self.control is not None and self.search.off_diagonal)
+
+    @property
+    def diagnosis(self) -> dict[str, Any] | None:
+        """Arguments of trainables.diagnostics.Diagnosis: the passes, and the temperatures of the search. None
+        for none.
+        """
+        if not self.diagnostics:
+            return None
+
+        def values(axis: list[float]) -> tuple[float, ...]:
+            between = self.baseline_temperatures if isinstance(self.search, SampledSearch | PbtSearch) else []
+            return tuple(sorted({*axis, *(tau for tau in between if axis[0] < tau < axis[-1])}))
+
+        return {
+            "passes": self.diagnostics,
+            "tau_f": values(self.search.forward),
+            "tau_b": values(self.search.backward),
+        }
+
+    def seeds_of(self, role: str) -> tuple[int, ...]:
+        """The seeds that trials of a role are trained on: fresh ones for the confirmation, and for the
+        control beside it.
+        """
+        return (
+            self.fresh_seeds
+            if role == "confirm" or (role == "control" and self.confirm_seeds)
+            else self.search_seeds
+        )
+
+    @property
+    def search_seeds(self) -> tuple[int, ...]:
+        """Seeds that configurations are selected on."""
+        return tuple(range(self.seeds))
+
+    @property
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """Seeds of the confirmation: none of them was used to select."""
+        return tuple(range(self.seeds, self.seeds + self.confirm_seeds))
+
+
+def parse_spec(given: Mapping[str, Any]) -> StudySpec:
+    """Builds a spec from a mapping. Raises UserError: one sentence naming each wrong field and what it may
+    be.
+    """
+    try:
+        return StudySpec.model_validate(given)
+    except ValidationError as error:
+        raise SpecError(_sentences(error)) from error
+
+
+class SpecError(UserError):
+    """A spec that is not valid."""
+
+    def __init__(self, clauses: list[str]) -> None:
+        """Takes a clause for each wrong field: "FIELD: what it must be, got what came"."""
+        super().__init__("the spec is not valid: " + "; ".join(clauses))
+        self.clauses = clauses
+
+
+def load_spec(source: str) -> StudySpec:
+    """Reads a spec from a YAML file, or from a preset's name. Raises UserError."""
+    path = Path(source)
+    if path.suffix not in (".yaml", ".yml"):
+        if source not in preset_names():
+            raise UserError(
+                f"there is no preset {source!r}: use one of {', '.join(preset_names())}, or a file ending in "
+                ".yaml"
+            )
+        path = PRESETS / f"{source}.yaml"
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"the spec {path} cannot be read: {error.strerror}") from error
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # yaml's own, and those of the values it makes
+        raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(given, dict):
+        raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
+    return parse_spec(given)
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One clause for each error: the field, what it must be, what came. A union's branches are told as
+    one.
+    """
+    clauses: dict[str, str] = {}
+    for e in error.errors(include_url=False):
+        # pydantic puts the branch of a union into the path ("list[constrained-float]", "Range"); users know
+        # fields only.
+        unknown = e["loc"][-1:] if e["type"] == "extra_forbidden" else ()
+        known = e["loc"][: len(e["loc"]) - len(unknown)]
+        untold = (
+            ("strategy",) if e["type"].startswith("union_tag") else ()
+        )  # pydantic stops at the union: search
+        location = [
+            str(p) for p in (*(p for p in known if isinstance(p, int) or p in _FIELDS), *untold, *unknown)
+        ]
+        text = _clause(e)
+        name = ".".join(location)
+        # Of a union's two complaints the more specific one (the longer path) is the user's.
+        clauses.setdefault(name or text.split(":")[0], f"{name}: {text}" if name else text)
+    names = list(clauses)
+    return [clauses[n] for n in names if not any(other != n and other.startswith(n + ".") for other in names)]
+
+
+def _clause(e: Any) -> str:
+    message: str = e["msg"].removeprefix("Value error, ")
+    if e["type"] == "extra_forbidden":
+        *place, _ = e["loc"]
+        known = fields_of(tuple(place)) if place else list(StudySpec.model_fields)
+        return f"is not a field; there are {', '.join(known)}"
+    if e["type"] == "union_tag_not_found":
+        return f"is missing; it must be one of {', '.join(SEARCHES)}"
+    if e["type"] == "union_tag_invalid":
+        return f"must be one of {', '.join(SEARCHES)}, got {e['ctx']['tag'][:80]!r}"
+    if e["type"] == "missing":
+        return "is missing"
+    if e["type"] == "string_pattern_mismatch":
+        return "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a letter or digit"
+    if e["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        message = "must be a mapping of fields"
+    if e["type"] == "too_short":
+        message = f"must have at least {e['ctx']['min_length']} values, got {e['ctx']['actual_length']}"
+    given = e.get("input")
+    shown = (
+        f", got {str(given)[:80]!r}"
+        if isinstance(given, str)
+        else f", got {given}"
+        if _printable(given)
+        else ""
+    )
+    shown = "" if "got " in message else shown
+    return (message[0].lower() + message[1:]).replace("input should be", "must be") + shown
+
+
+def _printable(given: Any) -> bool:
+    """Python refuses to print whole numbers of thousands of digits."""
+    return isinstance(given, float) or (isinstance(given, int) and abs(given) < 10**20)
+
+
+_FIELDS = {*StudySpec.model_fields, *SEARCH_FIELDS}

@@ -1,0 +1,48 @@
+"""The rescaling control: the best pair off the diagonal once more, at a forward temperature of 1 and a
+rescaled logit layer.
+
+With Adam and linear logit layers, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f) where
+the initial values and the learning rate of the logits' parameters are divided by tau_f. A trial and its
+control should agree; what tells them apart is Adam's eps, and rounding.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from tuner.evidence.analysis import select
+from tuner.ledger.rows import Proposal, TrialRow
+from tuner.strategies.base import Answer, Signal, Strategy, lacking
+
+
+class Controlled(Strategy):
+    """A strategy, followed by the control of the best trial off the diagonal; at tau_f = 0 it has none."""
+
+    def __init__(self, strategy: Strategy, direction: str) -> None:
+        self._strategy = strategy
+        self._direction = direction
+
+    def rung(self, role: str, interval: int) -> int | None:
+        """The strategy's; the control is trained to its end."""
+        return None if role == "control" else self._strategy.rung(role, interval)
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
+        """The strategy's proposals; when all trials of its search have ended and its confirmation is
+        proposed, the control.
+        """
+        others = [trial for trial in history if trial.role != "control"]
+        proposals = self._strategy.suggest(others, n)
+        if proposals is not Signal.DONE:
+            return proposals
+        searched = [trial for trial in others if trial.role != "confirm"]
+        if not all(trial.terminal for trial in searched):
+            return Signal.WAIT
+        return lacking(_controls(select(searched, self._direction).off_diagonal), history)[:n] or Signal.DONE
+
+
+def _controls(best: TrialRow | None) -> Iterator[Proposal]:
+    """The control of a trial, if it can have one: temperatures that change during training (a variant) cannot
+    be scaled away.
+    """
+    if best is not None and best.tau_f and best.tau_b and not best.variant:
+        variant = json.dumps({"logit_scale": 1 / best.tau_f})
+        yield Proposal("control", "decoupled", 1.0, best.tau_b / best.tau_f, best.lr, variant)
