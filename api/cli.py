@@ -178,9 +178,11 @@ def _results(client: Any, study: str, as_json: bool) -> None:
     if as_json:
         click.echo(client.results_text(name))
         return
+    from tuner.evidence.results import Results
+
     found = client.results(name)
     click.echo(f"study {name}: {found['state']}")
-    click.echo(local.summary_of(found))
+    click.echo(local.summary_of(Results.model_validate(found)))
 
 
 def _resume(client: Any, study: str, **_: Any) -> None:

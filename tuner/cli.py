@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuner.errors import UserError
-from tuner.ledger.rows import StudyRow
+from tuner.ledger.rows import StudyRow, StudyState
 from tuner.settings import Settings
+
+if TYPE_CHECKING:
+    from tuner.evidence.results import Claim, Results, Summary, TrialResult  # pydantic takes time to import
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,7 +158,7 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
         click.echo(f"MLflow     {outcome.mlflow}{hint}")
     if as_json:
         click.echo(json.dumps({"study": study, "state": outcome.study.state}))
-    if outcome.study.state != "succeeded":
+    if outcome.study.state is not StudyState.SUCCEEDED:
         sys.exit(1)
 
 
@@ -194,11 +197,8 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 
     row = ledger.find_study(study)
     if as_json:
-        click.echo(
-            json.dumps(
-                analysis.results(row, ledger.trials(row.id), ledger.stream(row.id)), indent=1, allow_nan=False
-            )
-        )
+        found = analysis.results(row, ledger.trials(row.id), ledger.stream(row.id))
+        click.echo(json.dumps(found.plain(), indent=1, allow_nan=False))
     else:
         click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         click.echo(_summary(row, ledger))
@@ -210,26 +210,18 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 @with_ledger
 def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show the trials of a study."""
-    from tuner.evidence.analysis import trial_json
+    from tuner.evidence.results import TrialResult
 
     row = ledger.find_study(study)
-    rows = [trial_json(t) for t in ledger.trials(row.id)]
+    rows = [TrialResult.of(t) for t in ledger.trials(row.id)]
     if as_json:
-        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+        click.echo(json.dumps([t.plain() for t in rows], indent=1, allow_nan=False))
     else:
-        numbers = ("tau_f", "tau_b", "lr")
         table = [
-            [
-                str(t["number"]),
-                t["role"],
-                t["estimator"],
-                t["state"],
-                *(_number(t[n]) for n in numbers),
-                _score(t["objective"]),
-            ]
-            for t in rows
+            [str(t.number), t.role, t.estimator, t.state, *_numbers(t), _score(t.objective)] for t in rows
         ]
-        click.echo(columns(["number", "role", "estimator", "state", *numbers, row.objective], table, left=4))
+        names = ["number", "role", "estimator", "state", *_NUMBERS, row.objective.name]
+        click.echo(columns(names, table, left=4))
 
 
 @cli.command()
@@ -305,52 +297,46 @@ def _summary(row: StudyRow, ledger: Any) -> str:
     return summary_of(analyse(row, ledger.trials(row.id), ledger.stream(row.id)))
 
 
-def summary_of(found: dict[str, Any]) -> str:
+def summary_of(found: "Results") -> str:
     """The same of a study's results, wherever they come from."""
     from tuner.evidence.report import methods_table
 
     table = [
         [
-            m["method"],
-            *(_number(m["trial"][n]) for n in ("tau_f", "tau_b", "lr")),
-            _score(m["trial"]["objective"]),
-            _score(m["confirmed"]["objective"]) if m["confirmed"] else "-",
-            str(m["tuned_with"]),
+            m.method,
+            *_numbers(m.trial),
+            _score(m.trial.objective),
+            _score(m.confirmed.objective) if m.confirmed else "-",
+            str(m.tuned_with),
         ]
         for m in methods_table(found)
     ]
-    names = [
-        "method",
-        "tau_f",
-        "tau_b",
-        "lr",
-        f"{found['objective']['name']}, search",
-        "fresh seeds",
-        "trials",
-    ]
+    names = ["method", *_NUMBERS, f"{found.objective.name}, search", "fresh seeds", "trials"]
     lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
-    lines += ["", f"verdict: {found['verdict']}", f"  {found['verdict_reason']}"]
-    lines += [f"  note: {note}" for note in found["notes"]]
-    if found["gain"] and found["gain"]["p_value"] is not None:
-        lines.append(f"  paired t-test over seeds, two-sided: p = {found['gain']['p_value']:.2g}")
-    lines += ["", *(_claim(name, claim) for name, claim in found["claims"].items())]
+    lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
+    lines += [f"  note: {note}" for note in found.notes]
+    if found.gain and found.gain.p_value is not None:
+        lines.append(f"  paired t-test over seeds, two-sided: p = {found.gain.p_value:.2g}")
+    lines += ["", *(_claim(name, claim) for name, claim in found.claims.items())]
     return "\n".join(lines)
 
 
-def _claim(name: str, claim: dict[str, Any]) -> str:
+def _claim(name: str, claim: "Claim") -> str:
     """One line: the claim's answer and how many of its parts are shown; `tuner report` says why."""
-    counting = [part for part in claim["parts"] if part["counts"]]
-    against = [part["what"] for part in counting if part["status"] == "not supported"]
-    shown = sum(part["status"] == "supported" for part in counting)
+    from tuner.evidence.results import ClaimStatus
+
+    counting = [part for part in claim.parts if part.counts]
+    against = [part.what for part in counting if part.status is ClaimStatus.NOT_SUPPORTED]
+    shown = sum(part.status is ClaimStatus.SUPPORTED for part in counting)
     if not counting:
-        why = claim["reason"]
+        why = claim.reason
     elif len(counting) == 1:
         why = "by the verdict"
     else:
         why = f"{shown} of {len(counting)} parts shown" + "".join(
             f"; the opposite of: {what}" for what in against
         )
-    return f"claim {name}: {claim['status']} ({why})"
+    return f"claim {name}: {claim.status} ({why})"
 
 
 def columns(names: list[str], rows: list[list[str]], *, left: int) -> str:
@@ -372,7 +358,14 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def _score(objective: dict[str, Any]) -> str:
-    if objective["mean"] is None:
+_NUMBERS = ("tau_f", "tau_b", "lr")
+
+
+def _numbers(trial: "TrialResult") -> list[str]:
+    return [_number(value) for value in (trial.tau_f, trial.tau_b, trial.lr)]
+
+
+def _score(objective: "Summary") -> str:
+    if objective.mean is None:
         return "-"
-    return f"{objective['mean']:.4f}" + (f" ± {objective['sem']:.4f}" if objective["sem"] is not None else "")
+    return f"{objective.mean:.4f}" + (f" ± {objective.sem:.4f}" if objective.sem is not None else "")

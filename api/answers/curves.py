@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tuner.evidence.analysis import select, summary
+from tuner.evidence.results import Summary
+from tuner.evidence.selection import select
 from tuner.ledger.pages import Catalogue
 from tuner.ledger.rows import StudyRow, TrialRow
 from tuner.ledger.store import Ledger
@@ -18,28 +19,27 @@ def so_far(trial: TrialRow, objective: str) -> TrialRow:
 
 def brief_trial(objective: str, trial: TrialRow) -> dict[str, Any]:
     """A trial in few numbers: its objective's mean and standard error."""
-    score = summary(so_far(trial, objective).objective or ())
+    score = Summary.of(so_far(trial, objective).objective or ())
     fields = ("number", "role", "estimator", "tau_f", "tau_b", "lr", "state", "reason")
-    found = {name: getattr(trial, name) for name in fields} | {"mean": score["mean"], "sem": score["sem"]}
-    return found | ({"variant": trial.variant} if trial.variant else {})
+    found = {name: getattr(trial, name) for name in fields} | {"mean": score.mean, "sem": score.sem}
+    return found | ({"variant": trial.variant.text} if trial.variant else {})
 
 
 def curves(study: StudyRow, ledger: Ledger, catalogue: Catalogue) -> dict[str, Any]:
     """The learning curves of the best trial of every method, running ones by their last report."""
-    chosen = select([so_far(t, study.objective) for t in ledger.trials(study.id)], study.direction)
+    chosen = select([so_far(t, study.objective.name) for t in ledger.trials(study.id)], study.objective)
     methods = {"off_diagonal": chosen.off_diagonal, "diagonal": chosen.diagonal, **chosen.baselines}
     best = {method: trial for method, trial in methods.items() if trial is not None}
     points = catalogue.curves(study.id, {trial.number for trial in best.values()})
     found = []
     for method, trial in best.items():
-        scores = [
-            (m.epoch, summary(m.metrics.get(study.objective, []))) for m in points.get(trial.number, [])
-        ]
+        reports = points.get(trial.number, [])
+        scores = [(m.epoch, Summary.of(m.metrics.get(study.objective.name, []))) for m in reports]
         configuration = {name: getattr(trial, name) for name in ("estimator", "tau_f", "tau_b", "lr")}
         numbers = {
             "epoch": [epoch for epoch, _ in scores],
-            "mean": [score["mean"] for _, score in scores],
-            "sem": [score["sem"] for _, score in scores],
+            "mean": [score.mean for _, score in scores],
+            "sem": [score.sem for _, score in scores],
         }
         found.append({"method": method, "trial": trial.number} | configuration | numbers)
-    return {"objective": study.objective, "curves": found}
+    return {"objective": study.objective.name, "curves": found}

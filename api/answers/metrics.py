@@ -11,8 +11,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuner.ledger.pages import Catalogue
-
-STATES = ("queued", "running", "succeeded", "failed", "cancelled", "interrupted")
+from tuner.ledger.rows import StudyState
 
 
 class Metrics:
@@ -44,7 +43,7 @@ class _Ledger(Collector):
     def collect(self) -> Iterator[Metric]:
         counts = self._catalogue.totals()
         studies = GaugeMetricFamily("tuner_studies", "Studies by state.", labels=["state"])
-        for state in STATES:
+        for state in StudyState:
             studies.add_metric([state], counts.studies.get(state, 0))
         yield studies
         yield GaugeMetricFamily("tuner_trials_done", "Trials that have ended.", value=counts.trials)

@@ -139,7 +139,7 @@ class Views:
             "created_at": row.created_at.isoformat(),
             "started_at": row.started_at.isoformat() if row.started_at else None,
             "finished_at": row.finished_at.isoformat() if row.finished_at else None,
-            "objective": {"name": row.objective, "direction": row.direction},
+            "objective": {"name": row.objective.name, "direction": row.objective.direction},
             "revision": row.revision,
             "progress": self._progress(row, done),
             "links": self._links(row),
@@ -180,7 +180,7 @@ class Views:
             return None
         if self._verdicts.get(row.id, (0, ""))[0] != row.revision:
             found = results(row, self._ledger.trials(row.id))
-            self._verdicts[row.id] = row.revision, found["verdict"]
+            self._verdicts[row.id] = row.revision, found.verdict
         return self._verdicts[row.id][1]
 
     def _figures(self, row: StudyRow) -> list[str]:

@@ -7,8 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -22,15 +21,14 @@ from api.application.auth import Caller, Reader, Submitter
 from api.application.errors import Problem
 from api.application.service import Service
 from api.studies.submission import spec_of
-from tuner.evidence import analysis
-from tuner.ledger.rows import StudyRow
+from tuner.evidence.analysis import results
+from tuner.evidence.results import Results, TrialResult
+from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.study_queue import ForbiddenByStateError, Once, OtherBodyError
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
 
-State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
-TrialState = Literal["queued", "running", "succeeded", "failed", "diverged", "stopped"]
 Match = Annotated[
     str | None,
     Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it still holds."),
@@ -135,7 +133,7 @@ def _objective(spec: StudySpec) -> dict[str, str]:
 def list_studies(
     service: TheService,
     caller: Reader,
-    state: State | None = None,
+    state: StudyState | None = None,
     task: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = None,
     prefix: Annotated[
         str | None, Query(pattern=r"^[0-9a-f]{1,32}$", description="Beginning of the id.")
@@ -171,7 +169,7 @@ def get_study(service: TheService, caller: Reader, study: str, match: Match = No
 
 @router.get(
     "/studies/{study}/results", tags=["studies"], summary="What a study has found so far",
-    response_model=schemas.Results, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    response_model=Results, responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_results(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
     """The best of every method, the gain and its confidence interval, the verdict, the landscape. Partial
@@ -180,7 +178,8 @@ def get_results(service: TheService, caller: Reader, study: str, match: Match = 
     row = service.find(study, caller)
 
     def make() -> bytes:
-        return as_json(analysis.results(row, service.ledger.trials(row.id), service.measured.of(row.id)))
+        found = results(row, service.ledger.trials(row.id), service.measured.of(row.id))
+        return as_json(found.plain())
 
     return _versioned(service, row, match, "results", make)
 
@@ -215,8 +214,10 @@ def get_trials(
     def make() -> bytes:
         trials = service.catalogue.trials(row.id, limit + 1, after=after, state=state)
         following = _closed(str(trials[limit - 1].number)) if len(trials) > limit else None
-        show = partial(brief_trial, row.objective) if brief else analysis.trial_json
-        return as_json({"items": [show(t) for t in trials[:limit]], "next": following})
+        items = [
+            brief_trial(row.objective.name, t) if brief else TrialResult.of(t).plain() for t in trials[:limit]
+        ]
+        return as_json({"items": items, "next": following})
 
     return _versioned(service, row, match, ("trials", state, brief, limit, after), make)
 

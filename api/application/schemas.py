@@ -2,11 +2,14 @@
 give.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from tuner.evidence.results import Summary
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, StudyState, TrialState
 from tuner.spec.study import StudySpec
 
 _SPEC = {
@@ -40,13 +43,6 @@ class ProblemDetails(_Answer):
     status: int
     detail: str
     errors: list[FieldError] = []
-
-
-class Objective(_Answer):
-    """The metric by which configurations are selected."""
-
-    name: str = Field(examples=["val_loss"])
-    direction: Literal["minimize", "maximize"]
 
 
 class TrialCounts(_Answer):
@@ -85,7 +81,7 @@ class StudySummary(_Answer):
     name: str
     task: str
     dataset: str | None
-    state: Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+    state: StudyState
     reason: str | None
     cancelling: bool = Field(description="A cancel was asked for and is being carried out.")
     created_at: str
@@ -130,26 +126,18 @@ class Planned(_Answer):
     spec: dict[str, Any] = Field(description="With every default filled in.")
 
 
-class Score(_Answer):
-    """Over the seeds; mean and sem are null unless every value is finite."""
-
-    mean: float | None
-    sem: float | None
-    seeds: list[float | None]
-
-
 class Trial(_Answer):
     """One configuration, scored over all seeds."""
 
     number: int
-    role: str = Field(examples=["search", "baseline", "confirm"])
+    role: Role
     estimator: str
     tau_f: float | None
     tau_b: float | None
     lr: float
-    state: str = Field(examples=["running", "succeeded", "failed", "diverged", "stopped"])
-    objective: Score | None = Field(default=None, description="Not with brief=true.")
-    metrics: dict[str, Score] | None = Field(
+    state: TrialState
+    objective: Summary | None = Field(default=None, description="Not with brief=true.")
+    metrics: dict[str, Summary] | None = Field(
         default=None, description="Of the last report; not with brief=true."
     )
     mean: float | None = Field(
@@ -185,41 +173,6 @@ class Curves(_Answer):
 
     objective: str
     curves: list[Curve]
-
-
-class Gain(_Answer):
-    """Off the diagonal against on it, paired over seeds; positive: off the diagonal is better."""
-
-    mean: float
-    ci95: list[float] | None
-    p_value: float | None
-    seeds: int
-    against: int
-    confirmed: bool
-
-
-class Landscape(_Answer):
-    """mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j])."""
-
-    tau_f: list[float]
-    tau_b: list[float]
-    mean: list[list[float | None]]
-    sem: list[list[float | None]]
-
-
-class Results(_Answer):
-    """What `tuner results --json` prints."""
-
-    study: str
-    state: str
-    objective: Objective
-    best: Trial | None
-    diagonal_best: Trial | None
-    baselines: dict[str, Trial]
-    gain: Gain | None
-    verdict: str = Field(examples=["off the diagonal", "on the diagonal", "not distinguishable"])
-    verdict_reason: str
-    landscape: Landscape
 
 
 class Option(_Answer):

@@ -20,7 +20,7 @@ from tuner.driver.tune_run import check, train
 from tuner.errors import LeaseLostError, LedgerError, UserError
 from tuner.evidence.report import write_report
 from tuner.ledger.lease import LEASE_S, Lease
-from tuner.ledger.rows import StudyRow
+from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import Queue
 from tuner.settings import Settings
@@ -104,7 +104,7 @@ def drive_job(ledger: Ledger, study: str, settings: Settings, *, say: Callable[[
     try:
         check(parse_spec(ledger.study(study).spec), settings)
     except UserError as error:
-        ledger.release(ledger.acquire(study, _host()), "failed", str(error))
+        ledger.release(ledger.acquire(study, _host()), StudyState.FAILED, str(error))
         raise
     try:
         outcome = drive(ledger, study, settings, mlflow=settings.mlflow_uri is not None, say=say)
@@ -153,12 +153,12 @@ def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
         raise UserError(
             f"study {lease.study} stopped before its end; `tuner resume {lease.study}` continues it"
         )
-    failed = [t for t in trials if t.state == "failed"]
+    failed = [t for t in trials if t.state is TrialState.FAILED]
     if len(failed) == len(trials):
-        ledger.release(lease, "failed", f"every trial failed: {failed[0].reason}")
+        ledger.release(lease, StudyState.FAILED, f"every trial failed: {failed[0].reason}")
     else:
         ledger.release(
-            lease, "succeeded", f"{len(failed)} of {len(trials)} trials failed" if failed else None
+            lease, StudyState.SUCCEEDED, f"{len(failed)} of {len(trials)} trials failed" if failed else None
         )
 
 
@@ -226,7 +226,7 @@ def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
     def orphaned() -> None:
         ledger.patience_s = 0.0  # as below
         with suppress(LeaseLostError, LedgerError):
-            ledger.release(lease, "interrupted", "the Ray that ran it has ended")
+            ledger.release(lease, StudyState.INTERRUPTED, "the Ray that ran it has ended")
         os._exit(1)  # the main thread waits for Ray
 
     with listening(ledger, lease.study, orphaned=orphaned if in_job() else None) as cancellation:
@@ -256,7 +256,7 @@ def _interrupted_on_error(ledger: Ledger, lease: Lease) -> Iterator[None]:
         with suppress(
             LeaseLostError, LedgerError
         ):  # it had been given back (the study had ended), or the ledger is away
-            ledger.release(lease, "interrupted", reason.splitlines()[0])
+            ledger.release(lease, StudyState.INTERRUPTED, reason.splitlines()[0])
         raise
 
 

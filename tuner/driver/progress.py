@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from trainables.tasks import task_type
-from tuner.evidence.analysis import best
-from tuner.ledger.rows import TrialRow
+from tuner.evidence.selection import best
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, TrialRow, TrialState
 from tuner.spec.study import StudySpec
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Progress:
 
     total: int  # trials
     work_total: float
-    direction: str = "minimize"
+    objective: Objective
     done: int = 0
     best: str = ""
     phase: str = "starting Ray"
@@ -47,15 +48,16 @@ class Progress:
         """The progress of a study whose members train for so many epochs."""
         # What will be confirmed is known when the search has ended; until then every method that can be
         # selected counts.
-        after = {"confirm": spec.confirm_total, "control": spec.control_total}  # role -> trials
+        after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}  # role -> trials
         work = (
             spec.trainings_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())
         ) * epochs
-        halfway = ("queued", "stopped")
+        halfway = (TrialState.QUEUED, TrialState.STOPPED)
         before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
-        direction = task_type(spec.task).objective.direction
+        declared = task_type(spec.task).objective
+        objective = Objective.of(declared.name, declared.direction)
         progress = cls(
-            spec.trials_total + sum(after.values()), work, direction, work_done=before, work_before=before
+            spec.trials_total + sum(after.values()), work, objective, work_done=before, work_before=before
         )
         progress._take(history)
         return progress
@@ -89,7 +91,7 @@ class Progress:
         self._seen = len(trials)
         self.done += len(ended)
         leader = best(
-            [*self._leader, *(t for t in ended if t.role in ("search", "baseline"))], self.direction
+            [*self._leader, *(t for t in ended if t.role in (Role.SEARCH, Role.BASELINE))], self.objective
         )
         if leader and leader.mean is not None:
             self._leader = [leader]

@@ -16,7 +16,7 @@ from tuner.driver.ray_cluster import devices, in_job, started
 from tuner.errors import UserError
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
-from tuner.ledger.rows import TrialRow
+from tuner.ledger.rows import Role, TrialRow
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec
@@ -112,8 +112,8 @@ def _searcher(
     before = len(history.trials())
     paused = PausedStates(settings.home_folder / "checkpoints" / lease.study)
 
-    def size(role: str) -> int:
-        after = {"confirm": spec.confirm_total, "control": spec.control_total}
+    def size(role: Role) -> int:
+        after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}
         return trials_per_population(
             placement,
             trials=after.get(role, spec.trials_total - before),
@@ -208,8 +208,8 @@ def population_config(
         dataset_options=spec.dataset_options,
         data_folder=str(settings.data_folder),
         trials=tuple(
-            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr", "variant")}
-            | {"source": t.number if t.source is None else t.source}
+            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")}
+            | {"variant": t.variant.text, "source": t.number if t.source is None else t.source}
             for t in trials
         ),
         seeds=trials[0].seeds,
@@ -217,7 +217,7 @@ def population_config(
         epochs=spec.epochs,
         steps=spec.steps,
         intervals=spec.intervals,
-        evaluate_test=trials[0].role == "confirm",
+        evaluate_test=trials[0].role is Role.CONFIRM,
         device=placement.device,
         threads=placement.cpus,
         checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),

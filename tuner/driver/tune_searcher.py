@@ -13,7 +13,7 @@ from ray.tune.stopper import Stopper
 from trainables.ray_trainable import PopulationConfig, Report
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
-from tuner.ledger.rows import Proposal, TrialRow
+from tuner.ledger.rows import Proposal, Role, TrialRow, TrialState
 from tuner.ledger.store import Ledger
 from tuner.spec.study import StudySpec
 from tuner.strategies import Continue, Decision, Signal, Strategy
@@ -39,7 +39,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         lease: Lease,
         spec: StudySpec,
         strategy: Strategy,
-        trials_per_population: Callable[[str], int],  # role -> how many
+        trials_per_population: Callable[[Role], int],  # role -> how many
         devices: int,
         forget: Callable[[Iterable[int]], None],  # numbers of trials whose paused states nobody will ask for
         configure: Configure,
@@ -60,7 +60,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         self._running: dict[
             str, tuple[str, list[int]]
         ] = {}  # Tune's trial id -> (population, numbers of its trials)
-        unfinished = [t.population for t in history.trials() if t.state == "running"]
+        unfinished = [t.population for t in history.trials() if t.state is TrialState.RUNNING]
         self._left_over = deque(
             dict.fromkeys(unfinished)
         )  # populations that a driver before this one did not finish
@@ -127,7 +127,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
 
     def _ask(self) -> Any:
         """The strategy's answer; its decisions are written on the way."""
-        n = self._trials_per_population("search")
+        n = self._trials_per_population(Role.SEARCH)
         while isinstance(answer := self._strategy.suggest(self._history.trials(), n), Decision):
             self._ledger.decide(self._lease, answer.go_on, answer.stop)
             self._forget(answer.stop)

@@ -8,17 +8,33 @@ comparisons with the baselines are Holm-adjusted, and all but the trends are mad
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 from tuner.evidence.curves import Curves, epochs_saved
 from tuner.evidence.multiple_comparisons import holm
-from tuner.evidence.paired import Gain, Paired, excess, paired_json
+from tuner.evidence.paired import excess
+from tuner.evidence.results import (
+    BackwardTrend,
+    Claim,
+    ClaimPart,
+    ClaimStatus,
+    Difference,
+    ForwardTrend,
+    Gain,
+    Numbers,
+    Trend,
+    Verdict,
+)
 from tuner.evidence.selection import Selection, best, searched
-from tuner.evidence.trends import Trend, trend
-from tuner.ledger.rows import StudyRow, TrialRow
+from tuner.evidence.trends import trend
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import StudyRow, TrialRow, TrialState
 
-SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = (
+    ClaimStatus.SUPPORTED,
+    ClaimStatus.NOT_SUPPORTED,
+    ClaimStatus.UNDECIDED,
+)
 LEVEL = 0.05
 ACTIVE_EPS = (
     "1e-05"  # of the metrics inactive_*: the paper gives no threshold, so one is fixed here beforehand
@@ -56,18 +72,6 @@ OTHER_EPS = ("1e-07", "1e-06", "1e-04")
 
 
 @dataclass(frozen=True)
-class Part:
-    """One piece of evidence."""
-
-    what: str
-    status: str
-    reason: str
-    figure: str | None = None
-    counts: bool = True  # whether the claim stands or falls with it
-    numbers: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What the claims are judged by, as the analysis has it."""
 
@@ -77,23 +81,30 @@ class Evidence:
     confirmed: Mapping[str, TrialRow]  # by the names of Selection.named
     gains: Mapping[str, Gain | None]  # of the best off the diagonal over each other name
     adjusted: Mapping[str, float]  # their p-values, Holm's
-    verdict: tuple[str, str, str]  # status for C1, the verdict and its reason
+    verdict: Verdict
+    verdict_reason: str
     curves: Curves
 
 
-def claims(e: Evidence) -> dict[str, Any]:
-    """{"C1": {"claim", "status", "reason", "figures", "parts": [{"what", "status", "reason", "figure",
-    "counts", ...}]}, ...}.
-    """
+def claims(e: Evidence) -> dict[str, Claim]:
+    """C1, C2 and C3."""
     parts = {
-        "C1": [Part("the optimum lies off the diagonal", e.verdict[0], e.verdict[2], "landscape")],
+        "C1": [_optimum(e)],
         "C2": [*_performance(e), *_convergence(e), *_beside(e)],
         "C3": _trends(e),
     }
-    return {name: _judged(name, there, e.study.task) for name, there in parts.items()}
+    return {name: _judged(name, of_claim, e.study.task) for name, of_claim in parts.items()}
 
 
-def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
+def _optimum(e: Evidence) -> ClaimPart:
+    """C1's one part: the verdict."""
+    status = {Verdict.OFF: SUPPORTED, Verdict.ON: NOT_SUPPORTED}.get(e.verdict, UNDECIDED)
+    return ClaimPart(
+        what="the optimum lies off the diagonal", status=status, reason=e.verdict_reason, figure="landscape"
+    )
+
+
+def _judged(name: str, parts: Sequence[ClaimPart], task: str) -> Claim:
     counting = [p for p in parts if p.counts]
     statuses = {p.status for p in counting}
     if not counting:
@@ -113,16 +124,16 @@ def _judged(name: str, parts: Sequence[Part], task: str) -> dict[str, Any]:
             SUPPORTED,
             _list(counting) if len(counting) == 1 else f"all {len(counting)} parts are shown",
         )
-    return {
-        "claim": TEXTS[name],
-        "status": status,
-        "reason": reason,
-        "figures": sorted({p.figure for p in parts if p.figure}),
-        "parts": [vars(p) for p in parts],
-    }
+    return Claim(
+        claim=TEXTS[name],
+        status=status,
+        reason=reason,
+        figures=tuple(sorted({p.figure for p in parts if p.figure})),
+        parts=tuple(parts),
+    )
 
 
-def _list(parts: Iterable[Part]) -> str:
+def _list(parts: Iterable[ClaimPart]) -> str:
     """Their reasons; where many parts have the same one, it is said once."""
     reasons: dict[str, list[str]] = {}
     for part in parts:
@@ -133,71 +144,78 @@ def _list(parts: Iterable[Part]) -> str:
 # --- C2 ---
 
 
-def _performance(e: Evidence) -> list[Part]:
+def _performance(e: Evidence) -> list[ClaimPart]:
     parts = []
     for name, rival in RIVALS.items():
         what = f"better at the end than {rival}"
         gain = e.gains.get(name)
         if (missing := _missing(e, name)) or gain is None:
-            parts.append(Part(what, UNDECIDED, missing or "there is no seed that both have", "methods"))
+            parts.append(_undecided(what, missing or "there is no seed that both have", "methods"))
             continue
         p = e.adjusted.get(name, gain.p_value)
-        status, text = _sided(gain, p, adjusted=name in e.adjusted)
+        status, text = _sided(gain.mean, gain.seeds, p, adjusted=name in e.adjusted)
         if gain.missing:
             status, text = UNDECIDED, f"one of the two diverged on {gain.missing} of the fresh seeds"
-        parts.append(Part(what, status, text, "methods", numbers=_numbers(gain, p)))
+        numbers = gain.model_copy(update={"p_holm": p})
+        parts.append(ClaimPart(what=what, status=status, reason=text, figure="methods", numbers=numbers))
     return parts
 
 
-def _convergence(e: Evidence) -> list[Part]:
-    found: dict[str, tuple[Paired, float]] = {}
+def _convergence(e: Evidence) -> list[ClaimPart]:
+    sooner: dict[str, tuple[Difference, float]] = {}
     missing: dict[str, str] = {}
     for name in RIVALS:
         if why := _missing(e, name):
             missing[name] = why
             continue
-        saved = epochs_saved(
-            e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective, e.study.direction
-        )
+        saved = epochs_saved(e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective)
         if saved is None or saved[0].p_value is None:
             missing[name] = "there are no curves over the same epochs of two seeds or more"
         else:
-            found[name] = saved
-    adjusted = holm(
-        {name: sooner.p_value for name, (sooner, _) in found.items() if sooner.p_value is not None}
-    )
+            sooner[name] = saved
+    adjusted = holm({name: d.p_value for name, (d, _) in sooner.items() if d.p_value is not None})
     parts = []
     for name, rival in RIVALS.items():
         what = f"sooner where {rival} ends"
         if name in missing:
-            parts.append(Part(what, UNDECIDED, missing[name], "curves"))
+            parts.append(_undecided(what, missing[name], "curves"))
             continue
-        sooner, end = found[name]
-        status, text = _sided(sooner, adjusted[name])
+        saving, end = sooner[name]
+        status, text = _sided(saving.mean, saving.seeds, adjusted[name])
         reason = f"epochs of {end:.3g}: {text}"
-        parts.append(Part(what, status, reason, "curves", numbers=_numbers(sooner, adjusted[name])))
+        numbers = saving.model_copy(update={"p_holm": adjusted[name]})
+        parts.append(ClaimPart(what=what, status=status, reason=reason, figure="curves", numbers=numbers))
     return parts
 
 
-def _beside(e: Evidence) -> list[Part]:
+def _beside(e: Evidence) -> list[ClaimPart]:
     """What the paper shows beside performance; it does not decide."""
     parts = []
     for metric, (name, higher, where) in BESIDE.get(e.study.task, {}).items():
         what = f"{'highest' if higher else 'lowest'} {name} ({where})"
         rivals = [r for r in RIVALS if not _missing(e, r)]
-        found = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric) for r in rivals}
-        tested = {r: m.p_value for r, m in found.items() if m is not None and m.p_value is not None}
+        excesses = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric) for r in rivals}
+        tested = {r: m.p_value for r, m in excesses.items() if m is not None and m.p_value is not None}
         if len(tested) < len(RIVALS):
             why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 2 seeds or more"
-            parts.append(Part(what, UNDECIDED, why, _FIGURES.get(metric), counts=False))
+            parts.append(_undecided(what, why, _FIGURES.get(metric), counts=False))
             continue
         adjusted = holm(tested)
-        sides = [_sided(_turned(m, higher), adjusted[r])[0] for r, m in found.items() if m is not None]
+        compared = {r: m.model_copy(update={"p_holm": adjusted[r]}) for r, m in excesses.items() if m}
+        sign = 1 if higher else -1
+        sides = [_sided(sign * m.mean, m.seeds, m.p_holm)[0] for m in compared.values()]
         status = next((s for s in (NOT_SUPPORTED, UNDECIDED) if s in sides), SUPPORTED)
         values = (("decoupled", e.confirmed["off_diagonal"]), *((r, e.confirmed[r]) for r in rivals))
         reason = "on fresh seeds " + ", ".join(f"{n} {_mean(t, metric):.3g}" for n, t in values)
-        numbers = {r: _numbers(m, adjusted[r]) for r, m in found.items() if m is not None}
-        parts.append(Part(what, status, reason, _FIGURES.get(metric), counts=False, numbers=numbers))
+        part = ClaimPart(
+            what=what,
+            status=status,
+            reason=reason,
+            figure=_FIGURES.get(metric),
+            counts=False,
+            numbers=compared,
+        )
+        parts.append(part)
     return parts
 
 
@@ -218,50 +236,41 @@ def _missing(e: Evidence, name: str) -> str | None:
     return "there is no confirmation on fresh seeds"
 
 
-def _turned(measured: Paired, higher: bool) -> Paired:
-    """The same comparison, positive where it is as claimed."""
-    if higher:
-        return measured
-    turned = (-measured.ci95[1], -measured.ci95[0]) if measured.ci95 else None
-    return Paired(-measured.mean, turned, measured.p_value, measured.sign_flip_p, measured.seeds)
+def _undecided(what: str, why: str, figure: str | None, *, counts: bool = True) -> ClaimPart:
+    return ClaimPart(what=what, status=UNDECIDED, reason=why, figure=figure, counts=counts)
 
 
-def _sided(measured: Paired, p: float | None, *, adjusted: bool = True) -> tuple[str, str]:
+def _sided(mean: float, seeds: int, p: float | None, *, adjusted: bool = True) -> tuple[ClaimStatus, str]:
     """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in
     words.
     """
     if p is None:
         return UNDECIDED, "it takes 2 seeds or more"
     chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
-    text = f"mean {measured.mean:.3g} over {measured.seeds} seeds, {'adjusted ' if adjusted else ''}{chance}"
+    text = f"mean {mean:.3g} over {seeds} seeds, {'adjusted ' if adjusted else ''}{chance}"
     if p >= LEVEL:
         return UNDECIDED, text
-    return (SUPPORTED if measured.mean > 0 else NOT_SUPPORTED), text
-
-
-def _numbers(measured: Paired, p: float | None) -> dict[str, Any]:
-    return (paired_json(measured) or {}) | {"p_holm": p}
+    return (SUPPORTED if mean > 0 else NOT_SUPPORTED), text
 
 
 # --- C3 ---
 
 
-def _trends(e: Evidence) -> list[Part]:
+def _trends(e: Evidence) -> list[ClaimPart]:
     parts = [_trend(e, *row) for row in TRENDS.get(e.study.task, ())]
     if e.study.task == "sbn":  # the threshold is ours: what the others say is shown beside it
         parts += [
-            replace(
-                _trend(e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False),
-                counts=False,
-            )
+            _trend(
+                e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False
+            ).model_copy(update={"counts": False})
             for eps in OTHER_EPS
         ]
     return parts
 
 
-def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
+def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> ClaimPart:
     what = f"{name} {'rises' if rises else 'falls'} with {tau}"
-    found = along(e.trials, tau, metric, e.study.direction)
+    found = along(e.trials, tau, metric, e.study.objective)
     figure = "figure6a" if tau == "tau_f" else "figure6b"
     if found is None:
         advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
@@ -271,7 +280,7 @@ def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
             if measured
             else f"not measured{advice}"
         )
-        return Part(what, UNDECIDED, why, figure if measured else None)
+        return _undecided(what, why, figure if measured else None)
     fixed, t = found
     right = (t.spearman > 0) == rises and t.spearman != 0
     status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
@@ -280,16 +289,21 @@ def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> Part:
         f"rank correlation {t.spearman:.2f} over {len(t.levels)} values at {other} = {fixed:g}, "
         f"{t.seeds} seed{'s' if t.seeds > 1 else ''}, Page's test p = {t.p_value:.2g}"
     )
-    return Part(what, status, reason, figure, numbers={other: fixed} | t.json())
+    numbers: Numbers = (
+        ForwardTrend(tau_b=fixed, **vars(t)) if tau == "tau_f" else BackwardTrend(tau_f=fixed, **vars(t))
+    )
+    return ClaimPart(what=what, status=status, reason=reason, figure=figure, numbers=numbers)
 
 
-def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> tuple[float, Trend] | None:
+def along(
+    trials: Sequence[TrialRow], tau: str, metric: str, objective: Objective
+) -> tuple[float, Trend] | None:
     """The trend of a metric along a temperature, and the value of the other at which it is taken.
 
     That is the value with the most trials along the line; of equals the optimum's, then the lowest. Each pair
     by its best learning rate.
     """
-    line = the_line(trials, tau, direction)
+    line = the_line(trials, tau, objective)
     if line is None:
         return None
     fixed, there = line
@@ -298,21 +312,21 @@ def along(trials: Sequence[TrialRow], tau: str, metric: str, direction: str) -> 
 
 
 def the_line(
-    trials: Sequence[TrialRow], tau: str, direction: str
+    trials: Sequence[TrialRow], tau: str, objective: Objective
 ) -> tuple[float, dict[float, TrialRow]] | None:
     """The line along a temperature on which trends are taken: the other's value, and the best trial at each
     of its values.
     """
     other = "tau_b" if tau == "tau_f" else "tau_f"
-    optimum = best(searched(trials), direction)
+    optimum = best(searched(trials), objective)
     if optimum is None:
         return None
     lines: dict[float, dict[float, list[TrialRow]]] = {}
     for trial in searched(trials):
-        if trial.state == "succeeded" and not trial.variant:
+        if trial.state is TrialState.SUCCEEDED and not trial.variant:
             lines.setdefault(getattr(trial, other), {}).setdefault(getattr(trial, tau), []).append(trial)
     if not lines:
         return None
     fixed = min(lines, key=lambda value: (-len(lines[value]), value != getattr(optimum, other), value))
-    leaders = {level: best(there, direction) for level, there in sorted(lines[fixed].items())}
+    leaders = {level: best(there, objective) for level, there in sorted(lines[fixed].items())}
     return fixed, {level: leader for level, leader in leaders.items() if leader is not None}

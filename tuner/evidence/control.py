@@ -5,95 +5,78 @@ of (1, rho) on l', with a gradient that is 1 / tau_f of it. Adam does not see th
 network whose logit layer starts, and learns, 1 / tau_f as large takes the same course at temperature 1.
 """
 
-import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from tuner.evidence.curves import Curves, deviation, largest_deviation
-from tuner.evidence.paired import gain, paired_json
-from tuner.ledger.rows import TrialRow
+from tuner.evidence.paired import gain, pairs_by_seed
+from tuner.evidence.results import ControlResult
+from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, TrialRow
 
 AGREES = 0.05  # largest relative deviation of a seed's final objective that is called agreement
 
 
-def control(
-    trials: Sequence[TrialRow], curves: Curves, objective: str, direction: str
-) -> dict[str, Any] | None:
+def control(trials: Sequence[TrialRow], curves: Curves, objective: Objective) -> ControlResult | None:
     """How far the control agrees with the confirmed trial that it rescales; None where the study has no
     control that has ended.
-
-    {"trial", "of", "tau_f", "rho", "logit_scale", "difference": paired comparison over seeds,
-    "max_relative_deviation" of the final objective, "max_relative_deviation_of_curves", "agrees", "meaning":
-    two sentences}.
     """
     for mine in trials:
-        if mine.role == "control" and mine.terminal and (original := _original(mine, trials)) is not None:
-            measured = gain(mine, original, direction)
-            deviations = [deviation(a, b) for a, b in _ends(mine, original)]
-            largest = max(deviations, default=None)
+        if mine.role is Role.CONTROL and mine.terminal and (original := _original(mine, trials)) is not None:
+            measured = gain(mine, original, objective)
+            largest = max((deviation(a, b) for a, b in pairs_by_seed(mine, original)), default=None)
             agrees = None if largest is None or (measured and measured.missing) else largest <= AGREES
-            return {
-                "trial": mine.number,
-                "of": original.number,
-                "tau_f": original.tau_f,
-                "rho": mine.tau_b,
-                "logit_scale": _scale(mine),
-                "difference": paired_json(measured),
-                "max_relative_deviation": largest,
-                "max_relative_deviation_of_curves": largest_deviation(mine, original, curves, objective),
-                "agrees": agrees,
-                "meaning": _meaning(original, agrees),
-            }
+            return ControlResult(
+                trial=mine.number,
+                of=original.number,
+                tau_f=original.tau_f,
+                rho=mine.tau_b,
+                logit_scale=mine.variant.logit_scale,
+                difference=measured,
+                max_relative_deviation=largest,
+                max_relative_deviation_of_curves=largest_deviation(mine, original, curves, objective.name),
+                agrees=agrees,
+                meaning=_meaning(original, agrees),
+            )
     return None
-
-
-def _scale(trial: TrialRow) -> float | None:
-    scale = json.loads(trial.variant).get("logit_scale") if trial.variant else None
-    return float(scale) if scale is not None else None
 
 
 def _original(mine: TrialRow, trials: Sequence[TrialRow]) -> TrialRow | None:
     """The confirmed trial of which a trial is the control."""
-    scale = _scale(mine)
-    if scale is None:
+    scale = mine.variant.logit_scale
+    if scale is None or mine.tau_b is None:
         return None
     for t in trials:
         if (
-            t.role == "confirm"
-            and t.method[0] == "decoupled"
+            t.role is Role.CONFIRM
+            and t.terminal
+            and t.method.estimator == DECOUPLED
             and t.tau_f
             and t.tau_b
             and t.lr == mine.lr
-            and t.terminal
+            and math.isclose(scale * t.tau_f, 1.0, rel_tol=1e-6)
+            and math.isclose(mine.tau_b * t.tau_f, t.tau_b, rel_tol=1e-6)
         ):
-            near = math.isclose(scale * t.tau_f, 1.0, rel_tol=1e-6) and mine.tau_b is not None
-            if near and mine.tau_b is not None and math.isclose(mine.tau_b * t.tau_f, t.tau_b, rel_tol=1e-6):
-                return t
+            return t
     return None
 
 
-def _ends(mine: TrialRow, original: TrialRow) -> list[tuple[float, float]]:
-    theirs = dict(zip(original.seeds, original.objective or (), strict=False))
-    pairs = ((value, theirs.get(seed)) for seed, value in zip(mine.seeds, mine.objective or (), strict=False))
-    return [(a, b) for a, b in pairs if a is not None and b is not None]
-
-
-def _meaning(original: TrialRow, agrees: bool | None) -> list[str]:
+def _meaning(original: TrialRow, agrees: bool | None) -> tuple[str, ...]:
     tau_f = original.tau_f or math.nan
     if agrees is None:
-        return ["The control has no objective on some seed, so it shows nothing."]
+        return ("The control has no objective on some seed, so it shows nothing.",)
     if agrees:
-        return [
+        return (
             "The same network at a forward temperature of 1, with its logit layer's initial weights and "
             "learning rate times "
             f"{1 / tau_f:g}, takes the same course up to rounding.",
             "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning "
             "rate, both divided "
             "by tau_f, at a given ratio tau_b / tau_f; to tune those instead would find the same networks.",
-        ]
-    return [
+        )
+    return (
         "The rescaled network does not end where the original does.",
         "Adam's epsilon, and rounding that sampled units amplify over a long training, are known reasons; "
         "compare the beginning of the two curves before anything is concluded.",
-    ]
+    )

@@ -5,9 +5,11 @@ report states how many trials and how much training each method got.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tuner.ledger.rows import StudyRow, TrialRow
+from tuner.evidence.results import MethodCost
+from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+
+_AFTER = (Role.CONFIRM, Role.CONTROL)  # what follows the search
 
 
 def tuned_with(trials: Sequence[TrialRow]) -> dict[str, int]:
@@ -20,7 +22,7 @@ def tuned_with(trials: Sequence[TrialRow]) -> dict[str, int]:
     }
 
 
-def training(trials: Sequence[TrialRow], epochs: Mapping[int, float]) -> dict[str, dict[str, Any]]:
+def training(trials: Sequence[TrialRow], epochs: Mapping[int, float]) -> dict[str, MethodCost]:
     """For each method of `tuned_with`, and for the confirmation: how many trials, members and member-epochs
     were trained.
 
@@ -30,19 +32,17 @@ def training(trials: Sequence[TrialRow], epochs: Mapping[int, float]) -> dict[st
     groups = {
         name: distinct(there) if name == "diagonal" else there for name, there in _methods(trials).items()
     }
-    groups |= {role: [t for t in trials if t.role == role] for role in ("confirm", "control")}
+    groups |= {role.value: [t for t in trials if t.role == role] for role in _AFTER}
 
-    def cost(there: Sequence[TrialRow]) -> dict[str, Any]:
+    def cost(there: Sequence[TrialRow]) -> MethodCost:
         known = all(t.id in epochs for t in there)
-        return {
-            "trials": len(there),
-            "members": sum(len(t.seeds) for t in there),
-            "member_epochs": sum(epochs[t.id] * len(t.seeds) for t in there) if known else None,
-        }
+        return MethodCost(
+            trials=len(there),
+            members=sum(len(t.seeds) for t in there),
+            member_epochs=sum(epochs[t.id] * len(t.seeds) for t in there) if known else None,
+        )
 
-    return {
-        name: cost(there) for name, there in groups.items() if there or name not in ("confirm", "control")
-    }
+    return {name: cost(there) for name, there in groups.items() if there or name not in _AFTER}
 
 
 def trained_epochs(
@@ -53,7 +53,9 @@ def trained_epochs(
     """
     planned = study.spec.get("epochs")
     whole = {
-        t.id: float(planned) for t in trials if planned is not None and t.state in ("succeeded", "diverged")
+        t.id: float(planned)
+        for t in trials
+        if planned is not None and t.state in (TrialState.SUCCEEDED, TrialState.DIVERGED)
     }
     return whole | dict(last)
 
@@ -64,12 +66,13 @@ def distinct(trials: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def _methods(trials: Sequence[TrialRow]) -> dict[str, list[TrialRow]]:
-    competing = [t for t in trials if t.role in ("search", "baseline")]
-    baselines = sorted({t.estimator for t in competing if t.role == "baseline"})
+    competing = [t for t in trials if t.role in (Role.SEARCH, Role.BASELINE)]
+    baselines = sorted({t.estimator for t in competing if t.role is Role.BASELINE})
     return {
         "off_diagonal": [t for t in competing if t.off_diagonal],
-        "diagonal": [t for t in competing if t.method[0] == "decoupled" and not t.off_diagonal],
+        "diagonal": [t for t in competing if t.method.on_diagonal],
         **{
-            name: [t for t in competing if t.role == "baseline" and t.estimator == name] for name in baselines
+            name: [t for t in competing if t.role is Role.BASELINE and t.estimator == name]
+            for name in baselines
         },
     }

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.evidence.paired import Paired, paired, summary
+from tuner.evidence.paired import paired
+from tuner.evidence.results import Difference, Summary
+from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Measurement, TrialRow
 
 
@@ -19,8 +21,8 @@ class Curve:
 
     def mean_and_sem(self) -> tuple[list[float], list[float], list[float]]:
         """Epochs, means and standard errors over seeds, where every seed has a value."""
-        points = [(epoch, summary(v)) for epoch, v in zip(self.epochs, self.values, strict=True)]
-        whole = [(epoch, s["mean"], s["sem"] or 0.0) for epoch, s in points if s["mean"] is not None]
+        points = [(epoch, Summary.of(v)) for epoch, v in zip(self.epochs, self.values, strict=True)]
+        whole = [(epoch, s.mean, s.sem or 0.0) for epoch, s in points if s.mean is not None]
         epochs, means, errors = zip(*whole, strict=True) if whole else ((), (), ())
         return list(epochs), list(means), list(errors)
 
@@ -65,18 +67,17 @@ class Curves:
 
 
 def reached_at(
-    epochs: Sequence[float], values: Sequence[float | None], target: float, direction: str
+    epochs: Sequence[float], values: Sequence[float | None], target: float, objective: Objective
 ) -> float | None:
     """The epoch at which values first come as far as the target, on straight lines between reports; None if
     they never do.
     """
-    sign = 1 if direction == "minimize" else -1
     before: tuple[float, float] | None = None
     for epoch, value in zip(epochs, values, strict=True):
         if value is None:
             before = None
             continue
-        distance = sign * (value - target)  # 0 or less: it is there
+        distance = objective.gain(target, value)  # 0 or less: it is there
         if distance <= 0:
             if before is None or before[1] <= 0:
                 return epoch
@@ -86,8 +87,8 @@ def reached_at(
 
 
 def epochs_saved(
-    trial: TrialRow, rival: TrialRow, curves: Curves, metric: str, direction: str
-) -> tuple[Paired, float] | None:
+    trial: TrialRow, rival: TrialRow, curves: Curves, objective: Objective
+) -> tuple[Difference, float] | None:
     """How much sooner a trial is where its rival ends, paired over seeds, and the length of the training,
     both in epochs.
 
@@ -95,7 +96,7 @@ def epochs_saved(
     does, the same with the roles exchanged, as a negative number. None without curves over the same epochs of
     the seeds that both have.
     """
-    mine, theirs = curves.of(trial, metric), curves.of(rival, metric)
+    mine, theirs = curves.of(trial, objective.name), curves.of(rival, objective.name)
     if mine is None or theirs is None or mine.epochs[-1] != theirs.epochs[-1]:
         return None
     end = mine.epochs[-1]
@@ -106,10 +107,10 @@ def epochs_saved(
         ours, other = _of_seed(mine, trial, seed), _of_seed(theirs, rival, seed)
         if ours[-1] is None or other[-1] is None:
             return None  # a seed that diverged has no end to be reached
-        if (at := reached_at(mine.epochs, ours, other[-1], direction)) is not None:
+        if (at := reached_at(mine.epochs, ours, other[-1], objective)) is not None:
             saved.append(end - at)
         else:
-            late = reached_at(theirs.epochs, other, ours[-1], direction)
+            late = reached_at(theirs.epochs, other, ours[-1], objective)
             saved.append(-(end - late) if late is not None else 0.0)
     measured = paired(saved)
     return (measured, end) if measured else None

@@ -8,12 +8,13 @@ reuses the seeds, and is the more conservative the more trials compete.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.evidence.results import BestOfMany
 from tuner.evidence.selection import best, finished, searched
-from tuner.ledger.rows import TrialRow
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, TrialRow
 
 _DRAWS = 2000
 _MOST_NUMBERS = 2**22  # of one block of drawn means
@@ -31,19 +32,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-@dataclass(frozen=True)
-class BestOfMany:
-    """Off the diagonal against on it, on the search's own seeds, with the selection repeated."""
-
-    p_value: float  # one-sided
-    candidates: int  # trials off the diagonal
-    seeds: int
-    left_out_gain: (
-        float | None
-    )  # mean gain on each seed of what was selected on the others; None with fewer than 3 seeds
-
-
-def best_of_many(trials: Sequence[TrialRow], direction: str) -> BestOfMany | None:
+def best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMany | None:
     """Whether the best trial off the diagonal beats the best on it by more than choosing it can explain.
 
     The p-value is the chance that the best of as many candidates gains as much where none is better than that
@@ -55,23 +44,21 @@ def best_of_many(trials: Sequence[TrialRow], direction: str) -> BestOfMany | Non
 
     None with fewer than 2 seeds, or without a pair of trials that have all of them.
     """
-    sign = -1 if direction == "minimize" else 1
     off = [t for t in finished(searched(trials)) if t.off_diagonal]
-    on = finished(
-        t
-        for t in trials
-        if t.method[0] == "decoupled" and not t.off_diagonal and t.role in ("search", "baseline")
-    )
-    rival = best(on, direction)
+    on = finished(t for t in trials if t.method.on_diagonal and t.role in (Role.SEARCH, Role.BASELINE))
+    rival = best(on, objective)
     if rival is None or not off or len(rival.seeds) < 2 or any(t.seeds != rival.seeds for t in (*off, *on)):
         return None
     scores, rivals = (
-        sign * np.array([t.objective for t in group], dtype=float) for group in (off, on)
+        -objective.sign * np.array([t.objective for t in group], dtype=float) for group in (off, on)
     )  # [C, S], high is good
-    differences = scores - sign * np.array(rival.objective, dtype=float)
+    differences = scores + objective.sign * np.array(rival.objective, dtype=float)
     seeds = len(rival.seeds)
     return BestOfMany(
-        _max_type(differences), len(off), seeds, _left_out(scores, rivals) if seeds > 2 else None
+        p_value=_max_type(differences),
+        candidates=len(off),
+        seeds=seeds,
+        left_out_gain=_left_out(scores, rivals) if seeds > 2 else None,
     )
 
 

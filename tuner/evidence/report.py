@@ -5,13 +5,16 @@ number as JSON.
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tuner.evidence.analysis import results, trial_json
+from tuner.evidence.analysis import results
 from tuner.evidence.curves import Curves
 from tuner.evidence.labels import METHODS, method_label
-from tuner.ledger.rows import Measurement, StudyRow, TrialRow
+from tuner.evidence.results import Gain, Results, SummaryWithInterval, TrialResult
+from tuner.ledger.methods import SOFTMAX
+from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
 
 if TYPE_CHECKING:
     from tuner.evidence.figures.study_figures import Picture
@@ -49,11 +52,12 @@ def write_report(
     drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"
     with numbers.open("w", encoding="utf-8") as file:
-        about = found | {"spec": study.spec, "host": study.host, "ran": _ran(study, trials, found)}
+        ran = asdict(_ran(study, trials, found))
+        about = found.plain() | {"spec": study.spec, "host": study.host, "ran": ran}
         file.write(json.dumps(about, indent=1, allow_nan=False).removesuffix("\n}"))
         # A line for each trial: indented like the rest, every number had one of its own, and all of it was in
         # memory at once.
-        _write_lines(file, "trials", "[]", (_json(trial_json(t)) for t in trials))
+        _write_lines(file, "trials", "[]", (_json(TrialResult.of(t).plain()) for t in trials))
         _write_lines(
             file,
             "curves",
@@ -70,24 +74,36 @@ def write_report(
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
 
-def methods_table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class MethodRow:
+    """A method in the table of methods."""
+
+    method: str  # its label
+    trial: TrialResult  # the one that the search chose
+    confirmed: TrialResult | None  # the same on fresh seeds
+    tuned_with: int  # configurations that it was chosen from
+    member_epochs: float | None  # that those were trained for
+    gain: Gain | None  # of the best off the diagonal over it
+
+
+def methods_table(found: Results) -> list[MethodRow]:
     """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what
     it was tuned with.
     """
     chosen = {
-        "off_diagonal": found["off_diagonal_best"],
-        "diagonal": found["diagonal_best"],
-        **found["baselines"],
+        "off_diagonal": found.off_diagonal_best,
+        "diagonal": found.diagonal_best,
+        **found.baselines,
     }
     return [
-        {
-            "method": method_label(name),
-            "trial": trial,
-            "confirmed": found["confirmed"].get(name),
-            "tuned_with": found["tuned_with"][name],
-            "member_epochs": found["training"][name]["member_epochs"],
-            "gain": found["gain"] if name == "diagonal" else found["gains"].get(name),
-        }
+        MethodRow(
+            method=method_label(name),
+            trial=trial,
+            confirmed=found.confirmed.get(name),
+            tuned_with=found.tuned_with[name],
+            member_epochs=found.training[name].member_epochs,
+            gain=found.gain if name == "diagonal" else found.gains.get(name),
+        )
         for name, trial in chosen.items()
         if trial is not None
     ]
@@ -119,7 +135,21 @@ def _curves_json(trials: Sequence[TrialRow], curves: Curves) -> Iterator[tuple[i
             yield trial.number, {"epochs": list(whole.epochs), "metrics": metrics}
 
 
-def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Ran:
+    """What was run, in numbers."""
+
+    trials: int
+    members: int
+    seconds: float | None  # from start to end
+    training_seconds: float
+    member_epochs: float | None
+    member_epochs_per_second: float | None
+    search_seeds: list[int]
+    fresh_seeds: list[int]
+
+
+def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Results) -> Ran:
     """What was run, in numbers."""
     seconds = (
         (study.finished_at - study.started_at).total_seconds()
@@ -127,32 +157,43 @@ def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Mapping[str, Any]) 
         else None
     )
     costs = [
-        cost for name, cost in found["training"].items() if name != "softmax"
+        cost for name, cost in found.training.items() if name != SOFTMAX
     ]  # which is counted with the diagonal
-    work = [cost["member_epochs"] for cost in costs]
-    total = sum(work) if work and None not in work else None
-    return {
-        "trials": len(trials),
-        "members": sum(len(t.seeds) for t in trials),
-        "seconds": seconds,
-        "training_seconds": study.training_s,
-        "member_epochs": total,
-        "member_epochs_per_second": total / study.training_s if total and study.training_s > 0 else None,
-        "search_seeds": sorted({s for t in trials if t.role in ("search", "baseline") for s in t.seeds}),
-        "fresh_seeds": sorted({s for t in trials if t.role in ("confirm", "control") for s in t.seeds}),
-    }
+    work = [cost.member_epochs for cost in costs if cost.member_epochs is not None]
+    total = sum(work) if work and len(work) == len(costs) else None
+    return Ran(
+        trials=len(trials),
+        members=sum(len(t.seeds) for t in trials),
+        seconds=seconds,
+        training_seconds=study.training_s,
+        member_epochs=total,
+        member_epochs_per_second=total / study.training_s if total and study.training_s > 0 else None,
+        search_seeds=_seeds(trials, Role.SEARCH, Role.BASELINE),
+        fresh_seeds=_seeds(trials, Role.CONFIRM, Role.CONTROL),
+    )
 
 
-def _kept(trials: Sequence[TrialRow], artifacts: Path) -> list[dict[str, Any]]:
-    """The files of confirmed trials: {"trial", "files": names, "pictures": {name: base64 of a PNG}}."""
+def _seeds(trials: Sequence[TrialRow], *roles: Role) -> list[int]:
+    return sorted({seed for t in trials if t.role in roles for seed in t.seeds})
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """The files of a confirmed trial."""
+
+    trial: TrialRow
+    files: list[str]  # names
+    pictures: dict[str, str]  # name -> base64 of a PNG
+
+
+def _kept(trials: Sequence[TrialRow], artifacts: Path) -> list[KeptFiles]:
+    """The files of confirmed trials."""
     kept = []
     for trial in trials:
         files = sorted((artifacts / f"trial-{trial.number}").glob("*"))
         pictures = {file.name: _base64(file) for file in files if file.suffix == ".png"}
         if files:
-            kept.append(
-                {"trial": trial_json(trial), "files": [file.name for file in files], "pictures": pictures}
-            )
+            kept.append(KeptFiles(trial, [file.name for file in files], pictures))
     return kept
 
 
@@ -160,28 +201,36 @@ def _base64(file: Path) -> str:
     return base64.b64encode(file.read_bytes()).decode()
 
 
-def _test_table(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The test set's table: {"metrics": names, "rows": {method: {metric: summary with interval}}}."""
-    rows = {method_label(name): row for name, row in found["test"].items()}
+@dataclass(frozen=True)
+class MetricsTable:
+    """The test set's table."""
+
+    metrics: list[str]
+    rows: dict[str, dict[str, SummaryWithInterval]]  # method -> metric
+
+
+def _test_table(found: Results) -> MetricsTable | None:
+    """The test set's table; None where nothing was measured on it."""
+    rows = {method_label(name): row for name, row in found.test.items()}
     metrics = list(
         dict.fromkeys(m for row in rows.values() for m in row if not m.startswith(_OTHER_TEST_METRICS))
     )
-    return {"metrics": metrics, "rows": rows} if metrics else None
+    return MetricsTable(metrics, rows) if metrics else None
 
 
 def _render(
     study: StudyRow,
     trials: Sequence[TrialRow],
-    found: Mapping[str, Any],
+    found: Results,
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
-    kept: list[dict[str, Any]],
+    kept: list[KeptFiles],
 ) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Picture]] = {}
     for name, picture in pictures.items():
         sections.setdefault(picture.section, {})[name] = picture
     return environment.get_template("report.html").render(
@@ -190,7 +239,7 @@ def _render(
         methods=methods_table(found),
         method_names=METHODS,
         test=_test_table(found),
-        trials=map(trial_json, trials),  # made one by one
+        trials=map(TrialResult.of, trials),  # made one by one
         folded=len(trials) > _SHOWN_TRIALS,
         sections=sections,
         images=images,

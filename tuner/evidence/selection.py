@@ -7,9 +7,10 @@ some seed, and those that were dropped on the way (state stopped) have one of a 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tuner.ledger.rows import TrialRow
+from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, TrialRow, TrialState
 
 
 @dataclass(frozen=True)
@@ -32,50 +33,54 @@ class Selection:
 
     def distinct(self) -> list[TrialRow]:
         """The selected trials, each method once."""
-        chosen: dict[Any, TrialRow] = {}
+        chosen: dict[Method, TrialRow] = {}
         for trial in self.named().values():
             chosen.setdefault(trial.method, trial)
         return list(chosen.values())
 
 
-def best(trials: Iterable[TrialRow], direction: str) -> TrialRow | None:
+def best(trials: Iterable[TrialRow], objective: Objective) -> TrialRow | None:
     """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do
     not compete.
     """
-    return min(_ranked(trials, direction), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
+    return min(_ranked(trials, objective), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
 
 
-def best_forward(trials: Iterable[TrialRow], direction: str) -> float | None:
+def best_forward(trials: Iterable[TrialRow], objective: Objective) -> float | None:
     """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an
     objective.
     """
-    scored = [(rank, t.tau_f) for rank, t in _ranked(trials, direction) if t.tau_f is not None]
+    scored = [(rank, t.tau_f) for rank, t in _ranked(trials, objective) if t.tau_f is not None]
     return min(scored)[1] if scored else None
 
 
 def finished(trials: Iterable[TrialRow]) -> list[TrialRow]:
     """The trials that compete: trained to the end, with a finite objective on every seed."""
-    return [t for t in trials if t.state != "stopped" and t.mean is not None and math.isfinite(t.mean)]
+    return [
+        t
+        for t in trials
+        if t.state is not TrialState.STOPPED and t.mean is not None and math.isfinite(t.mean)
+    ]
 
 
-def select(trials: Sequence[TrialRow], direction: str) -> Selection:
+def select(trials: Sequence[TrialRow], objective: Objective) -> Selection:
     """The best of every method among search and baseline trials."""
     decoupled = searched(trials)
     on = [t for t in decoupled if not t.off_diagonal]
-    baseline = [t for t in trials if t.role == "baseline"]
+    baseline = [t for t in trials if t.role is Role.BASELINE]
     names = sorted({t.estimator for t in baseline})
-    named = {name: best((t for t in baseline if t.estimator == name), direction) for name in names}
+    named = {name: best((t for t in baseline if t.estimator == name), objective) for name in names}
     return Selection(
-        best=best(decoupled, direction),
-        off_diagonal=best((t for t in decoupled if t.off_diagonal), direction),
-        diagonal=best([*on, *(t for t in baseline if t.estimator == "softmax")], direction),
+        best=best(decoupled, objective),
+        off_diagonal=best((t for t in decoupled if t.off_diagonal), objective),
+        diagonal=best([*on, *(t for t in baseline if t.estimator == SOFTMAX)], objective),
         baselines={name: trial for name, trial in named.items() if trial is not None},
     )
 
 
 def searched(trials: Iterable[TrialRow]) -> list[TrialRow]:
     """The trials of the search over both temperatures."""
-    return [t for t in trials if t.role == "search" and t.estimator == "decoupled"]
+    return [t for t in trials if t.role is Role.SEARCH and t.estimator == DECOUPLED]
 
 
 def taken(trials: Iterable[TrialRow], name: str) -> list[float]:
@@ -83,7 +88,6 @@ def taken(trials: Iterable[TrialRow], name: str) -> list[float]:
     return sorted({getattr(t, name) for t in trials})
 
 
-def _ranked(trials: Iterable[TrialRow], direction: str) -> list[tuple[float, TrialRow]]:
+def _ranked(trials: Iterable[TrialRow], objective: Objective) -> list[tuple[float, TrialRow]]:
     """The trials that compete, each with a number that is lower for a better one."""
-    sign = 1 if direction == "minimize" else -1
-    return [(sign * t.mean, t) for t in finished(trials) if t.mean is not None]
+    return [(objective.sign * t.mean, t) for t in finished(trials) if t.mean is not None]

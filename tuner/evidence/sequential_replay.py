@@ -3,14 +3,16 @@ would have run.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from tuner.evidence.paired import paired
+from tuner.evidence.paired import paired, pairs_by_seed
+from tuner.evidence.results import MeanDifference, ReplayedSearch, SequentialReplay
 from tuner.evidence.selection import best, best_forward, finished, searched
+from tuner.ledger.objective import Objective
 from tuner.ledger.rows import StudyRow, TrialRow
+from tuner.spec.search import StrategyName
 
 
-def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any] | None:
+def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> SequentialReplay | None:
     """What the sequential protocol would have found on a full grid, started from each tau_b; None for another
     search.
 
@@ -19,50 +21,43 @@ def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> dict[str, 
     is the replay from the tau_b nearest to 1, the protocol's default.
     """
     grid = searched(trials)
-    optimum = best(grid, study.direction)
-    if study.spec.get("search", {}).get("strategy") != "grid" or optimum is None:
+    optimum = best(grid, study.objective)
+    if study.spec.get("search", {}).get("strategy") != StrategyName.GRID or optimum is None:
         return None
     starts = sorted({t.tau_b for t in grid if t.tau_b is not None})
-    replays = [found for start in starts if (found := _replay(grid, optimum, start, study.direction))]
+    replays = [run for start in starts if (run := _replay(grid, optimum, start, study.objective))]
     if not replays or len(starts) < 2:
         return None
-    usual = min(replays, key=lambda found: (abs(found["tau_b_start"] - 1.0), found["tau_b_start"]))
-    return {"start": usual, "starts": replays}
+    usual = min(replays, key=lambda run: (abs(run.tau_b_start - 1.0), run.tau_b_start))
+    return SequentialReplay(start=usual, starts=tuple(replays))
 
 
 def _replay(
-    grid: Sequence[TrialRow], optimum: TrialRow, start: float, direction: str
-) -> dict[str, Any] | None:
+    grid: Sequence[TrialRow], optimum: TrialRow, start: float, objective: Objective
+) -> ReplayedSearch | None:
     first = [t for t in grid if t.tau_b == start]
-    tau_f = best_forward(first, direction)
+    tau_f = best_forward(first, objective)
     run = [t for t in grid if t.tau_b == start or t.tau_f == tau_f]
-    found = best(run, direction)
-    if tau_f is None or found is None:
+    picked = best(run, objective)
+    if tau_f is None or picked is None or picked.mean is None:
         return None
-    return {
-        "tau_b_start": start,
-        "tau_f": found.tau_f,
-        "tau_b": found.tau_b,
-        "lr": found.lr,
-        "trial": found.number,
-        "trials": len(run),
-        "of": len(grid),
-        "rank": 1 + sum(other.mean < found.mean if direction == "minimize" else other.mean > found.mean
-                        for other in finished(grid) if other.mean is not None and found.mean is not None),
-        "regret": regret(found, optimum, direction),
-    }  # fmt: skip
+    means = [t.mean for t in finished(grid) if t.mean is not None]
+    return ReplayedSearch(
+        tau_b_start=start,
+        tau_f=picked.tau_f,
+        tau_b=picked.tau_b,
+        lr=picked.lr,
+        trial=picked.number,
+        trials=len(run),
+        of=len(grid),
+        rank=1 + sum(objective.better(mean, picked.mean) for mean in means),
+        regret=regret(picked, optimum, objective),
+    )
 
 
-def regret(found: TrialRow, optimum: TrialRow, direction: str) -> dict[str, Any] | None:
-    """By how much the mean objective of what a search found is worse than the optimum's, and its interval
+def regret(picked: TrialRow, optimum: TrialRow, objective: Objective) -> MeanDifference | None:
+    """By how much the mean objective of what a search picked is worse than the optimum's, and its interval
     over seeds.
     """
-    sign = 1 if direction == "minimize" else -1
-    theirs = dict(zip(optimum.seeds, optimum.objective or (), strict=False))
-    pairs = (
-        (value, theirs.get(seed)) for seed, value in zip(found.seeds, found.objective or (), strict=False)
-    )
-    measured = paired([sign * (a - b) for a, b in pairs if a is not None and b is not None])
-    return (
-        {"mean": measured.mean, "ci95": list(measured.ci95) if measured.ci95 else None} if measured else None
-    )
+    measured = paired([objective.gain(best, mine) for mine, best in pairs_by_seed(picked, optimum)])
+    return MeanDifference(mean=measured.mean, ci95=measured.ci95) if measured else None

@@ -13,32 +13,14 @@ Page, "Ordered hypotheses for multiple treatments: a significance test for linea
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
+from tuner.evidence.results import Trend
+
 _EXACT_LEVELS = 7  # 5,040 orders
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A measurement along a temperature."""
-
-    levels: tuple[float, ...]  # of the temperature, ascending; those at which every seed has a value
-    means: tuple[float, ...]  # over seeds
-    sems: tuple[float, ...]
-    seeds: int
-    spearman: float  # mean over seeds; positive: it rises
-    p_value: float  # two-sided
-
-    def json(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
-        }
 
 
 def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None:
@@ -63,9 +45,13 @@ def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None:
     correlations = np.divide(products, spread, out=np.zeros(seeds), where=spread > 0)
     errors = table.std(0, ddof=1) / math.sqrt(seeds) if seeds > 1 else np.zeros(k)
     return Trend(
-        tuple(whole), tuple(table.mean(0).tolist()), tuple(errors.tolist()), seeds,
-        float(correlations.mean()), _p_value(doubled),
-    )  # fmt: skip
+        levels=tuple(whole),
+        means=tuple(table.mean(0).tolist()),
+        sems=tuple(errors.tolist()),
+        seeds=seeds,
+        spearman=float(correlations.mean()),
+        p_value=_p_value(doubled),
+    )
 
 
 def _doubled_ranks(row: np.ndarray) -> np.ndarray:

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import RowMapping
 
 from tuner.ledger.lease import abandoned
-from tuner.ledger.rows import Measurement, StudyRow, TrialRow
+from tuner.ledger.methods import Variant
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
 
 
-def study_state(row: RowMapping) -> str:
+def study_state(row: RowMapping) -> StudyState:
     """The state of a study: one that was running and that nobody drives is interrupted."""
-    return "interrupted" if row["state"] == "running" and abandoned(row) else str(row["state"])
+    state = StudyState(row["state"])
+    return StudyState.INTERRUPTED if state is StudyState.RUNNING and abandoned(row) else state
 
 
 def study_row(row: RowMapping) -> StudyRow:
@@ -24,8 +27,7 @@ def study_row(row: RowMapping) -> StudyRow:
         study_state(row),
         row["reason"],
         json.loads(row["spec"]),
-        row["objective"],
-        row["direction"],
+        Objective.of(row["objective"], row["direction"]),
         utc(row["created_at"]),
         _optional_utc(row["started_at"]),
         _optional_utc(row["finished_at"]),
@@ -46,12 +48,12 @@ def trial_row(row: RowMapping) -> TrialRow:
     return TrialRow(
         row["id"],
         row["number"],
-        row["role"],
+        Role(row["role"]),
         row["estimator"],
         row["tau_f"],
         row["tau_b"],
         row["lr"],
-        row["state"],
+        TrialState(row["state"]),
         row["reason"],
         row["population"],
         row["attempts"],
@@ -60,7 +62,7 @@ def trial_row(row: RowMapping) -> TrialRow:
         tuple(objective) if objective is not None else None,
         _optional_utc(row["started_at"]),
         _optional_utc(row["finished_at"]),
-        row["variant"],
+        Variant.parse(row["variant"]),
         row["intervals"],
         row["epoch"],
         row["source"],

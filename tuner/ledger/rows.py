@@ -3,17 +3,50 @@ I/O.
 """
 
 import hashlib
-import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-TERMINAL_TRIAL_STATES = ("succeeded", "failed", "diverged", "stopped")
-Segment = tuple[float, float, float, float]  # of a schedule, from an epoch on: (epoch, tau_f, tau_b, lr)
-TERMINAL_STUDY_STATES = ("succeeded", "failed", "cancelled")
+from tuner.ledger.methods import DECOUPLED, PLAIN, SOFTMAX, Method, Segment, Variant
+from tuner.ledger.objective import Objective
+
+
+class StudyState(StrEnum):
+    """What has become of a study."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # nobody drives it, and it can be resumed
+
+
+class TrialState(StrEnum):
+    """What has become of a trial."""
+
+    QUEUED = "queued"  # paused at a rung
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DIVERGED = "diverged"  # its objective is not finite on some seed
+    STOPPED = "stopped"  # dropped at a rung, or its study was cancelled
+
+
+class Role(StrEnum):
+    """What a trial is for."""
+
+    SEARCH = "search"
+    BASELINE = "baseline"
+    CONFIRM = "confirm"  # a selected configuration once more, on fresh seeds
+    CONTROL = "control"  # the rescaling control
+
+
+TERMINAL_STUDY_STATES = (StudyState.SUCCEEDED, StudyState.FAILED, StudyState.CANCELLED)
+TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIVERGED, TrialState.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -23,11 +56,10 @@ class StudyRow:
     id: str
     name: str
     task: str
-    state: str  # queued | running | succeeded | failed | cancelled | interrupted
+    state: StudyState
     reason: str | None
     spec: dict[str, Any]
-    objective: str
-    direction: str
+    objective: Objective
     created_at: datetime  # UTC
     started_at: datetime | None
     finished_at: datetime | None
@@ -45,21 +77,26 @@ class StudyRow:
 class Proposal:
     """A configuration that a strategy wants scored."""
 
-    role: str  # search | baseline | confirm | control
+    role: Role
     estimator: str
     tau_f: float | None
     tau_b: float | None
     lr: float
-    variant: str = (
-        ""  # what else it is trained with, as a JSON object with sorted keys; "" where that is nothing
-    )
+    variant: Variant = PLAIN
 
     @cached_property
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
-        variant = [hashlib.blake2b(self.variant.encode(), digest_size=8).hexdigest()] if self.variant else []
+        text = self.variant.text
+        variant = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest()] if text else []
         return "|".join([self.role, self.estimator, *numbers, *variant])
+
+    @cached_property
+    def method(self) -> Method:
+        """What is trained, whatever its role."""
+        estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
+        return Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
 
 @dataclass(frozen=True)
@@ -68,13 +105,12 @@ class TrialRow:
 
     id: int
     number: int
-    role: str
+    role: Role
     estimator: str
     tau_f: float | None
     tau_b: float | None
     lr: float
-    # running | queued (paused at a rung) | succeeded | failed | diverged | stopped (dropped at a rung)
-    state: str
+    state: TrialState
     reason: str | None
     population: str
     attempts: int  # times it was started
@@ -85,7 +121,7 @@ class TrialRow:
     objective: tuple[float | None, ...] | None  # per seed; None until terminal
     started_at: datetime | None
     finished_at: datetime | None
-    variant: str = ""  # as Proposal's
+    variant: Variant = PLAIN
     intervals: int = 0  # report intervals that it was trained for
     epoch: float = 0.0  # the same in epochs
     source: int | None = (
@@ -94,11 +130,10 @@ class TrialRow:
 
     @property
     def schedule(self) -> tuple[Segment, ...]:
-        """(epoch, tau_f, tau_b, lr) from each epoch on, where they change during training; the first is the
-        trial's own.
+        """The temperatures from each epoch on, where they change during training; the first is the trial's
+        own.
         """
-        given = json.loads(self.variant).get("schedule", []) if self.variant else []
-        return tuple((epoch, tau_f, tau_b, lr) for epoch, tau_f, tau_b, lr in given)
+        return self.variant.schedule
 
     @property
     def description(self) -> str:
@@ -121,12 +156,9 @@ class TrialRow:
         return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
     @property
-    def method(self) -> tuple[str, float | None, float | None, float, str]:
-        """What was trained, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau): one method,
-        not two.
-        """
-        estimator = "decoupled" if self.estimator == "softmax" else self.estimator
-        return (estimator, self.tau_f, self.tau_b, self.lr, self.variant)
+    def method(self) -> Method:
+        """What was trained, whatever its role."""
+        return self.proposal.method
 
     @cached_property
     def mean(self) -> float | None:
@@ -137,8 +169,7 @@ class TrialRow:
     @property
     def off_diagonal(self) -> bool:
         """Whether it is decoupled ST with tau_f != tau_b, at some time of its training."""
-        pairs = [(self.tau_f, self.tau_b), *((tau_f, tau_b) for _, tau_f, tau_b, _ in self.schedule)]
-        return self.estimator == "decoupled" and any(tau_f != tau_b for tau_f, tau_b in pairs)
+        return self.method.off_diagonal
 
 
 @dataclass(frozen=True)
@@ -165,8 +196,3 @@ class Continuation:
     def unchanged(cls, trial: TrialRow) -> "Continuation":
         """The trial goes on as it was."""
         return cls(trial.number, trial.number, trial.proposal)
-
-
-def scheduled(segments: Sequence[Segment]) -> str:
-    """The variant of trials whose temperatures change during training."""
-    return json.dumps({"schedule": [list(segment) for segment in segments]}, sort_keys=True)

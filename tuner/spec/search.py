@@ -1,11 +1,23 @@
 """What each strategy searches: the field `search` of a spec, one model for each strategy."""
 
 import math
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MAX_POINTS = 1_000  # values of one temperature
+
+
+class StrategyName(StrEnum):
+    """What a spec calls each strategy."""
+
+    GRID = "grid"
+    SEQUENTIAL = "sequential"
+    TPE = "tpe"
+    GP = "gp"
+    HALVING = "halving"
+    PBT = "pbt"
 
 
 class Strict(BaseModel):
@@ -280,12 +292,12 @@ Search = Annotated[
     GridSearch | SequentialSearch | SampledSearch | HalvingSearch | PbtSearch, Field(discriminator="strategy")
 ]
 SEARCHES: dict[str, type[Strict]] = {
-    "grid": GridSearch,
-    "sequential": SequentialSearch,
-    "tpe": SampledSearch,
-    "gp": SampledSearch,
-    "halving": HalvingSearch,
-    "pbt": PbtSearch,
+    StrategyName.GRID: GridSearch,
+    StrategyName.SEQUENTIAL: SequentialSearch,
+    StrategyName.TPE: SampledSearch,
+    StrategyName.GP: SampledSearch,
+    StrategyName.HALVING: HalvingSearch,
+    StrategyName.PBT: PbtSearch,
 }
 
 

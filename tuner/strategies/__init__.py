@@ -1,6 +1,7 @@
 """Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
 
 from trainables.tasks import task_type
+from tuner.ledger.objective import Objective
 from tuner.spec.search import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Continue, Decision, Signal, Strategy
@@ -16,21 +17,21 @@ __all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
 
 def strategy_for(spec: StudySpec) -> Strategy:
     """The strategy of a study, with its confirmation and its control if it has them."""
-    objective = task_type(spec.task).objective
-    direction = objective.direction
+    declared = task_type(spec.task).objective
+    objective = Objective.of(declared.name, declared.direction)
     search: Strategy
     match spec.search:
         case GridSearch():
             search = Grid(spec)
         case SequentialSearch():
-            search = Sequential(spec, spec.search, direction)
+            search = Sequential(spec, spec.search, objective)
         case SampledSearch():
             from tuner.strategies.optuna_samplers import Sampled  # optuna takes a second to import
 
-            search = Sampled(spec, spec.search, direction)
+            search = Sampled(spec, spec.search, objective)
         case HalvingSearch():
             search = Halving(spec, spec.search, objective)
         case PbtSearch():
             search = Pbt(spec, spec.search, objective)
-    whole = Confirmed(search, direction) if spec.confirm_seeds else search
-    return Controlled(whole, direction) if spec.control else whole
+    whole = Confirmed(search, objective) if spec.confirm_seeds else search
+    return Controlled(whole, objective) if spec.control else whole

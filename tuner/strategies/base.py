@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tuner.ledger.rows import Continuation, Proposal, TrialRow
+from tuner.ledger.rows import Continuation, Proposal, Role, TrialRow, TrialState
 
 
 class Signal(Enum):
@@ -52,7 +52,7 @@ class Strategy(ABC):
         seeds. A strategy with rungs also answers what becomes of the trials there.
         """
 
-    def rung(self, role: str, interval: int) -> int | None:  # noqa: ARG002  # most have none
+    def rung(self, role: Role, interval: int) -> int | None:  # noqa: ARG002  # most have none
         """The report interval at which a trial of that role, trained so far up to `interval`, pauses next.
 
         There it is queued until the strategy decides. None: it is trained to its end.
@@ -70,7 +70,7 @@ def continuing(history: Sequence[TrialRow], n: int) -> Continue | None:
     """Up to n of the queued trials for which it is decided, those of the earliest rung first; None where
     there are none.
     """
-    decided = [t for t in history if t.state == "queued" and t.source is not None]
+    decided = [t for t in history if t.state is TrialState.QUEUED and t.source is not None]
     first = min((t.intervals for t in decided), default=0)
     together = [t.number for t in decided if t.intervals == first]
     parts = -(-len(together) // n)

@@ -15,8 +15,8 @@ most one is for every two that made it.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from trainables.tasks.base import Objective
-from tuner.ledger.rows import Continuation, TrialRow
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Continuation, Role, TrialRow, TrialState
 from tuner.spec.search import HalvingSearch
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
@@ -33,7 +33,7 @@ class Halving(Strategy):
         self._ladder = search.ladder(spec.intervals)
         self._wanted = [*pairs(spec, search.forward, search.backward), *baselines(spec)]
 
-    def rung(self, role: str, interval: int) -> int | None:  # noqa: ARG002  # all are halved
+    def rung(self, role: Role, interval: int) -> int | None:  # noqa: ARG002  # all are halved
         """The next rung of the ladder, but for the last one, which is the end of training."""
         return next((rung for rung in self._ladder[:-1] if rung > interval), None)
 
@@ -51,13 +51,13 @@ class Halving(Strategy):
             return Decision(go_on, stop)
         if answer := continuing(history, n):
             return answer
-        return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
+        return Signal.WAIT if any(t.state is TrialState.RUNNING for t in history) else Signal.DONE
 
     def _decide(self, method: Sequence[TrialRow], go_on: list[Continuation], stop: dict[int, str]) -> None:
         """Adds what becomes of the trials of a method that are queued at a rung, if none is still on its way
         there.
         """
-        queued = [t for t in method if t.state == "queued" and t.source is None]
+        queued = [t for t in method if t.state is TrialState.QUEUED and t.source is None]
         if not queued:
             return
         interval = min(t.intervals for t in queued)
@@ -89,7 +89,7 @@ class Halving(Strategy):
 
 def _methods(history: Sequence[TrialRow]) -> list[list[TrialRow]]:
     """The trials of each method that the evidence compares."""
-    groups: dict[tuple[str, str, bool], list[TrialRow]] = defaultdict(list)
+    groups: dict[tuple[Role, str, bool], list[TrialRow]] = defaultdict(list)
     for t in history:
         groups[t.role, t.estimator, t.off_diagonal].append(t)
     return list(groups.values())

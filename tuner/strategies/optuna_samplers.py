@@ -22,8 +22,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from tuner.ledger.rows import Proposal, TrialRow
-from tuner.spec.search import SampledSearch
+from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Proposal, Role, TrialRow
+from tuner.ledger.rows import TrialState as LedgerState
+from tuner.spec.search import SampledSearch, StrategyName
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Signal, Strategy, lacking
 from tuner.strategies.proposals import baselines
@@ -39,8 +42,8 @@ _NEAR = 0.02  # of each range: how much further away each of them may be
 class Sampled(Strategy):
     """Proposes what Optuna's sampler asks for, in batches, and the baselines beside it."""
 
-    def __init__(self, spec: StudySpec, search: SampledSearch, direction: str) -> None:
-        self._spec, self._search, self._direction = spec, search, direction
+    def __init__(self, spec: StudySpec, search: SampledSearch, objective: Objective) -> None:
+        self._spec, self._search, self._objective = spec, search, objective
         self._forward, self._backward = Axis(search.tau_f), Axis(search.tau_b)
         self._space: dict[str, BaseDistribution] = {
             "tau_f": FloatDistribution(self._forward.low, self._forward.high),
@@ -52,7 +55,7 @@ class Sampled(Strategy):
         """Up to n trials: one batch of the search, and baselines where it leaves room. Never waits: see the
         module.
         """
-        searched = [t for t in history if t.role == "search"]
+        searched = [t for t in history if t.role is Role.SEARCH]
         size = min(n, self._search.batch, self._search.trials - len(searched))
         batch = self._sample(searched, size) if size > 0 else []
         rest = lacking(baselines(self._spec), history)
@@ -60,7 +63,7 @@ class Sampled(Strategy):
 
     def _sample(self, searched: Sequence[TrialRow], size: int) -> list[Proposal]:
         study = optuna.create_study(
-            sampler=self._sampler(len(searched)), direction=StudyDirection[self._direction.upper()]
+            sampler=self._sampler(len(searched)), direction=StudyDirection[self._objective.direction.name]
         )
         for trial in self._told(searched):
             study.add_trial(trial)
@@ -96,7 +99,7 @@ class Sampled(Strategy):
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
         seed = study_seed(self._spec, told)
         startup = min(_STARTUP, max(1, self._search.trials // 3))
-        if self._search.strategy == "gp":
+        if StrategyName(self._search.strategy) is StrategyName.GP:
             return optuna.samplers.GPSampler(
                 seed=seed, n_startup_trials=startup, deterministic_objective=False
             )
@@ -105,8 +108,8 @@ class Sampled(Strategy):
     def _proposal(self, forward: float, backward: float, lr: float) -> Proposal:
         """The proposal at coordinates of the space."""
         return Proposal(
-            "search",
-            "decoupled",
+            Role.SEARCH,
+            DECOUPLED,
             self._forward.temperature(forward),
             self._backward.temperature(backward),
             float(lr),
@@ -115,7 +118,7 @@ class Sampled(Strategy):
     def _told(self, searched: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
         """The history as Optuna's trials."""
         scores = [t.mean for t in searched if t.mean is not None and math.isfinite(t.mean)]
-        worst = (max if self._direction == "minimize" else min)(scores, default=0.0)
+        worst = self._objective.worst(scores, default=0.0)
         for trial in searched:
             assert trial.tau_f is not None
             assert trial.tau_b is not None
@@ -127,7 +130,7 @@ class Sampled(Strategy):
             value: float | None = None
             if not trial.terminal:
                 state = TrialState.RUNNING
-            elif trial.state == "failed":
+            elif trial.state is LedgerState.FAILED:
                 state = TrialState.FAIL
             else:
                 state = TrialState.COMPLETE

@@ -15,8 +15,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trainables.tasks.base import Objective
-from tuner.ledger.rows import Continuation, Proposal, TrialRow, scheduled
+from tuner.ledger.methods import DECOUPLED, Segment, Variant
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Continuation, Proposal, Role, TrialRow, TrialState
 from tuner.spec.search import PbtSearch
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
@@ -40,11 +41,11 @@ class Pbt(Strategy):
         self._ladder = search.ladder(spec.intervals)
         self._forward, self._backward = Axis(search.tau_f), Axis(search.tau_b)
 
-    def rung(self, role: str, interval: int) -> int | None:
+    def rung(self, role: Role, interval: int) -> int | None:
         """The end of the next round, but for the last; baselines are trained to their end."""
         return (
             None
-            if role == "baseline"
+            if role is Role.BASELINE
             else next((rung for rung in self._ladder[:-1] if rung > interval), None)
         )
 
@@ -52,17 +53,17 @@ class Pbt(Strategy):
         """The first generation; what becomes of it after each round; baselines while there is nothing else to
         do.
         """
-        searched = [t for t in history if t.role == "search"]
+        searched = [t for t in history if t.role is Role.SEARCH]
         if len(searched) < self._search.trials:
             return self._first()[len(searched) :][:n]
         going = [t for t in searched if not t.terminal]
         if going and all(
-            t.state == "queued" and t.source is None for t in going
+            t.state is TrialState.QUEUED and t.source is None for t in going
         ):  # all at the end of the same round
             return Decision(self._decide(going))
         if answer := continuing(history, n) or lacking(baselines(self._spec), history)[:n]:
             return answer
-        return Signal.WAIT if any(t.state == "running" for t in history) else Signal.DONE
+        return Signal.WAIT if any(t.state is TrialState.RUNNING for t in history) else Signal.DONE
 
     def _first(self) -> list[Proposal]:
         """Temperatures that cover the space: each coordinate's range in as many parts as there are trials
@@ -82,7 +83,7 @@ class Pbt(Strategy):
             )
         made: dict[str, Proposal] = {}
         for tau_f, tau_b, lr in zip(*columns, rates, strict=True):
-            proposal = Proposal("search", "decoupled", tau_f, tau_b, lr)
+            proposal = Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr)
             while proposal.key in made:  # values of 3 digits may meet
                 coordinate = generator.uniform(self._backward.low, self._backward.high)
                 proposal = replace(proposal, tau_b=self._backward.temperature(coordinate))
@@ -112,20 +113,18 @@ class Pbt(Strategy):
         """The source's past, and from now on temperatures a step away from its own."""
         assert source.tau_f is not None
         assert source.tau_b is not None
-        past = source.schedule or ((0.0, source.tau_f, source.tau_b, source.lr),)
-        _, *now, lr = past[-1]
+        past = source.schedule or (Segment(0.0, source.tau_f, source.tau_b, source.lr),)
+        now = past[-1]
         moved = []
-        for axis, temperature in zip((self._forward, self._backward), now, strict=True):
+        for axis, temperature in ((self._forward, now.tau_f), (self._backward, now.tau_b)):
             coordinate = axis.coordinate(temperature) + generator.uniform(-_STEP, _STEP) * (
                 axis.high - axis.low
             )
             moved.append(axis.temperature(min(max(coordinate, axis.low), axis.high)))
         rates = sorted(self._spec.learning_rates)
-        place = rates.index(lr) + generator.choice((-1, 1)) * (generator.random() < _LR_STEP)
-        changed = (source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
-        return Proposal(
-            "search", "decoupled", source.tau_f, source.tau_b, source.lr, scheduled([*past, changed])
-        )
+        place = rates.index(now.lr) + generator.choice((-1, 1)) * (generator.random() < _LR_STEP)
+        changed = Segment(source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
+        return replace(source.proposal, variant=Variant(schedule=(*past, changed)))
 
     def _worse(self, trial: TrialRow, source: TrialRow) -> bool:
         """Whether a trial is worse by more than one standard error, seed by seed; with one seed, whether it

@@ -5,7 +5,8 @@ temperatures, and baselines.
 from collections.abc import Iterator, Sequence
 
 from trainables.estimators import ESTIMATORS
-from tuner.ledger.rows import Proposal
+from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.rows import Proposal, Role
 from tuner.spec.study import StudySpec
 
 
@@ -15,7 +16,7 @@ def pairs(spec: StudySpec, forward: Sequence[float], backward: Sequence[float]) 
     for lr in spec.learning_rates:
         for tau_f in forward:
             for tau_b in backward:
-                yield Proposal("search", "decoupled", tau_f, tau_b, lr)
+                yield Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr)
 
 
 def baselines(spec: StudySpec) -> Iterator[Proposal]:
@@ -25,5 +26,9 @@ def baselines(spec: StudySpec) -> Iterator[Proposal]:
             takes = ESTIMATORS[name].temperatures
             for tau in spec.baseline_temperatures if takes else [None]:
                 yield Proposal(
-                    "baseline", name, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, lr
+                    Role.BASELINE,
+                    name,
+                    tau if "tau_f" in takes else None,
+                    tau if "tau_b" in takes else None,
+                    lr,
                 )

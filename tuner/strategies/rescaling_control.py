@@ -6,37 +6,38 @@ the initial values and the learning rate of the logits' parameters are divided b
 control should agree; what tells them apart is Adam's eps, and rounding.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 
-from tuner.evidence.analysis import select
-from tuner.ledger.rows import Proposal, TrialRow
+from tuner.evidence.selection import select
+from tuner.ledger.methods import DECOUPLED, Variant
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Proposal, Role, TrialRow
 from tuner.strategies.base import Answer, Signal, Strategy, lacking
 
 
 class Controlled(Strategy):
     """A strategy, followed by the control of the best trial off the diagonal; at tau_f = 0 it has none."""
 
-    def __init__(self, strategy: Strategy, direction: str) -> None:
+    def __init__(self, strategy: Strategy, objective: Objective) -> None:
         self._strategy = strategy
-        self._direction = direction
+        self._objective = objective
 
-    def rung(self, role: str, interval: int) -> int | None:
+    def rung(self, role: Role, interval: int) -> int | None:
         """The strategy's; the control is trained to its end."""
-        return None if role == "control" else self._strategy.rung(role, interval)
+        return None if role is Role.CONTROL else self._strategy.rung(role, interval)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
         """The strategy's proposals; when all trials of its search have ended and its confirmation is
         proposed, the control.
         """
-        others = [trial for trial in history if trial.role != "control"]
+        others = [trial for trial in history if trial.role is not Role.CONTROL]
         proposals = self._strategy.suggest(others, n)
         if proposals is not Signal.DONE:
             return proposals
-        searched = [trial for trial in others if trial.role != "confirm"]
+        searched = [trial for trial in others if trial.role is not Role.CONFIRM]
         if not all(trial.terminal for trial in searched):
             return Signal.WAIT
-        return lacking(_controls(select(searched, self._direction).off_diagonal), history)[:n] or Signal.DONE
+        return lacking(_controls(select(searched, self._objective).off_diagonal), history)[:n] or Signal.DONE
 
 
 def _controls(best: TrialRow | None) -> Iterator[Proposal]:
@@ -44,5 +45,5 @@ def _controls(best: TrialRow | None) -> Iterator[Proposal]:
     be scaled away.
     """
     if best is not None and best.tau_f and best.tau_b and not best.variant:
-        variant = json.dumps({"logit_scale": 1 / best.tau_f})
-        yield Proposal("control", "decoupled", 1.0, best.tau_b / best.tau_f, best.lr, variant)
+        variant = Variant(logit_scale=1 / best.tau_f)
+        yield Proposal(Role.CONTROL, DECOUPLED, 1.0, best.tau_b / best.tau_f, best.lr, variant)

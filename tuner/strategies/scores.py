@@ -2,8 +2,9 @@
 better here.
 """
 
-from trainables.tasks.base import Objective
-from tuner.evidence.analysis import sem
+from tuner.evidence.paired import pairs_by_seed
+from tuner.evidence.results import sem
+from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 
 
@@ -14,7 +15,7 @@ class Scores:
 
     def __init__(self, objective: Objective) -> None:
         self.name = objective.name
-        self.sign = 1 if objective.direction == "minimize" else -1
+        self.sign = objective.sign
 
     def mean(self, trial: TrialRow) -> float:
         """The mean over seeds."""
@@ -25,8 +26,7 @@ class Scores:
         """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with
         one seed).
         """
-        pairs = zip(self._values(trial), self._values(other), strict=True)
-        differences = [mine - theirs for mine, theirs in pairs]
+        differences = [self.sign * (mine - its) for mine, its in pairs_by_seed(trial, other, self.name)]
         return sum(differences) / len(differences), sem(differences)
 
     def _values(self, trial: TrialRow) -> list[float]:

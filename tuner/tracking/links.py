@@ -29,8 +29,8 @@ def comparison(experiment: str, study: StudyRow, condition: str) -> str:
     query = {
         "workflowType": "machine_learning",
         "searchFilter": f"tags.study = '{study.id}' and {condition}",
-        "orderByKey": f"metrics.`{study.objective}`",
-        "orderByAsc": str(study.direction == "minimize").lower(),
+        "orderByKey": f"metrics.`{study.objective.name}`",
+        "orderByAsc": str(study.objective.minimize).lower(),
         "compareRunsMode": "CHART",
     }
     return f"#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"

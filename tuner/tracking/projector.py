@@ -16,8 +16,18 @@ from typing import Any
 
 import yaml
 
-from tuner.evidence.analysis import results, summary
-from tuner.ledger.rows import TERMINAL_STUDY_STATES, Measurement, StudyRow, TrialRow
+from tuner.evidence.analysis import results
+from tuner.evidence.results import Results, Summary
+from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.rows import (
+    TERMINAL_STUDY_STATES,
+    Measurement,
+    Role,
+    StudyRow,
+    StudyState,
+    TrialRow,
+    TrialState,
+)
 from tuner.ledger.store import Ledger
 from tuner.tracking.links import comparison
 
@@ -31,12 +41,16 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 _BATCH = 1000  # metrics in one request: MLflow's limit
 _PASS = 5000  # measurements in one pass, so that the cursor moves
 _EVERY_S = 3.0
-_RUN_STATUS = {
-    "succeeded": "FINISHED",
-    "failed": "FAILED",
-    "diverged": "FAILED",
-    "stopped": "KILLED",
-    "cancelled": "KILLED",
+_STUDY_STATUS = {
+    StudyState.SUCCEEDED: "FINISHED",
+    StudyState.FAILED: "FAILED",
+    StudyState.CANCELLED: "KILLED",
+}
+_TRIAL_STATUS = {
+    TrialState.SUCCEEDED: "FINISHED",
+    TrialState.FAILED: "FAILED",
+    TrialState.DIVERGED: "FAILED",
+    TrialState.STOPPED: "KILLED",
 }
 
 
@@ -115,11 +129,9 @@ class Projector:
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study)
         found = results(study, self._ledger.trials(self._study), self._ledger.stream(self._study))
-        if found["gain"]:
-            client.log_metric(
-                self._parent, "gain", found["gain"]["mean"], timestamp=_ms(study.finished_at), step=0
-            )
-        client.set_tag(self._parent, "verdict", found["verdict"])
+        if found.gain:
+            client.log_metric(self._parent, "gain", found.gain.mean, timestamp=_ms(study.finished_at), step=0)
+        client.set_tag(self._parent, "verdict", found.verdict)
         client.set_tag(self._parent, "mlflow.note.content", _note(self.experiment, study, found))
         client.log_text(self._parent, yaml.safe_dump(study.spec, sort_keys=False), "spec.yaml")
         for file in files:
@@ -130,7 +142,7 @@ class Projector:
         if artifacts.is_dir():
             client.log_artifacts(self._parent, str(artifacts), "confirmed")
         if study.state in TERMINAL_STUDY_STATES:
-            client.set_terminated(self._parent, _RUN_STATUS[study.state], end_time=_ms(study.finished_at))
+            client.set_terminated(self._parent, _STUDY_STATUS[study.state], end_time=_ms(study.finished_at))
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -219,7 +231,7 @@ class Projector:
             "lr": trial.lr,
             "role": trial.role,
         }
-        params |= {"variant": trial.variant or None, "seeds": len(trial.seeds)}
+        params |= {"variant": trial.variant.text or None, "seeds": len(trial.seeds)}
         params |= {"task": study.task, "dataset": study.spec.get("dataset")}
         client.log_batch(
             run_id, params=[Param(name, str(value)) for name, value in params.items() if value is not None]
@@ -248,7 +260,7 @@ class Projector:
         for trial in trials:
             run = self._runs[trial.number]
             client.set_tag(run, "state", trial.state)
-            client.set_terminated(run, _RUN_STATUS[trial.state], end_time=_ms(trial.finished_at))
+            client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=_ms(trial.finished_at))
         self._ledger.set_projection(self._study, closed=[t.id for t in trials])
 
 
@@ -256,14 +268,14 @@ def _run_name(trial: TrialRow) -> str:
     """Short enough for the UI's narrow column: "f0.1 b0.7", "softmax 0.5", "confirm f0.1 b0.7", "control f1
     b7".
     """
-    if trial.estimator == "decoupled":
+    if trial.estimator == DECOUPLED:
         name = f"f{trial.tau_f:g} b{trial.tau_b:g}"
     else:
         name = trial.estimator if trial.tau_b is None else f"{trial.estimator} {trial.tau_b:g}"
-    return f"{trial.role} {name}" if trial.role in ("confirm", "control") else name
+    return f"{trial.role} {name}" if trial.role in (Role.CONFIRM, Role.CONTROL) else name
 
 
-def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
+def _note(experiment: str, study: StudyRow, found: Results) -> str:
     """The text of the study's run in the UI: the verdict, and links to comparisons of its trials."""
 
     def link(text: str, condition: str) -> str:
@@ -275,7 +287,7 @@ def _note(experiment: str, study: StudyRow, found: dict[str, Any]) -> str:
         link("baselines", "tags.role = 'baseline'"),
         link("fresh seeds", "tags.role = 'confirm'"),
     ]
-    heading = f"**{_sentence(found['verdict'])}** {_sentence(found['verdict_reason'])}"
+    heading = f"**{_sentence(found.verdict)}** {_sentence(found.verdict_reason)}"
     return f"{heading}\n\nCompare: {' · '.join(links)}. Landscape and report are among the artifacts."
 
 
@@ -288,11 +300,11 @@ def _means(measurement: Measurement) -> Iterable[tuple[str, float]]:
     mislead: none.
     """
     for name, values in measurement.metrics.items():
-        over_seeds = summary(values)
-        if over_seeds["mean"] is not None:
-            yield name, over_seeds["mean"]
-        if over_seeds["sem"] is not None:
-            yield f"{name}_sem", over_seeds["sem"]
+        over_seeds = Summary.of(values)
+        if over_seeds.mean is not None:
+            yield name, over_seeds.mean
+        if over_seeds.sem is not None:
+            yield f"{name}_sem", over_seeds.sem
 
 
 def _ms(time: datetime | None) -> int | None:

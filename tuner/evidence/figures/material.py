@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from tuner.evidence.curves import Curves
 from tuner.evidence.labels import curve_label, metric_label
+from tuner.evidence.results import Results
 from tuner.ledger.rows import StudyRow, TrialRow
 
 
@@ -31,7 +31,7 @@ class Material:
     study: StudyRow
     trials: Sequence[TrialRow]
     curves: Curves
-    found: Mapping[str, Any]  # the results
+    found: Results
     shown: Mapping[str, TrialRow]  # a trial for each method, by the names of Selection.named
     fresh: bool  # whether those are the confirmed ones
     artifacts: Path | None
@@ -45,12 +45,12 @@ class Material:
     @property
     def minimize(self) -> bool:
         """Whether a low objective is good."""
-        return self.study.direction == "minimize"
+        return self.study.objective.minimize
 
     @property
     def objective(self) -> str:
         """The objective's label."""
-        return metric_label(self.study.objective, self.study.task)
+        return metric_label(self.study.objective.name, self.study.task)
 
     def series(self, metric: str) -> dict[str, tuple[list[float], list[float], list[float]]]:
         """A metric over the training of each method: label -> (epochs, means, standard errors)."""

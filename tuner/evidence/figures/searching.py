@@ -2,26 +2,28 @@
 changed.
 """
 
-import json
 from functools import partial
 
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
 from tuner.evidence.labels import short_label
 from tuner.evidence.selection import best, finished, searched
+from tuner.ledger.methods import SOFTMAX
+from tuner.ledger.rows import Role, TrialState
+from tuner.spec.search import StrategyName
 
 
 def landscape(m: Material) -> Made:
     """The objective over the two temperatures: cells of a grid, or points."""
-    land = m.found["landscape"]
-    if not (land["tau_f"] and land["tau_b"]):
+    land = m.found.landscape
+    if not (land.tau_f and land.tau_b):
         return None
     there = sorted(searched(m.trials), key=lambda t: t.number)
     ran = {(t.tau_f, t.tau_b) for t in there if t.tau_f is not None and t.tau_b is not None}
-    cells = (m.found["optimum"] or {"cells": []})["cells"]
-    sure = {(c["tau_f"], c["tau_b"]) for c in cells if c["sure"]}
-    sparse = len(land["tau_f"]) * len(land["tau_b"]) > 4 * len(ran)
-    if sparse and m.strategy not in ("grid", "sequential"):
+    cells = m.found.optimum.cells if m.found.optimum else ()
+    sure = {(c.tau_f, c.tau_b) for c in cells if c.sure}
+    sparse = len(land.tau_f) * len(land.tau_b) > 4 * len(ran)
+    if sparse and m.strategy not in (StrategyName.GRID, StrategyName.SEQUENTIAL):
         compete = {t.number for t in finished(there)}
         means = [t.mean if t.number in compete else None for t in there]
         draw = partial(
@@ -31,9 +33,9 @@ def landscape(m: Material) -> Made:
         return "landscape", Picture("Landscape", _LANDSCAPE_POINTS, draw)
     draw = partial(
         drawing.landscape,
-        land["tau_f"],
-        land["tau_b"],
-        land["mean"],
+        land.tau_f,
+        land.tau_b,
+        land.mean,
         ran=ran,
         sure=sure,
         objective=m.objective,
@@ -59,28 +61,25 @@ _LANDSCAPE_POINTS = (
 
 def stages(m: Material) -> Made:
     """The two stages of a sequential search."""
-    found = m.found["stages"]
-    if not found or found["best_tau_f"] is None:
+    ran = m.found.stages
+    if ran is None or ran.best_tau_f is None:
         return None
-    names = sorted(
-        m.found["baselines"], key=lambda name: (name != "softmax", name)
-    )  # the colours of the other figures
+    means = {name: t.objective.mean for name, t in m.found.baselines.items() if t.objective.mean is not None}
+    names = sorted(means, key=lambda name: (name != SOFTMAX, name))  # the colours of the other figures
     draw = partial(
         drawing.stages,
-        *(
-            (stage[tau], stage["mean"], stage["sem"])
-            for stage, tau in ((found["first"], "tau_f"), (found["second"], "tau_b"))
-        ),
-        tau_b_start=found["tau_b_start"],
-        best_tau_f=found["best_tau_f"],
-        baselines={short_label(name): m.found["baselines"][name]["objective"]["mean"] for name in names},
+        ran.first.points,
+        ran.second.points,
+        tau_b_start=ran.tau_b_start,
+        best_tau_f=ran.best_tau_f,
+        baselines={short_label(name): means[name] for name in names},
         objective=m.objective,
         minimize=m.minimize,
     )
     caption = (
-        f"First the forward temperature was searched at a backward temperature of {found['tau_b_start']:g}, "
+        f"First the forward temperature was searched at a backward temperature of {ran.tau_b_start:g}, "
         "then the backward "
-        f"temperature at the best one, {found['best_tau_f']:g}. Mean ± standard error over seeds, best "
+        f"temperature at the best one, {ran.best_tau_f:g}. Mean ± standard error over seeds, best "
         "learning rate at each "
         "point. Stars: optimum of each stage; lines: the best trial of each baseline; crosses: no finite "
         "value."
@@ -90,34 +89,42 @@ def stages(m: Material) -> Made:
 
 def marginals(m: Material) -> Made:
     """The objective along each temperature of a grid."""
-    found = m.found["marginals"]
-    if not found or m.strategy == "sequential":
+    along = m.found.marginals
+    if along is None or m.strategy == StrategyName.SEQUENTIAL:
         return None  # whose stages show the same
-    if any(len([v for v in found[name]["at_optimum"]["mean"] if v is not None]) < 2 for name in found):
+    forward, backward = along.tau_f, along.tau_b
+    lines = (forward.at_optimum, backward.at_optimum)
+    if any(len([v for v in line.mean if v is not None]) < 2 for line in lines):
         return None  # a search without a grid has no lines
     caption = (
         "Along each temperature: the best over the other one, and in line with the optimum. Mean ± standard "
         "error over seeds; "
         "the best of many flatters, so the upper envelope is optimistic."
     )
-    draw = partial(drawing.marginals, found, objective=m.objective, minimize=m.minimize)
+    draw = partial(
+        drawing.marginals,
+        (forward.best.points, forward.at_optimum.points, forward.at_optimum.tau_b),
+        (backward.best.points, backward.at_optimum.points, backward.at_optimum.tau_f),
+        objective=m.objective,
+        minimize=m.minimize,
+    )
     return "marginals", Picture("Landscape", caption, draw)
 
 
 def rungs(m: Material) -> Made:
     """Who was dropped when."""
-    there = [t for t in searched(m.trials) if t.state in ("succeeded", "stopped")]
-    if not any(t.state == "stopped" for t in there):
+    there = [t for t in searched(m.trials) if t.state in (TrialState.SUCCEEDED, TrialState.STOPPED)]
+    if not any(t.state is TrialState.STOPPED for t in there):
         return None
-    winner = best(there, m.study.direction)
+    winner = best(there, m.study.objective)
     courses: list[drawing.Course] = []
     at = None
     for trial in there:
-        curve = m.curves.of(trial, m.study.objective)
+        curve = m.curves.of(trial, m.study.objective.name)
         epochs, means, _ = curve.mean_and_sem() if curve else ([], [], [])
         if epochs:
             at = len(courses) if winner is not None and trial.number == winner.number else at
-            courses.append(drawing.Course(epochs, means, trial.state == "stopped"))
+            courses.append(drawing.Course(epochs, means, trial.state is TrialState.STOPPED))
     if not courses:
         return None
     caption = (
@@ -129,13 +136,12 @@ def rungs(m: Material) -> Made:
 def schedule(m: Material) -> Made:
     """The best temperatures that change during the training."""
     scheduled = [
-        t for t in m.trials if t.role == "search" and "schedule" in t.variant and t.state == "succeeded"
+        t for t in m.trials if t.role is Role.SEARCH and t.schedule and t.state is TrialState.SUCCEEDED
     ]
-    trial = best(scheduled, m.study.direction)
-    steps = json.loads(trial.variant).get("schedule") if trial else None
-    if trial is None or not steps:
+    trial = best(scheduled, m.study.objective)
+    if trial is None:
         return None
-    epochs, tau_f, tau_b, *_ = zip(*steps, strict=True)  # the rest is the learning rate
+    epochs, tau_f, tau_b, _ = zip(*trial.schedule, strict=True)  # the rest is the learning rate
     end = max(m.curves.last_epochs().get(trial.id, 0.0), float(m.study.spec.get("epochs") or 0.0), epochs[-1])
     caption = (
         f"The temperatures of the best schedule that was found, trial {trial.number}, over its training."

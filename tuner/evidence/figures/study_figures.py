@@ -2,9 +2,8 @@
 one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
@@ -12,8 +11,10 @@ from tuner.evidence.curves import Curves
 from tuner.evidence.figures import searching, temperatures, training
 from tuner.evidence.figures.drawing import png
 from tuner.evidence.figures.material import Material, Picture
+from tuner.evidence.results import Results
 from tuner.evidence.selection import select
-from tuner.ledger.rows import Measurement, StudyRow, TrialRow
+from tuner.ledger.methods import SOFTMAX
+from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow, TrialState
 
 __all__ = ["Picture", "figure_names", "figure_png", "gallery"]
 
@@ -66,7 +67,7 @@ def gallery(
     trials: Sequence[TrialRow],
     measurements: Iterable[Measurement] | Curves,
     *,
-    found: Mapping[str, Any] | None = None,
+    found: Results | None = None,
     artifacts: Path | None = None,
 ) -> dict[str, Picture]:
     """The figures by name, in the report's order.
@@ -75,12 +76,14 @@ def gallery(
     they are known.
     """
     curves = Curves.gathered(measurements)
-    chosen = select(trials, study.direction).named()
-    confirmations = {t.method: t for t in trials if t.role == "confirm" and t.state == "succeeded"}
+    chosen = select(trials, study.objective).named()
+    confirmations = {
+        t.method: t for t in trials if t.role is Role.CONFIRM and t.state is TrialState.SUCCEEDED
+    }
     fresh = bool(chosen) and all(t.method in confirmations for t in chosen.values())
     shown = {name: confirmations[t.method] if fresh else t for name, t in chosen.items()}
-    if "diagonal" in shown and "softmax" in shown and shown["diagonal"].method == shown["softmax"].method:
-        del shown["softmax"]  # the same trial twice
+    if "diagonal" in shown and SOFTMAX in shown and shown["diagonal"].method == shown[SOFTMAX].method:
+        del shown[SOFTMAX]  # the same trial twice
     material = Material(
         study, trials, curves, results(study, trials, curves) if found is None else found, shown, fresh,
         artifacts,

@@ -32,7 +32,7 @@ def _tradeoff(
         nonlocal fixed
         drawn = []
         for metric, faint in metrics:
-            if (found := along(m.trials, tau, metric, m.study.direction)) is None:
+            if (found := along(m.trials, tau, metric, m.study.objective)) is None:
                 continue
             fixed, t = found
             active = metric.startswith("inactive_")

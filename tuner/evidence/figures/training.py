@@ -6,7 +6,7 @@ from tuner.evidence.claims import ACTIVE_EPS, OTHER_EPS
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
 from tuner.evidence.labels import curve_label, metric_label
-from tuner.evidence.paired import summary
+from tuner.evidence.results import Summary
 
 # The two panels of the paper's figure for a task: its number and the metrics.
 _PANELS = {
@@ -24,7 +24,7 @@ def _which(m: Material) -> str:
 
 def learning(m: Material) -> Made:
     """The objective over the training of each method."""
-    series = m.series(m.study.objective)
+    series = m.series(m.study.objective.name)
     if not series:
         return None
     return "curves", Picture(
@@ -54,12 +54,16 @@ def gates(m: Material) -> Made:
              if k.startswith("gate_") and k != "gate_perplexity"]  # fmt: skip
     means = {
         label: {
-            k: summary(t.metrics.get(k, []))["mean"]
+            k: Summary.of(t.metrics.get(k, [])).mean
             for k in ("gate_perplexity", *(f"gate_{n}" for n in names))
         }
         for label, t in there.items()
     }
-    whole = {label: row for label, row in means.items() if None not in row.values()}
+    whole = {
+        label: {k: v for k, v in row.items() if v is not None}
+        for label, row in means.items()
+        if None not in row.values()
+    }
     if not whole or not names:
         return None
     shares = {label: [row[f"gate_{n}"] for n in names] for label, row in whole.items()}
@@ -78,8 +82,8 @@ def inactive(m: Material) -> Made:
     """The share of inactive units of each method."""
     series = {}
     for name, trial in m.shown.items():
-        points = [(float(eps), summary(trial.metrics.get(f"inactive_{eps}", []))) for eps in _EPS]
-        whole = [(eps, s["mean"], s["sem"] or 0.0) for eps, s in points if s["mean"] is not None]
+        points = [(float(eps), Summary.of(trial.metrics.get(f"inactive_{eps}", []))) for eps in _EPS]
+        whole = [(eps, s.mean, s.sem or 0.0) for eps, s in points if s.mean is not None]
         if whole:
             x, means, errors = zip(*whole, strict=True)
             series[curve_label(name, trial)] = (list(x), list(means), list(errors))

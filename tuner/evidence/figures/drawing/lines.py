@@ -1,7 +1,7 @@
 """Curves: along the training, along a temperature, along a threshold."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -61,29 +61,27 @@ def _draw_series(axes: Axes, series: Series, label: str) -> None:
     axes.set(xlabel="epoch", ylabel=label)
 
 
-def marginals(found: Mapping[str, Any], *, objective: str, minimize: bool) -> Figure:
+Marginal = tuple[Stage, Stage, float]  # the best, those in line with the optimum, the optimum's other value
+
+
+def marginals(forward: Marginal, backward: Marginal, *, objective: str, minimize: bool) -> Figure:
     """The objective along each temperature: at the best value of the other one, and in line with the optimum.
 
     Args:
-        found: as `evidence.landscape.marginals` has it.
+        forward: along tau_f.
+        backward: along tau_b.
         objective: label of the vertical axis.
         minimize: whether low is good.
     """
     drawn = figure(PAGE_IN, 2.4)
-    for axes, (name, other, xlabel) in zip(
-        drawn.subplots(1, 2), (("tau_f", "tau_b", TAU_F), ("tau_b", "tau_f", TAU_B)), strict=True
-    ):
-        best, line = found[name]["best"], found[name]["at_optimum"]
-        symbol = {"tau_f": r"$\tau_f$", "tau_b": r"$\tau_b$"}[other]
-        for n, (stage, label) in enumerate(
-            ((best, f"best {symbol}"), (line, f"{symbol} = {line[other]:g}, the optimum's"))
-        ):
-            _draw_stage(
-                axes, (stage[name], stage["mean"], stage["sem"]), minimize, n=n, label=label, star=n == 0
-            )
+    sides = ((forward, r"$\tau_b$", TAU_F), (backward, r"$\tau_f$", TAU_B))
+    for axes, ((best, line, fixed), symbol, xlabel) in zip(drawn.subplots(1, 2), sides, strict=True):
+        labels = f"best {symbol}", f"{symbol} = {fixed:g}, the optimum's"
+        for n, (stage, label) in enumerate(zip((best, line), labels, strict=True)):
+            _draw_stage(axes, stage, minimize, n=n, label=label, star=n == 0)
         axes.set(xlabel=xlabel, ylabel=objective)
         axes.legend()
-        if spread([float(v) for v in (*best["mean"], *line["mean"]) if v is not None]):
+        if spread([float(v) for v in (*best[1], *line[1]) if v is not None]):
             axes.set_yscale("log")
     return drawn
 

@@ -1,0 +1,451 @@
+"""What a study shows, as one typed model: what the analysis makes and everybody else reads.
+
+The command line prints it as JSON, the API answers it and describes it by this model, the report, the figures
+and MLflow read its attributes. The order of the fields is the order of the JSON. Numbers over seeds are in
+units of the objective unless a field says otherwise.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from tuner.ledger.methods import Variant
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, StudyState, TrialRow, TrialState
+
+Interval = tuple[float, float]  # (low, high) of a 95 % confidence interval
+
+
+class Verdict(StrEnum):
+    """Where the optimum lies."""
+
+    OFF = "off the diagonal"
+    ON = "on the diagonal"
+    UNCLEAR = "not distinguishable"
+
+
+class ClaimStatus(StrEnum):
+    """What a study says of a claim."""
+
+    SUPPORTED = "supported"
+    NOT_SUPPORTED = "not supported"
+    UNDECIDED = "undecided"
+
+
+class Model(BaseModel):
+    """A part of the results: it never changes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it: dictionaries, lists, texts, numbers, None."""
+        return self.model_dump(mode="json")
+
+
+# --- numbers over seeds ---
+
+
+def sem(values: Sequence[float]) -> float | None:
+    """Standard error of the mean; None with fewer than 2 values."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+
+
+class Summary(Model):
+    """Mean and standard error over seeds; both are None unless every value is finite."""
+
+    mean: float | None
+    sem: float | None
+    seeds: tuple[float | None, ...] = Field(description="A value for each seed; null where not finite.")
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> "Summary":
+        """The summary of a value for each seed."""
+        finite = [v for v in values if v is not None]
+        whole = len(finite) == len(values) > 0
+        return Summary(
+            mean=math.fsum(finite) / len(finite) if whole else None,
+            sem=sem(finite) if whole else None,
+            seeds=tuple(values),
+        )
+
+
+class SummaryWithInterval(Summary):
+    """The same with the 95 % confidence interval of the mean, by Student's t."""
+
+    ci95: Interval | None = Field(description="Null with fewer than 2 seeds.")
+
+
+class Paired(Model):
+    """Differences over seeds: their mean and whether it is 0."""
+
+    mean: float
+    ci95: Interval | None = Field(description="Of the paired t-test; null with fewer than 2 seeds.")
+    p_value: float | None = Field(description="Paired t-test, two-sided; null with fewer than 2 seeds.")
+    sign_flip_p: float | None = Field(description="Sign-flip test, two-sided; null with fewer than 2 seeds.")
+    seeds: int = Field(description="How many there are.")
+
+
+_SMALLEST = Field(default=None, description="The smallest p that the sign-flip test can give.")
+_HOLM = Field(
+    default=None, description="The p of the t-test after Holm's correction; null where not corrected."
+)
+
+
+class Difference(Paired):
+    """A comparison of any measurement, in its own units."""
+
+    smallest_sign_flip_p: float | None = _SMALLEST
+    p_holm: float | None = _HOLM
+
+
+class Gain(Paired):
+    """How much better a trial is than its rival; positive where it is better."""
+
+    against: int = Field(description="Number of the rival's trial.")
+    confirmed: bool = Field(description="Whether it was measured on fresh seeds.")
+    missing: int = Field(
+        default=0,
+        description="Seeds on which one of the two has no finite objective; they are not in the mean.",
+    )
+    smallest_sign_flip_p: float | None = _SMALLEST
+    p_holm: float | None = _HOLM
+
+
+class MeanDifference(Model):
+    """A mean difference over seeds with its 95 % interval."""
+
+    mean: float
+    ci95: Interval | None
+
+
+class BestOfMany(Model):
+    """Off the diagonal against on it, on the search's own seeds, with the selection repeated."""
+
+    p_value: float = Field(description="One-sided.")
+    candidates: int = Field(description="Trials off the diagonal.")
+    seeds: int
+    left_out_gain: float | None = Field(
+        description="Mean gain on each seed of what was selected on the others; null with fewer than 3 seeds."
+    )
+
+
+# --- trials ---
+
+
+def _as_variant(given: Any) -> Any:
+    return Variant.of(given) if isinstance(given, dict) else given
+
+
+_VARIANT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "logit_scale": {"type": "number"},
+        "schedule": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+            "description": "[epoch, tau_f, tau_b, lr] from each epoch on.",
+        },
+    },
+    "additionalProperties": False,
+}
+VariantJson = Annotated[
+    Variant,
+    BeforeValidator(_as_variant),
+    PlainSerializer(lambda variant: variant.fields, return_type=dict[str, Any]),
+    WithJsonSchema(_VARIANT_SCHEMA),
+]
+
+
+class TrialResult(Model):
+    """A configuration and what came out of it."""
+
+    number: int
+    role: Role
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    variant: VariantJson | None = Field(description="What else it was trained with; null where nothing.")
+    state: TrialState
+    objective: Summary
+    metrics: dict[str, Summary] = Field(description="Of the last report.")
+    reason: str | None
+
+    @classmethod
+    def of(cls, trial: TrialRow) -> "TrialResult":
+        """The row of a trial, as everybody shows it."""
+        return cls(
+            number=trial.number,
+            role=trial.role,
+            estimator=trial.estimator,
+            tau_f=trial.tau_f,
+            tau_b=trial.tau_b,
+            lr=trial.lr,
+            variant=trial.variant or None,
+            state=trial.state,
+            objective=Summary.of(trial.objective or ()),
+            metrics={name: Summary.of(values) for name, values in trial.metrics.items()},
+            reason=trial.reason,
+        )
+
+
+# --- the search ---
+
+
+Points = tuple[tuple[float, ...], tuple[float | None, ...], tuple[float | None, ...]]
+
+
+class ForwardLine(Model):
+    """The objective along tau_f: mean and standard error of the best trial at each value."""
+
+    tau_f: tuple[float, ...]
+    mean: tuple[float | None, ...]
+    sem: tuple[float | None, ...]
+
+    @property
+    def points(self) -> Points:
+        """Temperatures, means, standard errors."""
+        return self.tau_f, self.mean, self.sem
+
+
+class ForwardLineAt(ForwardLine):
+    """The same at one value of tau_b."""
+
+    tau_b: float
+
+
+class BackwardLine(Model):
+    """The objective along tau_b, likewise."""
+
+    tau_b: tuple[float, ...]
+    mean: tuple[float | None, ...]
+    sem: tuple[float | None, ...]
+
+    @property
+    def points(self) -> Points:
+        """Temperatures, means, standard errors."""
+        return self.tau_b, self.mean, self.sem
+
+
+class BackwardLineAt(BackwardLine):
+    """The same at one value of tau_f."""
+
+    tau_f: float
+
+
+class Landscape(Model):
+    """mean[i][j] and sem[i][j] at (tau_f[i], tau_b[j]), of the best learning rate; null without a value."""
+
+    tau_f: tuple[float, ...]
+    tau_b: tuple[float, ...]
+    mean: tuple[tuple[float | None, ...], ...]
+    sem: tuple[tuple[float | None, ...], ...]
+
+
+class ForwardMarginal(Model):
+    """Along tau_f: the best over tau_b, and in line with the optimum."""
+
+    best: ForwardLine
+    at_optimum: ForwardLineAt
+
+
+class BackwardMarginal(Model):
+    """Along tau_b, likewise."""
+
+    best: BackwardLine
+    at_optimum: BackwardLineAt
+
+
+class Marginals(Model):
+    """The objective along each temperature."""
+
+    tau_f: ForwardMarginal
+    tau_b: BackwardMarginal
+
+
+class Stages(Model):
+    """The two stages of a sequential search."""
+
+    tau_b_start: float
+    best_tau_f: float | None = Field(description="Null where no trial of the first stage has an objective.")
+    first: ForwardLine
+    second: BackwardLine
+
+
+class OptimumCell(Model):
+    """A pair of temperatures and how often it is the best."""
+
+    tau_f: float
+    tau_b: float
+    share: float = Field(description="Of the resamples in which it is the best.")
+    sure: bool = Field(description="Whether it is in the smallest set of pairs that holds 95 % of them.")
+
+
+class Optimum(Model):
+    """Where the optimum lies when the seeds of the search are resampled."""
+
+    seeds: int
+    resamples: int
+    cells: tuple[OptimumCell, ...] = Field(description="Highest share first.")
+
+
+class ReplayedSearch(Model):
+    """What the sequential protocol would have found from one tau_b."""
+
+    tau_b_start: float
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    trial: int = Field(description="Number of the trial that it would have picked.")
+    trials: int = Field(description="How many it would have run.")
+    of: int = Field(description="How many the grid has.")
+    rank: int = Field(description="Of the picked trial among the grid's, from 1.")
+    regret: MeanDifference | None = Field(description="How much worse it is than the grid's optimum.")
+
+
+class SequentialReplay(Model):
+    """The sequential protocol, replayed on a full grid."""
+
+    start: ReplayedSearch = Field(description="From the tau_b nearest to 1, the protocol's default.")
+    starts: tuple[ReplayedSearch, ...] = Field(description="From each tau_b of the grid.")
+
+
+# --- the control ---
+
+
+class ControlResult(Model):
+    """The rescaling control against the confirmed trial that it rescales."""
+
+    trial: int = Field(description="Number of the control's trial.")
+    of: int = Field(description="Number of the trial that it rescales.")
+    tau_f: float | None = Field(description="Of the trial that it rescales.")
+    rho: float | None = Field(description="The control's tau_b, tau_b / tau_f of the trial that it rescales.")
+    logit_scale: float | None
+    difference: Gain | None = Field(description="Of the control over the trial that it rescales.")
+    max_relative_deviation: float | None = Field(description="Of the final objective, over seeds.")
+    max_relative_deviation_of_curves: float | None
+    agrees: bool | None = Field(description="Null where some seed has no objective.")
+    meaning: tuple[str, ...]
+
+
+# --- claims ---
+
+
+class Trend(Model):
+    """A measurement along a temperature."""
+
+    levels: tuple[float, ...] = Field(
+        description="Of the temperature, ascending; those at which every seed has a value."
+    )
+    means: tuple[float, ...] = Field(description="Over seeds.")
+    sems: tuple[float, ...]
+    seeds: int
+    spearman: float = Field(description="Rank correlation, mean over seeds; positive where it rises.")
+    p_value: float = Field(description="Page's test, two-sided.")
+
+
+class _AtForward(Model):
+    tau_f: float
+
+
+class _AtBackward(Model):
+    tau_b: float
+
+
+# The fields of the last base come first in the JSON.
+class ForwardTrend(Trend, _AtBackward):
+    """A measurement along tau_f at one value of tau_b."""
+
+
+class BackwardTrend(Trend, _AtForward):
+    """A measurement along tau_b at one value of tau_f."""
+
+
+Numbers = ForwardTrend | BackwardTrend | Gain | Difference | dict[str, Difference]
+
+
+class ClaimPart(Model):
+    """One piece of evidence."""
+
+    what: str
+    status: ClaimStatus
+    reason: str
+    figure: str | None = None
+    counts: bool = Field(default=True, description="Whether the claim stands or falls with it.")
+    numbers: Numbers = Field(
+        default_factory=dict,
+        description="A comparison, a trend, or a comparison for each rival; empty where there is none.",
+    )
+
+
+class Claim(Model):
+    """One claim of the paper and what this study says of it."""
+
+    claim: str
+    status: ClaimStatus
+    reason: str
+    figures: tuple[str, ...]
+    parts: tuple[ClaimPart, ...]
+
+
+# --- all of it ---
+
+
+class Statistics(Model):
+    """How the numbers were tested, in words."""
+
+    primary: str
+    test: str
+    assumptions: str
+    family: str
+    selection: str
+    without_confirmation: str
+
+
+class MethodCost(Model):
+    """What a method, or a confirmation, cost."""
+
+    trials: int
+    members: int
+    member_epochs: float | None = Field(description="Null where the epochs of some trial are not known.")
+
+
+class Results(Model):
+    """What a study shows; what `tuner results --json` prints."""
+
+    study: str = Field(description="The study's id.")
+    state: StudyState
+    objective: Objective
+    best: TrialResult | None = Field(description="Of the search, wherever it lies.")
+    off_diagonal_best: TrialResult | None
+    diagonal_best: TrialResult | None
+    baselines: dict[str, TrialResult] = Field(description="The best of each.")
+    confirmed: dict[str, TrialResult] = Field(
+        description="The selected trials on fresh seeds, by off_diagonal, diagonal and the baselines' names."
+    )
+    gain: Gain | None = Field(description="Of the best off the diagonal over the best on it.")
+    gains: dict[str, Gain | None] = Field(description="The same over the best of each baseline.")
+    best_of_many: BestOfMany | None = Field(description="Only where there is no confirmation.")
+    statistics: Statistics
+    tuned_with: dict[str, int] = Field(description="How many configurations each method was chosen from.")
+    training: dict[str, MethodCost]
+    verdict: Verdict
+    verdict_reason: str
+    notes: tuple[str, ...]
+    claims: dict[str, Claim] = Field(description="C1, C2 and C3.")
+    test: dict[str, dict[str, SummaryWithInterval]] = Field(
+        description="The test set's metrics of the confirmed trials: method -> metric -> summary."
+    )
+    landscape: Landscape
+    optimum: Optimum | None
+    marginals: Marginals | None
+    stages: Stages | None = Field(description="Of a sequential search only.")
+    sequential_replay: SequentialReplay | None = Field(description="Of a full grid only.")
+    control: ControlResult | None
