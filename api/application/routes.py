@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from api.answers import figures, lists
 from api.answers.curves import brief_trial, curves
 from api.answers.events import follow
-from api.answers.views import Size, as_json, etag
+from api.answers.views import as_json, etag
 from api.application import body, schemas
 from api.application.auth import Caller, Reader, Submitter
 from api.application.errors import Problem
@@ -107,12 +107,12 @@ def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
     submitted.
     """
     spec = spec_of(body.mapping(content), service.settings)
-    size = Size.of(spec)
     return {
-        "trials": size.trials,
-        "members": size.members,
+        "trials": spec.planned_trials,
+        "members": spec.planned_members,
         "search_trials": spec.trials_total,
         "confirm_trials": spec.confirm_total,
+        "control_trials": spec.control_total,
         "objective": _objective(spec),
         "spec": spec.model_dump(mode="json"),
     }
