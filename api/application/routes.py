@@ -77,7 +77,7 @@ def submit(
         raise Problem(
             422, "see errors", errors=[("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
         )
-    spec = spec_of(body.mapping(content), service.settings)
+    spec, notes = spec_of(body.mapping(content), service.settings)
     objective = _objective(spec)
     try:
         study, new = service.queue.submit(
@@ -94,7 +94,7 @@ def submit(
     service.wake()
     row = service.ledger.study(study)
     headers = {"Location": f"/studies/{study}", "Retry-After": "2"}
-    return JSONResponse(service.views.study(row), 202 if new else 200, headers)
+    return JSONResponse(service.views.study(row) | {"notes": notes}, 202 if new else 200, headers)
 
 
 @router.post(
@@ -106,7 +106,7 @@ def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
     """Looks whether a spec is valid, as POST /studies does, and says how much it would train. Nothing is
     submitted.
     """
-    spec = spec_of(body.mapping(content), service.settings)
+    spec, notes = spec_of(body.mapping(content), service.settings)
     return {
         "trials": spec.planned_trials,
         "members": spec.planned_members,
@@ -115,6 +115,7 @@ def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
         "control_trials": spec.control_total,
         "objective": _objective(spec),
         "spec": spec.model_dump(mode="json"),
+        "notes": notes,
     }
 
 

@@ -22,6 +22,9 @@ _SPEC = {
 }
 
 
+_NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -112,6 +115,7 @@ class Study(StudySummary):
     figures: list[str] = Field(
         description="Names, once it has ended, that may be had from /studies/{study}/figures/{name}.png."
     )
+    notes: list[str] | None = Field(default=None, description=f"Of a submission. {_NOTES}")
 
 
 class Studies(_Answer):
@@ -131,6 +135,7 @@ class Planned(_Answer):
     members: int = Field(description="Models that would be trained in all.")
     objective: Objective
     spec: dict[str, Any] = Field(description="With every default filled in.")
+    notes: list[str] = Field(description=_NOTES)
 
 
 class Score(_Answer):

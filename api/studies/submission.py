@@ -10,9 +10,13 @@ from api.application.settings import ServiceSettings
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
 
-def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> StudySpec:
-    """The spec that a body means. Raises Problem, SpecError."""
-    spec = parse_spec(_with_preset(given) if "preset" in given else given)
+def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudySpec, list[str]]:
+    """The spec that a body means, and notes on it: what is accepted and should be written otherwise.
+
+    Raises Problem, SpecError.
+    """
+    notes: list[str] = []
+    spec = parse_spec(_with_preset(given) if "preset" in given else given, notes.append)
     trials, members = spec.planned_trials, spec.planned_members
     errors = []
     if trials > settings.max_trials:
@@ -25,7 +29,7 @@ def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> StudySpec:
         )
     if errors:
         raise Problem(422, "the study is larger than this service allows; see errors", errors=errors)
-    return spec
+    return spec, notes
 
 
 def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +34,7 @@ from tuner.spec.search import (
 
 PRESETS = Path(__file__).parent / "presets"
 MAX_TRIALS = 50_000  # of one study
+RENAMED = {"population": "members_per_population"}  # old name -> new name; read for one more version
 BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
 
 
@@ -81,9 +82,9 @@ class StudySpec(Counted):
     reports: Count = Field(
         default=20, ge=1, le=10_000
     )  # evaluations along the training; at most one an epoch
-    population: Count | None = Field(
+    members_per_population: Count | None = Field(
         default=None, ge=1, le=1_000_000
-    )  # members trained together; default: by the memory
+    )  # models trained together; default: by trials, devices and memory
     options: dict[str, Any] = Field(default={})  # the task's own
     dataset_options: dict[str, Any] = Field(default={})  # the dataset's own
 
@@ -147,14 +148,32 @@ class StudySpec(Counted):
         return self
 
 
-def parse_spec(given: Mapping[str, Any]) -> StudySpec:
-    """Builds a spec from a mapping. Raises UserError: one sentence naming each wrong field and what it may
-    be.
+def parse_spec(given: object, note: Callable[[str], None] | None = None) -> StudySpec:
+    """Builds a spec from a mapping; `note` hears what is accepted and should be written otherwise.
+
+    Raises SpecError: one sentence naming each wrong field and what it may be.
     """
     try:
-        return StudySpec.model_validate(given)
+        return StudySpec.model_validate(with_new_names(given, note) if isinstance(given, Mapping) else given)
     except ValidationError as error:
         raise SpecError(_sentences(error)) from error
+
+
+def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None) -> dict[str, Any]:
+    """The mapping with fields under the names that they have now. Raises SpecError where both are given."""
+    renamed = dict(given)
+    for old, new in RENAMED.items():
+        if old not in renamed:
+            continue
+        value = renamed.pop(old)
+        if value is None:
+            continue
+        if renamed.get(new) is not None:
+            raise SpecError([f"{old}: is the old name of {new}; give {new} alone"])
+        renamed[new] = value
+        if note:
+            note(f"{old} is called {new} now; the next version will not know the old name")
+    return renamed
 
 
 class SpecError(UserError):
@@ -166,8 +185,8 @@ class SpecError(UserError):
         self.clauses = clauses
 
 
-def load_spec(source: str) -> StudySpec:
-    """Reads a spec from a YAML file, or from a preset's name. Raises UserError."""
+def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySpec:
+    """Reads a spec from a YAML file, or from a preset's name; `note` as in parse_spec. Raises UserError."""
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
         if source not in preset_names():
@@ -188,7 +207,7 @@ def load_spec(source: str) -> StudySpec:
         raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
-    return parse_spec(given)
+    return parse_spec(given, note)
 
 
 def preset_names() -> list[str]:

@@ -416,3 +416,20 @@ def test_rungs_and_rounds_need_a_report_each():
         "search.rounds: each of the 10 must end with a report of its own, and the training has 9"
         in refusal(rounds)
     )
+
+
+def test_the_old_name_of_a_field_is_read_with_a_note():
+    notes = []
+    spec = parse_spec(GOOD | {"population": 50}, notes.append)
+    assert spec == parse_spec(GOOD | {"members_per_population": 50})
+    assert notes == [
+        "population is called members_per_population now; the next version will not know the old name"
+    ]
+    parse_spec(GOOD | {"population": None}, pytest.fail)  # as studies in a ledger have it
+    parse_spec(GOOD | {"members_per_population": 50}, pytest.fail)
+
+
+def test_the_old_name_of_a_field_is_checked_like_the_new_one():
+    assert "members_per_population: must be greater than or equal to 1" in refusal(GOOD | {"population": 0})
+    both = GOOD | {"population": 3, "members_per_population": 4}
+    assert "population: is the old name of members_per_population; give" in refusal(both)
