@@ -77,7 +77,8 @@ def submit(client: Any, spec: str) -> None:
     from tuner.spec.study import load_spec
 
     is_file = Path(spec).suffix in (".yaml", ".yml")
-    study = client.submit(load_spec(spec).model_dump(mode="json") if is_file else {"preset": spec})
+    given = load_spec(spec, local.print_note).model_dump(mode="json") if is_file else {"preset": spec}
+    study = client.submit(given)
     click.echo(
         f"study {study['id']}  {study['name']}: {study['state']}, {study['progress']['trials']['total']} "
         "trials"

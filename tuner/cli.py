@@ -59,6 +59,11 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
+def print_note(text: str) -> None:
+    """Tells of what is accepted and should be written otherwise."""
+    click.echo(f"tuner: note: {text}", err=True)
+
+
 def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
     """Opens the ledger for a command and closes it."""
 
@@ -88,7 +93,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     """Run SPEC, a YAML file or a preset, here and now."""
     from tuner.spec.study import load_spec
 
-    parsed = load_spec(spec)
+    parsed = load_spec(spec, print_note)
 
     @with_ledger
     def submitted(settings: Settings, ledger: Any) -> None:

@@ -4,7 +4,6 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from api.answers.views import Size
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
@@ -51,7 +50,6 @@ def presets() -> list[dict[str, Any]]:
     found = []
     for name in preset_names():
         spec = load_spec(name)
-        size = Size.of(spec)
         lines = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
         head = [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
         found.append(
@@ -59,8 +57,8 @@ def presets() -> list[dict[str, Any]]:
                 "name": name,
                 "description": " ".join(head),
                 "spec": spec.model_dump(mode="json"),
-                "trials": size.trials,
-                "members": size.members,
+                "trials": spec.planned_trials,
+                "members": spec.planned_members,
             }
         )
     return found

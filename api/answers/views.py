@@ -4,7 +4,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from api.answers import figures
@@ -16,32 +15,6 @@ from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Stud
 from tuner.ledger.store import Ledger
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.tracking.links import comparison_page, run_page
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much a study is, when nothing is left out."""
-
-    trials: int  # confirmation included
-    members: int
-    seeds: int
-    confirm_seeds: int
-    intervals: int  # reports of one member
-
-    @classmethod
-    def of(cls, spec: StudySpec) -> "Size":
-        """The size of a study."""
-        return cls(
-            trials=spec.trials_total + spec.confirm_total,
-            members=spec.trials_total * spec.seeds + spec.confirm_total * spec.confirm_seeds,
-            seeds=spec.seeds,
-            confirm_seeds=spec.confirm_seeds,
-            intervals=min(spec.reports, spec.epochs) if spec.epochs is not None else spec.reports,
-        )
-
-    def members_of(self, role: str) -> int:
-        """Members of a trial."""
-        return self.confirm_seeds if role == "confirm" else self.seeds
 
 
 class Cache:
@@ -96,7 +69,7 @@ class Views:
         self._lines: dict[
             str, tuple[tuple[Any, ...], bytes]
         ] = {}  # likewise its line in a list, about 700 bytes
-        self._sizes: dict[str, Size | None] = {}  # a study's spec never changes
+        self._specs: dict[str, StudySpec | None] = {}  # a study's spec never changes
 
     def listed(self, page: list[Version]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
@@ -146,32 +119,33 @@ class Views:
         }
 
     def _progress(self, row: StudyRow, done: Done) -> dict[str, Any]:
-        size = self._size(row)
+        spec = self._spec(row)
         by_state: dict[str, int] = {}
         members = 0
         for (state, role), count in done.trials.items():
             by_state[state] = by_state.get(state, 0) + count
-            members += count * size.members_of(role) if size and state in TERMINAL_TRIAL_STATES else 0
+            members += count * len(spec.seeds_of(role)) if spec and state in TERMINAL_TRIAL_STATES else 0
         ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
         progress: dict[str, Any] = {
             "trials": {
                 "done": ended,
                 "running": by_state.get("running", 0),
                 "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
-                "total": size and size.trials,
+                "total": spec and spec.planned_trials,
             },
-            "members": {"done": members, "total": size and size.members},
+            "members": {"done": members, "total": spec and spec.planned_members},
             "fraction": None,
             "eta_s": None,
         }
-        if size:
+        if spec:
+            total = spec.planned_members
             work = members + sum(
-                n * size.members_of(role) / size.intervals for role, n in done.intervals.items()
+                n * len(spec.seeds_of(role)) / spec.intervals for role, n in done.intervals.items()
             )
             # What is left may be less: methods without a trial that succeeded are not confirmed.
-            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / max(1, size.members))
+            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left_s = row.training_s / work * max(0.0, size.members - work) / max(1, done.populations)
+                left_s = row.training_s / work * max(0.0, total - work) / max(1, done.populations)
                 progress["eta_s"] = round(left_s, 1)
         return progress
 
@@ -191,13 +165,13 @@ class Views:
             self._drawable[row.id] = row.revision, figures.names(row, self._ledger, self._settings)
         return self._drawable[row.id][1]
 
-    def _size(self, row: StudyRow) -> Size | None:
-        if row.id not in self._sizes:
+    def _spec(self, row: StudyRow) -> StudySpec | None:
+        if row.id not in self._specs:
             try:
-                self._sizes[row.id] = Size.of(parse_spec(row.spec))
+                self._specs[row.id] = parse_spec(row.spec)
             except UserError:  # of a task that is not installed here, or of another version
-                self._sizes[row.id] = None
-        return self._sizes[row.id]
+                self._specs[row.id] = None
+        return self._specs[row.id]
 
     def _links(self, row: StudyRow) -> dict[str, str | None]:
         here, ray, mlflow = f"/studies/{row.id}", self._settings.ray_link, self._settings.mlflow_link

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from api.answers import figures, lists
 from api.answers.curves import brief_trial, curves
 from api.answers.events import follow
-from api.answers.views import Size, as_json, etag
+from api.answers.views import as_json, etag
 from api.application import body, schemas
 from api.application.auth import Caller, Reader, Submitter
 from api.application.errors import Problem
@@ -75,7 +75,7 @@ def submit(
         raise Problem(
             422, "see errors", errors=[("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
         )
-    spec = spec_of(body.mapping(content), service.settings)
+    spec, notes = spec_of(body.mapping(content), service.settings)
     objective = _objective(spec)
     try:
         study, new = service.queue.submit(
@@ -92,7 +92,7 @@ def submit(
     service.wake()
     row = service.ledger.study(study)
     headers = {"Location": f"/studies/{study}", "Retry-After": "2"}
-    return JSONResponse(service.views.study(row), 202 if new else 200, headers)
+    return JSONResponse(service.views.study(row) | {"notes": notes}, 202 if new else 200, headers)
 
 
 @router.post(
@@ -104,15 +104,16 @@ def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
     """Looks whether a spec is valid, as POST /studies does, and says how much it would train. Nothing is
     submitted.
     """
-    spec = spec_of(body.mapping(content), service.settings)
-    size = Size.of(spec)
+    spec, notes = spec_of(body.mapping(content), service.settings)
     return {
-        "trials": size.trials,
-        "members": size.members,
+        "trials": spec.planned_trials,
+        "members": spec.planned_members,
         "search_trials": spec.trials_total,
         "confirm_trials": spec.confirm_total,
+        "control_trials": spec.control_total,
         "objective": _objective(spec),
         "spec": spec.model_dump(mode="json"),
+        "notes": notes,
     }
 
 

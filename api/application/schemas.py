@@ -25,6 +25,9 @@ _SPEC = {
 }
 
 
+_NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -51,7 +54,9 @@ class TrialCounts(_Answer):
     done: int = Field(description="Ended, one way or another.")
     running: int
     failed: int = Field(description="Of those that are done: failed or diverged.")
-    total: int | None = Field(description="Confirmation included; null where the task is not installed here.")
+    total: int | None = Field(
+        description="Confirmation and control included; null where the task is not installed here."
+    )
 
 
 class MemberCounts(_Answer):
@@ -106,6 +111,7 @@ class Study(StudySummary):
     figures: list[str] = Field(
         description="Names, once it has ended, that may be had from /studies/{study}/figures/{name}.png."
     )
+    notes: list[str] | None = Field(default=None, description=f"Of a submission. {_NOTES}")
 
 
 class Studies(_Answer):
@@ -118,12 +124,14 @@ class Studies(_Answer):
 class Planned(_Answer):
     """What a study would train."""
 
-    trials: int = Field(description="All, confirmation included.")
-    search_trials: int
+    trials: int = Field(description="All, confirmation and control included.")
+    search_trials: int = Field(description="Of the search and its baselines.")
     confirm_trials: int = Field(description="If every method has a best one.")
+    control_trials: int = Field(description="If the best pair off the diagonal has tau_f > 0.")
     members: int = Field(description="Models that would be trained in all.")
     objective: Objective
     spec: dict[str, Any] = Field(description="With every default filled in.")
+    notes: list[str] = Field(description=_NOTES)
 
 
 class Trial(_Answer):

@@ -51,7 +51,7 @@ class Form {
     });
     this.jsonErrors = h("ul", { class: "field-error", id: "spec-json-errors" });
     this.details = h("details", { class: "card" }, h("summary", {}, "The whole spec as JSON or YAML"),
-      h("p", { class: "hint" }, "The same spec with what has no field of its own: the task's and the dataset's options, reports, population. A YAML file may be pasted here."),
+      h("p", { class: "hint" }, "The same spec with what has no field of its own: the task's and the dataset's options, reports, members per population. A YAML file may be pasted here."),
       h("label", { class: "visually-hidden", for: "spec-json" }, "Spec as JSON or YAML"), this.json, this.jsonErrors);
     this.plan = h("div", { class: "plan", role: "status" });
     this.button = h("button", { type: "submit", class: "primary wide-button" }, "Start the study");

@@ -5,28 +5,31 @@ our limits.
 from collections.abc import Mapping
 from typing import Any
 
-from api.answers.views import Size
 from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
 
-def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> StudySpec:
-    """The spec that a body means. Raises Problem, SpecError."""
-    spec = parse_spec(_with_preset(given) if "preset" in given else given)
-    size = Size.of(spec)
+def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudySpec, list[str]]:
+    """The spec that a body means, and notes on it: what is accepted and should be written otherwise.
+
+    Raises Problem, SpecError.
+    """
+    notes: list[str] = []
+    spec = parse_spec(_with_preset(given) if "preset" in given else given, notes.append)
+    trials, members = spec.planned_trials, spec.planned_members
     errors = []
-    if size.trials > settings.max_trials:
+    if trials > settings.max_trials:
         errors.append(
-            ("search", f"the study may have at most {settings.max_trials} trials, and has {size.trials}")
+            ("search", f"the study may have at most {settings.max_trials} trials, and has {trials}")
         )
-    if size.members > settings.max_members:
+    if members > settings.max_members:
         errors.append(
-            ("seeds", f"the study may have at most {settings.max_members} members, and has {size.members}")
+            ("seeds", f"the study may have at most {settings.max_members} members, and has {members}")
         )
     if errors:
         raise Problem(422, "the study is larger than this service allows; see errors", errors=errors)
-    return spec
+    return spec, notes
 
 
 def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,6 +153,16 @@ def test_a_preset_with_changes_and_its_plan(http):
     assert http.post("/studies", json={"preset": "../../etc/passwd"}).json()["errors"][0]["field"] == "preset"
 
 
+def test_a_fields_old_name_is_accepted_with_a_note(http):
+    for body in ({"preset": "sbn-digits", "population": 7}, SPEC | {"population": 7}):
+        plan = http.post("/studies/plan", json=body).json()
+        study = http.post("/studies", json=body).json()
+        assert plan["spec"]["members_per_population"] == study["spec"]["members_per_population"] == 7
+        assert plan["notes"] == study["notes"]
+        assert plan["notes"][0].startswith("population is called members_per_population now")
+    assert http.post("/studies/plan", json=SPEC).json()["notes"] == []
+
+
 BAD = [
     (b'{"name": NaN}', 400, ()),
     (b'{"seeds": Infinity}', 400, ()),

@@ -126,7 +126,13 @@ def driver_of(ledger, study):
 
 @pytest.mark.timeout(600)  # four drivers start, and one of them is missed only when its lease ends
 def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driver(api, client, ledger):
-    spec = SPEC | {"confirm_seeds": 0, "baselines": [], "population": 4, "epochs": 24, "reports": 12}
+    spec = SPEC | {
+        "confirm_seeds": 0,
+        "baselines": [],
+        "members_per_population": 4,
+        "epochs": 24,
+        "reports": 12,
+    }
     once = "the-same"
     first = client.submit(spec, idempotency_key=once)["id"]
     assert client.submit(spec, idempotency_key=once)["id"] == first

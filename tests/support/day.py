@@ -32,7 +32,7 @@ SPEC = {
     "epochs": INTERVALS,
     "reports": INTERVALS,
     "batch_size": 128,
-    "population": 2,
+    "members_per_population": 2,
     "baselines": ["identity"],
     "confirm_seeds": 2,
     "options": {"units": [16, 16]},

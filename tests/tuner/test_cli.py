@@ -65,6 +65,16 @@ def test_a_spec_that_is_not_valid(say, tmp_path, changes, words):
     assert not (tmp_path / "home").exists()
 
 
+def test_a_fields_old_name_is_noted(say, tmp_path):
+    folder = {"dataset": "image_folder", "dataset_options": {"folder": "no-such", "size": 8}, "task": "dln"}
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC | folder | {"options": {}, "population": 3}))
+    code, out, err = say("run", "spec.yaml")
+    note, refusal = err.strip().splitlines()
+    assert (code, out) == (2, "")
+    assert note.startswith("tuner: note: population is called members_per_population now")
+    assert "no-such" in refusal  # nothing is wrong with the spec
+
+
 def test_a_preset_that_is_not_there(say, tmp_path):
     refused(say("run", "sbn-nope"), "sbn-nope", "sbn-digits", "sbn-paper")
     assert not (tmp_path / "home").exists()

@@ -48,17 +48,12 @@ class Progress:
         """The progress of a study whose members train for so many epochs."""
         # What will be confirmed is known when the search has ended; until then every method that can be
         # selected counts.
-        after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}  # role -> trials
-        work = (
-            spec.trainings_total * spec.seeds + sum(n * len(spec.seeds_of(role)) for role, n in after.items())
-        ) * epochs
+        work = spec.planned_trainings * epochs
         halfway = (TrialState.QUEUED, TrialState.STOPPED)
         before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
         declared = task_type(spec.task).objective
         objective = Objective.of(declared.name, declared.direction)
-        progress = cls(
-            spec.trials_total + sum(after.values()), work, objective, work_done=before, work_before=before
-        )
+        progress = cls(spec.planned_trials, work, objective, work_done=before, work_before=before)
         progress._take(history)
         return progress
 

@@ -119,7 +119,7 @@ def _searcher(
             trials=after.get(role, spec.trials_total - before),
             seeds=len(spec.seeds_of(role)),
             bytes_per_member=needs.bytes_per_member,
-            members=spec.population,
+            members=spec.members_per_population,
         )
 
     def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:

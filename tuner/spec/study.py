@@ -1,6 +1,6 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field,
     ValidationError,
@@ -20,6 +19,7 @@ from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
+from tuner.spec.counts import Counted
 from tuner.spec.search import (
     SEARCH_FIELDS,
     SEARCHES,
@@ -27,15 +27,14 @@ from tuner.spec.search import (
     HalvingSearch,
     Number,
     PbtSearch,
-    SampledSearch,
     Search,
-    Strict,
     fields_of,
     listed,
 )
 
 PRESETS = Path(__file__).parent / "presets"
 MAX_TRIALS = 50_000  # of one study
+RENAMED = {"population": "members_per_population"}  # old name -> new name; read for one more version
 BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
 
 
@@ -58,23 +57,21 @@ LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 
 
-class StudySpec(BaseModel):
-    """One study. README.md and DESIGN's contract show it as YAML."""
-
-    model_config = Strict.model_config
+class StudySpec(Counted):
+    """One study. README.md shows it as YAML."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
     task: str
     dataset: str
     search: Search
-    learning_rates: Annotated[
-        list[LearningRate], BeforeValidator(listed), Field(min_length=1, max_length=100)
-    ] = [0.001]
+    learning_rates: Annotated[list[LearningRate], BeforeValidator(listed)] = Field(
+        default=[0.001], min_length=1, max_length=100
+    )
     seeds: Count = Field(default=5, ge=1, le=1000)
     epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
     steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
     batch_size: Count = Field(default=128, ge=1, le=1_000_000)
-    baselines: list[Baseline] = []
+    baselines: list[Baseline] = Field(default=[])
     confirm_seeds: Count = Field(default=0, ge=0, le=1000)
     control: Literal["rescaled"] | None = (
         None  # the best pair once more, with the logit layer scaled instead of the noise
@@ -85,11 +82,11 @@ class StudySpec(BaseModel):
     reports: Count = Field(
         default=20, ge=1, le=10_000
     )  # evaluations along the training; at most one an epoch
-    population: Count | None = Field(
+    members_per_population: Count | None = Field(
         default=None, ge=1, le=1_000_000
-    )  # members trained together; default: by the memory
-    options: dict[str, Any] = {}  # the task's own
-    dataset_options: dict[str, Any] = {}  # the dataset's own
+    )  # models trained together; default: by trials, devices and memory
+    options: dict[str, Any] = Field(default={})  # the task's own
+    dataset_options: dict[str, Any] = Field(default={})  # the dataset's own
 
     @field_validator("task")
     @classmethod
@@ -150,101 +147,33 @@ class StudySpec(BaseModel):
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
 
-    @property
-    def intervals(self) -> int:
-        """How many parts the training is divided into, with a report after each."""
-        return min(self.reports, self.epochs or self.steps or 1)
 
-    @property
-    def baseline_temperatures(self) -> list[float]:
-        """What the one-temperature baselines are tuned over."""
-        return self.search.baseline_temperatures(len(self.learning_rates))
+def parse_spec(given: object, note: Callable[[str], None] | None = None) -> StudySpec:
+    """Builds a spec from a mapping; `note` hears what is accepted and should be written otherwise.
 
-    def baseline_trials(self, name: str) -> int:
-        """How many trials a baseline has."""
-        temperatures = len(self.baseline_temperatures) if ESTIMATORS[name].temperatures else 1
-        return temperatures * len(self.learning_rates)
-
-    @property
-    def trials_total(self) -> int:
-        """Trials of the search and its baselines; confirmation comes on top."""
-        return self.search.trials_total(len(self.learning_rates)) + sum(
-            map(self.baseline_trials, self.baselines)
-        )
-
-    @property
-    def trainings_total(self) -> float:
-        """What the search and its baselines train, in units of one trial trained to its end."""
-        search = self.search
-        if not isinstance(search, HalvingSearch):
-            return self.trials_total
-        on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
-        off = search.trials_total(len(self.learning_rates)) - on
-        methods = [off, on, *map(self.baseline_trials, self.baselines)]
-        return sum(search.share(trials, self.intervals) for trials in methods)
-
-    @property
-    def confirm_total(self) -> int:
-        """Trials of the confirmation, if every method has a best one: off the diagonal, on it, every other
-        baseline.
-        """
-        if not self.confirm_seeds:
-            return 0
-        on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
-        return self.search.off_diagonal + on + len({*self.baselines} - {"softmax"})
-
-    @property
-    def control_total(self) -> int:
-        """Trials of the control, if the best pair off the diagonal can have one."""
-        return int(self.control is not None and self.search.off_diagonal)
-
-    @property
-    def diagnosis(self) -> dict[str, Any] | None:
-        """Arguments of trainables.diagnostics.Diagnosis: the passes, and the temperatures of the search. None
-        for none.
-        """
-        if not self.diagnostics:
-            return None
-
-        def values(axis: list[float]) -> tuple[float, ...]:
-            between = self.baseline_temperatures if isinstance(self.search, SampledSearch | PbtSearch) else []
-            return tuple(sorted({*axis, *(tau for tau in between if axis[0] < tau < axis[-1])}))
-
-        return {
-            "passes": self.diagnostics,
-            "tau_f": values(self.search.forward),
-            "tau_b": values(self.search.backward),
-        }
-
-    def seeds_of(self, role: str) -> tuple[int, ...]:
-        """The seeds that trials of a role are trained on: fresh ones for the confirmation, and for the
-        control beside it.
-        """
-        return (
-            self.fresh_seeds
-            if role == "confirm" or (role == "control" and self.confirm_seeds)
-            else self.search_seeds
-        )
-
-    @property
-    def search_seeds(self) -> tuple[int, ...]:
-        """Seeds that configurations are selected on."""
-        return tuple(range(self.seeds))
-
-    @property
-    def fresh_seeds(self) -> tuple[int, ...]:
-        """Seeds of the confirmation: none of them was used to select."""
-        return tuple(range(self.seeds, self.seeds + self.confirm_seeds))
-
-
-def parse_spec(given: Mapping[str, Any]) -> StudySpec:
-    """Builds a spec from a mapping. Raises UserError: one sentence naming each wrong field and what it may
-    be.
+    Raises SpecError: one sentence naming each wrong field and what it may be.
     """
     try:
-        return StudySpec.model_validate(given)
+        return StudySpec.model_validate(with_new_names(given, note) if isinstance(given, Mapping) else given)
     except ValidationError as error:
         raise SpecError(_sentences(error)) from error
+
+
+def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None) -> dict[str, Any]:
+    """The mapping with fields under the names that they have now. Raises SpecError where both are given."""
+    renamed = dict(given)
+    for old, new in RENAMED.items():
+        if old not in renamed:
+            continue
+        value = renamed.pop(old)
+        if value is None:
+            continue
+        if renamed.get(new) is not None:
+            raise SpecError([f"{old}: is the old name of {new}; give {new} alone"])
+        renamed[new] = value
+        if note:
+            note(f"{old} is called {new} now; the next version will not know the old name")
+    return renamed
 
 
 class SpecError(UserError):
@@ -256,8 +185,8 @@ class SpecError(UserError):
         self.clauses = clauses
 
 
-def load_spec(source: str) -> StudySpec:
-    """Reads a spec from a YAML file, or from a preset's name. Raises UserError."""
+def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySpec:
+    """Reads a spec from a YAML file, or from a preset's name; `note` as in parse_spec. Raises UserError."""
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
         if source not in preset_names():
@@ -278,7 +207,7 @@ def load_spec(source: str) -> StudySpec:
         raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
-    return parse_spec(given)
+    return parse_spec(given, note)
 
 
 def preset_names() -> list[str]:

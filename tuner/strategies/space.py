@@ -61,6 +61,6 @@ def study_seed(spec: StudySpec, *purpose: object) -> int:
 
     So the same spec makes the same proposals, whenever and wherever it runs.
     """
-    text = spec.model_dump_json(exclude={"name", "population"})
+    text = spec.model_dump_json(exclude={"name", "members_per_population"})
     digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")

@@ -1,6 +1,5 @@
 """What a user writes becomes a StudySpec, or one sentence that names the field and what it may be."""
 
-import copy
 import math
 import re
 
@@ -8,19 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, refusal, span
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
 from tuner.spec.search import Range
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
-GOOD = {
-    "name": "small",
-    "task": "sbn",
-    "dataset": "digits",
-    "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
-    "epochs": 2,
-}
-SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0, 2.0]}
 JARGON = (
     "pydantic",
     "http",
@@ -34,26 +26,6 @@ JARGON = (
     "tag",
     "Search",
 )
-
-
-def changed(field, value, whole=GOOD):
-    spec = copy.deepcopy(whole)
-    *folders, last = field.split(".")
-    inner = spec
-    for folder in folders:
-        inner = inner[folder]
-    inner[last] = value
-    return spec
-
-
-def span(low, high, step):
-    return {"low": low, "high": high, "step": step}
-
-
-def refusal(spec):
-    with pytest.raises(UserError) as error:
-        parse_spec(spec)
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -373,87 +345,9 @@ def test_one_temperature_is_a_list_of_one():
     assert parse_spec(changed("search.tau_f", 0)).search.forward == [0.0]
 
 
-def test_the_sequential_search_of_the_paper():
-    search = {"strategy": "sequential", "tau_f": span(0, 2, 0.1), "tau_b": span(0.1, 2, 0.1)}
-    spec = parse_spec(
-        changed("search", search)
-        | {"learning_rates": [3e-4, 5e-4, 7e-4, 1e-3], "baselines": ["identity", "gumbel"]}
-    )
-    assert spec.search.tau_b_start == 1.0
-    # 21 values of tau_f at tau_b 1, then 19 others of tau_b; identity once, gumbel at 20 positive
-    # temperatures
-    assert spec.trials_total == (21 + 19 + 1 + 20) * 4
-    assert parse_spec(spec.model_dump(mode="json")) == spec
-
-
-@pytest.mark.parametrize(
-    ("start", "backward", "total"),
-    [
-        (1.0, [0.5, 1.0, 2.0], 5),
-        (0.5, [0.5, 1.0, 2.0], 5),
-        (0.7, [0.5, 0.7, 1.0, 2.0], 6),
-        (0.2 + 0.3, [0.5, 1.0, 2.0], 5),
-    ],
-)
-def test_the_stages_share_the_pair_at_tau_b_start(start, backward, total):
-    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b_start": start}) | {"baselines": ["softmax"]})
-    assert spec.search.backward == backward
-    assert spec.baseline_temperatures == backward  # 0.5 and 1 of tau_f among them
-    assert spec.trials_total == total + len(backward)
-
-
 def test_starts_that_differ_by_rounding_are_one_value():
     spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b": [0.3, 1.0], "tau_b_start": 0.1 + 0.2}))
     assert (spec.search.tau_b_start, spec.search.backward) == (0.3, [0.3, 1.0])
-
-
-@pytest.mark.parametrize(
-    ("changes", "total"),
-    [
-        ({}, 2),  # off the diagonal and on it
-        ({"confirm_seeds": 0}, 0),
-        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 5),  # softmax is on the diagonal
-        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}}, 1),
-        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}, "baselines": ["softmax"]}, 2),
-        ({"search": {"strategy": "grid", "tau_f": [1.0], "tau_b": [1.0]}}, 1),
-        ({"search": SEQUENTIAL}, 2),
-        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5]}}, 1),
-        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5], "tau_b_start": 0.7}}, 2),
-    ],
-)
-def test_what_can_have_a_best_trial_is_confirmed(changes, total):
-    assert parse_spec(GOOD | {"confirm_seeds": 3} | changes).confirm_total == total
-
-
-def test_confirmation_has_fresh_seeds():
-    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
-    assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
-    assert not set(spec.search_seeds) & set(spec.fresh_seeds)
-
-
-@pytest.mark.parametrize("confirm_seeds", [0, 5])
-def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
-    spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})
-    assert spec.seeds_of("control") == (spec.fresh_seeds if confirm_seeds else spec.search_seeds)
-    assert (spec.seeds_of("search"), spec.seeds_of("baseline")) == (spec.search_seeds, spec.search_seeds)
-    assert (spec.control_total, parse_spec(GOOD).control_total) == (1, 0)
-
-
-def test_a_diagnosis_is_made_at_the_temperatures_of_the_search():
-    assert parse_spec(GOOD).diagnosis is None
-    assert parse_spec(GOOD | {"diagnostics": 8}).diagnosis == {
-        "passes": 8,
-        "tau_f": (0.0, 0.5, 1.0),
-        "tau_b": (0.5, 1.0),
-    }
-    between = {
-        "strategy": "tpe",
-        "tau_f": {"low": 0.0, "high": 2.0},
-        "tau_b": {"low": 0.5, "high": 2.0},
-        "trials": 16,
-    }
-    found = parse_spec(GOOD | {"search": between, "diagnostics": 8}).diagnosis
-    assert found == {"passes": 8, "tau_f": (0.0, 0.5, 0.794, 1.26, 2.0), "tau_b": (0.5, 0.794, 1.26, 2.0)}
 
 
 ANYTHING = st.recursive(
@@ -491,9 +385,6 @@ def test_whatever_a_field_is_given_ends_in_a_spec_or_a_sentence(search, field, a
     spec_or_sentence(changed(field, anything, GOOD | {"search": search}))
 
 
-BETWEEN = {"strategy": "tpe", "tau_f": {"low": 0, "high": 1}, "tau_b": {"low": 0.1, "high": 2}, "trials": 25}
-
-
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [
@@ -515,17 +406,6 @@ def test_a_search_between_bounds_is_refused_by_name(field, value, complaint):
     assert complaint in refusal(changed(field, value, GOOD | {"search": BETWEEN}))
 
 
-@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
-def test_between_bounds_baselines_have_as_many_temperatures_as_a_grids_side(strategy):
-    spec = parse_spec(
-        GOOD
-        | {"search": BETWEEN | {"strategy": strategy}, "epochs": 20, "baselines": ["softmax", "identity"]}
-    )
-    assert len(spec.baseline_temperatures) == 5
-    assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.1, 2.0)
-    assert spec.trials_total == 25 + len(spec.learning_rates) * (5 + 1)
-
-
 def test_rungs_and_rounds_need_a_report_each():
     halving = GOOD | {"search": GOOD["search"] | {"strategy": "halving", "rungs": 5}, "epochs": 9}
     assert "search.rungs: each of the 5 must end with a report of its own, and the training has 9" in refusal(
@@ -538,12 +418,18 @@ def test_rungs_and_rounds_need_a_report_each():
     )
 
 
-def test_halving_counts_what_it_trains():
-    search = {
-        "strategy": "halving",
-        "tau_f": [0.0, 1.0, 2.0],
-        "tau_b": [0.5, 0.7, 3.0],
-    }  # 9 pairs, none on the diagonal
-    spec = parse_spec(GOOD | {"search": search, "epochs": 9, "learning_rates": [0.001], "baselines": []})
-    # 9 for an interval of 9, 3 until the third, 1 to the end
-    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 1 * 6) / 9)
+def test_the_old_name_of_a_field_is_read_with_a_note():
+    notes = []
+    spec = parse_spec(GOOD | {"population": 50}, notes.append)
+    assert spec == parse_spec(GOOD | {"members_per_population": 50})
+    assert notes == [
+        "population is called members_per_population now; the next version will not know the old name"
+    ]
+    parse_spec(GOOD | {"population": None}, pytest.fail)  # as studies in a ledger have it
+    parse_spec(GOOD | {"members_per_population": 50}, pytest.fail)
+
+
+def test_the_old_name_of_a_field_is_checked_like_the_new_one():
+    assert "members_per_population: must be greater than or equal to 1" in refusal(GOOD | {"population": 0})
+    both = GOOD | {"population": 3, "members_per_population": 4}
+    assert "population: is the old name of members_per_population; give" in refusal(both)

@@ -1,0 +1,97 @@
+"""What the service says a study is, and how far it is: the spec's own counts."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.application.app import create
+from api.application.settings import ServiceSettings
+from tests.support.playing import play, succeed
+from tests.support.specs import GOOD
+from tuner.spec.study import load_spec, parse_spec, preset_names
+from tuner.strategies import strategy_for
+
+CONTROLLED = GOOD | {"seeds": 2, "confirm_seeds": 3, "control": "rescaled", "baselines": ["identity"]}
+SHORT = CONTROLLED | {"epochs": None, "steps": 5}  # fewer steps than the 20 reports it would have
+
+
+@pytest.fixture
+def service(tmp_path):
+    return create(ServiceSettings(home=tmp_path, rate_per_minute=0))
+
+
+@pytest.fixture
+def http(service):
+    with TestClient(service, base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(service):
+    return service.state.service.ledger
+
+
+def submitted(http, spec):
+    answer = http.post("/studies", json=spec)
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def off_the_diagonal(trial):
+    return succeed(trial, 1.0 if (trial.tau_f, trial.tau_b) == (0.5, 1.0) else 2.0)
+
+
+@pytest.mark.parametrize("spec", [CONTROLLED, SHORT])
+def test_plan_and_study_count_the_control_on_the_seeds_that_it_is_trained_on(http, spec):
+    plan = http.post("/studies/plan", json=spec).json()
+    counts = {name: plan[name] for name in ("search_trials", "confirm_trials", "control_trials", "trials")}
+    # 6 pairs and identity; the best off the diagonal, on it, and identity; the control
+    assert counts == {"search_trials": 7, "confirm_trials": 3, "control_trials": 1, "trials": 11}
+    assert plan["members"] == 7 * 2 + 3 * 3 + 1 * 3
+    progress = http.get(f"/studies/{submitted(http, spec)}").json()["progress"]
+    assert (progress["trials"]["total"], progress["members"]["total"]) == (11, plan["members"])
+
+
+def test_a_study_ends_with_as_many_trials_and_members_as_it_has(http, ledger):
+    study = submitted(http, SHORT)
+    spec = parse_spec(SHORT)
+    history, _ = play(lambda: strategy_for(spec), 1000, finish=off_the_diagonal)
+    lease = ledger.acquire(study, {})
+    for role in ("search", "baseline", "confirm", "control"):
+        proposals = [t.proposal for t in history if t.role == role]
+        trials = ledger.start_population(lease, role, proposals, spec.seeds_of(role))
+        rows = {t.number: {"val_loss": [1.0] * len(t.seeds)} for t in trials}
+        ledger.record(lease, interval=5, epoch=1.0, training_s=1.0, rows=rows, final=True)
+    ledger.release(lease, "succeeded")
+    progress = http.get(f"/studies/{study}").json()["progress"]
+    assert (progress["trials"]["done"], progress["trials"]["total"]) == (11, 11)
+    assert (progress["members"]["done"], progress["members"]["total"]) == (26, 26)
+
+
+def test_what_runs_counts_by_the_reports_that_the_spec_has(http, ledger):
+    study = submitted(http, SHORT)
+    spec = parse_spec(SHORT)
+    lease = ledger.acquire(study, {})
+    proposals = strategy_for(spec).suggest([], 1000)
+    trials = ledger.start_population(lease, "p", proposals, spec.search_seeds)
+    rows = {t.number: {"val_loss": [1.0, 1.0]} for t in trials}
+    for interval in (1, 2, 3, 4):
+        ledger.record(lease, interval=interval, epoch=interval / 5, training_s=1.0, rows=rows, final=False)
+    fraction = http.get(f"/studies/{study}").json()["progress"]["fraction"]
+    assert fraction == pytest.approx(len(trials) * 2 * 4 / 5 / 26)  # 4 of 5 reports, not of 20
+
+
+def test_a_preset_is_as_large_as_its_spec(http):
+    sizes = {p["name"]: (p["trials"], p["members"]) for p in http.get("/presets").json()["items"]}
+    specs = {name: load_spec(name) for name in preset_names()}
+    assert sizes == {name: (spec.planned_trials, spec.planned_members) for name, spec in specs.items()}
+
+
+def test_the_services_limits_are_on_the_whole_study(tmp_path):
+    app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, max_trials=10, max_members=25))
+    with TestClient(app, base_url="http://localhost") as http:
+        answer = http.post("/studies/plan", json=CONTROLLED)
+        assert [(e["field"], e["message"]) for e in answer.json()["errors"]] == [
+            ("search", "the study may have at most 10 trials, and has 11"),
+            ("seeds", "the study may have at most 25 members, and has 26"),
+        ]
+        assert http.post("/studies/plan", json=CONTROLLED | {"control": None}).status_code == 200

@@ -1,0 +1,161 @@
+"""The counts of a study, against hand-made ones and against what its strategy proposes."""
+
+import pytest
+
+from tests.support.playing import SPECS, play, succeed
+from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, span
+from tuner.spec.counts import ROLES
+from tuner.spec.study import parse_spec
+from tuner.strategies import strategy_for
+
+
+def by_temperatures(trial):
+    """Every method has a best trial, and the best pair off the diagonal has tau_f > 0."""
+    tau_f, tau_b = trial.tau_f, trial.tau_b
+    return succeed(trial, 1.0 + (tau_b or 0.0) / 100 + (5.0 if tau_f in (None, 0.0, tau_b) else tau_f / 10))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_study_has_the_trials_and_members_that_its_spec_plans(name):
+    spec = SPECS[name]
+    history, _ = play(lambda: strategy_for(spec), 4, finish=by_temperatures)
+    made = {role: sum(t.role == role for t in history) for role in ROLES}
+    assert made == {role: spec.trials_of(role) for role in ROLES}
+    assert len(history) == spec.planned_trials
+    assert sum(len(spec.seeds_of(t.role)) for t in history) == spec.planned_members
+
+
+@pytest.mark.parametrize(
+    ("changes", "control", "members"),
+    [
+        ({}, 0, 6 * 5),
+        ({"control": "rescaled"}, 1, 6 * 5 + 1 * 5),  # on the search's seeds
+        ({"control": "rescaled", "confirm_seeds": 3}, 1, 6 * 5 + 2 * 3 + 1 * 3),  # on fresh ones
+        ({"control": "rescaled", "search": GOOD["search"] | {"tau_f": [0.0]}}, 0, 2 * 5),  # argmax has none
+        ({"control": "rescaled", "search": GOOD["search"] | {"tau_f": [0.5], "tau_b": [0.5]}}, 0, 5),
+    ],
+)
+def test_a_control_is_counted_with_its_own_seeds(changes, control, members):
+    spec = parse_spec(GOOD | changes)
+    assert (spec.control_total, spec.planned_members) == (control, members)
+    assert spec.planned_trials == spec.trials_total + spec.confirm_total + control
+    assert spec.planned_trainings == members  # all of it is trained to its end
+
+
+@pytest.mark.parametrize(
+    ("changes", "intervals"),
+    [
+        ({"epochs": 100}, 20),
+        ({"epochs": 8}, 8),
+        ({"epochs": None, "steps": 7}, 7),
+        ({"epochs": None, "steps": 7, "reports": 3}, 3),
+        ({"epochs": None, "steps": 100}, 20),
+    ],
+)
+def test_a_training_has_no_more_reports_than_epochs_or_steps(changes, intervals):
+    assert parse_spec(GOOD | changes).intervals == intervals
+
+
+def test_an_unknown_role_is_an_error():
+    with pytest.raises(ValueError, match="role must be one of search, baseline, confirm, control"):
+        parse_spec(GOOD).trials_of("confirmation")
+
+
+def test_the_sequential_search_of_the_paper():
+    search = {"strategy": "sequential", "tau_f": span(0, 2, 0.1), "tau_b": span(0.1, 2, 0.1)}
+    spec = parse_spec(
+        changed("search", search)
+        | {"learning_rates": [3e-4, 5e-4, 7e-4, 1e-3], "baselines": ["identity", "gumbel"]}
+    )
+    assert spec.search.tau_b_start == 1.0
+    # 21 values of tau_f at tau_b 1, then 19 others of tau_b; identity once, gumbel at 20 positive
+    # temperatures
+    assert spec.trials_total == (21 + 19 + 1 + 20) * 4
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("start", "backward", "total"),
+    [
+        (1.0, [0.5, 1.0, 2.0], 5),
+        (0.5, [0.5, 1.0, 2.0], 5),
+        (0.7, [0.5, 0.7, 1.0, 2.0], 6),
+        (0.2 + 0.3, [0.5, 1.0, 2.0], 5),
+    ],
+)
+def test_the_stages_share_the_pair_at_tau_b_start(start, backward, total):
+    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b_start": start}) | {"baselines": ["softmax"]})
+    assert spec.search.backward == backward
+    assert spec.baseline_temperatures == backward  # 0.5 and 1 of tau_f among them
+    assert spec.trials_total == total + len(backward)
+
+
+@pytest.mark.parametrize(
+    ("changes", "total"),
+    [
+        ({}, 2),  # off the diagonal and on it
+        ({"confirm_seeds": 0}, 0),
+        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 5),  # softmax is on the diagonal
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}}, 1),
+        ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}, "baselines": ["softmax"]}, 2),
+        ({"search": {"strategy": "grid", "tau_f": [1.0], "tau_b": [1.0]}}, 1),
+        ({"search": SEQUENTIAL}, 2),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5]}}, 1),
+        ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5], "tau_b_start": 0.7}}, 2),
+    ],
+)
+def test_what_can_have_a_best_trial_is_confirmed(changes, total):
+    assert parse_spec(GOOD | {"confirm_seeds": 3} | changes).confirm_total == total
+
+
+def test_confirmation_has_fresh_seeds():
+    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
+    assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
+    assert not set(spec.search_seeds) & set(spec.fresh_seeds)
+
+
+@pytest.mark.parametrize("confirm_seeds", [0, 5])
+def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
+    spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})
+    assert spec.seeds_of("control") == (spec.fresh_seeds if confirm_seeds else spec.search_seeds)
+    assert (spec.seeds_of("search"), spec.seeds_of("baseline")) == (spec.search_seeds, spec.search_seeds)
+    assert (spec.control_total, parse_spec(GOOD).control_total) == (1, 0)
+
+
+def test_a_diagnosis_is_made_at_the_temperatures_of_the_search():
+    assert parse_spec(GOOD).diagnosis is None
+    assert parse_spec(GOOD | {"diagnostics": 8}).diagnosis == {
+        "passes": 8,
+        "tau_f": (0.0, 0.5, 1.0),
+        "tau_b": (0.5, 1.0),
+    }
+    between = {
+        "strategy": "tpe",
+        "tau_f": {"low": 0.0, "high": 2.0},
+        "tau_b": {"low": 0.5, "high": 2.0},
+        "trials": 16,
+    }
+    found = parse_spec(GOOD | {"search": between, "diagnostics": 8}).diagnosis
+    assert found == {"passes": 8, "tau_f": (0.0, 0.5, 0.794, 1.26, 2.0), "tau_b": (0.5, 0.794, 1.26, 2.0)}
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
+def test_between_bounds_baselines_have_as_many_temperatures_as_a_grids_side(strategy):
+    spec = parse_spec(
+        GOOD
+        | {"search": BETWEEN | {"strategy": strategy}, "epochs": 20, "baselines": ["softmax", "identity"]}
+    )
+    assert len(spec.baseline_temperatures) == 5
+    assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.1, 2.0)
+    assert spec.trials_total == 25 + len(spec.learning_rates) * (5 + 1)
+
+
+def test_halving_counts_what_it_trains():
+    search = {
+        "strategy": "halving",
+        "tau_f": [0.0, 1.0, 2.0],
+        "tau_b": [0.5, 0.7, 3.0],
+    }  # 9 pairs, none on the diagonal
+    spec = parse_spec(GOOD | {"search": search, "epochs": 9, "learning_rates": [0.001], "baselines": []})
+    # 9 for an interval of 9, 3 until the third, 1 to the end
+    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 1 * 6) / 9)
