@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.evidence.analysis import select, summary
-from tuner.ledger.pages import Catalogue
+from tuner.ledger.pages import Pages
 from tuner.ledger.rows import StudyRow, TrialRow
 from tuner.ledger.store import Ledger
 
@@ -24,12 +24,12 @@ def brief_trial(objective: str, trial: TrialRow) -> dict[str, Any]:
     return found | ({"variant": trial.variant} if trial.variant else {})
 
 
-def curves(study: StudyRow, ledger: Ledger, catalogue: Catalogue) -> dict[str, Any]:
+def curves(study: StudyRow, ledger: Ledger, pages: Pages) -> dict[str, Any]:
     """The learning curves of the best trial of every method, running ones by their last report."""
     chosen = select([so_far(t, study.objective) for t in ledger.trials(study.id)], study.direction)
     methods = {"off_diagonal": chosen.off_diagonal, "diagonal": chosen.diagonal, **chosen.baselines}
     best = {method: trial for method, trial in methods.items() if trial is not None}
-    points = catalogue.curves(study.id, {trial.number for trial in best.values()})
+    points = pages.curves(study.id, {trial.number for trial in best.values()})
     found = []
     for method, trial in best.items():
         scores = [
