@@ -212,9 +212,9 @@ def keys() -> None:
 @local.with_ledger
 def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, for the only time. From the first key on, every request needs one."""
-    from tuner.ledger.api_keys import Keys
+    from tuner.ledger.api_keys import ApiKeys
 
-    key, row = Keys(ledger).create(name, scopes)
+    key, row = ApiKeys(ledger).create(name, scopes)
     click.echo(f"key {row.id}  {row.name}: {', '.join(row.scopes)}", err=True)
     click.echo(key)
 
@@ -223,9 +223,9 @@ def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...]) 
 @local.with_ledger
 def list_keys(_settings: Any, ledger: Any) -> None:
     """List the keys. The keys themselves are not kept."""
-    from tuner.ledger.api_keys import Keys
+    from tuner.ledger.api_keys import ApiKeys
 
-    rows = Keys(ledger).list()
+    rows = ApiKeys(ledger).list()
     table = [
         [
             r.id,
@@ -248,9 +248,9 @@ def list_keys(_settings: Any, ledger: Any) -> None:
 @local.with_ledger
 def revoke_key(_settings: Any, ledger: Any, key_id: str) -> None:
     """End a key by its id, at once and for good."""
-    from tuner.ledger.api_keys import Keys
+    from tuner.ledger.api_keys import ApiKeys
 
-    Keys(ledger).revoke(key_id)
+    ApiKeys(ledger).revoke(key_id)
     click.echo(f"key {key_id} is revoked")
 
 

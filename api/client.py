@@ -87,42 +87,42 @@ class Client:
             raise ServiceError(f"{name!r} is the beginning of several studies; give more of the id")
         return str(found[0]["id"])
 
-    def status(self, study: str) -> dict[str, Any]:
+    def status(self, study_id: str) -> dict[str, Any]:
         """A study: spec, state, progress, links."""
-        return self._json("GET", f"/studies/{study}")
+        return self._json("GET", f"/studies/{study_id}")
 
-    def results(self, study: str) -> dict[str, Any]:
+    def results(self, study_id: str) -> dict[str, Any]:
         """What it has found so far."""
-        return self._json("GET", f"/studies/{study}/results")
+        return self._json("GET", f"/studies/{study_id}/results")
 
-    def results_text(self, study: str) -> str:
+    def results_text(self, study_id: str) -> str:
         """The same, exactly as the service sends it."""
-        return self._ask("GET", f"/studies/{study}/results").text
+        return self._ask("GET", f"/studies/{study_id}/results").text
 
-    def trials(self, study: str, **filters: Any) -> Iterator[dict[str, Any]]:
+    def trials(self, study_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Its trials by number; filters: state, brief, limit (of a page)."""
-        return self._pages(f"/studies/{study}/trials", filters)
+        return self._pages(f"/studies/{study_id}/trials", filters)
 
-    def cancel(self, study: str) -> dict[str, Any]:
+    def cancel(self, study_id: str) -> dict[str, Any]:
         """Stops it for good."""
-        return self._json("POST", f"/studies/{study}/cancel")
+        return self._json("POST", f"/studies/{study_id}/cancel")
 
-    def resume(self, study: str) -> dict[str, Any]:
+    def resume(self, study_id: str) -> dict[str, Any]:
         """Queues it again."""
-        return self._json("POST", f"/studies/{study}/resume")
+        return self._json("POST", f"/studies/{study_id}/resume")
 
-    def delete(self, study: str) -> None:
+    def delete(self, study_id: str) -> None:
         """Removes it from the ledger."""
-        self._ask("DELETE", f"/studies/{study}")
+        self._ask("DELETE", f"/studies/{study_id}")
 
-    def watch(self, study: str) -> Iterator[dict[str, Any]]:
+    def watch(self, study_id: str) -> Iterator[dict[str, Any]]:
         """State and progress at every change until the study has ended. Goes on where the connection
         breaks.
         """
         failures = 0
         while True:
             try:
-                for data in self._events(study):
+                for data in self._events(study_id):
                     failures = 0
                     yield data
                     if data.get("state") in _ENDED:
@@ -133,10 +133,10 @@ class Client:
                     raise
             time.sleep(min(5.0, 0.5 * (failures + 1)))
 
-    def _events(self, study: str) -> Iterator[dict[str, Any]]:
+    def _events(self, study_id: str) -> Iterator[dict[str, Any]]:
         try:
             with self._http.stream(
-                "GET", f"/studies/{study}/events", timeout=httpx.Timeout(30.0, read=60.0)
+                "GET", f"/studies/{study_id}/events", timeout=httpx.Timeout(30.0, read=60.0)
             ) as answer:
                 if answer.status_code != 200:
                     answer.read()

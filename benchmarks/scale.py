@@ -68,13 +68,13 @@ class TimedLedger(Ledger):
         self.ledger_s, self.points = 0.0, [Point(0, 0.0, 0.0, 0.0, 0.0)]
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._timed(), super()._read() as db:
+    def reading(self) -> Iterator[Connection]:
+        with self._timed(), super().reading() as db:
             yield db
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._timed(), super()._write() as db:
+    def writing(self) -> Iterator[Connection]:
+        with self._timed(), super().writing() as db:
             yield db
 
     @contextmanager

@@ -69,13 +69,13 @@ class Settings:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or f"sqlite:///{self.home_folder / 'ledger.db'}"
 
-    def report_folder(self, study: str) -> Path:
+    def report_folder(self, study_id: str) -> Path:
         """Where a study's report goes by default."""
-        return self.home_folder / "reports" / study
+        return self.home_folder / "reports" / study_id
 
-    def artifacts_folder(self, study: str) -> Path:
+    def artifacts_folder(self, study_id: str) -> Path:
         """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
-        return self.home_folder / "artifacts" / study
+        return self.home_folder / "artifacts" / study_id
 
 
 def _value(variable: str, text: str, kind: Any) -> Any:

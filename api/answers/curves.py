@@ -5,7 +5,7 @@ from typing import Any
 
 from tuner.evidence.results import Summary
 from tuner.evidence.selection import select
-from tuner.ledger.pages import Catalogue
+from tuner.ledger.pages import Pages
 from tuner.ledger.rows import StudyRow, TrialRow
 from tuner.ledger.store import Ledger
 
@@ -25,12 +25,12 @@ def brief_trial(objective: str, trial: TrialRow) -> dict[str, Any]:
     return found | ({"variant": trial.variant.text} if trial.variant else {})
 
 
-def curves(study: StudyRow, ledger: Ledger, catalogue: Catalogue) -> dict[str, Any]:
+def curves(study: StudyRow, ledger: Ledger, pages: Pages) -> dict[str, Any]:
     """The learning curves of the best trial of every method, running ones by their last report."""
     chosen = select([so_far(t, study.objective.name) for t in ledger.trials(study.id)], study.objective)
     methods = {"off_diagonal": chosen.off_diagonal, "diagonal": chosen.diagonal, **chosen.baselines}
     best = {method: trial for method, trial in methods.items() if trial is not None}
-    points = catalogue.curves(study.id, {trial.number for trial in best.values()})
+    points = pages.curves(study.id, {trial.number for trial in best.values()})
     found = []
     for method, trial in best.items():
         reports = points.get(trial.number, [])

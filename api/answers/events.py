@@ -18,16 +18,16 @@ _EVERY_S = 1.0
 _ALIVE_S = 15.0  # a comment now and then, so that nothing on the way takes the silence for death
 
 
-async def follow(service: Service, study: str) -> AsyncIterator[str]:
+async def follow(service: Service, study_id: str) -> AsyncIterator[str]:
     """`progress` at every change, `done` at the end."""
     last, said = "", time.monotonic()
     while True:
         try:
-            row = await run_in_threadpool(service.ledger.study, study)
+            row = await run_in_threadpool(service.ledger.study, study_id)
         except LedgerError:
             row = None
         except UserError:
-            yield _event("deleted", {"id": study}, "")
+            yield _event("deleted", {"id": study_id}, "")
             return
         if row is not None and etag(row) != last:
             last, said = etag(row), time.monotonic()

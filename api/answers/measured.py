@@ -22,16 +22,16 @@ class Measured:
         self._kept: OrderedDict[str, list[Measurement]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, study: str) -> list[Measurement]:
+    def of(self, study_id: str) -> list[Measurement]:
         """All measurements of a study as they are now."""
         with self._lock:
-            known = self._kept.get(study, [])
-        fresh = self._ledger.measurements(study, after=known[-1].id if known else 0)
+            known = self._kept.get(study_id, [])
+        fresh = self._ledger.measurements(study_id, after=known[-1].id if known else 0)
         found = [*known, *fresh]  # not in place: others may be reading the list
         with self._lock:
-            if len(found) >= len(self._kept.get(study, [])):
-                self._kept[study] = found
-            self._kept.move_to_end(study)
+            if len(found) >= len(self._kept.get(study_id, [])):
+                self._kept[study_id] = found
+            self._kept.move_to_end(study_id)
             while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._most:
                 self._kept.popitem(last=False)
         return found

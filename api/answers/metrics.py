@@ -10,16 +10,17 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tuner.ledger.pages import Catalogue
 from tuner.ledger.rows import StudyState
+from tuner.ledger.store import Ledger
+from tuner.ledger.totals import totals
 
 
 class Metrics:
     """The metrics of one process."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Ledger(catalogue))
+        self._registry.register(_LedgerCollector(ledger))
         self.latency = Histogram(
             "tuner_request_seconds",
             "Time until an answer begins.",
@@ -33,15 +34,15 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Ledger(Collector):
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+class _LedgerCollector(Collector):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def describe(self) -> list[Metric]:
         return []  # else registering would ask the ledger
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._catalogue.totals()
+        counts = totals(self._ledger)
         studies = GaugeMetricFamily("tuner_studies", "Studies by state.", labels=["state"])
         for state in StudyState:
             studies.add_metric([state], counts.studies.get(state, 0))

@@ -10,9 +10,10 @@ from api.answers import figures
 from api.application.settings import ServiceSettings
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.ledger.pages import Catalogue, Done, Version
+from tuner.ledger.pages import Pages, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.tracking.links import comparison_page, run_page
 
@@ -62,8 +63,8 @@ class Cache:
 class Views:
     """Makes the JSON of studies."""
 
-    def __init__(self, ledger: Ledger, catalogue: Catalogue, settings: ServiceSettings) -> None:
-        self._ledger, self._catalogue, self._settings = ledger, catalogue, settings
+    def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
+        self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
         self._verdicts: dict[str, tuple[int, str]] = {}  # study -> (revision, verdict)
         self._drawable: dict[str, tuple[int, list[str]]] = {}  # likewise the names of its figures
         self._lines: dict[
@@ -71,36 +72,38 @@ class Views:
         ] = {}  # likewise its line in a list, about 700 bytes
         self._specs: dict[str, StudySpec | None] = {}  # a study's spec never changes
 
-    def listed(self, page: list[Version]) -> list[bytes]:
+    def listed(self, page: list[StudyRevision]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
         change.
         """
-        changed = [v.study for v in page if self._lines.get(v.study, ((), b""))[0] != (v.revision, v.state)]
-        rows = self._catalogue.studies(changed) if changed else []
-        done = self._catalogue.done(row.id for row in rows) if rows else {}
+        changed = [
+            v.study_id for v in page if self._lines.get(v.study_id, ((), b""))[0] != (v.revision, v.state)
+        ]
+        rows = self._pages.studies(changed) if changed else []
+        done = self._pages.work_done(row.id for row in rows) if rows else {}
         for row in rows:
             line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
             self._lines[row.id] = (row.revision, row.state), line
         return [
-            self._lines[v.study][1] for v in page if v.study in self._lines
+            self._lines[v.study_id][1] for v in page if v.study_id in self._lines
         ]  # not one that was deleted meanwhile
 
     def study(self, row: StudyRow) -> dict[str, Any]:
         """A study with its spec."""
-        return self._study(row, self._catalogue.done([row.id])[row.id]) | {
+        return self._study(row, self._pages.work_done([row.id])[row.id]) | {
             "spec": row.spec,
             "host": row.host,
             "training_s": round(row.training_s, 3),
-            "position": self._catalogue.position(row) if row.state == "queued" else None,
+            "position": self._queue.position(row) if row.state == "queued" else None,
             "figures": self._figures(row),
         }
 
     def state(self, row: StudyRow) -> dict[str, Any]:
         """What changes while a study runs."""
-        whole = self._study(row, self._catalogue.done([row.id])[row.id])
+        whole = self._study(row, self._pages.work_done([row.id])[row.id])
         return {name: whole[name] for name in ("id", "state", "reason", "cancelling", "revision", "progress")}
 
-    def _study(self, row: StudyRow, done: Done) -> dict[str, Any]:
+    def _study(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         return {
             "id": row.id,
             "name": row.name,
@@ -118,7 +121,7 @@ class Views:
             "links": self._links(row),
         }
 
-    def _progress(self, row: StudyRow, done: Done) -> dict[str, Any]:
+    def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         spec = self._spec(row)
         by_state: dict[str, int] = {}
         members = 0

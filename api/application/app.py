@@ -94,9 +94,7 @@ def _beside(service: Service) -> list[Reconciler | Completer]:
         service.wake = reconciler.wake
         workers.append(reconciler)
     if service.settings.mlflow_uri:
-        workers.append(
-            Completer(service.ledger, service.catalogue, service.settings, service.settings.mlflow_uri)
-        )
+        workers.append(Completer(service.ledger, service.settings, service.settings.mlflow_uri))
     return workers
 
 

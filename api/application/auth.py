@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.application.errors import Problem
-from tuner.ledger.api_keys import SCOPES, Keys
+from tuner.ledger.api_keys import SCOPES, ApiKeys
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -46,7 +46,7 @@ class Caller:
 EVERYBODY = Caller(None, SCOPES)
 
 
-def identify(keys: Keys, authorization: str | None) -> Caller:
+def identify(keys: ApiKeys, authorization: str | None) -> Caller:
     """The caller that a request's Authorization header stands for. Raises Problem 401."""
     if not keys.exist():
         return EVERYBODY

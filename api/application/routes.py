@@ -24,7 +24,7 @@ from api.studies.submission import spec_of
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
-from tuner.ledger.study_queue import ForbiddenByStateError, Once, OtherBodyError
+from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
@@ -78,20 +78,20 @@ def submit(
     spec, notes = spec_of(body.mapping(content), service.settings)
     objective = _objective(spec)
     try:
-        study, new = service.queue.submit(
+        study_id, new = service.queue.submit(
             name=spec.name,
             task=spec.task,
             spec=spec.model_dump(mode="json"),
             objective=objective["name"],
             direction=objective["direction"],
             owner=caller.id,
-            once=Once(once, hashlib.sha256(content.content).hexdigest()) if once else None,
+            request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
         raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error
     service.wake()
-    row = service.ledger.study(study)
-    headers = {"Location": f"/studies/{study}", "Retry-After": "2"}
+    row = service.ledger.study(study_id)
+    headers = {"Location": f"/studies/{study_id}", "Retry-After": "2"}
     return JSONResponse(service.views.study(row) | {"notes": notes}, 202 if new else 200, headers)
 
 
@@ -146,37 +146,37 @@ def list_studies(
     """A page of the studies that the key may see."""
     after = None
     if cursor is not None:
-        when, study = _opened(cursor, 2)
-        after = (_time(when), study)
-    page = service.catalogue.page(
+        when, last_id = _opened(cursor, 2)
+        after = (_time(when), last_id)
+    page = service.pages.page(
         limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees
     )
     last = page[limit - 1] if len(page) > limit else None
-    following = _closed(last.created_at.isoformat(), last.study) if last else None
+    following = _closed(last.created_at.isoformat(), last.study_id) if last else None
     items = b",".join(service.views.listed(page[:limit]))
     return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
 
 
 @router.get(
-    "/studies/{study}", tags=["studies"], summary="A study: spec, state, progress, links",
+    "/studies/{study_id}", tags=["studies"], summary="A study: spec, state, progress, links",
     response_model=schemas.Study,
     responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
-def get_study(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+def get_study(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """Cheap to poll with If-None-Match; or follow its events."""
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
     return _versioned(service, row, match, "study", lambda: as_json(service.views.study(row)))
 
 
 @router.get(
-    "/studies/{study}/results", tags=["studies"], summary="What a study has found so far",
+    "/studies/{study_id}/results", tags=["studies"], summary="What a study has found so far",
     response_model=Results, responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
-def get_results(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+def get_results(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The best of every method, the gain and its confidence interval, the verdict, the landscape. Partial
     while it runs.
     """
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
 
     def make() -> bytes:
         found = results(row, service.ledger.trials(row.id), service.measured.of(row.id))
@@ -186,13 +186,13 @@ def get_results(service: TheService, caller: Reader, study: str, match: Match = 
 
 
 @router.get(
-    "/studies/{study}/trials", tags=["studies"], summary="The trials of a study",
+    "/studies/{study_id}/trials", tags=["studies"], summary="The trials of a study",
     response_model=schemas.Trials, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
 )  # fmt: skip
 def get_trials(
     service: TheService,
     caller: Reader,
-    study: str,
+    study_id: str,
     state: TrialState | None = None,
     brief: Annotated[
         bool, Query(description="Mean and standard error only; of running trials too, as last reported.")
@@ -204,7 +204,7 @@ def get_trials(
     """A page of trials by number: configuration, state, the objective with its values per seed, the other
     metrics.
     """
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
     after = -1
     if cursor is not None:
         (number,) = _opened(cursor, 1)
@@ -213,7 +213,7 @@ def get_trials(
         after = int(number)
 
     def make() -> bytes:
-        trials = service.catalogue.trials(row.id, limit + 1, after=after, state=state)
+        trials = service.pages.trials(row.id, limit + 1, after=after, state=state)
         following = _closed(str(trials[limit - 1].number)) if len(trials) > limit else None
         items = [
             brief_trial(row.objective.name, t) if brief else TrialResult.of(t).plain() for t in trials[:limit]
@@ -224,24 +224,26 @@ def get_trials(
 
 
 @router.get(
-    "/studies/{study}/curves", tags=["studies"], summary="Learning curves of the best of each method",
+    "/studies/{study_id}/curves", tags=["studies"], summary="Learning curves of the best of each method",
     response_model=schemas.Curves, responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
-def get_curves(service: TheService, caller: Reader, study: str, match: Match = None) -> Response:
+def get_curves(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The objective over the epochs, mean and standard error over the seeds; of running trials too."""
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
     return _versioned(
-        service, row, match, "curves", lambda: as_json(curves(row, service.ledger, service.catalogue))
+        service, row, match, "curves", lambda: as_json(curves(row, service.ledger, service.pages))
     )
 
 
 @router.get(
-    "/studies/{study}/figures/{name}.png", tags=["studies"], summary="A figure, as the report draws it",
+    "/studies/{study_id}/figures/{name}.png", tags=["studies"], summary="A figure, as the report draws it",
     response_class=Response, responses=schemas.answers(304, 401, 403, 404, 429, 503) | schemas.PICTURE,
 )  # fmt: skip
-def get_figure(service: TheService, caller: Reader, study: str, name: str, match: Match = None) -> Response:
+def get_figure(
+    service: TheService, caller: Reader, study_id: str, name: str, match: Match = None
+) -> Response:
     """landscape, curves, ...: drawn when asked for, and kept until the study changes."""
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
 
     def make() -> bytes:
         return figures.draw(row, service.ledger, service.settings, name)
@@ -257,14 +259,14 @@ def get_figure(service: TheService, caller: Reader, study: str, name: str, match
 
 
 @router.get(
-    "/studies/{study}/events", tags=["studies"], summary="State and progress as they change",
+    "/studies/{study_id}/events", tags=["studies"], summary="State and progress as they change",
     response_class=StreamingResponse, responses=schemas.answers(401, 403, 404, 429, 503) | schemas.EVENTS,
 )  # fmt: skip
-def get_events(service: TheService, caller: Reader, study: str) -> StreamingResponse:
+def get_events(service: TheService, caller: Reader, study_id: str) -> StreamingResponse:
     """Server-sent events: `progress` with state and progress at every change, then `done` when the study has
     ended.
     """
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(follow(service, row.id), media_type="text/event-stream", headers=headers)
 
@@ -273,32 +275,34 @@ def get_events(service: TheService, caller: Reader, study: str) -> StreamingResp
 
 
 @router.post(
-    "/studies/{study}/cancel", status_code=202, tags=["studies"], summary="Stop a study for good",
+    "/studies/{study_id}/cancel", status_code=202, tags=["studies"], summary="Stop a study for good",
     response_model=schemas.Study,
     responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
-def cancel(service: TheService, caller: Submitter, study: str) -> Response:
+def cancel(service: TheService, caller: Submitter, study_id: str) -> Response:
     """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
     the same.
     """
-    return _steered(service, caller, study, service.queue.cancel, "cancelled")
+    return _steered(service, caller, study_id, service.queue.cancel, "cancelled")
 
 
 @router.post(
-    "/studies/{study}/resume", status_code=202, tags=["studies"],
+    "/studies/{study_id}/resume", status_code=202, tags=["studies"],
     summary="Continue an interrupted or failed study",
     response_model=schemas.Study,
     responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
-def resume(service: TheService, caller: Submitter, study: str) -> Response:
+def resume(service: TheService, caller: Submitter, study_id: str) -> Response:
     """It is queued again; what had finished is not run again. A study that is queued or running already stays
     as it is.
     """
-    return _steered(service, caller, study, service.queue.resume, "running")
+    return _steered(service, caller, study_id, service.queue.resume, "running")
 
 
-def _steered(service: Service, caller: Caller, study: str, act: Callable[[str], str], over: str) -> Response:
-    row = service.find(study, caller)
+def _steered(
+    service: Service, caller: Caller, study_id: str, act: Callable[[str], str], over: str
+) -> Response:
+    row = service.find(study_id, caller)
     try:
         state = act(row.id)
     except ForbiddenByStateError as error:
@@ -310,12 +314,12 @@ def _steered(service: Service, caller: Caller, study: str, act: Callable[[str], 
 
 
 @router.delete(
-    "/studies/{study}", status_code=204, tags=["studies"], summary="Delete a study",
+    "/studies/{study_id}", status_code=204, tags=["studies"], summary="Delete a study",
     response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
 )  # fmt: skip
-def delete(service: TheService, caller: Submitter, study: str) -> Response:
+def delete(service: TheService, caller: Submitter, study_id: str) -> Response:
     """From the ledger, with its trials and measurements; not from MLflow. Not while it runs."""
-    row = service.find(study, caller)
+    row = service.find(study_id, caller)
     try:
         service.queue.delete(row.id)
     except ForbiddenByStateError as error:

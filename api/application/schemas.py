@@ -109,7 +109,7 @@ class Study(StudySummary):
     training_s: float = Field(description="Seconds that populations trained, summed.")
     position: int | None = Field(description="Place in the queue, from 1; null where it is not queued.")
     figures: list[str] = Field(
-        description="Names, once it has ended, that may be had from /studies/{study}/figures/{name}.png."
+        description="Names, once it has ended, that may be had from /studies/{study_id}/figures/{name}.png."
     )
     notes: list[str] | None = Field(default=None, description=f"Of a submission. {_NOTES}")
 

@@ -14,11 +14,11 @@ from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 from api.studies.jobs import Jobs
 from tuner.errors import LedgerError, UserError
-from tuner.ledger.api_keys import Keys
-from tuner.ledger.pages import Catalogue
+from tuner.ledger.api_keys import ApiKeys
+from tuner.ledger.pages import Pages
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import Queue
+from tuner.ledger.study_queue import StudyQueue
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
 _CACHE_BYTES = 32_000_000
@@ -49,20 +49,20 @@ class Service:
 
     def __post_init__(self) -> None:
         """Makes the parts."""
-        self.queue, self.catalogue, self.keys = Queue(self.ledger), Catalogue(self.ledger), Keys(self.ledger)
-        self.views = Views(self.ledger, self.catalogue, self.settings)
+        self.queue, self.pages, self.keys = StudyQueue(self.ledger), Pages(self.ledger), ApiKeys(self.ledger)
+        self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
-        self.metrics = Metrics(self.catalogue)
+        self.metrics = Metrics(self.ledger)
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers, self.drawings = Cache(_CACHE_BYTES), Cache(_CACHE_BYTES)
 
-    def find(self, study: str, caller: Caller) -> StudyRow:
+    def find(self, study_id: str, caller: Caller) -> StudyRow:
         """A study that the caller may see. Raises Problem 404: others' studies are not there for it."""
         unknown = Problem(404, "there is no such study")
-        if not _ID.fullmatch(study):
+        if not _ID.fullmatch(study_id):
             raise unknown
         try:
-            row = self.ledger.study(study)
+            row = self.ledger.study(study_id)
         except LedgerError:
             raise
         except UserError as error:

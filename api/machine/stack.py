@@ -17,7 +17,7 @@ from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead, token, token_environment
 from tuner.errors import UserError
-from tuner.ledger.api_keys import Keys
+from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.database import without_password
 from tuner.ledger.store import Ledger
 from tuner.processes import any_free_port, free
@@ -71,7 +71,7 @@ def _refuse_early(settings: ServiceSettings) -> None:
         return
     ledger = Ledger(settings.ledger)
     try:
-        if not Keys(ledger).exist():
+        if not ApiKeys(ledger).exist():
             raise UserError(
                 f"without an API key the service binds to loopback only, not to {settings.host} "
                 "(TUNER_HOST); "

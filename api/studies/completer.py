@@ -1,5 +1,5 @@
-"""Sends to MLflow what a driver left behind: it died, or MLflow was away. One ended study at a time, in a
-thread of its own.
+"""Sends to MLflow what a driver could not: the driver died, or MLflow was away. One ended study at a time, in
+a thread of its own.
 """
 
 import logging
@@ -7,27 +7,29 @@ import threading
 import time
 
 from tuner.errors import LedgerError
-from tuner.ledger.pages import Catalogue
+from tuner.ledger.projection import Projection
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
 from tuner.tracking.projector import Projector
 
 _LOG = logging.getLogger("tuner.completer")
 _EVERY_S = 15.0
-_PATIENCE_S = 60.0
-_AGAIN_S = 300.0
+_PATIENCE_S = 60.0  # for one study
+_AGAIN_S = 300.0  # a study that MLflow did not take is tried again after so long
 
 
 class Completer:
-    """Drivers feed MLflow while they live; this is for afterwards. Sending again doubles nothing, whoever
+    """Drivers send to MLflow while they live; this is for afterwards. Sending again doubles nothing, whoever
     does it.
     """
 
-    def __init__(self, ledger: Ledger, catalogue: Catalogue, settings: Settings, uri: str) -> None:
-        self._ledger, self._catalogue, self._settings, self._uri = ledger, catalogue, settings, uri
-        self._tried: dict[
-            str, float
-        ] = {}  # study -> when: one that MLflow does not take must not keep the others waiting
+    def __init__(self, ledger: Ledger, settings: Settings, uri: str) -> None:
+        """Args: uri is MLflow's address."""
+        self._ledger, self._settings, self._uri = ledger, settings, uri
+        self._projection = Projection(ledger)
+        # {study's id: monotonic time of the last try}, so that a study that MLflow does not take lets the
+        # others through.
+        self._tried: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="completer", daemon=True)
 
@@ -44,21 +46,25 @@ class Completer:
         """Completes the ended study that has waited longest, if there is one."""
         now = time.monotonic()
         waiting = [
-            s for s in self._catalogue.unprojected(50) if now - self._tried.get(s, -_AGAIN_S) >= _AGAIN_S
+            study_id
+            for study_id in self._projection.incomplete(50)
+            if now - self._tried.get(study_id, -_AGAIN_S) >= _AGAIN_S
         ]
-        for study in waiting[:1]:
-            self._tried[study] = now
-            projector = Projector(self._ledger, study, self._uri)
-            projector.start()
-            if projector.finish(_PATIENCE_S):
-                files = sorted(
-                    self._settings.report_folder(study).glob("*")
-                )  # none where the driver did not get so far
-                projector.publish(files, self._settings.artifacts_folder(study))
-            if projector.problem:
-                _LOG.warning("MLflow has not got it all: %s", projector.problem, extra={"study": study})
-            else:
-                _LOG.info("completed in MLflow", extra={"study": study})
+        for study_id in waiting[:1]:
+            self._tried[study_id] = now
+            self._complete(study_id)
+
+    def _complete(self, study_id: str) -> None:
+        projector = Projector(self._ledger, study_id, self._uri)
+        projector.start()
+        if projector.finish(_PATIENCE_S):
+            # No files where the driver did not get as far as the report.
+            files = sorted(self._settings.report_folder(study_id).glob("*"))
+            projector.publish(files, self._settings.artifacts_folder(study_id))
+        if projector.problem:
+            _LOG.warning("MLflow has not got it all: %s", projector.problem, extra={"study": study_id})
+        else:
+            _LOG.info("completed in MLflow", extra={"study": study_id})
 
     def _loop(self) -> None:
         while not self._stop.wait(_EVERY_S):

@@ -44,14 +44,14 @@ class Jobs:
         self._address = address.rstrip("/")
         self._clients: dict[float, Any] = {}  # by their patience
 
-    def submit(self, study: str, job: str) -> None:
+    def submit(self, study_id: str, job: str) -> None:
         """Starts a study's driver under that name. One that was started under it already stays. Raises
         RayAwayError.
         """
         if not _NAME.fullmatch(job):
             raise ValueError(f"{job!r} is no name of a job")
-        metadata = {"study": study}
-        entrypoint = f"python -m tuner drive {study}"
+        metadata = {"study": study_id}
+        entrypoint = f"python -m tuner drive {study_id}"
         try:
             self._ask(
                 "submit_job",

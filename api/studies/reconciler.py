@@ -1,6 +1,7 @@
-"""Keeps ledger and Ray jobs in agreement: starts what waits, ends what is to end, takes up what lost its job.
+"""Keeps ledger and Ray jobs in agreement: starts what waits, ends what is to end, queues again what lost its
+job.
 
-It holds no state. Whatever it does is decided from the ledger and from Ray's word, and written with a
+It holds no state. Whatever it does is decided from the ledger and from Ray's answer, and written with a
 comparison, so that it may be killed at any point, and run in several processes at once. A state that is
 terminal is never changed.
 """
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from api.studies.jobs import ENDED, RayAwayError, RayHangsError
 from tuner.errors import LedgerError
-from tuner.ledger.study_queue import Job, Queue
+from tuner.ledger.study_queue import Job, StudyQueue
 
 _LOG = logging.getLogger("tuner.reconciler")
 EVERY_S = 2.0
@@ -19,37 +20,39 @@ DRIVER_MAY_TAKE_S = 10.0  # to react to a cancel; then its job is stopped
 
 
 class JobsLike(Protocol):
-    """What it needs of `api.studies.jobs.Jobs`."""
+    """What the reconciler needs of `api.studies.jobs.Jobs`."""
 
-    def submit(self, study: str, job: str) -> None:
-        """Starts a job; one that has that name already stays."""
+    def submit(self, study_id: str, job: str) -> None:
+        """Starts a job; one that was started under that name already stays."""
 
     def status(self, job: str) -> tuple[str | None, str]:
-        """Ray's word for its state and a message; None where Ray does not know it."""
+        """Ray's name for the job's state, and a message; None where Ray does not know the job."""
 
     def stop(self, job: str) -> None:
-        """Ends it."""
+        """Ends a job."""
 
 
 class Reconciler:
     """Runs in a thread of the API's process."""
 
-    def __init__(self, queue: Queue, jobs: JobsLike, *, most_running: int, most_losses: int) -> None:
-        self._queue, self._jobs, self._most_running, self._most_losses = (
-            queue,
-            jobs,
-            most_running,
-            most_losses,
-        )
+    def __init__(self, queue: StudyQueue, jobs: JobsLike, *, most_running: int, most_losses: int) -> None:
+        """Args:
+        queue: the studies.
+        jobs: Ray's jobs.
+        most_running: studies that run at once.
+        most_losses: times that a study is queued again after its job was lost.
+        """
+        self._queue, self._jobs = queue, jobs
+        self._most_running, self._most_losses = most_running, most_losses
         self._wake, self._stop = threading.Event(), False
         self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Begins, and looks again every few seconds."""
+        """Begins; the reconciler then acts every few seconds."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Looks now: something was asked for."""
+        """Makes it act now: a user has asked for something."""
         self._wake.set()
 
     def stop(self) -> None:
@@ -59,8 +62,9 @@ class Reconciler:
         self._thread.join(timeout=10)
 
     def step(self) -> None:
-        """One look at everything; it ends at once where Ray hangs, so that no study waits for the patience
-        with each other.
+        """Looks at every job once, then starts what waits.
+
+        Where Ray hangs, the step ends at the first job: the others would each wait for the same timeout.
         """
         for job in self._queue.jobs():
             try:
@@ -68,33 +72,33 @@ class Reconciler:
             except RayHangsError:
                 raise
             except RayAwayError as error:
-                _LOG.warning("%s", error, extra={"study": job.study})
+                _LOG.warning("%s", error, extra={"study": job.study_id})
         while claimed := self._queue.claim(self._most_running):
-            study, name = claimed
-            _LOG.info("submitted as job %s", name, extra={"study": study})
-            self._jobs.submit(study, name)
+            study_id, name = claimed
+            _LOG.info("submitted as job %s", name, extra={"study": study_id})
+            self._jobs.submit(study_id, name)
 
     def _settle(self, job: Job) -> None:
         """Does what one study with a job needs."""
-        status, message = self._jobs.status(job.job)
+        status, message = self._jobs.status(job.name)
+        about = {"study": job.study_id}
+        too_slow = job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S
         if status is None and job.state == "queued":
-            self._jobs.submit(job.study, job.job)  # named, but the API died before Ray heard of it
+            self._jobs.submit(job.study_id, job.name)  # named, but the API died before Ray heard of it
         elif status is None and job.state == "running":
-            return  # Ray has lost its memory, the driver perhaps not: its lease says when it has gone
+            return  # Ray was restarted and forgot it; the driver may live, and its lease says so
         elif status is None or status in ENDED:
             why = (
-                f"its job {job.job} ended as {status}" + (f" ({message})" if message else "")
+                f"its job {job.name} ended as {status}" + (f" ({message})" if message else "")
                 if status
                 else "its job was lost"
             )
-            state = self._queue.ended(job.study, job.job, why, self._most_losses)
-            _LOG.info("job %s ended: %s; the study is %s", job.job, status, state, extra={"study": job.study})
-        elif job.state == "cancelled" or (job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S):
-            self._jobs.stop(job.job)
-            if job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S and job.state == "running":
-                _LOG.warning(
-                    "job %s did not react to the cancel and is stopped", job.job, extra={"study": job.study}
-                )
+            state = self._queue.job_ended(job.study_id, job.name, why, self._most_losses)
+            _LOG.info("job %s ended: %s; the study is %s", job.name, status, state, extra=about)
+        elif job.state == "cancelled" or too_slow:
+            self._jobs.stop(job.name)
+            if too_slow and job.state == "running":
+                _LOG.warning("job %s did not react to the cancel and is stopped", job.name, extra=about)
 
     def _loop(self) -> None:
         while not self._stop:

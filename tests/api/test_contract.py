@@ -20,7 +20,7 @@ from tests.support.postgresql import free_port
 from tests.support.processes import kill, wait_for
 from tests.tuner.driver.test_study import SPEC
 from tuner.errors import UserError
-from tuner.ledger.api_keys import Keys
+from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
 from tuner.processes import free
@@ -299,7 +299,7 @@ def test_pages_of_other_sites_change_nothing(http, headers):
 
 def test_a_key_sees_its_own_studies_and_does_what_its_scopes_say(http, ledger):
     before = submitted(http)
-    keys = Keys(ledger)
+    keys = ApiKeys(ledger)
     mine, reader, admin = (
         {"Authorization": f"Bearer {keys.create(name, scopes)[0]}"}
         for name, scopes in (("a", ["read", "submit"]), ("b", ["read"]), ("c", ["admin"]))
@@ -323,7 +323,7 @@ def test_without_a_key_only_loopback_is_bound(tmp_path):
     with pytest.raises(UserError, match=r"loopback only, not to 0\.0\.0\.0"):
         create(settings)
     ledger = Ledger(settings.ledger)
-    Keys(ledger).create("first", ["admin"])
+    ApiKeys(ledger).create("first", ["admin"])
     ledger.close()
     create(settings).state.service.ledger.close()
 

@@ -278,9 +278,9 @@ def test_an_empty_list_says_how_to_begin(page):
 
 
 def test_a_key_is_asked_for_and_kept_for_the_tab(browser, served):
-    from tuner.ledger.api_keys import Keys
+    from tuner.ledger.api_keys import ApiKeys
 
-    key, _ = Keys(served.ledger).create("reader", ["read", "submit", "admin"])
+    key, _ = ApiKeys(served.ledger).create("reader", ["read", "submit", "admin"])
     served.create(name="mine")
     with opened(browser, served.address) as page:
         page.get_by_role("textbox", name="API key").fill("wrong")

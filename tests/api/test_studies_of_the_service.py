@@ -12,11 +12,10 @@ from api.answers.measured import Measured
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
 from tuner.errors import LeaseLostError, UserError
-from tuner.ledger.api_keys import Keys
-from tuner.ledger.pages import Catalogue
+from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import ForbiddenByStateError, Once, OtherBodyError, Queue
+from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey, StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
@@ -58,7 +57,7 @@ def ledger(request, tmp_path):
 
 @pytest.fixture
 def queue(ledger):
-    return Queue(ledger)
+    return StudyQueue(ledger)
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_studies_start_in_order_and_no_more_than_the_limit(ledger, queue, ray, r
     first, second, third = (queue.submit(**STUDY)[0] for _ in range(3))
     reconciler.step()
     assert ray.submissions == [f"{first}-1", f"{second}-1"]
-    assert Catalogue(ledger).position(ledger.study(third)) == 1
+    assert queue.position(ledger.study(third)) == 1
     lease = ledger.acquire(first, {})
     ledger.release(lease, "succeeded")
     ray.jobs[f"{first}-1"] = "SUCCEEDED"
@@ -90,7 +89,7 @@ def test_two_reconcilers_start_a_study_once(queue, ledger):
 
     def claim():
         barrier.wait()
-        while found := Queue(ledger).claim(10):
+        while found := StudyQueue(ledger).claim(10):
             claimed.append(found[0])
 
     threads = [threading.Thread(target=claim) for _ in range(4)]
@@ -208,12 +207,12 @@ def test_a_driver_that_does_not_react_to_a_cancel_loses_its_job_and_keeps_what_w
 
 
 def test_the_same_request_is_the_same_study_and_another_is_refused(queue):
-    study, new = queue.submit(**STUDY, once=Once("k", "a"))
+    study, new = queue.submit(**STUDY, request=RequestKey("k", "a"))
     assert new
-    assert queue.submit(**STUDY, once=Once("k", "a")) == (study, False)
-    assert queue.submit(**STUDY, once=Once("k", "a"), owner="other")[1]
+    assert queue.submit(**STUDY, request=RequestKey("k", "a")) == (study, False)
+    assert queue.submit(**STUDY, request=RequestKey("k", "a"), owner="other")[1]
     with pytest.raises(OtherBodyError):
-        queue.submit(**STUDY, once=Once("k", "b"))
+        queue.submit(**STUDY, request=RequestKey("k", "b"))
 
 
 def test_a_study_is_deleted_only_when_nothing_runs_it(ledger, queue, reconciler):
@@ -229,7 +228,7 @@ def test_a_study_is_deleted_only_when_nothing_runs_it(ledger, queue, reconciler)
 
 
 def test_keys_are_kept_as_hashes_and_end_when_revoked(ledger):
-    keys = Keys(ledger)
+    keys = ApiKeys(ledger)
     assert not keys.exist()
     key, row = keys.create("ci", ["submit", "read"])
     assert keys.find(key) == keys.find(key)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from tuner.errors import LedgerError
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import Queue
+from tuner.ledger.study_queue import StudyQueue
 
 EVERY_S = 1.5
 
@@ -30,14 +30,14 @@ class Cancellation:
 
 @contextmanager
 def listening(
-    ledger: Ledger, study: str, *, orphaned: Callable[[], None] | None = None
+    ledger: Ledger, study_id: str, *, orphaned: Callable[[], None] | None = None
 ) -> Iterator[Cancellation]:
     """Interrupts the main thread, from which this must be called, with KeyboardInterrupt when a cancel is
     asked for.
 
     Calls `orphaned`, in a thread of its own, when this process's parent has gone.
     """
-    cancellation, stop, queue = Cancellation(), threading.Event(), Queue(ledger)
+    cancellation, stop, queue = Cancellation(), threading.Event(), StudyQueue(ledger)
     main, parent = threading.get_ident(), os.getppid()
     # Ray blocks SIGINT in the processes that it starts, a job's driver among them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -50,7 +50,7 @@ def listening(
                 orphaned()
                 return
             try:
-                if queue.cancel_requested(study):
+                if queue.cancel_requested(study_id):
                     cancellation.heard = True
                     signal.pthread_kill(main, signal.SIGINT)
                     return

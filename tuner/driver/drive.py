@@ -20,9 +20,10 @@ from tuner.driver.tune_run import check, train
 from tuner.errors import LeaseLostError, LedgerError, UserError
 from tuner.evidence.report import write_report
 from tuner.ledger.lease import LEASE_S, Lease
+from tuner.ledger.projection import Projection
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import Queue
+from tuner.ledger.study_queue import StudyQueue
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.strategies import Signal, strategy_for
@@ -55,13 +56,13 @@ def submit(ledger: Ledger, spec: StudySpec) -> str:
 
 
 def drive(
-    ledger: Ledger, study: str, settings: Settings, *, mlflow: bool = True, say: Callable[[str], None]
+    ledger: Ledger, study_id: str, settings: Settings, *, mlflow: bool = True, say: Callable[[str], None]
 ) -> Outcome:
     """Trains what the study lacks, to its end.
 
     Args:
         ledger: holds the study.
-        study: its id.
+        study_id: the study.
         settings: where things are.
         mlflow: whether the study is shown in MLflow.
         say: prints a line for the user.
@@ -72,60 +73,60 @@ def drive(
         KeyboardInterrupt: the user stopped it; it can be resumed.
         CancelledError: the user cancelled it, and that is done.
     """
-    spec = parse_spec(ledger.study(study).spec)
+    spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s
-    lease = ledger.acquire(study, _host())
+    lease = ledger.acquire(study_id, _host())
     with ExitStack() as stack:
         stack.enter_context(_interrupted_on_error(ledger, lease))
         stack.enter_context(_renewing(ledger, lease))
         projector = None
         if mlflow:
             uri = stack.enter_context(_mlflow(settings))
-            projector = Projector(ledger, study, uri)
+            projector = Projector(ledger, study_id, uri)
             projector.start()
             say(f"MLflow  {uri}")
         with _cancelled_when_asked(ledger, lease):
             train(ledger, lease, spec, needs, settings, say)
         gc.collect()  # Tune's objects hold each other; the analysis needs the memory
         _settle(ledger, lease, spec)
-        row = ledger.study(study)
+        row = ledger.study(study_id)
         files = _report(ledger, row, settings)
         for leftover in ("checkpoints", "tune"):
-            shutil.rmtree(settings.home_folder / leftover / study, ignore_errors=True)
-        problem = _complete(projector, files, settings.artifacts_folder(study)) if projector else None
+            shutil.rmtree(settings.home_folder / leftover / study_id, ignore_errors=True)
+        problem = _complete(projector, files, settings.artifacts_folder(study_id)) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
 
 
-def drive_job(ledger: Ledger, study: str, settings: Settings, *, say: Callable[[str], None]) -> None:
+def drive_job(ledger: Ledger, study_id: str, settings: Settings, *, say: Callable[[str], None]) -> None:
     """Drives a study that the service has accepted. One that cannot be trained at all has failed; the
     sentence says why.
     """
     try:
-        check(parse_spec(ledger.study(study).spec), settings)
+        check(parse_spec(ledger.study(study_id).spec), settings)
     except UserError as error:
-        ledger.release(ledger.acquire(study, _host()), StudyState.FAILED, str(error))
+        ledger.release(ledger.acquire(study_id, _host()), StudyState.FAILED, str(error))
         raise
     try:
-        outcome = drive(ledger, study, settings, mlflow=settings.mlflow_uri is not None, say=say)
+        outcome = drive(ledger, study_id, settings, mlflow=settings.mlflow_uri is not None, say=say)
     except CancelledError as end:
         say(str(end))
     else:
         say(f"{outcome.study.state}; report {outcome.files[0]}")
 
 
-def resend(ledger: Ledger, study: str, settings: Settings) -> str | None:
+def resend(ledger: Ledger, study_id: str, settings: Settings) -> str | None:
     """Sends a study to MLflow from its beginning. Returns its address there; raises UserError where MLflow
     does not take it.
     """
-    row = ledger.study(study)
+    row = ledger.study(study_id)
     files = _report(ledger, row, settings)
-    ledger.reset_projection(study)
+    Projection(ledger).reset(study_id)
     with _mlflow(settings, ready=True) as uri:
-        projector = Projector(ledger, study, uri)
+        projector = Projector(ledger, study_id, uri)
         projector.start()
-        if problem := _complete(projector, files, settings.artifacts_folder(study)):
-            raise UserError(f"MLflow at {uri} did not take study {study}: {problem}")
+        if problem := _complete(projector, files, settings.artifacts_folder(study_id)):
+            raise UserError(f"MLflow at {uri} did not take study {study_id}: {problem}")
         return projector.address
 
 
@@ -148,10 +149,10 @@ def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
 
 def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
     """Ends the study in the state that its trials say."""
-    trials = ledger.trials(lease.study)
+    trials = ledger.trials(lease.study_id)
     if not all(t.terminal for t in trials) or strategy_for(spec).suggest(trials, 1) is not Signal.DONE:
         raise UserError(
-            f"study {lease.study} stopped before its end; `tuner resume {lease.study}` continues it"
+            f"study {lease.study_id} stopped before its end; `tuner resume {lease.study_id}` continues it"
         )
     failed = [t for t in trials if t.state is TrialState.FAILED]
     if len(failed) == len(trials):
@@ -229,14 +230,16 @@ def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
             ledger.release(lease, StudyState.INTERRUPTED, "the Ray that ran it has ended")
         os._exit(1)  # the main thread waits for Ray
 
-    with listening(ledger, lease.study, orphaned=orphaned if in_job() else None) as cancellation:
+    with listening(ledger, lease.study_id, orphaned=orphaned if in_job() else None) as cancellation:
         try:
             yield
         except KeyboardInterrupt:
             if not cancellation.heard:
                 raise
-            Queue(ledger).cancelled(lease.study, lease.fence)
-            raise CancelledError(f"study {lease.study} was cancelled; what it had finished is kept") from None
+            StudyQueue(ledger).end_cancelled(lease)
+            raise CancelledError(
+                f"study {lease.study_id} was cancelled; what it had finished is kept"
+            ) from None
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def train(
         UserError: Ray gave up, or what was trained cannot be written down.
         LeaseLostError: another driver took the study over.
     """
-    history = History(ledger, lease.study)
+    history = History(ledger, lease.study_id)
     progress = Progress.of(spec, needs.epochs, history.trials())
     with ProgressLine(progress), started(settings) as ray:
         from ray.tune.error import TuneError
@@ -87,10 +87,10 @@ def train(
         progress.phase = "starting to train"
         searcher = _searcher(ledger, lease, spec, needs, settings, history, placement, progress)
         try:
-            _tuner(searcher, placement, settings, lease.study, say).fit()
+            _tuner(searcher, placement, settings, lease.study_id, say).fit()
         except TuneError as error:
             raise UserError(
-                f"Ray gave study {lease.study} up: {str(error).strip().splitlines()[-1]}"
+                f"Ray gave study {lease.study_id} up: {str(error).strip().splitlines()[-1]}"
             ) from error
         if searcher.fatal:
             raise searcher.fatal
@@ -110,7 +110,7 @@ def _searcher(
     from tuner.driver.tune_searcher import PopulationSearcher
 
     before = len(history.trials())
-    paused = PausedStates(settings.home_folder / "checkpoints" / lease.study)
+    paused = PausedStates(settings.home_folder / "checkpoints" / lease.study_id)
 
     def size(role: Role) -> int:
         after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}
@@ -124,10 +124,10 @@ def _searcher(
 
     def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
         paused.forget((t.number for t in trials), before=start)
-        return population_config(spec, settings, placement, lease.study, population, trials, start, until)
+        return population_config(spec, settings, placement, lease.study_id, population, trials, start, until)
 
     def keep(_population: str, report: Any) -> None:
-        keep_artifacts(report.artifacts, settings.artifacts_folder(lease.study))
+        keep_artifacts(report.artifacts, settings.artifacts_folder(lease.study_id))
 
     def observe(population: str, report: Any) -> None:
         progress.observe(population, report, history.trials())
@@ -151,7 +151,7 @@ def _tuner(
     searcher: "PopulationSearcher",
     placement: Placement,
     settings: Settings,
-    study: str,
+    study_id: str,
     say: Callable[[str], None],
 ) -> Any:
     """The Tune experiment: a Tune trial is a population. What Tune would write or print beside the ledger is
@@ -177,7 +177,7 @@ def _tuner(
             ),  # else a folder name made of the whole config
         ),
         run_config=tune.RunConfig(
-            name=study,
+            name=study_id,
             storage_path=str(settings.home_folder / "tune"),
             verbose=0,
             stop=StopOnFatal(searcher),
@@ -192,7 +192,7 @@ def population_config(
     spec: StudySpec,
     settings: Settings,
     placement: Placement,
-    study: str,
+    study_id: str,
     population: str,
     trials: Sequence[TrialRow],
     start: int,
@@ -220,7 +220,7 @@ def population_config(
         evaluate_test=trials[0].role is Role.CONFIRM,
         device=placement.device,
         threads=placement.cpus,
-        checkpoint=str(settings.home_folder / "checkpoints" / study / f"{population}.pt"),
+        checkpoint=str(settings.home_folder / "checkpoints" / study_id / f"{population}.pt"),
         diagnosis=spec.diagnosis,
         start=start,
         until=until,

@@ -1,8 +1,7 @@
 """API keys in the ledger: who may read, submit, administer.
 
-Only a key's SHA-256 is kept. A key is 256 random bits, so there is nothing to guess that a slow hash would
-have to protect, as it must for passwords that people choose. Keys are revoked, never deleted: studies go on
-belonging to them.
+Only a key's SHA-256 is kept. A slow hash, as passwords need, would protect nothing here: a key is 256 random
+bits and cannot be guessed. Keys are revoked, never deleted, because studies go on belonging to them.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from tuner.ledger.store import Ledger
 from tuner.ledger.tables import api_keys
 
 SCOPES = ("read", "submit", "admin")
-_PREFIX = "tuner_"  # so that a key that has leaked is recognised as one
+_PREFIX = "tuner_"  # by which scanners for leaked secrets recognise a key
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class KeyRow:
     revoked_at: datetime | None
 
 
-class Keys:
+class ApiKeys:
     """The API keys of a ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -68,14 +67,14 @@ class Keys:
             ]
 
     def exist(self) -> bool:
-        """Whether a key was ever made, revoked or not: revoking the last one must not open the service to
-        everybody.
+        """Whether a key was ever made. Revoked ones count: revoking the last one must not open the service
+        to everybody.
         """
         with self._ledger.reading() as db:
             return db.execute(sa.select(sa.exists(sa.select(api_keys.c.id)))).scalar_one()
 
     def find(self, key: str) -> KeyRow | None:
-        """The row of a key that may be used, if it is one."""
+        """The row of a key; None for one that is unknown or revoked."""
         query = sa.select(api_keys).where(api_keys.c.hash == _hash(key), api_keys.c.revoked_at.is_(None))
         with self._ledger.reading() as db:
             row = db.execute(query).first()
@@ -84,9 +83,9 @@ class Keys:
     def revoke(self, key_id: str) -> None:
         """Ends a key by its id, at once and for good. Raises UserError where there is none."""
         with self._ledger.writing() as db:
-            mine = api_keys.update().where(api_keys.c.id == key_id)
-            first = sa.func.coalesce(api_keys.c.revoked_at, datetime.now(UTC))
-            if db.execute(mine.values(revoked_at=first)).rowcount == 0:
+            update = api_keys.update().where(api_keys.c.id == key_id)
+            first_time = sa.func.coalesce(api_keys.c.revoked_at, datetime.now(UTC))
+            if db.execute(update.values(revoked_at=first_time)).rowcount == 0:
                 raise UserError(f"there is no key {key_id!r}; `tuner keys list` shows those there are")
 
 

@@ -31,8 +31,8 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-# As many as the service has threads: a connection beyond the pool is closed after use, and costs its pragmas
-# again the next time.
+# Connections that are kept, as many as the service has threads. One beyond them is closed after use, and has
+# to be opened and prepared again the next time.
 _POOL = 40
 
 
@@ -47,7 +47,7 @@ def _engine(url: sa.URL) -> Engine:
             # We begin transactions ourselves, below: the driver would begin them late and let two writers
             # read the same state.
             connection.isolation_level = None
-            # The patience first: switching to WAL takes a lock, too.
+            # The timeout first: switching to WAL takes a lock, too.
             for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
 
@@ -60,16 +60,17 @@ def _engine(url: sa.URL) -> Engine:
     return engine
 
 
-# A server that vanished without a word (its machine died, the network did) shows after about 20 s, not after
-# hours; and what a client that vanished in the middle of a transaction had locked is free after a minute.
+# Keepalives: a server whose machine or network died without closing the connection is noticed after about
+# 20 s, not after hours. The session's timeouts: what a client that died in the middle of a transaction had
+# locked is free after a minute.
 _KEEPALIVES = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
 _SESSION = "SET idle_in_transaction_session_timeout = 60000; SET lock_timeout = 30000; SET TIME ZONE 'UTC'"
 
 
 def _postgresql(url: sa.URL) -> Engine:
-    given = _KEEPALIVES | {"tcp_user_timeout": 20000} | dict(url.query)
-    # A connection of the pool that broke while nobody used it is replaced without anybody noticing.
-    engine = sa.create_engine(url.set(query={}), connect_args=given, pool_pre_ping=True)
+    arguments = _KEEPALIVES | {"tcp_user_timeout": 20000} | dict(url.query)
+    # pre-ping: a connection that broke while it was idle in the pool is replaced before it is used.
+    engine = sa.create_engine(url.set(query={}), connect_args=arguments, pool_pre_ping=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -93,8 +94,8 @@ def is_away(error: DBAPIError) -> bool:
     return error.connection_invalidated or state is None  # psycopg knows no state where there is no server
 
 
-def said(error: DBAPIError) -> str:
-    """What a database said, in one line."""
+def message_of(error: DBAPIError) -> str:
+    """A database's message, in one line."""
     return " ".join(str(error.orig).split())
 
 
@@ -113,9 +114,8 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with engine.connect().execution_options(writing=True) as connection:
-        if (
-            connection.dialect.name == "postgresql"
-        ):  # SQLite's transactions that write exclude each other anyway
+        # SQLite needs no lock: its transactions that write exclude each other anyway.
+        if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         config.attributes["connection"] = connection
@@ -134,7 +134,7 @@ def clock(db: Connection) -> sa.ColumnElement[float]:
     """
     if db.dialect.name == "sqlite":
         return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
-    return sa.extract("epoch", sa.func.clock_timestamp())  # type: ignore[return-value]  # PostgreSQL gives a numeric
+    return sa.extract("epoch", sa.func.clock_timestamp())  # type: ignore[return-value]  # a numeric, no float
 
 
 def without_password(url: str) -> str:

@@ -14,21 +14,21 @@ from tuner.ledger.store import Ledger
 class History:
     """The trials of one study, by number. Not for several threads."""
 
-    def __init__(self, ledger: Ledger, study: str) -> None:
-        self._ledger, self._study = ledger, study
+    def __init__(self, ledger: Ledger, study_id: str) -> None:
+        self._ledger, self._study_id = ledger, study_id
         self._rows: list[TrialRow] = []  # by number, which has no gaps
-        self._open: set[int] = set()  # numbers of those that had not ended
+        self._unfinished: set[int] = set()  # numbers of the trials that had not ended at the last look
 
     def trials(self) -> Sequence[TrialRow]:
         """All trials as they are now; the same list every time, to be read only."""
-        changed = self._ledger.trials(self._study, numbers=self._open, above=len(self._rows) - 1)
+        changed = self._ledger.trials(self._study_id, numbers=self._unfinished, above=len(self._rows) - 1)
         for row in changed:
             if row.number < len(self._rows):
                 self._rows[row.number] = row
             else:
                 self._rows.append(row)
             if row.terminal:
-                self._open.discard(row.number)
+                self._unfinished.discard(row.number)
             else:
-                self._open.add(row.number)
+                self._unfinished.add(row.number)
         return self._rows

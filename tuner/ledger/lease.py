@@ -1,16 +1,26 @@
-"""The lease of a study: who drives it, and whether that driver is still alive."""
+"""The lease of a study: the right of one driver to write for it.
+
+It is part of the study's row: a fencing number that grows with every driver, the driver's process, and an
+expiry on the database's clock. A driver renews it while it lives. Every write of a driver first updates that
+row under its fencing number (`hold`), so a driver that was replaced, however late it wakes, writes nothing.
+"""
 
 import hashlib
+import json
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from tuner.errors import LeaseLostError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.tables import studies
 
@@ -19,32 +29,107 @@ LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write for one study."""
+    """One driver's right to write for one study."""
 
-    study: str
-    fence: int
-    holder: str
+    study_id: str
+    fence: int  # grows with every driver of the study
+    holder: str  # the driver's process, as `this_process` names it
+
+
+def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bool) -> Lease:
+    """Takes the lease of a study that nobody drives, and sets the study running.
+
+    Args:
+        db: a transaction that writes.
+        study_id: the study.
+        host: versions and device of the driver.
+        repeated: whether an earlier try may have taken it already: then that lease is this process's own.
+
+    Raises:
+        UserError: another driver holds it, or the study has ended.
+    """
+    row = (
+        db.execute(sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update())
+        .mappings()
+        .one()
+    )
+    if row["state"] in ("succeeded", "cancelled"):
+        raise UserError(f"study {study_id} has {row['state']}; there is nothing to resume")
+    holder = this_process()
+    if repeated and row["holder"] == holder and not row["expired"]:
+        return Lease(study_id, row["fence"], holder)
+    if not abandoned(row):
+        raise UserError(
+            f"study {study_id} is being run by {row['holder']}; stop that one first, or wait for it"
+        )
+    fence = row["fence"] + 1
+    db.execute(
+        studies.update().where(studies.c.id == study_id).values(
+            state="running", reason=None, fence=fence, holder=holder, lease_until=clock(db) + LEASE_S,
+            host=json.dumps(host), started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
+            revision=studies.c.revision + 1,
+        )
+    )  # fmt: skip
+    return Lease(study_id, fence, holder)
+
+
+def hold(db: Connection, lease: Lease, **values: Any) -> RowMapping:
+    """Updates the study's row in the name of a lease and returns it; the row stays locked until the
+    transaction ends. Raises LeaseLostError where the lease is no longer the study's.
+    """
+    mine = (
+        (studies.c.id == lease.study_id)
+        & (studies.c.fence == lease.fence)
+        & (studies.c.lease_until.is_not(None))
+    )
+    updated = db.execute(
+        studies.update().where(mine).values(**({"revision": studies.c.revision + 1} | values))
+    )
+    if updated.rowcount != 1:
+        raise LeaseLostError(f"study {lease.study_id} was taken over by another driver")
+    return db.execute(sa.select(studies).where(studies.c.id == lease.study_id)).mappings().one()
+
+
+def renew(db: Connection, lease: Lease) -> None:
+    """Keeps the lease for another LEASE_S. The study's revision stays: nothing that users see has changed."""
+    hold(db, lease, lease_until=clock(db) + LEASE_S, revision=studies.c.revision)
+
+
+def given_back(db: Connection, lease: Lease, state: str) -> bool:
+    """Whether this driver has given the lease back already, with the study in this state."""
+    returned = (
+        (studies.c.id == lease.study_id)
+        & (studies.c.fence == lease.fence)
+        & studies.c.lease_until.is_(None)
+        & (studies.c.state == state)
+    )
+    return db.execute(sa.select(studies.c.id).where(returned)).first() is not None
 
 
 def expired(db: Connection) -> sa.Label[bool]:
-    """Whether the lease of a study has run out, as a column of that name: `study_row` wants it."""
+    """Whether the lease of a study has run out, as a column called "expired", which `abandoned` reads."""
     return (sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)).label("expired")
 
 
 def abandoned(row: RowMapping) -> bool:
-    """Whether nobody drives a study: no lease, an expired one, or one of a process of this machine that is no
-    more.
+    """Whether nobody drives a study: it has no lease, or one that has expired, or one of a process of this
+    machine that has ended.
     """
     if row["lease_until"] is None or row["expired"]:
         return True
-    where, _, pid = (row["holder"] or ":").rpartition(":")
-    return where == here() and not _alive(int(pid))
+    machine, _, process_id = (row["holder"] or ":").rpartition(":")
+    return machine == this_machine() and not _alive(int(process_id))
+
+
+def this_process() -> str:
+    """The name of this process as the holder of a lease: MACHINE:PROCESS_ID."""
+    return f"{this_machine()}:{os.getpid()}"
 
 
 @cache
-def here() -> str:
-    """Where the numbers of processes mean the same: containers, and machines, may share a host name but not
-    this.
+def this_machine() -> str:
+    """A name for where process ids are unique. The host's name is not enough: containers may share it, and
+    so may machines. The kernel's boot and process namespace tell them apart.
     """
     marks = []
     with suppress(OSError):  # not Linux
@@ -55,15 +140,15 @@ def here() -> str:
     return f"{socket.gethostname()}/{hashlib.blake2b(''.join(marks).encode(), digest_size=4).hexdigest()}"
 
 
-def _alive(pid: int) -> bool:
+def _alive(process_id: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.kill(process_id, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
     # A killed process whose parent has not collected it still has its number, but will never write again.
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return True

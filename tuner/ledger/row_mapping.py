@@ -1,4 +1,4 @@
-"""Rows of the database as the rest of the program sees them."""
+"""From rows of the database to the dataclasses of rows.py, which the rest of the program works with."""
 
 import json
 import sys
@@ -19,70 +19,75 @@ def study_state(row: RowMapping) -> StudyState:
 
 
 def study_row(row: RowMapping) -> StudyRow:
-    """A row of `studies`, with `expired`, as the rest of the program sees it."""
+    """From a row of `studies` with the column `lease.expired`."""
     return StudyRow(
-        row["id"],
-        row["name"],
-        row["task"],
-        study_state(row),
-        row["reason"],
-        json.loads(row["spec"]),
-        Objective.of(row["objective"], row["direction"]),
-        utc(row["created_at"]),
-        _optional_utc(row["started_at"]),
-        _optional_utc(row["finished_at"]),
-        row["training_s"],
-        json.loads(row["host"]),
-        row["owner"],
-        row["job"],
-        f"{row['id']}-{row['jobs']}" if row["jobs"] else None,
-        row["cancel_at"] is not None,
-        row["revision"],
-        row["mlflow_run"],
+        id=row["id"],
+        name=row["name"],
+        task=row["task"],
+        state=study_state(row),
+        reason=row["reason"],
+        spec=json.loads(row["spec"]),
+        objective=Objective.of(row["objective"], row["direction"]),
+        created_at=utc(row["created_at"]),
+        started_at=_optional_utc(row["started_at"]),
+        finished_at=_optional_utc(row["finished_at"]),
+        training_s=row["training_s"],
+        host=json.loads(row["host"]),
+        owner=row["owner"],
+        job=row["job"],
+        last_job=f"{row['id']}-{row['jobs']}" if row["jobs"] else None,
+        cancelling=row["cancel_at"] is not None,
+        revision=row["revision"],
+        mlflow_run=row["mlflow_run"],
     )
 
 
 def trial_row(row: RowMapping) -> TrialRow:
-    """A row of `trials` likewise."""
+    """From a row of `trials`."""
     objective = json.loads(row["objective"]) if row["objective"] else None
     return TrialRow(
-        row["id"],
-        row["number"],
-        Role(row["role"]),
-        row["estimator"],
-        row["tau_f"],
-        row["tau_b"],
-        row["lr"],
-        TrialState(row["state"]),
-        row["reason"],
-        row["population"],
-        row["attempts"],
-        tuple(json.loads(row["seeds"])),
-        _metrics(row["metrics"]),
-        tuple(objective) if objective is not None else None,
-        _optional_utc(row["started_at"]),
-        _optional_utc(row["finished_at"]),
-        Variant.parse(row["variant"]),
-        row["intervals"],
-        row["epoch"],
-        row["source"],
+        id=row["id"],
+        number=row["number"],
+        role=Role(row["role"]),
+        estimator=row["estimator"],
+        tau_f=row["tau_f"],
+        tau_b=row["tau_b"],
+        lr=row["lr"],
+        state=TrialState(row["state"]),
+        reason=row["reason"],
+        population=row["population"],
+        attempts=row["attempts"],
+        seeds=tuple(json.loads(row["seeds"])),
+        metrics=_metrics(row["metrics"]),
+        objective=tuple(objective) if objective is not None else None,
+        started_at=_optional_utc(row["started_at"]),
+        finished_at=_optional_utc(row["finished_at"]),
+        variant=Variant.parse(row["variant"]),
+        intervals=row["intervals"],
+        epoch=row["epoch"],
+        source=row["source"],
     )
 
 
-def measurement_row(r: RowMapping) -> Measurement:
-    """A row of `measurements` likewise."""
+def measurement_row(row: RowMapping) -> Measurement:
+    """From a row of `measurements`."""
     return Measurement(
-        r["id"], r["trial_id"], r["interval"], r["epoch"], utc(r["recorded_at"]), _metrics(r["metrics"])
+        id=row["id"],
+        trial_id=row["trial_id"],
+        interval=row["interval"],
+        epoch=row["epoch"],
+        recorded_at=utc(row["recorded_at"]),
+        metrics=_metrics(row["metrics"]),
     )
 
 
 def _metrics(text: str) -> dict[str, list[float | None]]:
-    """Metrics from their JSON; the same few names of thousands of rows are each in memory once."""
+    """Metrics from their JSON. Names are interned: thousands of rows share a few names."""
     return {sys.intern(name): values for name, values in json.loads(text).items()}
 
 
 def utc(value: datetime) -> datetime:
-    """SQLite drops the time zone; what we store is always UTC."""
+    """A time as it was stored, always in UTC; SQLite drops the time zone."""
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

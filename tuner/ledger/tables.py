@@ -1,6 +1,4 @@
-"""The ledger's tables as SQLAlchemy sees them; migrations/ is how a database gets there, and a test keeps the
-two equal.
-"""
+"""The ledger's tables. migrations/ creates them in a database; a test compares the two."""
 
 import sqlalchemy as sa
 
@@ -27,27 +25,21 @@ studies = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every driver
     sa.Column("holder", sa.String(255)),  # host:pid of the driver
     sa.Column("lease_until", sa.Float),  # seconds since 1970 on the database's clock
-    sa.Column(
-        "mlflow_cursor", sa.Integer, nullable=False, server_default="0"
-    ),  # last measurement that MLflow has
-    sa.Column(
-        "owner", sa.String(16)
-    ),  # id of the API key that it belongs to; keys are revoked, never deleted
+    # id of the last measurement that MLflow has
+    sa.Column("mlflow_cursor", sa.Integer, nullable=False, server_default="0"),
+    # id of the API key that it belongs to; no foreign key is needed, since keys are never deleted
+    sa.Column("owner", sa.String(16)),
     sa.Column("mlflow_run", sa.String(128)),  # experiment/run
-    sa.Column(
-        "service", sa.Boolean, nullable=False, server_default=sa.false()
-    ),  # it runs as Ray jobs, minded by the API
-    sa.Column("job", sa.String(64)),  # submission id of the Ray job that has it; None: none has
-    sa.Column(
-        "jobs", sa.Integer, nullable=False, server_default="0"
-    ),  # submitted so far: the next one's number
-    sa.Column(
-        "losses", sa.Integer, nullable=False, server_default="0"
-    ),  # jobs lost since a user last asked for it
+    # whether the service runs it, as Ray jobs
+    sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("job", sa.String(64)),  # submission id of the Ray job that runs it; NULL: none does
+    # Ray jobs that were named for it so far
+    sa.Column("jobs", sa.Integer, nullable=False, server_default="0"),
+    # jobs that were lost since a user last submitted or resumed it
+    sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
-    sa.Column(
-        "revision", sa.Integer, nullable=False, server_default="0"
-    ),  # grows with every change of it or its trials
+    # grows with every change of it or its trials
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
 )
@@ -64,9 +56,8 @@ trials = sa.Table(
     sa.Column("tau_f", sa.Float),
     sa.Column("tau_b", sa.Float),
     sa.Column("lr", sa.Float, nullable=False),
-    sa.Column(
-        "variant", sa.Text, nullable=False, server_default=""
-    ),  # JSON: what else it is trained with; "" for nothing
+    # JSON: what else it is trained with; "" for nothing
+    sa.Column("variant", sa.Text, nullable=False, server_default=""),
     sa.Column("seeds", sa.Text, nullable=False),  # JSON list
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
@@ -76,9 +67,8 @@ trials = sa.Table(
     sa.Column("metrics", sa.Text, nullable=False),  # JSON, of the last report: metric -> list per seed
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
-    sa.Column(
-        "intervals", sa.Integer, nullable=False, server_default="0"
-    ),  # report intervals that it was trained for
+    # report intervals that it was trained for
+    sa.Column("intervals", sa.Integer, nullable=False, server_default="0"),
     sa.Column("epoch", sa.Float, nullable=False, server_default="0"),  # the same in epochs
     sa.Column("source", sa.Integer),  # number of the trial whose state it goes on from
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -100,7 +90,7 @@ measurements = sa.Table(
     sa.UniqueConstraint("trial_id", "interval", name="uq_measurements_interval"),
     sa.Index("ix_measurements_study", "study", "id"),
     sa.Index("ix_measurements_recorded_at", "recorded_at"),
-    sqlite_autoincrement=True,  # ids never come back: the projection's cursor is one
+    sqlite_autoincrement=True,  # ids are never used again: the projection into MLflow remembers one
 )
 
 api_keys = sa.Table(

@@ -19,6 +19,7 @@ import yaml
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, Summary
 from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (
     TERMINAL_STUDY_STATES,
     Measurement,
@@ -57,8 +58,9 @@ _TRIAL_STATUS = {
 class Projector:
     """Sends one study to MLflow."""
 
-    def __init__(self, ledger: Ledger, study: str, uri: str) -> None:
-        self._ledger, self._study, self._uri = ledger, study, uri
+    def __init__(self, ledger: Ledger, study_id: str, uri: str) -> None:
+        self._ledger, self._study_id, self._uri = ledger, study_id, uri
+        self._projection = Projection(ledger)
         self._runs: dict[int, str] | None = None  # trial number -> run id, once looked up
         self._parent = ""
         self.experiment = ""
@@ -93,23 +95,22 @@ class Projector:
         from mlflow import MlflowClient  # takes seconds to import, and not every command needs it
 
         client = MlflowClient(tracking_uri=self._uri)
-        study = self._ledger.study(self._study)
+        study = self._ledger.study(self._study_id)
         if self._runs is None:
             self._runs = self._find_runs(client, study)
-        cursor, ended = self._ledger.projection(
-            self._study
-        )  # first: what has ended by now has all of its measurements
-        new = self._ledger.measurements(self._study, after=cursor, limit=_PASS)
+        # Asked for before the measurements: a trial that has ended by now has all of its measurements.
+        cursor, ended = self._projection.sent(self._study_id)
+        new = self._ledger.measurements(self._study_id, after=cursor, limit=_PASS)
         by_trial = defaultdict(list)
         for measurement in new:
             by_trial[measurement.trial_id].append(measurement)
         # Only these: a pass must not cost more the more trials are done.
-        trials = self._ledger.trials(self._study, ids={*by_trial, *sorted(ended)[:_PASS]})
+        trials = self._ledger.trials(self._study_id, ids={*by_trial, *sorted(ended)[:_PASS]})
         for trial in trials:
             run = self._runs.get(trial.number) or self._create_run(client, study, trial)
             self._send(client, run, study, by_trial[trial.id])
         if new:
-            self._ledger.set_projection(self._study, cursor=new[-1].id)
+            self._projection.note(self._study_id, cursor=new[-1].id)
         if len(new) == _PASS:
             return False
         self._close(client, [t for t in trials if t.id in ended])
@@ -127,8 +128,8 @@ class Projector:
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=self._uri)
-        study = self._ledger.study(self._study)
-        found = results(study, self._ledger.trials(self._study), self._ledger.stream(self._study))
+        study = self._ledger.study(self._study_id)
+        found = results(study, self._ledger.trials(self._study_id), self._ledger.stream(self._study_id))
         if found.gain:
             client.log_metric(self._parent, "gain", found.gain.mean, timestamp=_ms(study.finished_at), step=0)
         client.set_tag(self._parent, "verdict", found.verdict)
@@ -198,7 +199,7 @@ class Projector:
             for name in ("dataset", "seeds", "epochs", "steps", "batch_size", "confirm_seeds"):
                 if study.spec.get(name) is not None:
                     client.log_param(self._parent, name, study.spec[name])
-        self._ledger.set_projection(study.id, run=f"{self.experiment}/{self._parent}")
+        self._projection.note(study.id, run=f"{self.experiment}/{self._parent}")
         runs: dict[int, str] = {}
         token = None
         while True:
@@ -261,7 +262,7 @@ class Projector:
             run = self._runs[trial.number]
             client.set_tag(run, "state", trial.state)
             client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=_ms(trial.finished_at))
-        self._ledger.set_projection(self._study, closed=[t.id for t in trials])
+        self._projection.note(self._study_id, closed=[t.id for t in trials])
 
 
 def _run_name(trial: TrialRow) -> str:

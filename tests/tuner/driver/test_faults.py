@@ -19,6 +19,7 @@ from tests.support.day import INTERVALS, Day
 from tests.support.postgresql import MISSING
 from tests.support.processes import alive, kill, wait_for
 from tests.support.servers import Driver
+from tuner.ledger.projection import Projection
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
 
@@ -102,10 +103,10 @@ def test_training_does_not_wait_for_an_mlflow_that_is_away_for_a_minute(day):
     )
     day.goes_on()
     last = day.ledger.measurements(day.study)[-1].id
-    assert day.ledger.projection(day.study)[0] < last
+    assert Projection(day.ledger).sent(day.study)[0] < last
     since = time.monotonic()
     day.mlflow.start()
-    wait_for(lambda: day.ledger.projection(day.study)[0] >= last, 120)
+    wait_for(lambda: Projection(day.ledger).sent(day.study)[0] >= last, 120)
     print(f"MLflow has everything {time.monotonic() - since:.1f} s after it was started again")
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import event
 from tests.support.postgresql import MISSING, PostgresqlServer
 from tests.tuner.ledger.test_store import PROPOSALS, SCORES, create, dump, record, started
 from tuner.errors import LedgerAwayError, LedgerError, UserError
+from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import metadata
@@ -138,7 +139,7 @@ REPEATED = {
     "record": lambda ledger, lease: record(ledger, lease, 1),
     "finish": lambda ledger, lease: record(ledger, lease, 1, final=True),
     "fail": lambda ledger, lease: ledger.fail(lease, [0], "no reason"),
-    "cursor": lambda ledger, lease: ledger.set_projection(lease.study, cursor=5, closed=[1]),
+    "cursor": lambda ledger, lease: Projection(ledger).note(lease.study_id, cursor=5, closed=[1]),
 }
 
 
@@ -165,7 +166,7 @@ def test_a_write_that_was_committed_but_not_acknowledged_happens_once(away, writ
             row.training_s,
             told,
             [m.interval for m in away.measurements(study)],
-            away.projection(study)[0],
+            Projection(away).sent(study)[0],
         )
 
     assert after(lost=True) == after(lost=False)

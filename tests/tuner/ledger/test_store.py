@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import LeaseLostError, UserError
+from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Continuation, Proposal
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import metadata
@@ -360,7 +361,7 @@ WRITES = {
 @pytest.mark.parametrize("write", WRITES)
 def test_a_driver_that_was_replaced_writes_nothing(ledger, study, write, monkeypatch):
     with monkeypatch.context() as past:
-        past.setattr("tuner.ledger.store.LEASE_S", -1.0)
+        past.setattr("tuner.ledger.lease.LEASE_S", -1.0)
         old = started(ledger, study)
     assert ledger.study(study).state == "interrupted"
     new = ledger.acquire(study, {})
@@ -384,7 +385,7 @@ def test_a_lease_that_was_given_back_writes_nothing(ledger, study, write):
 
 def test_renewing_keeps_the_lease(ledger, study, monkeypatch):
     with monkeypatch.context() as past:
-        past.setattr("tuner.ledger.store.LEASE_S", -1.0)
+        past.setattr("tuner.ledger.lease.LEASE_S", -1.0)
         lease = ledger.acquire(study, {})
     ledger.renew(lease)
     assert ledger.study(study).state == "running"
@@ -399,19 +400,20 @@ def test_the_projection_follows_its_cursor(ledger, study):
     lease = started(ledger, study)
     record(ledger, lease, 1)
     record(ledger, lease, 2)
+    projection = Projection(ledger)
     ids = [m.id for m in ledger.measurements(study)]
     trial = ledger.trials(study)[1].id
-    assert ledger.projection(study) == (0, set())
+    assert projection.sent(study) == (0, set())
     assert [m.id for m in ledger.measurements(study, limit=3)] == ids[:3]
-    ledger.set_projection(study, cursor=ids[1])
+    projection.note(study, cursor=ids[1])
     assert [m.id for m in ledger.measurements(study, after=ids[1])] == ids[2:]
     record(ledger, lease, 3, final=True)
     both = {t.id for t in ledger.trials(study)}
-    assert ledger.projection(study) == (ids[1], both)  # whose runs are to be ended
-    ledger.set_projection(study, closed=[trial])
-    assert ledger.projection(study) == (ids[1], both - {trial})
-    ledger.reset_projection(study)
-    assert ledger.projection(study) == (0, both)
+    assert projection.sent(study) == (ids[1], both)  # whose runs are to be ended
+    projection.note(study, closed=[trial])
+    assert projection.sent(study) == (ids[1], both - {trial})
+    projection.reset(study)
+    assert projection.sent(study) == (0, both)
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
@@ -472,6 +474,7 @@ def test_a_refused_address_does_not_show_its_password():
 
 WRITER = """
 own, *contended = sys.argv[2:]
+from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Continuation, Proposal
 lease = ledger.acquire(own, {})
 ledger.start_population(lease, "p", [Proposal("search", "decoupled", 0.5, 0.5, 0.1)], [0])

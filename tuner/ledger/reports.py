@@ -1,0 +1,100 @@
+"""A population's report as rows: a measurement for each trial, and where each trial now stands."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tuner.ledger.rows import TERMINAL_TRIAL_STATES
+from tuner.ledger.tables import measurements, trials
+
+
+def write_report(
+    db: Connection,
+    study_id: str,
+    objective: str,
+    *,
+    interval: int,
+    epoch: float,
+    rows: Mapping[int, Mapping[str, Sequence[float]]],
+    final: bool,
+    paused: bool,
+) -> bool:
+    """Writes a report of the study's unfinished trials; returns whether any of it is new.
+
+    Args:
+        db: a transaction that writes.
+        study_id: the study.
+        objective: name of the metric that decides between succeeded and diverged.
+        interval: number of the report, from 1.
+        epoch: training done, in epochs.
+        rows: {trial number: {metric: value per seed}}.
+        final: the trials have ended.
+        paused: the trials wait for a decision, but for those that have diverged, which have ended.
+    """
+    unfinished = (
+        (trials.c.study == study_id)
+        & trials.c.number.in_(list(rows))
+        & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
+    )
+    chosen = db.execute(sa.select(trials.c.id, trials.c.number).where(unfinished)).all()
+    # {id of the trial: {metric: value per seed}}
+    metrics = {
+        trial_id: {name: [_finite(v) for v in values] for name, values in rows[number].items()}
+        for trial_id, number in chosen
+    }
+    is_new = _measure(db, study_id, interval, epoch, metrics)
+    now = datetime.now(UTC)
+    columns = [
+        {"the_id": trial_id, "metrics": json.dumps(values), "the_interval": interval, "the_epoch": epoch}
+        | (_ending(values[objective], now, paused=paused) if final or paused else {})
+        for trial_id, values in metrics.items()
+    ]
+    if columns:
+        # A population that had to start anew has been trained further before.
+        reached = [(trials.c.intervals, "the_interval"), (trials.c.epoch, "the_epoch")]
+        furthest = {c.name: sa.case((c > sa.bindparam(p), c), else_=sa.bindparam(p)) for c, p in reached}
+        db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")).values(**furthest), columns)
+    return is_new
+
+
+def _measure(
+    db: Connection, study_id: str, interval: int, epoch: float, metrics: Mapping[int, Mapping[str, Any]]
+) -> bool:
+    """Adds the measurements {id of the trial: metrics} that are not there yet; whether there were any."""
+    same = measurements.c.trial_id.in_(list(metrics)) & (measurements.c.interval == interval)
+    measured = set(db.execute(sa.select(measurements.c.trial_id).where(same)).scalars())
+    about = {"study": study_id, "interval": interval, "epoch": epoch, "recorded_at": datetime.now(UTC)}
+    new = [
+        about | {"trial_id": trial_id, "metrics": json.dumps(values)}
+        for trial_id, values in metrics.items()
+        if trial_id not in measured
+    ]
+    if new:
+        db.execute(measurements.insert(), new)
+    return bool(new)
+
+
+def _ending(objective: list[float | None], now: datetime, *, paused: bool) -> dict[str, Any]:
+    """The columns of a trial that has ended or paused, from its objective per seed."""
+    bad = sum(v is None for v in objective)
+    reason = f"the objective is not finite for {bad} of {len(objective)} seeds" if bad else None
+    state = "diverged" if bad else "queued" if paused else "succeeded"
+    ended = state != "queued"
+    columns = {
+        "state": state,
+        "reason": reason,
+        "objective": json.dumps(objective) if ended else None,
+        "finished_at": now if ended else None,
+    }
+    # What a paused trial goes on from is decided anew.
+    return columns | ({"source": None} if paused else {})
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN; a value that is not finite is null."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,69 @@
+"""Numbers about all studies of a ledger together, counted by the database: what monitoring asks for."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tuner.ledger.lease import expired
+from tuner.ledger.rows import TERMINAL_TRIAL_STATES
+from tuner.ledger.store import Ledger
+from tuner.ledger.tables import measurements, studies, trials
+
+_PACE_OVER_S = 60
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of all studies, now."""
+
+    studies: dict[str, int]  # state -> how many
+    trials: int  # that have ended
+    projector_lag: int  # measurements that MLflow does not have yet
+    member_epochs_per_s: float  # over the last minute
+
+
+def totals(ledger: Ledger) -> Totals:
+    """Counts. Raises LedgerError."""
+    with ledger.reading() as db:
+        lost = (studies.c.state == "running") & expired(db).element
+        state = sa.case((lost, "interrupted"), else_=studies.c.state)
+        by_state = db.execute(sa.select(state, sa.func.count()).group_by(state))
+        ended = (
+            sa.select(sa.func.count()).select_from(trials).where(trials.c.state.in_(TERMINAL_TRIAL_STATES))
+        )
+        unsent = (measurements.c.id > studies.c.mlflow_cursor) & studies.c.mlflow_run.is_not(None)
+        lag = (
+            sa.select(sa.func.count())
+            .select_from(measurements.join(studies, measurements.c.study == studies.c.id))
+            .where(unsent)
+        )
+        return Totals(
+            {row[0]: row[1] for row in by_state},
+            db.execute(ended).scalar_one(),
+            db.execute(lag).scalar_one(),
+            _pace(db),
+        )
+
+
+def _pace(db: Connection) -> float:
+    """Member-epochs a second over the last minute."""
+    since = datetime.now(UTC) - timedelta(seconds=_PACE_OVER_S)
+    earlier = measurements.alias()
+    before = (
+        sa.select(sa.func.max(earlier.c.epoch))
+        .where(earlier.c.trial_id == measurements.c.trial_id, earlier.c.interval < measurements.c.interval)
+        .correlate(measurements)
+        .scalar_subquery()
+    )
+    recent = (
+        sa.select(measurements.c.epoch, before.label("before"), trials.c.seeds)
+        .join(trials, measurements.c.trial_id == trials.c.id)
+        .where(measurements.c.recorded_at > since, trials.c.started_at.is_not(None))
+    )
+    member_epochs = sum(
+        float(epoch - (last or 0.0)) * len(json.loads(seeds)) for epoch, last, seeds in db.execute(recent)
+    )
+    return member_epochs / _PACE_OVER_S
