@@ -183,7 +183,9 @@ def _results(client: Any, study: str, as_json: bool) -> None:
 
     found = client.results(name)
     click.echo(f"study {name}: {found['state']}")
-    click.echo(local.summary_of(Results.model_validate(found)))
+    objective = client.status(name)["objective"]
+    title = objective.get("title", objective["name"])  # which services of an older version do not send
+    click.echo(local.summary_of(Results.model_validate(found), title))
 
 
 def _resume(client: Any, study: str, **_: Any) -> None:

@@ -1,23 +1,30 @@
 """The science: straight-through estimators, tasks, and populations of models trained as stacked tensors.
 torch only.
+
+The estimators are imported when they are asked for: whoever wants a part that is free of torch need not wait
+for it.
 """
 
-from trainables.estimators import (
-    decoupled_st,
-    decoupled_st_binary,
-    gst_st,
-    gst_st_binary,
-    gumbel_rao_st,
-    gumbel_rao_st_binary,
-    gumbel_st,
-    gumbel_st_binary,
-    identity_st,
-    identity_st_binary,
-    reinmax_st,
-    reinmax_st_binary,
-    softmax_st,
-    softmax_st_binary,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainables.estimators import (
+        decoupled_st,
+        decoupled_st_binary,
+        gst_st,
+        gst_st_binary,
+        gumbel_rao_st,
+        gumbel_rao_st_binary,
+        gumbel_st,
+        gumbel_st_binary,
+        identity_st,
+        identity_st_binary,
+        reinmax_st,
+        reinmax_st_binary,
+        softmax_st,
+        softmax_st_binary,
+    )
 
 __all__ = [
     "decoupled_st",
@@ -35,3 +42,10 @@ __all__ = [
     "softmax_st",
     "softmax_st_binary",
 ]
+
+if not TYPE_CHECKING:  # which would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module("trainables.estimators"), name)

@@ -24,10 +24,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-GATES = (
-    "false", "and", "a_not_b", "a", "b_not_a", "b", "xor", "or",
-    "nor", "xnor", "not_b", "a_or_not_b", "not_a", "b_or_not_a", "nand", "true",
-)  # fmt: skip
 # [16, 4]: c0, ca, cb, cab of every gate
 COEFFICIENTS = torch.tensor(
     [

@@ -198,12 +198,9 @@ def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG0
 @with_ledger
 def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show what a study found so far: the best of every method, the gain, the verdict."""
-    from tuner.evidence import analysis
-
     row = ledger.find_study(study)
     if as_json:
-        found = analysis.results(row, ledger.trials(row.id), ledger.stream(row.id))
-        click.echo(json.dumps(found.plain(), indent=1, allow_nan=False))
+        click.echo(json.dumps(_analysed(row, ledger).plain(), indent=1, allow_nan=False))
     else:
         click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         click.echo(_summary(row, ledger))
@@ -215,6 +212,7 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 @with_ledger
 def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show the trials of a study."""
+    from tuner.evidence.labels import STATES, method_label
     from tuner.evidence.results import TrialResult
 
     row = ledger.find_study(study)
@@ -223,9 +221,17 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
         click.echo(json.dumps([t.plain() for t in rows], indent=1, allow_nan=False))
     else:
         table = [
-            [str(t.number), t.role, t.estimator, t.state, *_numbers(t), _score(t.objective)] for t in rows
+            [
+                str(t.number),
+                t.role,
+                method_label(t.estimator),
+                STATES[t.state],
+                *_numbers(t),
+                _score(t.objective),
+            ]
+            for t in rows
         ]
-        names = ["number", "role", "estimator", "state", *_NUMBERS, row.objective.name]
+        names = ["number", "role", "estimator", "state", *_NUMBERS, _objective(row)]
         click.echo(columns(names, table, left=4))
 
 
@@ -239,13 +245,21 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
 @with_ledger
 def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> None:
     """Write a study's report: one HTML file, figures, and every number as JSON."""
+    from trainables.tasks import task_metrics
     from tuner.evidence.report import write_report
 
     row = ledger.find_study(study)
     folder = out or settings.report_folder(row.id)
     try:
         artifacts = settings.artifacts_folder(row.id)
-        files = write_report(row, ledger.trials(row.id), ledger.stream(row.id), folder, artifacts=artifacts)
+        files = write_report(
+            row,
+            ledger.trials(row.id),
+            ledger.stream(row.id),
+            folder,
+            artifacts=artifacts,
+            metrics=task_metrics(row.task),
+        )
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
     for file in files:
@@ -297,13 +311,28 @@ def presets() -> None:
 
 def _summary(row: StudyRow, ledger: Any) -> str:
     """The best of every method as a table, then the verdict."""
+    return summary_of(_analysed(row, ledger), _objective(row))
+
+
+def _analysed(row: StudyRow, ledger: Any) -> "Results":
+    """The results of a study."""
+    from trainables.tasks import task_metrics
     from tuner.evidence.analysis import results as analyse
 
-    return summary_of(analyse(row, ledger.trials(row.id), ledger.stream(row.id)))
+    metrics = task_metrics(row.task)
+    return analyse(row, ledger.trials(row.id), ledger.stream(row.id), metrics=metrics)
 
 
-def summary_of(found: "Results") -> str:
-    """The same of a study's results, wherever they come from."""
+def _objective(row: StudyRow) -> str:
+    """The objective as the head of a column."""
+    from trainables.tasks import task_metrics
+    from tuner.evidence.labels import metric_label
+
+    return metric_label(row.objective.name, task_metrics(row.task))
+
+
+def summary_of(found: "Results", objective: str) -> str:
+    """The same of a study's results and its objective's label, wherever they come from."""
     from tuner.evidence.report import methods_table
 
     table = [
@@ -316,7 +345,7 @@ def summary_of(found: "Results") -> str:
         ]
         for m in methods_table(found)
     ]
-    names = ["method", *_NUMBERS, f"{found.objective.name}, search", "fresh seeds", "trials"]
+    names = ["method", *_NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
     lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
     lines += [f"  note: {note}" for note in found.notes]

@@ -1,5 +1,6 @@
 """Figures of a study as PNG bytes: the only place where the service asks the evidence to draw."""
 
+from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
@@ -10,16 +11,27 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
     """What the study has data for, in the report's order."""
     from tuner.evidence.figures.study_figures import figure_names  # matplotlib takes a second to import
 
-    folder = settings.artifacts_folder(study.id)
-    return figure_names(study, ledger.trials(study.id), ledger.stream(study.id), artifacts=folder)
+    return figure_names(
+        study,
+        ledger.trials(study.id),
+        ledger.stream(study.id),
+        metrics=task_metrics(study.task),
+        artifacts=settings.artifacts_folder(study.id),
+    )
 
 
 def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
     """One figure; nothing where the study has no data for it."""
     from tuner.evidence.figures.study_figures import figure_png
 
-    folder = settings.artifacts_folder(study.id)
     try:
-        return figure_png(name, study, ledger.trials(study.id), ledger.stream(study.id), artifacts=folder)
+        return figure_png(
+            name,
+            study,
+            ledger.trials(study.id),
+            ledger.stream(study.id),
+            metrics=task_metrics(study.task),
+            artifacts=settings.artifacts_folder(study.id),
+        )
     except UserError:
         return b""

@@ -4,8 +4,11 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
+from api.answers.views import objective_json
 from trainables.estimators import ESTIMATORS
-from trainables.tasks import task_names, task_type
+from trainables.metrics import Metric
+from trainables.tasks import task_metrics, task_names, task_type
+from tuner.evidence.labels import METHODS, STATES
 from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
 
 
@@ -25,6 +28,7 @@ def _task(name: str) -> dict[str, Any]:
             "baselines": [],
             "objective": None,
             "options": [],
+            "metrics": [],
             "problem": str(error),
         }
     defaults = (
@@ -36,12 +40,30 @@ def _task(name: str) -> dict[str, Any]:
         "datasets": list(task.datasets),
         "baselines": [b for b in BASELINES if b in task.estimators],
         "estimators": [e for e in ESTIMATORS if e in task.estimators],
-        "objective": {"name": task.objective.name, "direction": task.objective.direction},
+        "objective": objective_json(name, task.objective.name, task.objective.direction),
         "options": [
             {"name": option, "default": None if value is MISSING else value} for option, value in defaults
         ],
+        "metrics": [_metric(metric) for metric in task_metrics(name).everything],
         "problem": None,
     }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "label": metric.full_label,
+        "title": metric.title,
+        "unit": metric.unit or None,
+        "direction": metric.direction,
+        "measured": metric.measured,
+        "second_verdict": metric.second_verdict,
+    }
+
+
+def labels() -> dict[str, dict[str, str]]:
+    """What methods and states are called, by their keys in all other answers."""
+    return {"methods": METHODS, "states": STATES}
 
 
 @cache

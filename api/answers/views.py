@@ -8,6 +8,7 @@ from typing import Any
 
 from api.answers import figures
 from api.application.settings import ServiceSettings
+from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.ledger.pages import Pages, StudyRevision, WorkDone
@@ -115,7 +116,7 @@ class Views:
             "created_at": row.created_at.isoformat(),
             "started_at": row.started_at.isoformat() if row.started_at else None,
             "finished_at": row.finished_at.isoformat() if row.finished_at else None,
-            "objective": {"name": row.objective.name, "direction": row.objective.direction},
+            "objective": objective_json(row.task, row.objective.name, row.objective.direction),
             "revision": row.revision,
             "progress": self._progress(row, done),
             "links": self._links(row),
@@ -188,6 +189,12 @@ class Views:
             "mlflow": run_page(mlflow, row) if mlflow else None,
             "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
         }
+
+
+def objective_json(task: str, name: str, direction: str) -> dict[str, str]:
+    """A task's objective, with the names that readers know it by."""
+    metric = task_metrics(task).of(name)
+    return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}
 
 
 def etag(row: StudyRow) -> str:

@@ -15,12 +15,13 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from api.answers import figures, lists
 from api.answers.curves import brief_trial, curves
 from api.answers.events import follow
-from api.answers.views import as_json, etag
+from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas
 from api.application.auth import Caller, Reader, Submitter
 from api.application.errors import Problem
 from api.application.service import Service
 from api.studies.submission import spec_of
+from trainables.tasks import task_metrics, task_type
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
@@ -118,10 +119,8 @@ def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
 
 
 def _objective(spec: StudySpec) -> dict[str, str]:
-    from trainables.tasks import task_type
-
     objective = task_type(spec.task).objective
-    return {"name": objective.name, "direction": objective.direction}
+    return objective_json(spec.task, objective.name, objective.direction)
 
 
 # --- reading ---
@@ -179,8 +178,8 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
     row = service.find(study_id, caller)
 
     def make() -> bytes:
-        found = results(row, service.ledger.trials(row.id), service.measured.of(row.id))
-        return as_json(found.plain())
+        trials, measured = service.ledger.trials(row.id), service.measured.of(row.id)
+        return as_json(results(row, trials, measured, metrics=task_metrics(row.task)).plain())
 
     return _versioned(service, row, match, "results", make)
 
@@ -396,7 +395,7 @@ def _no_cursor() -> Problem:
 )  # fmt: skip
 def get_tasks(_: Reader) -> dict[str, Any]:
     """What a spec may name."""
-    return {"items": lists.tasks(), "next": None}
+    return {"items": lists.tasks(), "labels": lists.labels(), "next": None}
 
 
 @router.get(

@@ -2,13 +2,13 @@
 give.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from tuner.evidence.results import Summary
-from tuner.ledger.objective import Objective
+from tuner.ledger.objective import Direction
 from tuner.ledger.rows import Role, StudyState, TrialState
 from tuner.spec.study import StudySpec
 
@@ -46,6 +46,15 @@ class ProblemDetails(_Answer):
     status: int
     detail: str
     errors: list[FieldError] = []
+
+
+class LabelledObjective(_Answer):
+    """The metric by which configurations are selected, with its names for readers."""
+
+    name: str = Field(examples=["val_loss"])
+    direction: Direction
+    label: str = Field(examples=["validation loss"], description="For a sentence.")
+    title: str = Field(examples=["validation loss (nats)"], description="With the unit.")
 
 
 class TrialCounts(_Answer):
@@ -92,7 +101,7 @@ class StudySummary(_Answer):
     created_at: str
     started_at: str | None
     finished_at: str | None
-    objective: Objective
+    objective: LabelledObjective
     progress: Progress
     links: dict[str, str | None] = Field(
         description="self, page, trials, results, events, job (Ray), mlflow, comparison (MLflow)"
@@ -129,7 +138,7 @@ class Planned(_Answer):
     confirm_trials: int = Field(description="If every method has a best one.")
     control_trials: int = Field(description="If the best pair off the diagonal has tau_f > 0.")
     members: int = Field(description="Models that would be trained in all.")
-    objective: Objective
+    objective: LabelledObjective
     spec: dict[str, Any] = Field(description="With every default filled in.")
     notes: list[str] = Field(description=_NOTES)
 
@@ -190,21 +199,49 @@ class Option(_Answer):
     default: Any
 
 
+class Metric(_Answer):
+    """What is measured of every member of a task."""
+
+    name: str = Field(examples=["val_loss"], description="Its key in a trial's `metrics`.")
+    label: str = Field(examples=["validation loss"], description="For readers, in a sentence.")
+    title: str = Field(examples=["validation loss (nats)"], description="The same with the unit.")
+    unit: str | None = Field(examples=["nats"])
+    direction: Direction | None = Field(description="Which values are better; null: neither.")
+    measured: Literal["evaluation", "training", "diagnosis"] = Field(
+        description="By the task's evaluation, in training, or by what the spec's `diagnostics` asks for."
+    )
+    second_verdict: bool = Field(description="Its comparison is shown beside the objective's.")
+
+
+class Labels(_Answer):
+    """What the keys in other answers are called for readers."""
+
+    methods: dict[str, str] = Field(
+        examples=[{"off_diagonal": "off the diagonal", "gumbel": "ST-GS"}],
+        description="Of methods in results and curves, and of estimators.",
+    )
+    states: dict[str, str] = Field(
+        examples=[{"succeeded": "succeeded"}], description="Of studies and of trials."
+    )
+
+
 class Task(_Answer):
     """What can be trained."""
 
     name: str
     datasets: list[str]
     baselines: list[str] = Field(description="Estimators that a spec may name as baselines.")
-    objective: Objective | None
+    objective: LabelledObjective | None
     options: list[Option]
+    metrics: list[Metric]
     problem: str | None = Field(default=None, description="Why a plugged-in task cannot be used.")
 
 
 class Tasks(_Answer):
-    """All tasks."""
+    """All tasks, and what methods and states are called."""
 
     items: list[Task]
+    labels: Labels
     next: None = None
 
 

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from tests.trainables.test_gates import PROBABILITY
 from trainables import decoupled_st, gst_st, gumbel_rao_st, gumbel_st, identity_st, reinmax_st, softmax_st
 from trainables.data import load
-from trainables.gates import GATES
+from trainables.gate_names import GATES
 from trainables.logic_network import LogicNetwork
 from trainables.population import Configuration, Population
 from trainables.randomness import Stream

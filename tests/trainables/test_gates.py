@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from trainables import gates
-from trainables.gates import COEFFICIENTS, GATES, Wires, group_sums, random_wires
+from trainables.gate_names import GATES
+from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,6 +21,7 @@ import torch
 from tests.support.paths import EXAMPLE_TASK, ROOT
 from trainables.data import DATASETS, Split, load
 from trainables.estimators import ESTIMATORS
+from trainables.metrics import ENGINE, Metrics
 from trainables.population import Configuration, Population
 from trainables.tasks import task_type
 from trainables.tasks.base import Members, Objective, Task
@@ -306,6 +307,20 @@ def test_every_metric_has_a_finite_value_for_every_member_and_the_objective_is_o
         assert value.shape == (3, len(all_of(name)))
         assert value.is_floating_point()
         assert value.isfinite().all()
+
+
+@every_task
+def test_what_is_declared_is_what_is_measured(name):
+    cls = TASKS[name]
+    declared = Metrics(cls.metrics, cls.collapsed)
+    measured = population(name, [DECOUPLED], [0]).evaluate()
+    assert {m.name for m in declared.declared if m.measured == "evaluation"} == measured.keys()
+    assert {m.name for m in declared.declared if m.measured != "evaluation"} <= {m.name for m in ENGINE}
+    titles = [m.title for m in declared.everything]
+    assert len({*titles}) == len(titles)
+    assert all(m.label for m in declared.everything)
+    assert declared.of(cls.objective.name).direction == cls.objective.direction
+    assert cls.collapsed is None or cls.collapsed.metric in measured
 
 
 @every_task

@@ -1,12 +1,20 @@
 """The tasks by name: those that come with the package, and a user's own, found through the entry points
 `trainables.tasks`.
+
+A task is imported when it is asked for, and torch with it; what the built-in ones declare of their metrics is
+had without.
 """
 
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
-from trainables.tasks.base import Task
+from trainables.metrics import Metrics
+from trainables.tasks.built_in_metrics import BUILT_IN as _BUILT_IN_METRICS
+
+if TYPE_CHECKING:
+    from trainables.tasks.base import Task
 
 GROUP = "trainables.tasks"
 _BUILT_IN = {
@@ -22,7 +30,7 @@ def task_names() -> list[str]:
 
 
 @cache
-def task_type(name: str) -> type[Task]:
+def task_type(name: str) -> "type[Task]":
     """The class of a task.
 
     Raises:
@@ -38,16 +46,33 @@ def task_type(name: str) -> type[Task]:
     return _load(_plugged_in()[name])
 
 
+def task_metrics(name: str) -> Metrics:
+    """What a task declares of its metrics, for those who read a study of it.
+
+    A study may be older than what is installed: for a task that cannot be used here nothing is declared, and
+    `problem` says why.
+    """
+    if name in _BUILT_IN_METRICS:
+        return _BUILT_IN_METRICS[name]
+    try:
+        task = task_type(name)
+    except ValueError as error:
+        return Metrics(problem=str(error).rstrip("."))
+    return Metrics(task.metrics, task.collapsed)
+
+
 @cache
 def _plugged_in() -> dict[str, EntryPoint]:
     """Entry points by name. A built-in task's name is not given away."""
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN}
 
 
-def _load(entry: EntryPoint) -> type[Task]:
+def _load(entry: EntryPoint) -> "type[Task]":
     """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our
     code.
     """
+    from trainables.tasks.base import Task
+
     try:
         found = entry.load()
     except Exception as error:
@@ -66,4 +91,8 @@ def _load(entry: EntryPoint) -> type[Task]:
         raise ValueError(
             f"task {entry.name!r} ({entry.value}) lacks {', '.join(lacking)} of trainables.tasks.base.Task."
         )
+    try:
+        Metrics(found.metrics, found.collapsed)
+    except ValueError as error:
+        raise ValueError(f"task {entry.name!r} ({entry.value}): {error}") from error
     return found

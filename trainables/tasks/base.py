@@ -18,6 +18,7 @@ from torch import Tensor
 
 from trainables.data import Dataset, Split
 from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
+from trainables.metrics import Collapse, Metric
 from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
 
 Parameters = dict[str, Tensor]  # {name: [S, T, ...]}, or [...] for the one model that `init` draws
@@ -185,6 +186,10 @@ class Task(ABC):
     estimators: ClassVar[tuple[str, ...]] = (
         DISCRETE  # those that its members may have; "soft" where it makes sense as well
     )
+    # What `evaluate` returns, and the engine's metrics where the task has more to say of them. What is not
+    # declared has a label made of its name, and serves no panel and no claim.
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    collapsed: ClassVar[Collapse | None] = None  # what it means that a trained member is of no use
 
     @abstractmethod
     def __init__(self, dataset: Dataset, options: Options) -> None:

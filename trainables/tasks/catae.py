@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from trainables.data import Dataset, Split
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
+from trainables.tasks import built_in_metrics
 from trainables.tasks.base import Code, Members, Noise, Objective, Options, Parameters, Task
 
 SAMPLES = 4  # sampled passes of an evaluation
@@ -74,6 +75,8 @@ class CatAE(Task):
     datasets: ClassVar[tuple[str, ...]] = ("mnist", "fashion_mnist", "digits")
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = CatAEOptions
+    metrics: ClassVar = built_in_metrics.CATAE
+    collapsed: ClassVar = built_in_metrics.CATAE_COLLAPSED
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(CatAEOptions, options)

@@ -22,9 +22,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Dataset, Split
-from trainables.gates import COEFFICIENTS, GATES, Wires, group_sums, random_wires
+from trainables.gate_names import GATES
+from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
 from trainables.randomness import Stream, gumbel_
 from trainables.surrogates import RAO_DRAWS
+from trainables.tasks import built_in_metrics
 from trainables.tasks.base import (
     DISCRETE,
     Constants,
@@ -101,6 +103,7 @@ class DLN(Task):
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = DLNOptions
     estimators: ClassVar = (*DISCRETE, "soft")
+    metrics: ClassVar = built_in_metrics.DLN
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(DLNOptions, options)

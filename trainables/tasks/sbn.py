@@ -18,6 +18,7 @@ from trainables.data import Dataset, Split
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, logistic_
 from trainables.surrogates import RAO_DRAWS
+from trainables.tasks import built_in_metrics
 from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task, with_draws
 
 SAMPLES = 16  # sampled passes of an evaluation
@@ -67,6 +68,7 @@ class SBN(Task):
     datasets: ClassVar[tuple[str, ...]] = ("digits", "mnist", "fashion_mnist")
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = SBNOptions
+    metrics: ClassVar = built_in_metrics.SBN
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(SBNOptions, options)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from trainables.tasks import task_type
+from trainables.tasks import task_metrics, task_type
 from tuner.driver.cancellation import listening
 from tuner.driver.ray_cluster import in_job
 from tuner.driver.tune_run import check, train
@@ -172,6 +172,7 @@ def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
             ledger.stream(study.id),
             folder,
             artifacts=settings.artifacts_folder(study.id),
+            metrics=task_metrics(study.task),
         )
     except OSError as error:
         raise UserError(

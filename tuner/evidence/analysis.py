@@ -11,6 +11,7 @@ Selecting the best of many trials on the same seeds flatters the winner. Only a 
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trainables.metrics import Metrics
 from tuner.evidence.claims import Evidence, claims
 from tuner.evidence.control import control
 from tuner.evidence.costs import trained_epochs, training, tuned_with
@@ -33,6 +34,7 @@ from tuner.evidence.sequential_replay import sequential_replay
 from tuner.ledger.methods import Method
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
 
+UNDECLARED = Metrics()
 STATISTICS = Statistics(
     primary="the best trial off the diagonal against the best on it, named before any data: not corrected",
     test="paired t-test over seeds, two-sided, with its 95 % interval",
@@ -72,12 +74,17 @@ def verdict(measured: Gain) -> tuple[Verdict, str]:
 
 
 def results(
-    study: StudyRow, trials: Sequence[TrialRow], measurements: Iterable[Measurement] | Curves = ()
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    measurements: Iterable[Measurement] | Curves = (),
+    *,
+    metrics: Metrics = UNDECLARED,
 ) -> Results:
     """The results of a study: what `tuner results --json` prints and the API returns.
 
     Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is
-    left undecided.
+    left undecided. `metrics` is what the study's task declares (trainables.tasks.task_metrics): without it
+    no metric serves claims C2 and C3.
     """
     objective = study.objective
     curves = Curves.gathered(measurements)
@@ -90,7 +97,9 @@ def results(
     confirmed = {
         name: confirmations[t.method] for name, t in chosen.named().items() if t.method in confirmations
     }
-    evidence = Evidence(study, trials, chosen, confirmed, gains, adjusted, conclusion, because, curves)
+    evidence = Evidence(
+        study, trials, chosen, confirmed, gains, adjusted, conclusion, because, curves, metrics
+    )
     return Results(
         study=study.id,
         state=study.state,

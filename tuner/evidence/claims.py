@@ -10,7 +10,10 @@ comparisons with the baselines are Holm-adjusted, and all but the trends are mad
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from trainables.metrics import Metric, Metrics, Temperature
+from trainables.metrics import Trend as Expectation
 from tuner.evidence.curves import Curves, epochs_saved
+from tuner.evidence.labels import method_label
 from tuner.evidence.multiple_comparisons import holm
 from tuner.evidence.paired import excess
 from tuner.evidence.results import (
@@ -36,11 +39,12 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED = (
     ClaimStatus.UNDECIDED,
 )
 LEVEL = 0.05
-ACTIVE_EPS = (
-    "1e-05"  # of the metrics inactive_*: the paper gives no threshold, so one is fixed here beforehand
-)
 # Those of C2, by the names of Selection.named: softmax ST is the diagonal.
-RIVALS = {"identity": "identity ST", "diagonal": "softmax ST (the diagonal)", "gumbel": "ST-GS"}
+RIVALS = {
+    "identity": method_label("identity"),
+    "diagonal": f"{method_label('softmax')} (the diagonal)",
+    "gumbel": method_label("gumbel"),
+}
 TEXTS = {
     "C1": "The optimum lies off the diagonal tau_f = tau_b.",
     "C2": "Decoupled ST is better than identity ST, softmax ST and straight-through Gumbel-softmax, in final "
@@ -50,25 +54,6 @@ TEXTS = {
     "tau_b gradient "
     "magnitude against dispersion.",
 }
-# What the paper shows beside performance: metric -> (what it is, whether decoupled ST's is the higher one,
-# where).
-BESIDE = {
-    "sbn": {f"inactive_{ACTIVE_EPS}": ("share of inactive units", False, "section 5.1.1")},
-    "catae": {"perplexity": ("perplexity of a latent", True, "Figure 3b")},
-    "dln": {"gate_perplexity": ("perplexity of the gate types", True, "Figure 5")},
-}
-# The trends of C3: task -> (temperature, metric, what it is, whether it rises).
-TRENDS = {
-    "catae": [
-        ("tau_f", "perplexity", "perplexity of a latent", True),
-        ("tau_f", "grad_snr", "signal-to-noise ratio of the gradient", False),
-    ],
-    "sbn": [
-        ("tau_b", "grad_norm", "norm of the gradient", False),
-        ("tau_b", f"inactive_{ACTIVE_EPS}", "share of inactive units", False),
-    ],
-}
-OTHER_EPS = ("1e-07", "1e-06", "1e-04")
 
 
 @dataclass(frozen=True)
@@ -84,6 +69,7 @@ class Evidence:
     verdict: Verdict
     verdict_reason: str
     curves: Curves
+    metrics: Metrics  # what the study's task declares
 
 
 def claims(e: Evidence) -> dict[str, Claim]:
@@ -93,7 +79,7 @@ def claims(e: Evidence) -> dict[str, Claim]:
         "C2": [*_performance(e), *_convergence(e), *_beside(e)],
         "C3": _trends(e),
     }
-    return {name: _judged(name, of_claim, e.study.task) for name, of_claim in parts.items()}
+    return {name: _judged(name, of_claim, e) for name, of_claim in parts.items()}
 
 
 def _optimum(e: Evidence) -> ClaimPart:
@@ -104,14 +90,11 @@ def _optimum(e: Evidence) -> ClaimPart:
     )
 
 
-def _judged(name: str, parts: Sequence[ClaimPart], task: str) -> Claim:
+def _judged(name: str, parts: Sequence[ClaimPart], e: Evidence) -> Claim:
     counting = [p for p in parts if p.counts]
     statuses = {p.status for p in counting}
     if not counting:
-        status, reason = (
-            UNDECIDED,
-            f"the paper shows it on sbn and catae; task {task} does not measure what it takes",
-        )
+        status, reason = UNDECIDED, _undeclared(e)
     elif NOT_SUPPORTED in statuses:
         status, reason = (
             NOT_SUPPORTED,
@@ -131,6 +114,13 @@ def _judged(name: str, parts: Sequence[ClaimPart], task: str) -> Claim:
         figures=tuple(sorted({p.figure for p in parts if p.figure})),
         parts=tuple(parts),
     )
+
+
+def _undeclared(e: Evidence) -> str:
+    """Why a claim has no part that could decide it."""
+    if e.metrics.problem:
+        return f"what task {e.study.task} declares of its metrics cannot be read: {e.metrics.problem}"
+    return f"task {e.study.task} declares no metric that is to rise or fall with a temperature"
 
 
 def _list(parts: Iterable[ClaimPart]) -> str:
@@ -190,36 +180,29 @@ def _convergence(e: Evidence) -> list[ClaimPart]:
 
 def _beside(e: Evidence) -> list[ClaimPart]:
     """What the paper shows beside performance; it does not decide."""
-    parts = []
-    for metric, (name, higher, where) in BESIDE.get(e.study.task, {}).items():
-        what = f"{'highest' if higher else 'lowest'} {name} ({where})"
-        rivals = [r for r in RIVALS if not _missing(e, r)]
-        excesses = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric) for r in rivals}
-        tested = {r: m.p_value for r, m in excesses.items() if m is not None and m.p_value is not None}
-        if len(tested) < len(RIVALS):
-            why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 2 seeds or more"
-            parts.append(_undecided(what, why, _FIGURES.get(metric), counts=False))
-            continue
-        adjusted = holm(tested)
-        compared = {r: m.model_copy(update={"p_holm": adjusted[r]}) for r, m in excesses.items() if m}
-        sign = 1 if higher else -1
-        sides = [_sided(sign * m.mean, m.seeds, m.p_holm)[0] for m in compared.values()]
-        status = next((s for s in (NOT_SUPPORTED, UNDECIDED) if s in sides), SUPPORTED)
-        values = (("decoupled", e.confirmed["off_diagonal"]), *((r, e.confirmed[r]) for r in rivals))
-        reason = "on fresh seeds " + ", ".join(f"{n} {_mean(t, metric):.3g}" for n, t in values)
-        part = ClaimPart(
-            what=what,
-            status=status,
-            reason=reason,
-            figure=_FIGURES.get(metric),
-            counts=False,
-            numbers=compared,
-        )
-        parts.append(part)
-    return parts
+    return [_best_in(e, metric) for metric in e.metrics.everything if metric.beside is not None]
 
 
-_FIGURES = {"gate_perplexity": "figure5", "perplexity": "figure3", f"inactive_{ACTIVE_EPS}": "inactive"}
+def _best_in(e: Evidence, metric: Metric) -> ClaimPart:
+    """Whether the best off the diagonal is ahead of every rival in a metric."""
+    higher = metric.direction == "maximize"
+    where = f" ({metric.beside})" if metric.beside else ""
+    what = f"{'highest' if higher else 'lowest'} {metric.label}{where}"
+    figure = e.metrics.figure_of(metric.name)
+    rivals = [r for r in RIVALS if not _missing(e, r)]
+    excesses = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric.name) for r in rivals}
+    tested = {r: m.p_value for r, m in excesses.items() if m is not None and m.p_value is not None}
+    if len(tested) < len(RIVALS):
+        why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 2 seeds or more"
+        return _undecided(what, why, figure, counts=False)
+    adjusted = holm(tested)
+    compared = {r: m.model_copy(update={"p_holm": adjusted[r]}) for r, m in excesses.items() if m}
+    sign = 1 if higher else -1
+    sides = [_sided(sign * m.mean, m.seeds, m.p_holm)[0] for m in compared.values()]
+    status = next((s for s in (NOT_SUPPORTED, UNDECIDED) if s in sides), SUPPORTED)
+    values = (("decoupled", e.confirmed["off_diagonal"]), *((r, e.confirmed[r]) for r in rivals))
+    reason = "on fresh seeds " + ", ".join(f"{n} {_mean(t, metric.name):.3g}" for n, t in values)
+    return ClaimPart(what=what, status=status, reason=reason, figure=figure, counts=False, numbers=compared)
 
 
 def _mean(trial: TrialRow, metric: str) -> float:
@@ -257,32 +240,34 @@ def _sided(mean: float, seeds: int, p: float | None, *, adjusted: bool = True) -
 
 
 def _trends(e: Evidence) -> list[ClaimPart]:
-    parts = [_trend(e, *row) for row in TRENDS.get(e.study.task, ())]
-    if e.study.task == "sbn":  # the threshold is ours: what the others say is shown beside it
-        parts += [
-            _trend(
-                e, "tau_b", f"inactive_{eps}", f"share of inactive units, threshold {eps},", False
-            ).model_copy(update={"counts": False})
-            for eps in OTHER_EPS
-        ]
-    return parts
+    """A part for each trend that the task declares. A variant at another threshold is shown, and decides
+    nothing.
+    """
+    return [
+        _trend(e, metric, expected)
+        for metric in e.metrics.everything
+        for expected in metric.trends
+        if expected.expected
+    ]
 
 
-def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> ClaimPart:
-    what = f"{name} {'rises' if rises else 'falls'} with {tau}"
-    found = along(e.trials, tau, metric, e.study.objective)
+def _trend(e: Evidence, metric: Metric, expected: Expectation) -> ClaimPart:
+    tau, counts = expected.temperature, metric.decides
+    variant = f", threshold {metric.threshold.text}," if metric.threshold and not counts else ""
+    what = f"{metric.label}{variant} {expected.expected} with {tau}"
+    found = along(e.trials, tau, metric.name, e.study.objective)
     figure = "figure6a" if tau == "tau_f" else "figure6b"
     if found is None:
-        advice = "; the spec's diagnostics measures it" if metric.startswith("grad_") else ""
-        measured = any(metric in t.metrics for t in searched(e.trials))
+        advice = "; the spec's diagnostics measures it" if metric.measured == "diagnosis" else ""
+        measured = any(metric.name in t.metrics for t in searched(e.trials))
         why = (
             f"fewer than 3 values of {tau} in one line have it on every seed"
             if measured
             else f"not measured{advice}"
         )
-        return _undecided(what, why, figure if measured else None)
+        return _undecided(what, why, figure if measured else None, counts=counts)
     fixed, t = found
-    right = (t.spearman > 0) == rises and t.spearman != 0
+    right = (t.spearman > 0) == (expected.expected == "rises") and t.spearman != 0
     status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
     other = "tau_b" if tau == "tau_f" else "tau_f"
     reason = (
@@ -292,11 +277,11 @@ def _trend(e: Evidence, tau: str, metric: str, name: str, rises: bool) -> ClaimP
     numbers: Numbers = (
         ForwardTrend(tau_b=fixed, **vars(t)) if tau == "tau_f" else BackwardTrend(tau_f=fixed, **vars(t))
     )
-    return ClaimPart(what=what, status=status, reason=reason, figure=figure, numbers=numbers)
+    return ClaimPart(what=what, status=status, reason=reason, figure=figure, counts=counts, numbers=numbers)
 
 
 def along(
-    trials: Sequence[TrialRow], tau: str, metric: str, objective: Objective
+    trials: Sequence[TrialRow], tau: Temperature, metric: str, objective: Objective
 ) -> tuple[float, Trend] | None:
     """The trend of a metric along a temperature, and the value of the other at which it is taken.
 

@@ -1,44 +1,46 @@
-"""What metrics and methods are called on axes and in tables."""
+"""What methods, states and metrics are called: in tables, legends, the report, the API and the page.
 
+One name for each, said here only; a spec and the ledger have the short keys (`gumbel`, `off_diagonal`).
+"""
+
+from trainables.metrics import Metrics
 from tuner.ledger.rows import TrialRow
 
-_UNITS = {"sbn": "nats", "dln": "nats", "catae": "nats per image"}  # of the tasks' losses
-_NAMES = {
-    "val_accuracy": "validation accuracy",
-    "perplexity": "perplexity of a latent",
-    "gate_perplexity": "perplexity of the gate types",
-    "grad_snr": "gradient signal-to-noise ratio",
-    "grad_norm": "norm of the gradient",
-}
-_LOSSES = {"val_loss": "validation loss", "train_loss": "training loss", "test_loss": "test loss"}
-
-
-def metric_label(metric: str, task: str) -> str:
-    """A metric's name for an axis, with its unit where it has one."""
-    if metric in _LOSSES:
-        return f"{_LOSSES[metric]} ({_UNITS[task]})" if task in _UNITS else _LOSSES[metric]
-    return _NAMES.get(metric, metric.replace("_", " "))
-
-
-METHODS = {"off_diagonal": "decoupled, off the diagonal", "diagonal": "decoupled, on the diagonal"}
-_SHORT = {
+# By the names of Selection.named, and the estimators of which baselines are made.
+METHODS = {
     "off_diagonal": "off the diagonal",
+    "argmax": "argmax",
     "diagonal": "on the diagonal",
-    "gumbel": "ST-GS",
+    "decoupled": "decoupled ST",
     "identity": "identity ST",
     "softmax": "softmax ST",
+    "gumbel": "ST-GS",
+    "reinmax": "ReinMax",
+    "gumbel_rao": "Gumbel-Rao",
+    "gst": "GST-1.0",
     "soft": "soft, not discretised",
 }
+# Of studies and of trials.
+STATES = {
+    "queued": "queued",
+    "running": "running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "interrupted": "interrupted",
+    "diverged": "diverged",
+    "stopped": "stopped at a rung",
+}
+
+
+def metric_label(metric: str, metrics: Metrics) -> str:
+    """A metric's name for an axis or a table's head, with its unit where it has one."""
+    return metrics.of(metric).title
 
 
 def method_label(name: str) -> str:
-    """A method's name in tables: those of the selection, else a baseline."""
-    return METHODS.get(name, f"{name} (baseline)")
-
-
-def short_label(name: str) -> str:
-    """A method's name in a legend."""
-    return _SHORT.get(name, name)
+    """A method's name: of the selection's, or of a baseline's estimator."""
+    return METHODS.get(name, name.replace("_", " "))
 
 
 def curve_label(name: str, trial: TrialRow) -> str:
@@ -48,4 +50,4 @@ def curve_label(name: str, trial: TrialRow) -> str:
     else:
         temperatures = [(r"$\tau_f$", trial.tau_f), (r"$\tau_b$", trial.tau_b)]
     text = ", ".join(f"{symbol} = {value:g}" for symbol, value in temperatures if value is not None)
-    return ", ".join(part for part in (short_label(name), text) if part)
+    return ", ".join(part for part in (method_label(name), text) if part)

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tuner.evidence.analysis import results
+from trainables.metrics import Metrics
+from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
-from tuner.evidence.labels import METHODS, method_label
+from tuner.evidence.labels import STATES, method_label, metric_label
 from tuner.evidence.results import Gain, Results, SummaryWithInterval, TrialResult
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from tuner.evidence.figures.study_figures import Picture
 
 _SHOWN_TRIALS = 40  # a longer table is folded
-_OTHER_TEST_METRICS = (
-    "test_gate_",
-    "test_gates_",
-    "test_inactive_",
-    "test_grad_",
-)  # of the test set's table; the JSON has them
 
 
 def write_report(
@@ -35,20 +30,21 @@ def write_report(
     folder: Path,
     *,
     artifacts: Path,
+    metrics: Metrics = UNDECLARED,
 ) -> list[Path]:
     """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON,
     PNGs, the folder.
 
     `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows;
-    it need not exist.
+    it need not exist. `metrics` is what the study's task declares.
     """
     from tuner.evidence.figures.drawing import save
     from tuner.evidence.figures.study_figures import gallery  # matplotlib takes a second to import
 
     folder.mkdir(parents=True, exist_ok=True)
     curves = Curves(measurements)
-    found = results(study, trials, curves)
-    pictures = gallery(study, trials, curves, found=found, artifacts=artifacts)
+    found = results(study, trials, curves, metrics=metrics)
+    pictures = gallery(study, trials, curves, metrics=metrics, found=found, artifacts=artifacts)
     drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"
     with numbers.open("w", encoding="utf-8") as file:
@@ -68,7 +64,7 @@ def write_report(
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
     page.write_text(
-        _render(study, trials, found, pictures, images, _kept(trials, artifacts)), encoding="utf-8"
+        _render(study, trials, found, metrics, pictures, images, _kept(trials, artifacts)), encoding="utf-8"
     )
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
@@ -205,23 +201,22 @@ def _base64(file: Path) -> str:
 class MetricsTable:
     """The test set's table."""
 
-    metrics: list[str]
+    metrics: dict[str, str]  # name -> label
     rows: dict[str, dict[str, SummaryWithInterval]]  # method -> metric
 
 
-def _test_table(found: Results) -> MetricsTable | None:
+def _test_table(found: Results, metrics: Metrics) -> MetricsTable | None:
     """The test set's table; None where nothing was measured on it."""
     rows = {method_label(name): row for name, row in found.test.items()}
-    metrics = list(
-        dict.fromkeys(m for row in rows.values() for m in row if not m.startswith(_OTHER_TEST_METRICS))
-    )
-    return MetricsTable(metrics, rows) if metrics else None
+    labels = {metric: metric_label(metric, metrics) for row in rows.values() for metric in row}
+    return MetricsTable(labels, rows) if labels else None
 
 
 def _render(
     study: StudyRow,
     trials: Sequence[TrialRow],
     found: Results,
+    metrics: Metrics,
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
     kept: list[KeptFiles],
@@ -237,8 +232,10 @@ def _render(
         study=study,
         found=found,
         methods=methods_table(found),
-        method_names=METHODS,
-        test=_test_table(found),
+        objective=metrics.of(study.objective.name),
+        method_label=method_label,
+        states=STATES,
+        test=_test_table(found, metrics),
         trials=map(TrialResult.of, trials),  # made one by one
         folded=len(trials) > _SHOWN_TRIALS,
         sections=sections,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from trainables.data import Dataset, Split
 from trainables.layers import init_linear, shared_input_linear
+from trainables.metrics import Collapse, Metric, Panel, Trend
 from trainables.randomness import Stream, gumbel_
 from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task
 
@@ -36,6 +37,15 @@ class Codebook(Task):
     datasets: ClassVar = ("digits",)
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = CodebookOptions
+    # Labels and units for tables and axes, the two panels of the learning curves, and what claim C3 expects.
+    metrics: ClassVar = (
+        Metric("val_loss", "validation loss", "squared error", "minimize", panel=Panel("left")),
+        Metric(
+            "val_perplexity", "perplexity of the codebook", direction="maximize",
+            panel=Panel("right"), trends=(Trend("tau_f", "rises", "left"),),
+        ),
+    )  # fmt: skip
+    collapsed: ClassVar = Collapse("val_perplexity", "below", 1.5)  # one vector for every image
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         self._D, self._K = dataset.features, cast(CodebookOptions, options).vectors

@@ -7,16 +7,23 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
+from fastapi.testclient import TestClient
 
+from api.application.app import create
+from api.application.settings import ServiceSettings
 from tests.support.paths import EXAMPLE_TASK
 from trainables import tasks
 from trainables.tasks import task_names, task_type
 from trainables.tasks.sbn import SBN
 from tuner.cli import main
+from tuner.ledger.rows import Proposal
+from tuner.ledger.store import Ledger
+from tuner.spec.study import parse_spec
 
 TUNER = str(Path(sys.executable).parent / "tuner")
 SPEC = {
@@ -55,16 +62,19 @@ def site(tmp_path_factory):
     return folder / "site"
 
 
+def forget():
+    """What this process remembers of installed packages."""
+    tasks._plugged_in.cache_clear()
+    tasks.task_type.cache_clear()
+    sys.modules.pop("broken_module", None)
+    sys.modules.pop("codebook_task", None)
+
+
 @pytest.fixture
 def plug_in(tmp_path, monkeypatch):
     """Installs a package that brings a task: its name, its entry point, the source of the module
     <name>_module.
     """
-
-    def forget():
-        tasks._plugged_in.cache_clear()
-        tasks.task_type.cache_clear()
-        sys.modules.pop("broken_module", None)
 
     def install(name, value, source=""):
         info = tmp_path / f"{name}_package-1.0.dist-info"
@@ -179,6 +189,102 @@ def test_what_an_unfinished_task_lacks_is_told_in_one_sentence(plug_in, refusal)
         "(broken_module:Task) lacks objective, options_type, __init__, bytes_per_member, evaluate, init"
         in refusal("broken")
     )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "collapsed", "reason"),
+    [
+        ("('val_loss',)", None, "must be a tuple of trainables.metrics.Metric, got ('val_loss',)"),
+        ("(Metric('a', 'A', panel=Panel('left')),)", None, "one must have the left panel and one the right"),
+        ("()", "Collapse('a', 'below', 1.0)", "collapsed names a, which is not declared"),
+    ],
+)
+def test_declarations_that_contradict_each_other_are_told(plug_in, refusal, metrics, collapsed, reason):
+    source = (
+        "from trainables.metrics import Collapse, Metric, Panel\n"
+        "from trainables.tasks.sbn import SBN\n"
+        f"class Task(SBN):\n    metrics = {metrics}\n    collapsed = {collapsed}\n"
+    )
+    plug_in("broken", "broken_module:Task", source)
+    assert f"task 'broken' (broken_module:Task): metrics: {reason}" in refusal("broken")
+
+
+@pytest.fixture
+def codebook_study(plug_in, tmp_path, monkeypatch):
+    """The folder of a ledger with one finished study of the example task: its perplexity rises with tau_f."""
+    monkeypatch.syspath_prepend(EXAMPLE_TASK)
+    plug_in("codebook", "codebook_task:Codebook")
+    home = tmp_path / "home"
+    monkeypatch.setenv("TUNER_HOME", str(home))
+    home.mkdir()
+    spec = parse_spec(SPEC | {"search": {"strategy": "grid", "tau_f": [0.1, 0.5, 1.0], "tau_b": [0.5]}})
+    proposals = [Proposal("search", "decoupled", tau_f, 0.5, 0.01) for tau_f in (0.1, 0.5, 1.0)]
+    proposals.append(Proposal("baseline", "gumbel", None, 0.5, 0.01))
+    with closing(Ledger(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+        study = ledger.create_study(
+            name="plugged in", task="codebook", spec=spec.model_dump(mode="json"),
+            objective="val_loss", direction="minimize",
+        )  # fmt: skip
+        lease = ledger.acquire(study, {})
+        ledger.start_population(lease, "p", proposals, [0, 1, 2])
+        for interval in (1, 2):
+            rows = {
+                n: {
+                    "val_loss": [1.0 + n - interval / 10 + seed / 100 for seed in range(3)],
+                    "val_perplexity": [3.0 + n + interval + seed / 10 for seed in range(3)],
+                }
+                for n in range(4)
+            }
+            ledger.record(
+                lease, interval=interval, epoch=interval, training_s=1, rows=rows, final=interval == 2
+            )
+        ledger.release(lease, "succeeded")
+    return home
+
+
+def said(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["tuner", *arguments])
+    main()
+    return capsys.readouterr().out
+
+
+def test_what_a_task_declares_is_shown_wherever_a_study_is_read(codebook_study, monkeypatch, capsys):
+    table = said(monkeypatch, capsys, "results", "latest")
+    assert "validation loss (squared error), search" in table
+    assert "ST-GS" in table
+    found = json.loads(said(monkeypatch, capsys, "results", "latest", "--json"))
+    (part,) = found["claims"]["C3"]["parts"]
+    assert part["what"] == "perplexity of the codebook rises with tau_f"
+    assert (part["figure"], part["numbers"]["spearman"]) == ("figure6a", 1.0)
+    report, *figures = said(monkeypatch, capsys, "report", "latest").splitlines()
+    assert {"panels", "figure6a"} <= {Path(figure).stem for figure in figures}
+    text = Path(report).read_text(encoding="utf-8")
+    assert "validation loss (squared error)" in text
+    assert "perplexity of the codebook rises with tau_f" in text.lower()
+
+    with TestClient(create(ServiceSettings(home=codebook_study)), base_url="http://localhost") as http:
+        (study,) = http.get("/studies").json()["items"]
+        label, title = "validation loss", "validation loss (squared error)"
+        objective = {"name": "val_loss", "direction": "minimize", "label": label, "title": title}
+        assert study["objective"] == objective
+        assert http.get(f"/studies/{study['id']}/results").json() == found
+        assert "panels" in http.get(f"/studies/{study['id']}").json()["figures"]
+        assert http.get(f"/studies/{study['id']}/figures/panels.png").status_code == 200
+
+
+def test_a_study_whose_task_is_gone_opens_with_default_labels(codebook_study, monkeypatch, capsys):
+    shutil.rmtree(codebook_study.parent / "codebook_package-1.0.dist-info")
+    forget()
+    table = said(monkeypatch, capsys, "results", "latest")
+    assert "validation loss, search" in table
+    found = json.loads(said(monkeypatch, capsys, "results", "latest", "--json"))
+    assert found["off_diagonal_best"]["tau_f"] == 0.1
+    reason = found["claims"]["C3"]["reason"]
+    assert reason.startswith("what task codebook declares of its metrics cannot be read: task must be one of")
+    with TestClient(create(ServiceSettings(home=codebook_study)), base_url="http://localhost") as http:
+        (study,) = http.get("/studies").json()["items"]
+        assert study["objective"]["title"] == "validation loss"
+        assert http.get(f"/studies/{study['id']}/results").json() == found
 
 
 def test_a_broken_task_does_not_stand_in_the_way_of_the_others(plug_in):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from trainables.metrics import Metrics
 from tuner.evidence.curves import Curves
 from tuner.evidence.labels import curve_label, metric_label
 from tuner.evidence.results import Results
@@ -35,6 +36,7 @@ class Material:
     shown: Mapping[str, TrialRow]  # a trial for each method, by the names of Selection.named
     fresh: bool  # whether those are the confirmed ones
     artifacts: Path | None
+    metrics: Metrics  # what the study's task declares
 
     @property
     def strategy(self) -> str | None:
@@ -50,7 +52,7 @@ class Material:
     @property
     def objective(self) -> str:
         """The objective's label."""
-        return metric_label(self.study.objective.name, self.study.task)
+        return metric_label(self.study.objective.name, self.metrics)
 
     def series(self, metric: str) -> dict[str, tuple[list[float], list[float], list[float]]]:
         """A metric over the training of each method: label -> (epochs, means, standard errors)."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
-from tuner.evidence.labels import short_label
+from tuner.evidence.labels import method_label
 from tuner.evidence.selection import best, finished, searched
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import Role, TrialState
@@ -72,7 +72,7 @@ def stages(m: Material) -> Made:
         ran.second.points,
         tau_b_start=ran.tau_b_start,
         best_tau_f=ran.best_tau_f,
-        baselines={short_label(name): means[name] for name in names},
+        baselines={method_label(name): means[name] for name in names},
         objective=m.objective,
         minimize=m.minimize,
     )

@@ -5,8 +5,9 @@ one.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from trainables.metrics import Metrics
 from tuner.errors import UserError
-from tuner.evidence.analysis import results
+from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
 from tuner.evidence.figures import searching, temperatures, training
 from tuner.evidence.figures.drawing import png
@@ -24,10 +25,10 @@ _MAKERS = (
     searching.marginals,
     training.learning,
     training.panels,
-    training.gates,
+    training.distribution,
     temperatures.exploration,
     temperatures.dispersion,
-    training.inactive,
+    training.thresholds,
     temperatures.bias,
     searching.rungs,
     searching.schedule,
@@ -39,10 +40,11 @@ def figure_names(
     trials: Sequence[TrialRow],
     measurements: Iterable[Measurement],
     *,
+    metrics: Metrics = UNDECLARED,
     artifacts: Path | None = None,
 ) -> list[str]:
     """The names of the figures that a study has data for, in the report's order."""
-    return list(gallery(study, trials, measurements, artifacts=artifacts))
+    return list(gallery(study, trials, measurements, metrics=metrics, artifacts=artifacts))
 
 
 def figure_png(
@@ -51,10 +53,11 @@ def figure_png(
     trials: Sequence[TrialRow],
     measurements: Iterable[Measurement],
     *,
+    metrics: Metrics = UNDECLARED,
     artifacts: Path | None = None,
 ) -> bytes:
     """One figure of a study as PNG. Raises UserError where the study has none of that name."""
-    pictures = gallery(study, trials, measurements, artifacts=artifacts)
+    pictures = gallery(study, trials, measurements, metrics=metrics, artifacts=artifacts)
     if name not in pictures:
         raise UserError(
             f"study {study.id} has no figure {name!r}; it has {', '.join(pictures) or 'none yet'}"
@@ -67,13 +70,14 @@ def gallery(
     trials: Sequence[TrialRow],
     measurements: Iterable[Measurement] | Curves,
     *,
+    metrics: Metrics = UNDECLARED,
     found: Results | None = None,
     artifacts: Path | None = None,
 ) -> dict[str, Picture]:
     """The figures by name, in the report's order.
 
-    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME; `found` the results where
-    they are known.
+    `metrics` is what the study's task declares, `artifacts` the folder with the files of confirmed trials,
+    trial-NUMBER/NAME, and `found` the results where they are known.
     """
     curves = Curves.gathered(measurements)
     chosen = select(trials, study.objective).named()
@@ -84,9 +88,8 @@ def gallery(
     shown = {name: confirmations[t.method] if fresh else t for name, t in chosen.items()}
     if "diagonal" in shown and SOFTMAX in shown and shown["diagonal"].method == shown[SOFTMAX].method:
         del shown[SOFTMAX]  # the same trial twice
-    material = Material(
-        study, trials, curves, results(study, trials, curves) if found is None else found, shown, fresh,
-        artifacts,
-    )  # fmt: skip
+    if found is None:
+        found = results(study, trials, curves, metrics=metrics)
+    material = Material(study, trials, curves, found, shown, fresh, artifacts, metrics)
     made = (make(material) for make in _MAKERS)
     return dict(filter(None, made))

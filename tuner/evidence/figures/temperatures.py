@@ -4,46 +4,40 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
-from tuner.evidence.claims import ACTIVE_EPS, OTHER_EPS, along
+from trainables.metrics import Metric, Temperature
+from tuner.evidence.claims import along
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
-from tuner.evidence.labels import metric_label
 
 
 def exploration(m: Material) -> Made:
     """The paper's Figure 6a: perplexity and signal-to-noise ratio against tau_f."""
-    metric = "gate_perplexity" if m.study.task == "dln" else "perplexity"
-    return _tradeoff(m, "figure6a", "tau_f", [(metric, False)], [("grad_snr", False)])
+    return _tradeoff(m, "figure6a", "tau_f")
 
 
 def dispersion(m: Material) -> Made:
     """The paper's Figure 6b: norm of the gradient and share of active units against tau_b."""
-    shares = [(f"inactive_{eps}", eps != ACTIVE_EPS) for eps in (ACTIVE_EPS, *OTHER_EPS)]
-    return _tradeoff(m, "figure6b", "tau_b", [("grad_norm", False)], shares)
+    return _tradeoff(m, "figure6b", "tau_b")
 
 
-def _tradeoff(
-    m: Material, name: str, tau: str, left: Sequence[tuple[str, bool]], right: Sequence[tuple[str, bool]]
-) -> Made:
-    """Metrics along a temperature, each with whether it is a variant that is drawn faint."""
+def _tradeoff(m: Material, name: str, tau: Temperature) -> Made:
+    """The metrics that the task declares along a temperature. Those at other thresholds are drawn faint."""
     fixed = None
 
-    def lines(metrics: Sequence[tuple[str, bool]]) -> list[drawing.Line]:
+    def lines(metrics: Sequence[Metric]) -> list[drawing.Line]:
         nonlocal fixed
         drawn = []
-        for metric, faint in metrics:
-            if (found := along(m.trials, tau, metric, m.study.objective)) is None:
+        for metric in metrics:
+            if (found := along(m.trials, tau, metric.name, m.study.objective)) is None:
                 continue
             fixed, t = found
-            active = metric.startswith("inactive_")
-            means = [1 - v for v in t.means] if active else list(t.means)
-            eps = metric.removeprefix("inactive_")
-            share = eps if faint else "share of active units"
-            label = share if active else metric_label(metric, m.study.task)
-            drawn.append(drawing.Line(label, t.levels, means, t.sems, faint))
+            means = [1 - v for v in t.means] if metric.complement else list(t.means)
+            faint = metric.threshold if not metric.decides else None
+            label = faint.text if faint else metric.complement or metric.title
+            drawn.append(drawing.Line(label, t.levels, means, t.sems, faint is not None))
         return drawn
 
-    sides = lines(left), lines(right)
+    sides = lines(m.metrics.drawn(tau, "left")), lines(m.metrics.drawn(tau, "right"))
     if not any(sides):
         return None
     other = {"tau_f": r"$\tau_b$", "tau_b": r"$\tau_f$"}[tau]
@@ -53,7 +47,9 @@ def _tradeoff(
         "along one line of the "
         f"search ({'tau_b' if tau == 'tau_f' else 'tau_f'} = {fixed:g}); mean ± standard error over seeds."
     )
-    note = f"; threshold {ACTIVE_EPS}, dotted: others" if any(line.faint for line in sides[1]) else ""
+    at = next((t.threshold.text for t in m.metrics.thresholds() if t.threshold and t.decides), "")
+    faint = any(line.faint for side in sides for line in side)
+    note = f"; threshold {at}, dotted: others" if faint else ""
     draw = partial(drawing.tradeoff, *sides, xlabel=xlabel, title=f"at {other} = {fixed:g}{note}")
     return name, Picture("What the temperatures do", caption, draw)
 

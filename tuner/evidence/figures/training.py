@@ -2,19 +2,13 @@
 
 from functools import partial
 
-from tuner.evidence.claims import ACTIVE_EPS, OTHER_EPS
+from trainables.metrics import figure_name
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
-from tuner.evidence.labels import curve_label, metric_label
+from tuner.evidence.labels import curve_label
 from tuner.evidence.results import Summary
 
-# The two panels of the paper's figure for a task: its number and the metrics.
-_PANELS = {
-    "sbn": (2, ("val_loss", "val_accuracy")),
-    "catae": (3, ("val_loss", "perplexity")),
-    "dln": (4, ("train_loss", "val_accuracy")),
-}
-_EPS = sorted((ACTIVE_EPS, *OTHER_EPS), key=float)
+_TEMPERATURES = "What the temperatures do"  # section of the report
 
 
 def _which(m: Material) -> str:
@@ -33,71 +27,65 @@ def learning(m: Material) -> Made:
 
 
 def panels(m: Material) -> Made:
-    """The paper's Figure 2, 3 or 4."""
-    if m.study.task not in _PANELS:
+    """Two of the task's metrics: the paper's Figure 2, 3 or 4."""
+    declared = m.metrics.panels()
+    if declared is None:
         return None
-    number, metrics = _PANELS[m.study.task]
-    left, right = (m.series(metric) for metric in metrics)
+    left, right = (m.series(metric.name) for metric in declared)
     if not left or not right:
         return None
-    labels = metric_label(metrics[0], m.study.task), metric_label(metrics[1], m.study.task)
-    caption = f"The paper's Figure {number} from this study. {_which(m)}"
-    return f"figure{number}", Picture(
-        "Learning curves", caption, partial(drawing.panels, left, right, labels=labels)
-    )
+    number = declared[0].panel.figure if declared[0].panel else None
+    caption = f"{_of_the_paper(number)}{_which(m)}"
+    labels = declared[0].title, declared[1].title
+    draw = partial(drawing.panels, left, right, labels=labels)
+    return figure_name(number, "panels"), Picture("Learning curves", caption, draw)
 
 
-def gates(m: Material) -> Made:
-    """The paper's Figure 5."""
-    there = {curve_label(name, t): t for name, t in m.shown.items() if "gate_perplexity" in t.metrics}
-    names = [k.removeprefix("gate_") for t in list(there.values())[:1] for k in t.metrics
-             if k.startswith("gate_") and k != "gate_perplexity"]  # fmt: skip
-    means = {
-        label: {
-            k: Summary.of(t.metrics.get(k, [])).mean
-            for k in ("gate_perplexity", *(f"gate_{n}" for n in names))
-        }
-        for label, t in there.items()
-    }
-    whole = {
-        label: {k: v for k, v in row.items() if v is not None}
-        for label, row in means.items()
-        if None not in row.values()
-    }
-    if not whole or not names:
+def _of_the_paper(number: int | None, end: str = ". ") -> str:
+    """How a caption begins."""
+    return "" if number is None else f"The paper's Figure {number} from this study{end}"
+
+
+def distribution(m: Material) -> Made:
+    """How often each category occurs, of the metrics that are shares: the paper's Figure 5."""
+    declared = [(metric.name, metric.category) for metric in m.metrics.categories() if metric.category]
+    if not declared:
         return None
-    shares = {label: [row[f"gate_{n}"] for n in names] for label, row in whole.items()}
-    perplexity = {label: row["gate_perplexity"] for label, row in whole.items()}
-    caption = (
-        "The paper's Figure 5 from this study: how often each gate type is the most probable one, mean over "
-        "seeds, and the "
-        "perplexity of that distribution."
+    about = declared[0][1].distribution
+    names = [about.perplexity, *(name for name, _ in declared)]
+    means = {
+        curve_label(method, trial): [Summary.of(trial.metrics.get(name, [])).mean for name in names]
+        for method, trial in m.shown.items()
+    }
+    whole = {label: [v for v in row if v is not None] for label, row in means.items() if None not in row}
+    if not whole:
+        return None
+    draw = partial(
+        drawing.distribution,
+        [category.name for _, category in declared],
+        {label: row[1:] for label, row in whole.items()},
+        {label: row[0] for label, row in whole.items()},
+        xlabel=about.category,
+        share=about.share,
     )
-    return "figure5", Picture(
-        "What the temperatures do", caption, partial(drawing.gates, names, shares, perplexity)
-    )
+    text = f"{_of_the_paper(about.figure, ': ')}{about.meaning}, mean over seeds, and the perplexity of that "
+    caption = f"{text[0].upper()}{text[1:]}distribution."
+    return figure_name(about.figure, "distribution"), Picture(_TEMPERATURES, caption, draw)
 
 
-def inactive(m: Material) -> Made:
-    """The share of inactive units of each method."""
+def thresholds(m: Material) -> Made:
+    """What is measured at several thresholds, against the threshold, of each method."""
+    declared = [(metric, metric.threshold) for metric in m.metrics.thresholds() if metric.threshold]
     series = {}
     for name, trial in m.shown.items():
-        points = [(float(eps), Summary.of(trial.metrics.get(f"inactive_{eps}", []))) for eps in _EPS]
-        whole = [(eps, s.mean, s.sem or 0.0) for eps, s in points if s.mean is not None]
+        points = [(at.value, Summary.of(trial.metrics.get(metric.name, []))) for metric, at in declared]
+        whole = [(value, s.mean, s.sem or 0.0) for value, s in points if s.mean is not None]
         if whole:
             x, means, errors = zip(*whole, strict=True)
             series[curve_label(name, trial)] = (list(x), list(means), list(errors))
     if not series:
         return None
-    caption = (
-        "A unit is inactive where the mean size of its logit's gradient is below a threshold. The paper "
-        "gives none, so the share "
-        "is shown against it. Mean ± standard error over seeds, at the end of the training."
-    )
-    draw = partial(
-        drawing.thresholds,
-        series,
-        xlabel="threshold of the mean gradient of a unit's logit",
-        ylabel="share of inactive units",
-    )
-    return "inactive", Picture("What the temperatures do", caption, draw)
+    metric, at = declared[0]
+    caption = f"{at.family.caption} Mean ± standard error over seeds, at the end of the training."
+    draw = partial(drawing.thresholds, series, xlabel=at.family.xlabel, ylabel=metric.label)
+    return at.family.figure, Picture(_TEMPERATURES, caption, draw)

@@ -3,7 +3,7 @@ how they look.
 """
 
 from tuner.evidence.figures.drawing.lines import Series, Stage, curves, marginals, panels, stages, thresholds
-from tuner.evidence.figures.drawing.maps import bias, gates, landscape
+from tuner.evidence.figures.drawing.maps import bias, distribution, landscape
 from tuner.evidence.figures.drawing.search import Course, rungs, scatter, schedule
 from tuner.evidence.figures.drawing.style import png, save
 from tuner.evidence.figures.drawing.tradeoff import Line, tradeoff
@@ -15,7 +15,7 @@ __all__ = [
     "Stage",
     "bias",
     "curves",
-    "gates",
+    "distribution",
     "landscape",
     "marginals",
     "panels",

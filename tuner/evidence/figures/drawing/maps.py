@@ -175,11 +175,16 @@ def bias(
     return drawn
 
 
-def gates(
-    names: Sequence[str], shares: Mapping[str, Sequence[float]], perplexity: Mapping[str, float]
+def distribution(
+    names: Sequence[str],
+    shares: Mapping[str, Sequence[float]],
+    perplexity: Mapping[str, float],
+    *,
+    xlabel: str,
+    share: str,
 ) -> Figure:
-    """The distribution of gate types of each method, {method: shares}, with its perplexity (at most the
-    number of types).
+    """The distribution over categories of each method, {method: shares}, with its perplexity (at most the
+    number of categories).
     """
     drawn = figure(PAGE_IN, 0.26 * len(shares) + 1.25)
     axes = drawn.add_subplot()
@@ -196,6 +201,6 @@ def gates(
     for side in (axes, right):
         side.tick_params(length=0)
         side.spines[:].set_visible(False)
-    axes.set_xlabel("gate type")
-    drawn.colorbar(mesh, ax=axes, label="share of gates", pad=0.02)
+    axes.set_xlabel(xlabel)
+    drawn.colorbar(mesh, ax=axes, label=share, pad=0.02)
     return drawn
