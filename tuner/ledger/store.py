@@ -199,7 +199,7 @@ class Ledger:
                 {
                     "study": lease.study_id, "number": number, "key": p.key, "role": p.role,
                     "estimator": p.estimator, "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr,
-                    "variant": p.variant, "seeds": json.dumps(list(seeds)), "state": "running",
+                    "variant": p.variant.text, "seeds": json.dumps(list(seeds)), "state": "running",
                     "population": population, "attempts": 1, "started_at": datetime.now(UTC),
                     "metrics": "{}",
                 }
@@ -270,7 +270,7 @@ class Ledger:
         going = [
             {
                 "n": c.number, "source": c.source, "tau_f": c.proposal.tau_f, "tau_b": c.proposal.tau_b,
-                "lr": c.proposal.lr, "variant": c.proposal.variant,
+                "lr": c.proposal.lr, "variant": c.proposal.variant.text,
             }
             for c in go_on
         ]  # fmt: skip
