@@ -15,7 +15,8 @@ from tuner.ledger.rows import StudyRow, StudyState
 from tuner.settings import Settings
 
 if TYPE_CHECKING:
-    from tuner.evidence.results import Claim, Results, Summary, TrialResult  # pydantic takes time to import
+    from tuner.evidence.over_seeds import Summary
+    from tuner.evidence.results import Claim, Results, TrialResult  # pydantic takes time to import
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

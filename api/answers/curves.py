@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tuner.evidence.results import Summary
+from tuner.evidence.over_seeds import Summary
 from tuner.evidence.selection import select
 from tuner.ledger.pages import Pages
 from tuner.ledger.rows import StudyRow, TrialRow

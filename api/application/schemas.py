@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from tuner.evidence.results import Summary
+from tuner.evidence.over_seeds import Summary
 from tuner.ledger.objective import Direction
 from tuner.ledger.rows import Role, StudyState, TrialState
 from tuner.spec.study import StudySpec

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from api.studies.jobs import ENDED, RayAwayError, RayHangsError
 from tuner.errors import LedgerError
+from tuner.ledger.rows import StudyState
 from tuner.ledger.study_queue import Job, StudyQueue
 
 _LOG = logging.getLogger("tuner.reconciler")
@@ -83,9 +84,9 @@ class Reconciler:
         status, message = self._jobs.status(job.name)
         about = {"study": job.study_id}
         too_slow = job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S
-        if status is None and job.state == "queued":
+        if status is None and job.state is StudyState.QUEUED:
             self._jobs.submit(job.study_id, job.name)  # named, but the API died before Ray heard of it
-        elif status is None and job.state == "running":
+        elif status is None and job.state is StudyState.RUNNING:
             return  # Ray was restarted and forgot it; the driver may live, and its lease says so
         elif status is None or status in ENDED:
             why = (
@@ -95,9 +96,9 @@ class Reconciler:
             )
             state = self._queue.job_ended(job.study_id, job.name, why, self._most_losses)
             _LOG.info("job %s ended: %s; the study is %s", job.name, status, state, extra=about)
-        elif job.state == "cancelled" or too_slow:
+        elif job.state is StudyState.CANCELLED or too_slow:
             self._jobs.stop(job.name)
-            if too_slow and job.state == "running":
+            if too_slow and job.state is StudyState.RUNNING:
                 _LOG.warning("job %s did not react to the cancel and is stopped", job.name, extra=about)
 
     def _loop(self) -> None:

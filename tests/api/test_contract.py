@@ -84,14 +84,14 @@ def test_a_study_is_submitted_read_cancelled_and_deleted(http):
 
 def test_what_a_study_found_is_what_the_command_line_prints(http, ledger):
     from tuner.evidence import analysis
+    from tuner.evidence.results import TrialResult
 
     study = trained(http, ledger)
     results = http.get(f"/studies/{study}/results")
-    assert results.json() == json.loads(
-        json.dumps(analysis.results(ledger.study(study), ledger.trials(study), ledger.measurements(study)))
-    )
+    found = analysis.results(ledger.study(study), ledger.trials(study), ledger.measurements(study))
+    assert results.json() == found.plain()
     trials = http.get(f"/studies/{study}/trials").json()["items"]
-    assert trials == json.loads(json.dumps([analysis.trial_json(t) for t in ledger.trials(study)]))
+    assert trials == [TrialResult.of(t).plain() for t in ledger.trials(study)]
     brief = http.get(f"/studies/{study}/trials?brief=true&limit=1").json()
     assert (brief["items"][0]["mean"], brief["items"][0]["sem"]) == (1.5, 0.5)
     after = http.get(f"/studies/{study}/trials", params={"brief": True, "cursor": brief["next"]}).json()

@@ -7,7 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
-from tuner.ledger.rows import Proposal, scheduled
+from tuner.ledger.methods import Segment, Variant
+from tuner.ledger.rows import Proposal
 
 HOSTILE = '<img src="x" onerror="document.title=1">'
 READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
@@ -106,7 +107,9 @@ def test_what_the_results_carry_is_shown(page, served):
     driver = Driver(served, study)
     driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
     driver.report(driver.start(driver.best(), driver.spec.fresh_seeds, "c"), 4, final=True)
-    twin = Proposal("control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], '{"logit_scale": 10.0}')
+    twin = Proposal(
+        "control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], Variant(logit_scale=10.0)
+    )
     driver.report(driver.start([twin], driver.spec.fresh_seeds, "t"), 4, final=True)
     served.ledger.release(driver.lease, "succeeded")
     page.goto(f"{served.address}#/studies/{study}")
@@ -124,7 +127,7 @@ def test_what_the_results_carry_is_shown(page, served):
     bounds = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 1.0}}
     study = served.create(search={"strategy": "pbt", "trials": 4, "rounds": 2} | bounds)
     driver = Driver(served, study)
-    variant = scheduled([(0.0, 0.1, 0.5, 0.001), (4.0, 0.0, 0.4, 0.002)])
+    variant = Variant(schedule=(Segment(0.0, 0.1, 0.5, 0.001), Segment(4.0, 0.0, 0.4, 0.002)))
     driver.report(
         driver.start([Proposal("search", "decoupled", 0.1, 0.5, 0.001, variant)], driver.spec.search_seeds),
         4,

@@ -3,7 +3,8 @@
 import random
 from dataclasses import replace
 
-from tuner.ledger.rows import TrialRow
+from tests.support.rows import running
+from tuner.ledger.rows import TrialState
 from tuner.spec.search import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec.study import parse_spec
 from tuner.strategies import Continue, Decision, Signal
@@ -78,36 +79,16 @@ SPECS = {
 }
 
 
-def running(proposal, number):
-    configuration = {
-        name: getattr(proposal, name) for name in ("role", "estimator", "tau_f", "tau_b", "lr", "variant")
-    }
-    return TrialRow(
-        id=number + 1,
-        number=number,
-        **configuration,
-        state="running",
-        reason=None,
-        population="p",
-        attempts=1,
-        seeds=(0, 1, 2),
-        metrics={},
-        objective=None,
-        started_at=None,
-        finished_at=None,
-    )
-
-
 def succeed(trial, loss=1.0):
-    return replace(trial, state="succeeded", objective=(loss,) * len(trial.seeds))
+    return replace(trial, state=TrialState.SUCCEEDED, objective=(loss,) * len(trial.seeds))
 
 
 def diverge(trial):
-    return replace(trial, state="diverged", objective=(0.0, None, 0.0))
+    return replace(trial, state=TrialState.DIVERGED, objective=(0.0, None, 0.0))
 
 
 def fail(trial):
-    return replace(trial, state="failed", reason="the worker process died")
+    return replace(trial, state=TrialState.FAILED, reason="the worker process died")
 
 
 def unlucky(trial):
@@ -134,7 +115,7 @@ def play(make, n, *, finish=succeed, order=first_first, at_once=5):
         asked.append((list(history), answer))
         assert answer != []
         assert len(asked) < 3000, "it would never end"
-        unfinished = [t for t in history if t.state == "running"]
+        unfinished = [t for t in history if t.state is TrialState.RUNNING]
         if answer is Signal.DONE and not unfinished:
             return history, asked
         if isinstance(answer, Decision):
@@ -155,9 +136,11 @@ def train(trial, strategy, finish=succeed):
     if rung is None:
         return replace(ended, intervals=INTERVALS, epoch=float(INTERVALS))
     trained = replace(ended, intervals=rung, epoch=float(rung), source=None)
-    if ended.state != "succeeded":
+    if ended.state is not TrialState.SUCCEEDED:
         return trained
-    return replace(trained, state="queued", objective=None, metrics={"val_loss": list(ended.objective)})
+    return replace(
+        trained, state=TrialState.QUEUED, objective=None, metrics={"val_loss": list(ended.objective)}
+    )
 
 
 def decide(history, answer):
@@ -173,7 +156,7 @@ def decide(history, answer):
         history[c.number] = replace(history[c.number], source=c.source, **changes)
     for number, reason in answer.stop.items():
         assert reason
-        history[number] = replace(history[number], state="stopped", reason=reason)
+        history[number] = replace(history[number], state=TrialState.STOPPED, reason=reason)
 
 
 def go_on(history, answer, n):
@@ -184,4 +167,4 @@ def go_on(history, answer, n):
     assert all(t.source is not None for t in chosen)
     assert len({t.intervals for t in chosen}) == 1
     for t in chosen:
-        history[t.number] = replace(t, state="running")
+        history[t.number] = replace(t, state=TrialState.RUNNING)

@@ -8,9 +8,10 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tests.support.rows import MINIMIZE
 from trainables.tasks import task_type
-from tuner.evidence.analysis import select
-from tuner.ledger.rows import Proposal
+from tuner.evidence.selection import select
+from tuner.ledger.rows import Proposal, Role
 from tuner.ledger.store import Ledger
 from tuner.spec.study import parse_spec
 
@@ -108,8 +109,8 @@ class Driver:
         return [*found, Proposal("baseline", "identity", None, None, self.spec.learning_rates[0])]
 
     def best(self):
-        chosen = select(self.ledger.trials(self.study), "minimize").distinct()
-        return [replace(trial.proposal, role="confirm") for trial in chosen]
+        chosen = select(self.ledger.trials(self.study), MINIMIZE).distinct()
+        return [replace(trial.proposal, role=Role.CONFIRM) for trial in chosen]
 
     def start(self, proposals, seeds, population="p"):
         return self.ledger.start_population(self.lease, population, proposals, seeds)

@@ -18,17 +18,9 @@ from tuner.evidence.costs import trained_epochs, training, tuned_with
 from tuner.evidence.curves import Curves
 from tuner.evidence.landscape import edge_notes, landscape, marginals, optimum_over_seeds, stages
 from tuner.evidence.multiple_comparisons import best_of_many, holm
+from tuner.evidence.over_seeds import Gain, Interval, Summary, SummaryWithInterval
 from tuner.evidence.paired import gain, interval
-from tuner.evidence.results import (
-    Gain,
-    Interval,
-    Results,
-    Statistics,
-    Summary,
-    SummaryWithInterval,
-    TrialResult,
-    Verdict,
-)
+from tuner.evidence.results import Results, Statistics, TrialResult, Verdict
 from tuner.evidence.selection import Selection, select
 from tuner.evidence.sequential_replay import sequential_replay
 from tuner.ledger.methods import Method

@@ -15,15 +15,14 @@ from trainables.metrics import Trend as Expectation
 from tuner.evidence.curves import Curves, epochs_saved
 from tuner.evidence.labels import method_label
 from tuner.evidence.multiple_comparisons import holm
+from tuner.evidence.over_seeds import Difference, Gain
 from tuner.evidence.paired import excess
 from tuner.evidence.results import (
     BackwardTrend,
     Claim,
     ClaimPart,
     ClaimStatus,
-    Difference,
     ForwardTrend,
-    Gain,
     Numbers,
     Trend,
     Verdict,

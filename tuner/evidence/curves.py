@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tuner.evidence.over_seeds import Difference, Summary
 from tuner.evidence.paired import paired
-from tuner.evidence.results import Difference, Summary
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Measurement, TrialRow
 

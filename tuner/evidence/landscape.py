@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.evidence.over_seeds import Summary
 from tuner.evidence.results import (
     BackwardLine,
     BackwardLineAt,
@@ -23,7 +24,6 @@ from tuner.evidence.results import (
     Optimum,
     OptimumCell,
     Stages,
-    Summary,
 )
 from tuner.evidence.selection import best, best_forward, finished, searched, taken
 from tuner.ledger.objective import Objective
@@ -87,10 +87,9 @@ def stages(study: StudyRow, trials: Sequence[TrialRow]) -> Stages | None:
 
     The best tau_f is the best so far while the first stage runs; None where no trial of it has an objective.
     """
-    search = study.spec.get("search", {})
-    if search.get("strategy") != StrategyName.SEQUENTIAL:
+    if study.strategy != StrategyName.SEQUENTIAL:
         return None
-    start = search["tau_b_start"]
+    start = study.spec["search"]["tau_b_start"]
     first = [t for t in searched(trials) if t.tau_b == start]
     tau_f = best_forward(first, study.objective)
     second = [t for t in searched(trials) if t.tau_f == tau_f]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tuner.evidence.results import BestOfMany
+from tuner.evidence.over_seeds import BestOfMany
 from tuner.evidence.selection import best, finished, searched
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow

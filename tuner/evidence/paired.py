@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
 
-from tuner.evidence.results import Difference, Gain, Interval, sem
+from tuner.evidence.over_seeds import Difference, Gain, Interval, sem
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 

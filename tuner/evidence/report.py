@@ -13,7 +13,8 @@ from trainables.metrics import Metrics
 from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
 from tuner.evidence.labels import STATES, method_label, metric_label
-from tuner.evidence.results import Gain, Results, SummaryWithInterval, TrialResult
+from tuner.evidence.over_seeds import Gain, SummaryWithInterval
+from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
 

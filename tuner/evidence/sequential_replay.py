@@ -4,8 +4,9 @@ would have run.
 
 from collections.abc import Sequence
 
+from tuner.evidence.over_seeds import MeanDifference
 from tuner.evidence.paired import paired, pairs_by_seed
-from tuner.evidence.results import MeanDifference, ReplayedSearch, SequentialReplay
+from tuner.evidence.results import ReplayedSearch, SequentialReplay
 from tuner.evidence.selection import best, best_forward, finished, searched
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import StudyRow, TrialRow
@@ -22,7 +23,7 @@ def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> Sequential
     """
     grid = searched(trials)
     optimum = best(grid, study.objective)
-    if study.spec.get("search", {}).get("strategy") != StrategyName.GRID or optimum is None:
+    if study.strategy != StrategyName.GRID or optimum is None:
         return None
     starts = sorted({t.tau_b for t in grid if t.tau_b is not None})
     replays = [run for start in starts if (run := _replay(grid, optimum, start, study.objective))]

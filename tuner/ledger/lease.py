@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from tuner.errors import LeaseLostError, UserError
 from tuner.ledger.database import clock
+from tuner.ledger.rows import StudyState
 from tuner.ledger.tables import studies
 
 LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
@@ -53,7 +54,7 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
         .mappings()
         .one()
     )
-    if row["state"] in ("succeeded", "cancelled"):
+    if row["state"] in (StudyState.SUCCEEDED, StudyState.CANCELLED):
         raise UserError(f"study {study_id} has {row['state']}; there is nothing to resume")
     holder = this_process()
     if repeated and row["holder"] == holder and not row["expired"]:
@@ -65,8 +66,8 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
     fence = row["fence"] + 1
     db.execute(
         studies.update().where(studies.c.id == study_id).values(
-            state="running", reason=None, fence=fence, holder=holder, lease_until=clock(db) + LEASE_S,
-            host=json.dumps(host), started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
+            state=StudyState.RUNNING, reason=None, fence=fence, holder=holder,
+            lease_until=clock(db) + LEASE_S, host=json.dumps(host), started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
             revision=studies.c.revision + 1,
         )
     )  # fmt: skip
@@ -95,7 +96,7 @@ def renew(db: Connection, lease: Lease) -> None:
     hold(db, lease, lease_until=clock(db) + LEASE_S, revision=studies.c.revision)
 
 
-def given_back(db: Connection, lease: Lease, state: str) -> bool:
+def given_back(db: Connection, lease: Lease, state: StudyState) -> bool:
     """Whether this driver has given the lease back already, with the study in this state."""
     returned = (
         (studies.c.id == lease.study_id)

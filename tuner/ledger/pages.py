@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tuner.ledger.lease import expired
 from tuner.ledger.row_mapping import measurement_row, study_row, study_state, trial_row, utc
-from tuner.ledger.rows import Measurement, StudyRow, TrialRow
+from tuner.ledger.rows import Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 
@@ -27,16 +27,16 @@ class StudyRevision:
     study_id: str
     created_at: datetime
     revision: int
-    state: str
+    state: StudyState
 
 
 @dataclass(frozen=True)
 class WorkDone:
     """What a study has done so far."""
 
-    trials: dict[tuple[str, str], int] = field(default_factory=dict)  # (state, role) -> how many
+    trials: dict[tuple[TrialState, Role], int] = field(default_factory=dict)  # (state, role) -> how many
     # role -> report intervals that its running trials have been trained for, summed
-    intervals: dict[str, int] = field(default_factory=dict)
+    intervals: dict[Role, int] = field(default_factory=dict)
     populations: int = 0  # that are training
 
 
@@ -51,7 +51,7 @@ class Pages:
         limit: int,
         *,
         after: tuple[datetime, str] | None = None,
-        state: str | None = None,
+        state: StudyState | None = None,
         task: str | None = None,
         prefix: str | None = None,
         owner: str | None = None,
@@ -80,8 +80,8 @@ class Pages:
                 )
                 query = query.where(older)
             if state is not None:
-                lost = (studies.c.state == "running") & lease_expired.element
-                if state == "interrupted":
+                lost = (studies.c.state == StudyState.RUNNING) & lease_expired.element
+                if state == StudyState.INTERRUPTED:
                     query = query.where((studies.c.state == state) | lost)
                 else:
                     query = query.where(studies.c.state == state, ~lost)
@@ -102,7 +102,7 @@ class Pages:
             return [study_row(row) for row in db.execute(query).mappings()]
 
     def trials(
-        self, study_id: str, limit: int, *, after: int = -1, state: str | None = None
+        self, study_id: str, limit: int, *, after: int = -1, state: TrialState | None = None
     ) -> list[TrialRow]:
         """Trials of a study by number, those after a number."""
         query = (
@@ -118,8 +118,8 @@ class Pages:
     def work_done(self, study_ids: Iterable[str]) -> dict[str, WorkDone]:
         """What each of these studies has done so far."""
         ids = list(study_ids)
-        counts: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
-        intervals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        counts: dict[str, dict[tuple[TrialState, Role], int]] = defaultdict(dict)
+        intervals: dict[str, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
         populations: dict[str, set[str]] = defaultdict(set)
         by_state = (
             sa.select(trials.c.study, trials.c.state, trials.c.role, sa.func.count())
@@ -131,14 +131,14 @@ class Pages:
                 trials.c.study, trials.c.role, trials.c.population, sa.func.max(measurements.c.interval)
             )
             .outerjoin(measurements, measurements.c.trial_id == trials.c.id)
-            .where(trials.c.study.in_(ids), trials.c.state == "running")
+            .where(trials.c.study.in_(ids), trials.c.state == TrialState.RUNNING)
             .group_by(trials.c.id, trials.c.study, trials.c.role, trials.c.population)
         )
         with self._ledger.reading() as db:
             for study_id, state, role, count in db.execute(by_state):
-                counts[study_id][state, role] = count
+                counts[study_id][TrialState(state), Role(role)] = count
             for study_id, role, population, interval in db.execute(running):
-                intervals[study_id][role] += interval or 0
+                intervals[study_id][Role(role)] += interval or 0
                 populations[study_id].add(population)
         return {
             study_id: WorkDone(counts[study_id], dict(intervals[study_id]), len(populations[study_id]))

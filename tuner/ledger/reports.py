@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tuner.ledger.rows import TERMINAL_TRIAL_STATES
+from tuner.ledger.rows import TERMINAL_TRIAL_STATES, TrialState
 from tuner.ledger.tables import measurements, trials
 
 
@@ -83,8 +83,8 @@ def _ending(objective: list[float | None], now: datetime, *, paused: bool) -> di
     """The columns of a trial that has ended or paused, from its objective per seed."""
     bad = sum(v is None for v in objective)
     reason = f"the objective is not finite for {bad} of {len(objective)} seeds" if bad else None
-    state = "diverged" if bad else "queued" if paused else "succeeded"
-    ended = state != "queued"
+    state = TrialState.DIVERGED if bad else TrialState.QUEUED if paused else TrialState.SUCCEEDED
+    ended = state is not TrialState.QUEUED
     columns = {
         "state": state,
         "reason": reason,

@@ -72,6 +72,12 @@ class StudyRow:
     revision: int = 0  # grows with every change
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
 
+    @property
+    def strategy(self) -> str | None:
+        """How it searches, as its spec names it."""
+        name: str | None = self.spec.get("search", {}).get("strategy")
+        return name
+
 
 @dataclass(frozen=True)
 class Proposal:

@@ -29,7 +29,9 @@ from tuner.ledger.rows import (
     Measurement,
     Proposal,
     StudyRow,
+    StudyState,
     TrialRow,
+    TrialState,
 )
 from tuner.ledger.tables import measurements, studies, trials
 
@@ -144,7 +146,7 @@ class Ledger:
             renew(db, lease)
 
     @retried_with_attempt
-    def release(self, attempt: Attempt, lease: Lease, state: str, reason: str | None = None) -> None:
+    def release(self, attempt: Attempt, lease: Lease, state: StudyState, reason: str | None = None) -> None:
         """Gives the lease back with the state that the study ends or pauses in. Raises LeaseLostError."""
         with self.writing() as db:
             if attempt.repeated and given_back(db, lease, state):
@@ -199,7 +201,7 @@ class Ledger:
                 {
                     "study": lease.study_id, "number": number, "key": p.key, "role": p.role,
                     "estimator": p.estimator, "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr,
-                    "variant": p.variant.text, "seeds": json.dumps(list(seeds)), "state": "running",
+                    "variant": p.variant.text, "seeds": json.dumps(list(seeds)), "state": TrialState.RUNNING,
                     "population": population, "attempts": 1, "started_at": datetime.now(UTC),
                     "metrics": "{}",
                 }
@@ -212,16 +214,17 @@ class Ledger:
     def continue_population(self, lease: Lease, population: str, numbers: Iterable[int]) -> list[TrialRow]:
         """Makes queued trials the running ones of a population."""
         of_study = trials.c.study == lease.study_id
-        queued = of_study & trials.c.number.in_(list(numbers)) & (trials.c.state == "queued")
-        running = of_study & (trials.c.population == population) & (trials.c.state == "running")
+        queued = of_study & trials.c.number.in_(list(numbers)) & (trials.c.state == TrialState.QUEUED)
+        running = of_study & (trials.c.population == population) & (trials.c.state == TrialState.RUNNING)
         with self.writing() as db:
             hold(db, lease)
-            db.execute(trials.update().where(queued).values(state="running", population=population))
+            db.execute(trials.update().where(queued).values(state=TrialState.RUNNING, population=population))
             return _select_trials(db, running)
 
     def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
         """Counts another attempt for the unfinished trials of a population and returns them."""
-        rows = [t for t in self.trials(lease.study_id) if t.population == population and t.state == "running"]
+        mine = [t for t in self.trials(lease.study_id) if t.population == population]
+        rows = [t for t in mine if t.state is TrialState.RUNNING]
         return self._set_attempts(lease, {t.id: t.attempts + 1 for t in rows})
 
     @retried
@@ -232,7 +235,9 @@ class Ledger:
             if attempts:
                 values = [{"the_id": trial_id, "attempts": n} for trial_id, n in attempts.items()]
                 db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")), values)
-            return _select_trials(db, trials.c.id.in_(list(attempts)) & (trials.c.state == "running"))
+            return _select_trials(
+                db, trials.c.id.in_(list(attempts)) & (trials.c.state == TrialState.RUNNING)
+            )
 
     @retried
     def record(
@@ -275,8 +280,9 @@ class Ledger:
             for c in go_on
         ]  # fmt: skip
         now = datetime.now(UTC)
-        ending = [{"n": n, "state": "stopped", "reason": why, "finished_at": now} for n, why in stop.items()]
-        queued = (trials.c.study == lease.study_id) & (trials.c.state == "queued")
+        stopped = {"state": TrialState.STOPPED, "finished_at": now}
+        ending = [stopped | {"n": n, "reason": why} for n, why in stop.items()]
+        queued = (trials.c.study == lease.study_id) & (trials.c.state == TrialState.QUEUED)
         with self.writing() as db:
             hold(db, lease)
             for values in (going, ending):
@@ -293,7 +299,7 @@ class Ledger:
         )
         with self.writing() as db:
             hold(db, lease)
-            values = {"state": "failed", "reason": reason, "finished_at": datetime.now(UTC)}
+            values = {"state": TrialState.FAILED, "reason": reason, "finished_at": datetime.now(UTC)}
             db.execute(trials.update().where(unfinished).values(**values))
 
     # --- measurements ---
@@ -331,8 +337,8 @@ def insert_study(
     db.execute(
         studies.insert().values(
             id=study_id, name=name, task=task, spec=json.dumps(spec), objective=objective,
-            direction=direction, state="queued", created_at=datetime.now(UTC), training_s=0.0, host="{}",
-            fence=0, **columns,
+            direction=direction, state=StudyState.QUEUED, created_at=datetime.now(UTC), training_s=0.0,
+            host="{}", fence=0, **columns,
         )
     )  # fmt: skip
     return study_id

@@ -18,7 +18,7 @@ from tuner.errors import UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, expired
 from tuner.ledger.row_mapping import study_row
-from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
+from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow, StudyState, TrialState
 from tuner.ledger.store import Ledger, insert_study
 from tuner.ledger.tables import idempotency, studies, trials
 
@@ -50,7 +50,7 @@ class Job:
 
     study_id: str
     name: str  # the job's submission id
-    state: str  # of the study; interrupted where its lease has run out
+    state: StudyState  # interrupted where its lease has run out
     cancel_s: float | None  # seconds since a cancel was asked for
 
 
@@ -94,55 +94,58 @@ class StudyQueue:
         """The place of a queued study among those that wait, from 1."""
         earlier = (
             (studies.c.created_at < study.created_at)
-            & (studies.c.state == "queued")
+            & (studies.c.state == StudyState.QUEUED)
             & studies.c.job.is_(None)
         )
         with self._ledger.reading() as db:
             return 1 + db.execute(sa.select(sa.func.count()).select_from(studies).where(earlier)).scalar_one()
 
-    def cancel(self, study_id: str) -> str:
+    def cancel(self, study_id: str) -> StudyState:
         """Asks for a study's end, and returns its state: cancelled at once where nothing runs. Raises
         ForbiddenByStateError.
         """
         with self._ledger.writing() as db:
             row = _locked(db, study_id)
             state = study_row(row).state
-            if state == "cancelled" or (state in TERMINAL_STUDY_STATES and row["cancel_at"] is not None):
+            asked = row["cancel_at"] is not None
+            if state is StudyState.CANCELLED or (state in TERMINAL_STUDY_STATES and asked):
                 return state
             if state in TERMINAL_STUDY_STATES:
                 raise ForbiddenByStateError(f"study {study_id} has {state}; there is nothing to cancel")
-            if state == "running":
+            if state is StudyState.RUNNING:
                 if row["cancel_at"] is None:
                     _change(db, study_id, cancel_at=clock(db))
                 return state
             _end_as_cancelled(db, study_id, cancel_at=clock(db))
-            return "cancelled"
+            return StudyState.CANCELLED
 
-    def resume(self, study_id: str) -> str:
+    def resume(self, study_id: str) -> StudyState:
         """Queues a study again that was interrupted or has failed, and returns its state. Raises
         ForbiddenByStateError.
         """
         with self._ledger.writing() as db:
             row = _locked(db, study_id)
             state = study_row(row).state
-            if row["cancel_at"] is not None and state != "cancelled":
+            if row["cancel_at"] is not None and state is not StudyState.CANCELLED:
                 raise ForbiddenByStateError(f"a cancel of study {study_id} was asked for, which is final")
-            if state in ("queued", "running"):
+            if state in (StudyState.QUEUED, StudyState.RUNNING):
                 return state
-            if state not in ("interrupted", "failed"):
-                was = "was cancelled" if state == "cancelled" else f"has {state}"
+            if state not in (StudyState.INTERRUPTED, StudyState.FAILED):
+                was = "was cancelled" if state is StudyState.CANCELLED else f"has {state}"
                 raise ForbiddenByStateError(
                     f"study {study_id} {was}; only an interrupted or failed one can be resumed"
                 )
-            values = {"state": "queued", "reason": None, "service": True, "losses": 0, "finished_at": None}
-            _change(db, study_id, **values, fence=studies.c.fence + 1, lease_until=None)
-            return "queued"
+            values = {"reason": None, "service": True, "losses": 0, "finished_at": None}
+            _change(
+                db, study_id, state=StudyState.QUEUED, **values, fence=studies.c.fence + 1, lease_until=None
+            )
+            return StudyState.QUEUED
 
     def delete(self, study_id: str) -> None:
         """Removes a study that nothing runs. Raises ForbiddenByStateError."""
         with self._ledger.writing() as db:
             row = _locked(db, study_id)
-            if study_row(row).state == "running" or row["job"] is not None:
+            if study_row(row).state is StudyState.RUNNING or row["job"] is not None:
                 raise ForbiddenByStateError(
                     f"study {study_id} is running, or its job has not quite ended; cancel it first"
                 )
@@ -159,7 +162,7 @@ class StudyQueue:
             running = db.execute(
                 sa.select(sa.func.count()).select_from(studies).where(studies.c.job.is_not(None))
             ).scalar_one()
-            waiting = (studies.c.state == "queued") & studies.c.service & studies.c.job.is_(None)
+            waiting = (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
             oldest = (
                 sa.select(studies.c.id, studies.c.jobs)
                 .where(waiting)
@@ -185,7 +188,7 @@ class StudyQueue:
             rows = db.execute(query).mappings()
             return [Job(row["id"], row["job"], study_row(row).state, row["cancel_s"]) for row in rows]
 
-    def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> str:
+    def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.
 
         A study that had not ended by itself is queued again, at most `most_losses` times, and is interrupted
@@ -195,19 +198,19 @@ class StudyQueue:
             row = _locked(db, study_id)
             if row["job"] != job:
                 return study_row(row).state  # another process has taken note already
-            state, losses = row["state"], row["losses"]
+            state, losses = StudyState(row["state"]), row["losses"]
             if state in TERMINAL_STUDY_STATES:
                 _change(db, study_id, job=None)
             elif row["cancel_at"] is not None:
                 _end_as_cancelled(db, study_id, job=None)
-                state = "cancelled"
+                state = StudyState.CANCELLED
             else:
-                reason = row["reason"] if state == "interrupted" and row["reason"] else why
-                state = "queued" if losses < most_losses else "interrupted"
-                what = f"resumed, {losses + 1} of {most_losses}" if state == "queued" else "given up"
+                reason = row["reason"] if state is StudyState.INTERRUPTED and row["reason"] else why
+                state = StudyState.QUEUED if losses < most_losses else StudyState.INTERRUPTED
+                what = f"resumed, {losses + 1} of {most_losses}" if state is StudyState.QUEUED else "given up"
                 values = {"state": state, "reason": f"{reason}; {what}", "losses": losses + 1}
                 _change(db, study_id, **values, job=None, lease_until=None, fence=studies.c.fence + 1)
-            return str(state)
+            return state
 
     # --- what the driver does ---
 
@@ -263,10 +266,11 @@ def _end_as_cancelled(db: Connection, study_id: str, **values: Any) -> None:
     more.
     """
     now = datetime.now(UTC)
-    ended = {"state": "cancelled", "reason": CANCELLED, "finished_at": now, "lease_until": None}
+    ended = {"state": StudyState.CANCELLED, "reason": CANCELLED, "finished_at": now, "lease_until": None}
     _change(db, study_id, **ended, fence=studies.c.fence + 1, **values)
     unfinished = (trials.c.study == study_id) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
-    db.execute(trials.update().where(unfinished).values(state="stopped", reason=CANCELLED, finished_at=now))
+    stopped = {"state": TrialState.STOPPED, "reason": CANCELLED, "finished_at": now}
+    db.execute(trials.update().where(unfinished).values(**stopped))
 
 
 def _hash(text: str) -> str:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tuner.ledger.lease import expired
-from tuner.ledger.rows import TERMINAL_TRIAL_STATES
+from tuner.ledger.rows import TERMINAL_TRIAL_STATES, StudyState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 
@@ -19,7 +19,7 @@ _PACE_OVER_S = 60
 class Totals:
     """Of all studies, now."""
 
-    studies: dict[str, int]  # state -> how many
+    studies: dict[StudyState, int]  # state -> how many
     trials: int  # that have ended
     projector_lag: int  # measurements that MLflow does not have yet
     member_epochs_per_s: float  # over the last minute
@@ -28,8 +28,8 @@ class Totals:
 def totals(ledger: Ledger) -> Totals:
     """Counts. Raises LedgerError."""
     with ledger.reading() as db:
-        lost = (studies.c.state == "running") & expired(db).element
-        state = sa.case((lost, "interrupted"), else_=studies.c.state)
+        lost = (studies.c.state == StudyState.RUNNING) & expired(db).element
+        state = sa.case((lost, StudyState.INTERRUPTED), else_=studies.c.state)
         by_state = db.execute(sa.select(state, sa.func.count()).group_by(state))
         ended = (
             sa.select(sa.func.count()).select_from(trials).where(trials.c.state.in_(TERMINAL_TRIAL_STATES))
@@ -41,7 +41,7 @@ def totals(ledger: Ledger) -> Totals:
             .where(unsent)
         )
         return Totals(
-            {row[0]: row[1] for row in by_state},
+            {StudyState(row[0]): row[1] for row in by_state},
             db.execute(ended).scalar_one(),
             db.execute(lag).scalar_one(),
             _pace(db),

@@ -2,8 +2,8 @@
 better here.
 """
 
+from tuner.evidence.over_seeds import sem
 from tuner.evidence.paired import pairs_by_seed
-from tuner.evidence.results import sem
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 

@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from tuner.evidence.analysis import results
-from tuner.evidence.results import Results, Summary
+from tuner.evidence.over_seeds import Summary
+from tuner.evidence.results import Results
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (

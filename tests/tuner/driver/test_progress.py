@@ -6,31 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support import rows
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.driver.progress import Progress, ProgressLine, duration
-from tuner.ledger.rows import TrialRow
 from tuner.spec.study import load_spec, parse_spec
 
 
 def trial(number, loss=None, role="search"):
-    objective = None if loss is None else (loss,) * 3
-    return TrialRow(
-        id=number + 1,
-        number=number,
-        role=role,
-        estimator="decoupled",
-        tau_f=0.5,
-        tau_b=1.0,
-        lr=0.001,
-        state="running" if loss is None else "succeeded",
-        reason=None,
-        population="p",
-        attempts=1,
-        seeds=(0, 1, 2),
-        metrics={},
-        objective=objective,
-        started_at=None,
-        finished_at=None,
-    )
+    if loss is None:
+        return rows.trial(number, role=role, seeds=(0, 1, 2), state="running")
+    return rows.trial(number, [loss] * 3, role=role)
+
+
+def begun(total=40, work=400.0, objective=MINIMIZE, **more):
+    return Progress(total, work, objective, **more)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +47,20 @@ def clock(monkeypatch):
 
 def report(*, epoch, members=10, training_s=60.0, final=False, paused=False, began=0.0, error=None):
     # As trainables.ray_trainable.Report, which takes ray's import.
-    rows = {0: {"train_loss": [0.5] * members}} if error is None else {}
+    reported = {0: {"train_loss": [0.5] * members}} if error is None else {}
     return SimpleNamespace(
-        epoch=epoch, rows=rows, training_s=training_s, final=final, paused=paused, began=began, error=error
+        epoch=epoch,
+        rows=reported,
+        training_s=training_s,
+        final=final,
+        paused=paused,
+        began=began,
+        error=error,
     )
 
 
 def test_the_line_says_how_far_how_good_and_how_long(clock):
-    progress = Progress(total=40, work_total=400.0)
+    progress = begun()
     assert progress.line() == "0/40 trials · starting Ray"
     progress.phase = "starting to train"
     assert progress.line() == "0/40 trials · starting to train"
@@ -81,7 +76,7 @@ def test_the_line_says_how_far_how_good_and_how_long(clock):
 
 
 def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
-    progress = Progress(total=40, work_total=400.0)
+    progress = begun()
     trials, lines = [], []
     for scores in ([0.5, None], [0.5, 0.25, None, 0.25], [0.5, 0.25, 0.75, 0.25, 0.125]):
         trials[:] = [trial(n, score) for n, score in enumerate(scores)]
@@ -91,26 +86,26 @@ def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
 
 
 def test_the_best_follows_the_direction(clock):  # noqa: ARG001  # the reports need one
-    progress = Progress(total=2, work_total=20.0, direction="maximize")
+    progress = begun(2, 20.0, MAXIMIZE)
     progress.observe("p", report(epoch=1.0, final=True), [trial(0, 0.5), trial(1, 0.25)])
     assert "best 0.5 (decoupled" in progress.line()
 
 
 def test_work_of_earlier_drivers_counts_as_done_but_not_for_the_speed(clock):  # noqa: ARG001  # as above
-    progress = Progress(total=40, work_total=400.0, work_done=200.0, work_before=200.0)
+    progress = begun(work_done=200.0, work_before=200.0)
     assert progress.line() == "0/40 trials · starting Ray"  # no speed is known yet
     progress.observe("p", report(epoch=10.0), [])
     assert progress.line() == "0/40 trials · 75 % · 1:00 left"
 
 
 def test_more_work_than_foreseen_is_no_more_than_all(clock):  # noqa: ARG001  # as above
-    progress = Progress(total=2, work_total=10.0)
+    progress = begun(2, 10.0)
     progress.observe("p", report(epoch=2.0, final=True), [trial(0, 0.5), trial(1, 0.5)])
     assert progress.line().endswith("100 % · 0:00 left")
 
 
 def test_a_population_that_failed_has_ended(clock):  # noqa: ARG001  # as above
-    progress = Progress(total=2, work_total=20.0)
+    progress = begun(2, 20.0)
     progress.observe("p", report(epoch=1.0), [trial(0), trial(1)])
     progress.observe("p", report(epoch=0.0, error="RuntimeError: out of memory"), [trial(0, 0.5), trial(1)])
     assert (progress.running, progress.done) == ({}, 1)
@@ -155,7 +150,7 @@ class Terminal(io.StringIO):
 
 def printed(stream, monkeypatch):
     monkeypatch.setattr("tuner.driver.progress._LINE_EVERY_S", 0.0)
-    progress = Progress(total=3, work_total=3.0)
+    progress = begun(3, 3.0)
     with ProgressLine(progress, stream):
         for progress.done in (1, 2):
             shown, deadline = stream.tell(), time.monotonic() + 10

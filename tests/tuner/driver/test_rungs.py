@@ -4,7 +4,6 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -133,9 +132,7 @@ def ran(ledger, home, spec, **keywords):
 def alone(spec, trial):
     """The validation losses of a trial's seeds when it is trained from scratch in a population of its own."""
     data = load("digits", "not used")
-    configuration = Configuration(
-        trial.estimator, trial.tau_f, trial.tau_b, trial.lr, **json.loads(trial.variant or "{}")
-    )
+    configuration = Configuration(trial.estimator, trial.tau_f, trial.tau_b, trial.lr, **trial.variant.fields)
     models = Population(
         SBN(data, SBNOptions.parse(spec["options"])),
         data,

@@ -3,77 +3,21 @@
 import json
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from tuner.evidence.analysis import (
-    OFF,
-    ON,
-    UNCLEAR,
-    best,
-    best_forward,
-    edge_notes,
-    gain,
-    landscape,
-    results,
-    select,
-    sem,
-    stages,
-    summary,
-    trial_json,
-    verdict,
-)
+from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, OBJECTIVES, SEARCH, finished_study, study, trial
+from tuner.evidence.analysis import results, verdict
 from tuner.evidence.figures import drawing
+from tuner.evidence.landscape import edge_notes, landscape, stages
+from tuner.evidence.over_seeds import Summary, sem
+from tuner.evidence.paired import gain, pairs_by_seed
 from tuner.evidence.report import write_report
-from tuner.ledger.rows import StudyRow, TrialRow
-
-SEARCH, FRESH = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
-
-
-def trial(
-    number,
-    objective,
-    *,
-    tau_f=0.5,
-    tau_b=1.0,
-    role="search",
-    estimator="decoupled",
-    lr=0.001,
-    seeds=None,
-    state=None,
-):
-    if objective is not None:
-        objective = tuple(None if v is None else float(v) for v in objective)
-        state = state or ("diverged" if None in objective else "succeeded")
-    return TrialRow(
-        id=number + 1,
-        number=number,
-        role=role,
-        estimator=estimator,
-        tau_f=tau_f,
-        tau_b=tau_b,
-        lr=lr,
-        state=state or "failed",
-        reason=None,
-        population="p",
-        attempts=1,
-        seeds=seeds or tuple(range(len(objective or SEARCH))),
-        metrics={"val_loss": list(objective)} if objective else {},
-        objective=objective,
-        started_at=None,
-        finished_at=None,
-    )
-
-
-def study(direction="minimize", search=None):
-    now, spec = datetime(2026, 1, 1, tzinfo=UTC), {"search": search, "seeds": 2} if search else {}
-    return StudyRow(
-        "ab12", "small", "sbn", "succeeded", None, spec, "val_loss", direction, now, now, now, 1.0, {}
-    )
-
+from tuner.evidence.results import BackwardLine, ForwardLine, Landscape, Results, TrialResult, Verdict
+from tuner.evidence.selection import best, best_forward, select
+from tuner.ledger.methods import Segment, Variant
 
 # --- gain ---
 
@@ -83,7 +27,7 @@ def study(direction="minimize", search=None):
 def test_gain_is_scipys_paired_t_test(n, direction):
     rng = np.random.default_rng(n)
     ours, rival = rng.normal(2.0, 1.0, n), rng.normal(2.3, 1.0, n)
-    measured = gain(trial(0, ours), trial(1, rival), direction)
+    measured = gain(trial(0, ours), trial(1, rival), OBJECTIVES[direction])
     expected = stats.ttest_rel(rival, ours) if direction == "minimize" else stats.ttest_rel(ours, rival)
     interval = expected.confidence_interval(0.95)
     assert measured.mean == pytest.approx((rival - ours).mean() * (1 if direction == "minimize" else -1))
@@ -94,22 +38,28 @@ def test_gain_is_scipys_paired_t_test(n, direction):
 
 @pytest.mark.parametrize(("difference", "p_value"), [(0.0, 1.0), (0.5, 0.0)])
 def test_gain_without_any_spread(difference, p_value):
-    measured = gain(
-        trial(0, [1.0, 2.0, 3.0]), trial(1, [v + difference for v in (1.0, 2.0, 3.0)]), "minimize"
-    )
+    measured = gain(trial(0, [1.0, 2.0, 3.0]), trial(1, [v + difference for v in (1.0, 2.0, 3.0)]), MINIMIZE)
     assert (measured.mean, measured.ci95, measured.p_value) == (difference, (difference, difference), p_value)
 
 
 def test_gain_of_one_seed_has_no_interval():
-    measured = gain(trial(0, [1.0]), trial(1, [1.5]), "minimize")
+    measured = gain(trial(0, [1.0]), trial(1, [1.5]), MINIMIZE)
     assert (measured.mean, measured.ci95, measured.p_value, measured.seeds) == (0.5, None, None, 1)
 
 
 def test_gain_pairs_by_seed():
     ours = trial(0, [1.0, 2.0, 4.0], seeds=(7, 8, 9))
     rival = trial(1, [9.0, 5.0, 2.5, 6.0], seeds=(9, 1, 8, 7))
-    measured = gain(ours, rival, "minimize")
+    measured = gain(ours, rival, MINIMIZE)
     assert (measured.mean, measured.seeds) == (pytest.approx(np.mean([6 - 1, 2.5 - 2, 9 - 4])), 3)
+
+
+def test_pairs_are_of_the_objective_or_of_a_metric():
+    ours = trial(0, [1.0, 2.0, None], seeds=(7, 8, 9), metrics={"x": [1.0, None, 3.0]})
+    rival = trial(1, [9.0, 5.0, 2.5], seeds=(9, 8, 6), metrics={"x": [0.5, 0.25, 0.0]})
+    assert pairs_by_seed(ours, rival) == [(2.0, 5.0)]
+    assert pairs_by_seed(ours, rival, "x") == [(3.0, 0.5)]
+    assert pairs_by_seed(ours, rival, "y") == []
 
 
 @pytest.mark.parametrize(
@@ -123,12 +73,12 @@ def test_gain_pairs_by_seed():
     ],
 )
 def test_gain_takes_the_seeds_that_both_have(ours, rival, seeds):
-    measured = gain(trial(0, ours), trial(1, rival), "minimize")
+    measured = gain(trial(0, ours), trial(1, rival), MINIMIZE)
     assert (measured.seeds if measured else 0) == seeds
 
 
 def test_gain_of_disjoint_seeds_is_none():
-    assert gain(trial(0, [1, 2], seeds=(0, 1)), trial(1, [1, 2], seeds=(2, 3)), "minimize") is None
+    assert gain(trial(0, [1, 2], seeds=(0, 1)), trial(1, [1, 2], seeds=(2, 3)), MINIMIZE) is None
 
 
 @pytest.mark.parametrize("n", [2, 5, 50])
@@ -148,7 +98,7 @@ def test_sem_is_scipys(n):
     ],
 )
 def test_a_mean_is_over_every_seed_or_none(values, mean, error):
-    assert summary(values) == {"mean": mean, "sem": error, "seeds": values}
+    assert Summary.of(values) == Summary(mean=mean, sem=error, seeds=values)
 
 
 # --- selection ---
@@ -163,10 +113,10 @@ def test_the_best_has_the_best_mean_and_every_seed():
         trial(4, [2, 1]),
         trial(5, [4, 4]),
     ]
-    assert best(trials, "minimize") == trials[1]  # of equals the first
-    assert best(reversed(trials), "minimize") == trials[1]
-    assert best(trials, "maximize") == trials[5]
-    assert best(trials[2:4], "minimize") is None
+    assert best(trials, MINIMIZE) == trials[1]  # of equals the first
+    assert best(reversed(trials), MINIMIZE) == trials[1]
+    assert best(trials, MAXIMIZE) == trials[5]
+    assert best(trials[2:4], MINIMIZE) is None
 
 
 def test_methods_are_selected_apart():
@@ -179,7 +129,7 @@ def test_methods_are_selected_apart():
         trial(5, [0, 0], role="confirm"),
         trial(6, None, role="baseline", estimator="other"),
     ]
-    chosen = select(trials, "minimize")
+    chosen = select(trials, MINIMIZE)
     assert (chosen.best.number, chosen.off_diagonal.number) == (1, 1)
     assert chosen.diagonal.number == 3  # softmax ST is decoupled ST on the diagonal
     assert {name: t.number for name, t in chosen.baselines.items()} == {
@@ -193,18 +143,18 @@ def test_methods_are_selected_apart():
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_of_equal_tau_f_the_smallest_is_the_best(direction):
     trials = [trial(0, [2.0], tau_f=1.0), trial(1, [2.0], tau_f=0.0), trial(2, [2.0], tau_f=0.5)]
-    assert best_forward(trials, direction) == 0.0
-    assert best_forward(trials[::2], direction) == 0.5
+    assert best_forward(trials, OBJECTIVES[direction]) == 0.0
+    assert best_forward(trials[::2], OBJECTIVES[direction]) == 0.5
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
 def test_only_finite_objectives_compete(value, direction):
     trials = [trial(0, [value, value]), trial(1, [5.0, 5.0], tau_f=0.7), trial(2, [value, value])]
-    assert best(trials, direction) == trials[1]
-    assert best_forward(trials, direction) == 0.7
-    assert best(trials[::2], direction) is None
-    assert best_forward(trials[::2], direction) is None
+    assert best(trials, OBJECTIVES[direction]) == trials[1]
+    assert best_forward(trials, OBJECTIVES[direction]) == 0.7
+    assert best(trials[::2], OBJECTIVES[direction]) is None
+    assert best_forward(trials[::2], OBJECTIVES[direction]) is None
 
 
 # --- verdict ---
@@ -214,13 +164,13 @@ def test_only_finite_objectives_compete(value, direction):
 @pytest.mark.parametrize(
     ("role", "differences", "expected", "because"),
     [
-        ("confirm", [1.0, 1.1, 0.9, 1.0, 1.2], OFF, "excludes 0"),
-        ("confirm", [-1.0, -1.1, -0.9, -1.0, -1.2], ON, "the best trial on the diagonal is better"),
-        ("confirm", [1.0, -1.1, 0.9, -1.0, 0.3], UNCLEAR, "includes 0"),
-        ("confirm", [0.0] * 5, UNCLEAR, "includes 0"),
-        ("confirm", [1.0], UNCLEAR, "2 seeds or more"),
-        ("search", [1.0, 1.1, 0.9, 1.0, 1.2], UNCLEAR, "confirm_seeds"),
-        ("search", [-1.0, -1.1, -0.9, -1.0, -1.2], UNCLEAR, "confirm_seeds"),
+        ("confirm", [1.0, 1.1, 0.9, 1.0, 1.2], Verdict.OFF, "excludes 0"),
+        ("confirm", [-1.0, -1.1, -0.9, -1.0, -1.2], Verdict.ON, "the best trial on the diagonal is better"),
+        ("confirm", [1.0, -1.1, 0.9, -1.0, 0.3], Verdict.UNCLEAR, "includes 0"),
+        ("confirm", [0.0] * 5, Verdict.UNCLEAR, "includes 0"),
+        ("confirm", [1.0], Verdict.UNCLEAR, "2 seeds or more"),
+        ("search", [1.0, 1.1, 0.9, 1.0, 1.2], Verdict.UNCLEAR, "confirm_seeds"),
+        ("search", [-1.0, -1.1, -0.9, -1.0, -1.2], Verdict.UNCLEAR, "confirm_seeds"),
     ],
 )
 def test_the_verdict_follows_from_the_gain(role, differences, expected, because, direction):
@@ -228,7 +178,7 @@ def test_the_verdict_follows_from_the_gain(role, differences, expected, because,
     measured = gain(
         trial(0, [2.0] * len(differences), role=role),
         trial(1, [2.0 + sign * d for d in differences], role=role),
-        direction,
+        OBJECTIVES[direction],
     )
     conclusion, sentence = verdict(measured)
     assert conclusion == expected
@@ -264,36 +214,16 @@ NOTHING = "there is nothing to compare with: no trial {} the diagonal tau_f = ta
 )
 def test_without_a_pair_there_is_no_verdict_and_a_reason(trials, because):
     found = results(study(), trials)
-    assert (found["gain"], found["verdict"], found["verdict_reason"]) == (None, UNCLEAR, because)
+    assert (found.gain, found.verdict, found.verdict_reason) == (None, Verdict.UNCLEAR, because)
 
 
 # --- results ---
 
 
-def finished_study():
-    """Off the diagonal wins on fresh seeds by 0.5, although it won the search by 2."""
-    spread = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
-    searched = [
-        trial(0, 3 + spread, tau_f=0.5, tau_b=0.5),
-        trial(1, 1 - spread, tau_f=0.0, tau_b=0.5),
-        trial(2, [2.0, None, 2.0, 2.0, 2.0], tau_f=0.0, tau_b=1.0),
-        trial(3, None, tau_f=0.5, tau_b=1.0),
-        trial(4, 4 + spread, tau_f=None, tau_b=None, role="baseline", estimator="identity"),
-        trial(5, 3.5 + spread, tau_f=None, tau_b=0.5, role="baseline", estimator="gumbel"),
-    ]
-    confirmed = [
-        trial(6, 2 - spread, tau_f=0.0, tau_b=0.5, role="confirm", seeds=FRESH),
-        trial(7, 2.5 + spread, tau_f=0.5, tau_b=0.5, role="confirm", seeds=FRESH),
-        trial(8, 5 + spread, tau_f=None, tau_b=None, role="confirm", estimator="identity", seeds=FRESH),
-        trial(9, 4 + spread, tau_f=None, tau_b=0.5, role="confirm", estimator="gumbel", seeds=FRESH),
-    ]
-    return searched, confirmed
-
-
 def test_results_have_the_contracts_keys_and_are_strict_json():
     searched, confirmed = finished_study()
     for trials in ([], searched, [*searched, *confirmed]):
-        found = json.loads(json.dumps(results(study(), trials), allow_nan=False))
+        found = json.loads(json.dumps(results(study(), trials).plain(), allow_nan=False))
         assert found.keys() >= {
             "study",
             "objective",
@@ -328,31 +258,31 @@ def test_results_have_the_contracts_keys_and_are_strict_json():
 
 def test_an_empty_study_has_no_results_yet():
     found = results(study(), [])
-    assert (found["best"], found["diagonal_best"], found["baselines"], found["gain"], found["verdict"]) == (
+    assert (found.best, found.diagonal_best, found.baselines, found.gain, found.verdict) == (
         None,
         None,
         {},
         None,
-        UNCLEAR,
+        Verdict.UNCLEAR,
     )
-    assert found["landscape"] == {"tau_f": [], "tau_b": [], "mean": [], "sem": []}
+    assert found.landscape == Landscape(tau_f=(), tau_b=(), mean=(), sem=())
 
 
 def test_fresh_seeds_decide_where_there_are_any():
     searched, confirmed = finished_study()
     before = results(study(), searched)
-    assert (before["gain"]["mean"], before["gain"]["confirmed"]) == (pytest.approx(2.0), False)
-    assert before["verdict"] == UNCLEAR
+    assert (before.gain.mean, before.gain.confirmed) == (pytest.approx(2.0), False)
+    assert before.verdict == Verdict.UNCLEAR
     after = results(study(), [*searched, *confirmed])
-    assert (after["best"]["number"], after["diagonal_best"]["number"]) == (1, 0)
-    assert (after["gain"]["mean"], after["gain"]["confirmed"], after["gain"]["against"]) == (
+    assert (after.best.number, after.diagonal_best.number) == (1, 0)
+    assert (after.gain.mean, after.gain.confirmed, after.gain.against) == (
         pytest.approx(0.5),
         True,
         7,
     )
-    assert after["verdict"] == OFF
-    assert after["gains"]["identity"]["mean"] == pytest.approx(3.0)
-    assert {name: t["number"] for name, t in after["confirmed"].items()} == {
+    assert after.verdict == Verdict.OFF
+    assert after.gains["identity"].mean == pytest.approx(3.0)
+    assert {name: t.number for name, t in after.confirmed.items()} == {
         "off_diagonal": 6, "diagonal": 7, "identity": 8, "gumbel": 9,
     }  # fmt: skip
 
@@ -361,29 +291,29 @@ def test_softmax_is_confirmed_by_its_twin_on_the_diagonal():
     searched, confirmed = finished_study()
     softmax = trial(10, searched[0].objective, tau_f=0.5, tau_b=0.5, role="baseline", estimator="softmax")
     found = results(study(), [*searched, softmax, *confirmed])
-    assert (found["confirmed"]["softmax"]["number"], found["gains"]["softmax"]) == (7, found["gain"])
+    assert (found.confirmed["softmax"].number, found.gains["softmax"]) == (7, found.gain)
 
 
 def test_half_a_confirmation_is_not_compared_with_the_search():
     searched, confirmed = finished_study()
     for half in ([confirmed[0]], [confirmed[1]]):
         found = results(study(), [*searched, *half])
-        assert (found["gain"], found["verdict"]) == (None, UNCLEAR)
+        assert (found.gain, found.verdict) == (None, Verdict.UNCLEAR)
 
 
 @pytest.mark.parametrize(
-    ("loser", "conclusion"), [(0, OFF), (1, ON)], ids=["off the diagonal", "on the diagonal"]
+    ("loser", "conclusion"), [(0, Verdict.OFF), (1, Verdict.ON)], ids=["off the diagonal", "on the diagonal"]
 )
 def test_what_diverged_on_fresh_seeds_does_not_win_by_the_seeds_it_survived(loser, conclusion):
     searched, confirmed = finished_study()
     confirmed[loser] = replace(confirmed[loser], objective=(1.0, 1.01, None, None, None), state="diverged")
-    assert results(study(), [*searched, *confirmed])["verdict"] != conclusion
+    assert results(study(), [*searched, *confirmed]).verdict != conclusion
 
 
 def test_maximizing_selects_the_other_end():
     searched, _ = finished_study()
     found = results(study("maximize"), searched)
-    assert (found["best"]["number"], found["gain"]["mean"]) == (0, pytest.approx(-2.0))
+    assert (found.best.number, found.gain.mean) == (0, pytest.approx(-2.0))
 
 
 def test_the_landscape_has_a_row_for_every_tau_f():
@@ -395,22 +325,22 @@ def test_the_landscape_has_a_row_for_every_tau_f():
     trials = [trial(i, [loss(*c)] * 2, tau_f=c[0], tau_b=c[1], lr=c[2]) for i, c in enumerate(configurations)]
     trials.append(trial(50, [0.0, 0.0], tau_f=0.0, tau_b=1.0, role="confirm"))
     trials.append(trial(51, [0.0, 0.0], tau_f=7.0, tau_b=7.0, role="baseline", estimator="softmax"))
-    found = landscape(trials, "minimize")
-    assert (found["tau_f"], found["tau_b"]) == ([0.0, 1.0], [1.0, 2.0, 3.0])
-    for i, tau_f in enumerate(found["tau_f"]):
-        for j, tau_b in enumerate(found["tau_b"]):
-            assert found["mean"][i][j] == pytest.approx(loss(tau_f, tau_b, 0.01))  # the better learning rate
-            assert found["sem"][i][j] == 0
-    assert landscape(trials, "maximize")["mean"][0][0] == pytest.approx(loss(0.0, 1.0, 0.1))
+    found = landscape(trials, MINIMIZE)
+    assert (found.tau_f, found.tau_b) == ((0.0, 1.0), (1.0, 2.0, 3.0))
+    for i, tau_f in enumerate(found.tau_f):
+        for j, tau_b in enumerate(found.tau_b):
+            assert found.mean[i][j] == pytest.approx(loss(tau_f, tau_b, 0.01))  # the better learning rate
+            assert found.sem[i][j] == 0
+    assert landscape(trials, MAXIMIZE).mean[0][0] == pytest.approx(loss(0.0, 1.0, 0.1))
 
 
 def test_the_landscape_is_empty_where_nothing_succeeded():
     searched, _ = finished_study()
-    found = landscape(searched, "minimize")
-    assert found["mean"] == [
-        [pytest.approx(1.0), None],
-        [pytest.approx(3.0), None],
-    ]  # (0, 1) diverged, (0.5, 1) failed
+    found = landscape(searched, MINIMIZE)
+    assert found.mean == (
+        (pytest.approx(1.0), None),
+        (pytest.approx(3.0), None),
+    )  # (0, 1) diverged, (0.5, 1) failed
 
 
 # --- sequential search ---
@@ -440,52 +370,46 @@ def sequential_trials():
 
 def test_the_landscape_of_a_sequential_search_has_no_value_where_nothing_ran():
     searched, softmax = sequential_trials()
-    found = landscape([*searched, *softmax], "minimize")
-    assert (found["tau_f"], found["tau_b"]) == ([0.0, 0.5, 1.5], [0.3, 1.0, 2.0])
-    assert found["mean"] == [[None, pytest.approx(5.1), None], [None, pytest.approx(4.1), pytest.approx(3.1)],
-                             [None, pytest.approx(6.1), None]]  # fmt: skip
-    assert [[v is None for v in row] for row in found["sem"]] == [
-        [v is None for v in row] for row in found["mean"]
-    ]
+    found = landscape([*searched, *softmax], MINIMIZE)
+    assert (found.tau_f, found.tau_b) == ((0.0, 0.5, 1.5), (0.3, 1.0, 2.0))
+    assert found.mean == ((None, pytest.approx(5.1), None), (None, pytest.approx(4.1), pytest.approx(3.1)),
+                          (None, pytest.approx(6.1), None))  # fmt: skip
+    assert [[v is None for v in row] for row in found.sem] == [[v is None for v in row] for row in found.mean]
 
 
 def test_the_stages_are_a_row_and_a_column_through_the_best_tau_f():
     searched, softmax = sequential_trials()
-    found = results(study(search=SEQUENTIAL), [*searched, *softmax])["stages"]
-    assert (found["tau_b_start"], found["best_tau_f"]) == (1.0, 0.5)
-    assert found["first"] == {
-        "tau_f": [0.0, 0.5, 1.5],
-        "mean": pytest.approx([5.1, 4.1, 6.1]),
-        "sem": pytest.approx([0.1] * 3),
-    }
-    assert found["second"]["tau_b"] == [0.3, 1.0, 2.0]
-    assert found["second"]["mean"] == [None, pytest.approx(4.1), pytest.approx(3.1)]
-    other_way = results(study("maximize", SEQUENTIAL), [*searched, *softmax])["stages"]
-    assert (other_way["best_tau_f"], other_way["first"]["mean"][1]) == (0.5, pytest.approx(9.1))
+    found = results(study(search=SEQUENTIAL), [*searched, *softmax]).stages
+    assert (found.tau_b_start, found.best_tau_f) == (1.0, 0.5)
+    assert found.first.points == ((0.0, 0.5, 1.5), pytest.approx((5.1, 4.1, 6.1)), pytest.approx((0.1,) * 3))
+    assert found.second.tau_b == (0.3, 1.0, 2.0)
+    assert found.second.mean == (None, pytest.approx(4.1), pytest.approx(3.1))
+    other_way = results(study("maximize", SEQUENTIAL), [*searched, *softmax]).stages
+    assert (other_way.best_tau_f, other_way.first.mean[1]) == (0.5, pytest.approx(9.1))
 
 
 def test_stages_before_there_is_anything_to_choose():
     failed = [trial(i, None, tau_f=f) for i, f in enumerate((0.0, 0.5))]
     found = stages(study(search=SEQUENTIAL), failed)
-    assert found["best_tau_f"] is None
-    assert found["first"] == {"tau_f": [0.0, 0.5], "mean": [None, None], "sem": [None, None]}
-    assert found["second"] == {"tau_b": [], "mean": [], "sem": []}
-    assert stages(study(search=SEQUENTIAL), [])["first"]["tau_f"] == []
+    assert found.best_tau_f is None
+    assert found.first == ForwardLine(tau_f=(0.0, 0.5), mean=(None, None), sem=(None, None))
+    assert found.second == BackwardLine(tau_b=(), mean=(), sem=())
+    assert stages(study(search=SEQUENTIAL), []).first.tau_f == ()
 
 
 def test_only_a_sequential_search_has_stages():
     searched, _ = sequential_trials()
-    assert results(study(search=SEQUENTIAL | {"strategy": "grid"}), searched)["stages"] is None
-    assert results(study(), searched)["stages"] is None
+    assert results(study(search=SEQUENTIAL | {"strategy": "grid"}), searched).stages is None
+    assert results(study(), searched).stages is None
 
 
 def test_softmax_trials_are_the_diagonal_of_a_sequential_search():
     searched, softmax = sequential_trials()
     found = results(study(search=SEQUENTIAL), [*searched, *softmax])
-    assert (found["best"]["number"], found["diagonal_best"]["number"]) == (4, 6)
-    assert (found["gain"]["mean"], found["gain"]["against"]) == (pytest.approx(4.0), 6)
-    assert (found["tuned_with"]["off_diagonal"], found["tuned_with"]["diagonal"]) == (6, 2)
-    assert "the baseline softmax lies on it" in results(study(search=SEQUENTIAL), searched)["verdict_reason"]
+    assert (found.best.number, found.diagonal_best.number) == (4, 6)
+    assert (found.gain.mean, found.gain.against) == (pytest.approx(4.0), 6)
+    assert (found.tuned_with["off_diagonal"], found.tuned_with["diagonal"]) == (6, 2)
+    assert "the baseline softmax lies on it" in results(study(search=SEQUENTIAL), searched).verdict_reason
 
 
 def drawn(figure):
@@ -498,21 +422,19 @@ def drawn(figure):
 
 def test_the_landscape_leaves_blank_what_was_not_run_and_grey_what_has_no_value():
     searched, _ = sequential_trials()
-    land = landscape(searched, "minimize")
+    land = landscape(searched, MINIMIZE)
     ran = {(t.tau_f, t.tau_b) for t in searched}
     arguments = {"objective": "val loss", "minimize": True}
-    filled, coloured = drawn(
-        drawing.landscape(land["tau_f"], land["tau_b"], land["mean"], ran=ran, **arguments)
-    )
+    filled, coloured = drawn(drawing.landscape(land.tau_f, land.tau_b, land.mean, ran=ran, **arguments))
     assert filled == {(0, 1), (1, 1), (2, 1), (1, 0), (1, 2)}
     assert coloured == filled - {(1, 0)}  # which diverged
-    filled, _ = drawn(drawing.landscape(land["tau_f"], land["tau_b"], land["mean"], **arguments))
+    filled, _ = drawn(drawing.landscape(land.tau_f, land.tau_b, land.mean, **arguments))
     assert len(filled) == 9
 
 
 def test_the_stages_figure_stars_the_optimum_and_draws_the_baselines():
     found = stages(study(search=SEQUENTIAL), sequential_trials()[0])
-    first, second = (tuple(found[name].values()) for name in ("first", "second"))
+    first, second = found.first.points, found.second.points
     figure = drawing.stages(
         first,
         second,
@@ -563,10 +485,37 @@ def test_the_report_of_a_sequential_study_without_success_has_no_stages(tmp_path
 
 
 def test_a_trials_row_says_what_came_out():
-    row = trial_json(trial(3, [1.0, None], tau_f=None))
+    row = TrialResult.of(trial(3, [1.0, None], tau_f=None)).plain()
     assert (row["number"], row["state"], row["tau_f"]) == (3, "diverged", None)
     assert row["objective"] == {"mean": None, "sem": None, "seeds": [1.0, None]}
     assert row["metrics"]["val_loss"]["seeds"] == [1.0, None]
+
+
+SCALED = Variant(logit_scale=10.0)
+
+
+def test_a_variant_is_shown_by_what_it_says():
+    schedule = Variant(schedule=(Segment(0.0, 0.5, 1.0, 0.001), Segment(2.0, 0.0, 1.0, 0.001)))
+    shown = [
+        TrialResult.of(trial(0, [1.0], variant=v)).plain()["variant"] for v in (schedule, Variant(), SCALED)
+    ]
+    assert shown == [
+        {"schedule": [[0.0, 0.5, 1.0, 0.001], [2.0, 0.0, 1.0, 0.001]]},
+        None,
+        {"logit_scale": 10.0},
+    ]
+
+
+def test_results_come_back_from_their_json_as_they_were():
+    searched, confirmed = finished_study()
+    control = trial(
+        50, confirmed[0].objective, tau_f=1.0, tau_b=2.5, role="control", variant=SCALED, seeds=FRESH
+    )
+    searched[1], confirmed[0] = (replace(t, tau_f=0.1, tau_b=0.25) for t in (searched[1], confirmed[0]))
+    for search in (None, SEQUENTIAL, {"strategy": "grid"}):
+        found = results(study(search=search), [*searched, *confirmed, control])
+        assert found.control is not None
+        assert Results.model_validate(json.loads(json.dumps(found.plain(), allow_nan=False))) == found
 
 
 # --- calibration ---
@@ -583,15 +532,15 @@ def test_with_no_difference_fresh_seeds_find_one_as_rarely_as_promised():
         seed_effects = rng.normal(0.0, 3.0, 5)
         losses = seed_effects + rng.normal(size=(len(taus), 5))
         trials = [trial(i, losses[i], tau_f=f, tau_b=b, seeds=SEARCH) for i, (f, b) in enumerate(taus)]
-        low, _ = results(study(), trials)["gain"]["ci95"]
+        low, _ = results(study(), trials).gain.ci95
         flattered += low > 0
-        chosen = select(trials, "minimize").distinct()
+        chosen = select(trials, MINIMIZE).distinct()
         fresh = rng.normal(0.0, 3.0, 5) + rng.normal(size=(len(chosen), 5))
         trials += [
             trial(100 + i, fresh[i], tau_f=t.tau_f, tau_b=t.tau_b, role="confirm", seeds=FRESH)
             for i, t in enumerate(chosen)
         ]
-        wrong += results(study(), trials)["verdict"] == OFF
+        wrong += results(study(), trials).verdict == Verdict.OFF
     assert wrong / studies < 0.06
     assert flattered / studies > 0.10
     assert math.isclose(wrong / studies, 0.025, abs_tol=0.02)  # one end of a two-sided 95 % interval
@@ -624,6 +573,6 @@ def test_methods_are_counted_by_what_they_were_chosen_from():
     ]
     identity = [trial(20, [1.0], role="baseline", estimator="identity", tau_f=None, tau_b=None)]
     confirmed = [trial(30, [1.0], role="confirm")]
-    counts = results(study(), [*searched, *softmax, *identity, *confirmed])["tuned_with"]
+    counts = results(study(), [*searched, *softmax, *identity, *confirmed]).tuned_with
     # On the diagonal: 0.5 and 1 of the grid, which softmax has too, and softmax's 2.
     assert counts == {"off_diagonal": 4, "diagonal": 3, "identity": 1, "softmax": 3}

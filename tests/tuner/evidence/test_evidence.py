@@ -5,28 +5,28 @@ figure is drawn.
 import itertools
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from tests.tuner.evidence.test_analysis import FRESH, finished_study, study, trial
+from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, NOW, finished_study, study, trial
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.evidence.claims import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from tuner.evidence.curves import Curves, epochs_saved, reached_at
 from tuner.evidence.figures.study_figures import figure_names, figure_png
 from tuner.evidence.landscape import optimum_over_seeds
 from tuner.evidence.multiple_comparisons import best_of_many, holm
 from tuner.evidence.paired import sign_flip, smallest_p
 from tuner.evidence.report import write_report
+from tuner.evidence.results import ClaimStatus
 from tuner.evidence.selection import select
 from tuner.evidence.sequential_replay import sequential_replay
 from tuner.evidence.trends import trend
+from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Measurement
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOT_SUPPORTED, SUPPORTED, UNDECIDED = ClaimStatus.NOT_SUPPORTED, ClaimStatus.SUPPORTED, ClaimStatus.UNDECIDED
 
 
 @pytest.mark.parametrize("n", [2, 5, 8])
@@ -67,7 +67,7 @@ def test_a_trend_leaves_out_what_some_seed_lacks_and_is_none_of_two_levels():
 def test_the_best_of_one_is_the_one_sided_t_test():
     rng = np.random.default_rng(5)
     off, on = rng.normal(1.0, 0.3, 5), rng.normal(1.2, 0.3, 5)
-    found = best_of_many([trial(0, off, tau_f=0.0), trial(1, on, tau_f=1.0)], "minimize")
+    found = best_of_many([trial(0, off, tau_f=0.0), trial(1, on, tau_f=1.0)], MINIMIZE)
     assert found.p_value == pytest.approx(stats.ttest_rel(off, on, alternative="less").pvalue, abs=0.02)
 
 
@@ -76,7 +76,7 @@ def test_choosing_the_best_of_many_fools_it_no_more_often_than_promised():
     for _ in range(200):
         rows = [trial(i, rng.normal(size=5) + rng.normal(0, 0.1), tau_f=i / 10, tau_b=2.0) for i in range(15)]
         rows.append(trial(99, rng.normal(size=5), tau_f=2.0, tau_b=2.0))
-        wrong += best_of_many(rows, "minimize").p_value < 0.05
+        wrong += best_of_many(rows, MINIMIZE).p_value < 0.05
     assert wrong / 200 <= 0.07
 
 
@@ -84,16 +84,16 @@ def test_the_optimums_bootstrap_counts_every_resample():
     scores = np.random.default_rng(3).normal(size=(4, 3))
     rows = [trial(i, row, tau_f=i / 10, tau_b=1.0) for i, row in enumerate(scores)]
     winners = [scores[:, list(pick)].mean(1).argmin() / 10 for pick in itertools.product(range(3), repeat=3)]
-    found = optimum_over_seeds(rows, "minimize")
-    assert {c["tau_f"]: c["share"] for c in found["cells"]} == pytest.approx(
+    found = optimum_over_seeds(rows, MINIMIZE)
+    assert {c.tau_f: c.share for c in found.cells} == pytest.approx(
         {w: winners.count(w) / 27 for w in winners}
     )
-    assert sum(c["share"] for c in found["cells"] if c["sure"]) >= 0.95
+    assert sum(c.share for c in found.cells if c.sure) >= 0.95
 
 
 def test_trials_that_were_dropped_are_not_selected():
-    rows = [replace(trial(0, [0.1, 0.1]), state="stopped"), trial(1, [1.0, 1.0], tau_f=0.2)]
-    assert select(rows, "minimize").best.number == 1
+    rows = [trial(0, [0.1, 0.1], state="stopped"), trial(1, [1.0, 1.0], tau_f=0.2)]
+    assert select(rows, MINIMIZE).best.number == 1
 
 
 def test_the_sequential_protocol_is_replayed_on_a_grid():
@@ -108,23 +108,23 @@ def test_the_sequential_protocol_is_replayed_on_a_grid():
     }
     rows = [trial(i, [v, v], tau_f=f, tau_b=b) for i, ((f, b), v) in enumerate(loss.items())]
     found = sequential_replay(study(search={"strategy": "grid"}), rows)
-    start = found["start"]
-    assert (start["tau_f"], start["tau_b"], start["trials"], start["of"], start["rank"]) == (
+    start = found.start
+    assert (start.tau_f, start.tau_b, start.trials, start.of, start.rank) == (
         0.5,
         2.0,
         4,
         6,
         2,
     )
-    assert start["regret"]["mean"] == 1.0
-    assert [s["regret"]["mean"] for s in found["starts"]] == [0.0, 1.0, 1.0]
+    assert start.regret.mean == 1.0
+    assert [s.regret.mean for s in found.starts] == [0.0, 1.0, 1.0]
     assert sequential_replay(study(search={"strategy": "tpe"}), rows) is None
 
 
 def test_when_a_curve_reaches_a_value():
-    assert reached_at([1, 2, 3], [3.0, 2.0, 1.0], 1.5, "minimize") == 2.5
-    assert reached_at([1, 2], [3.0, 2.0], 1.5, "minimize") is None
-    assert reached_at([1, 2, 3], [0.0, None, 3.0], 2.0, "maximize") == 3
+    assert reached_at([1, 2, 3], [3.0, 2.0, 1.0], 1.5, MINIMIZE) == 2.5
+    assert reached_at([1, 2], [3.0, 2.0], 1.5, MINIMIZE) is None
+    assert reached_at([1, 2, 3], [0.0, None, 3.0], 2.0, MAXIMIZE) == 3
 
 
 def measured(rows, epochs=(1.0, 2.0, 3.0, 4.0)):
@@ -150,8 +150,8 @@ def measured(rows, epochs=(1.0, 2.0, 3.0, 4.0)):
 def test_epochs_saved_are_paired_and_turn_their_sign():
     ours, rival = trial(0, [1.0, 1.0]), trial(1, [2.0, 2.0], tau_f=1.0)
     curves = Curves(measured([ours, rival]))
-    assert epochs_saved(ours, rival, curves, "val_loss", "minimize")[0].mean == pytest.approx(1.0)
-    assert epochs_saved(rival, ours, curves, "val_loss", "minimize")[0].mean == pytest.approx(-1.0)
+    assert epochs_saved(ours, rival, curves, MINIMIZE)[0].mean == pytest.approx(1.0)
+    assert epochs_saved(rival, ours, curves, MINIMIZE)[0].mean == pytest.approx(-1.0)
 
 
 def whole_study():
@@ -168,36 +168,31 @@ def whole_study():
             "inactive_1e-05": [0.5 - tau_b / 5] * 5,
         }
         searched.append(replace(row, metrics=row.metrics | falling))
-    searched.append(replace(trial(30, [9.0] * 5, tau_f=0.3, tau_b=2.0), state="stopped"))
-    searched.append(
-        replace(
-            trial(31, [8.0] * 5, tau_f=0.2, tau_b=2.0),
-            variant=json.dumps({"schedule": [[0, 1, 1, 0.001], [2, 0.2, 2, 0.001]]}),
-        )
-    )
+    searched.append(trial(30, [9.0] * 5, tau_f=0.3, tau_b=2.0, state="stopped"))
+    schedule = Variant(schedule=(Segment(0.0, 1.0, 1.0, 0.001), Segment(2.0, 0.2, 2.0, 0.001)))
+    searched.append(trial(31, [8.0] * 5, tau_f=0.2, tau_b=2.0, variant=schedule))
     return searched, confirmed
 
 
 def test_the_claims_follow_from_the_evidence():
     searched, confirmed = whole_study()
     rows = [*searched, *confirmed]
-    found = results(study(), rows, measured(rows))["claims"]
-    assert {name: claim["status"] for name, claim in found.items()} == {
+    found = results(study(), rows, measured(rows)).claims
+    assert {name: claim.status for name, claim in found.items()} == {
         "C1": SUPPORTED,
         "C2": SUPPORTED,
         "C3": SUPPORTED,
     }
-    without = results(study(), searched)["claims"]
-    assert (without["C1"]["status"], without["C2"]["status"]) == (UNDECIDED, UNDECIDED)
+    without = results(study(), searched).claims
+    assert (without["C1"].status, without["C2"].status) == (UNDECIDED, UNDECIDED)
     worse = [
         replace(t, objective=tuple(v - 3 for v in t.objective)) if t.estimator == "gumbel" else t
         for t in confirmed
     ]
-    assert results(study(), [*searched, *worse])["claims"]["C2"]["status"] == NOT_SUPPORTED
-    p = {name: g["p_holm"] for name, g in results(study(), rows)["gains"].items()}
-    assert p == pytest.approx(
-        holm({name: g["p_value"] for name, g in results(study(), rows)["gains"].items()})
-    )
+    assert results(study(), [*searched, *worse]).claims["C2"].status == NOT_SUPPORTED
+    gains = results(study(), rows).gains
+    p = {name: g.p_holm for name, g in gains.items()}
+    assert p == pytest.approx(holm({name: g.p_value for name, g in gains.items()}))
 
 
 @pytest.mark.parametrize(("shift", "agrees"), [(0.001, True), (0.5, False)])
@@ -208,10 +203,10 @@ def test_the_control_is_compared_with_what_it_rescales(shift, agrees):
     control = trial(
         50, [v + shift for v in confirmed[0].objective], tau_f=1.0, tau_b=2.5, role="control", seeds=FRESH
     )
-    control = replace(control, variant=json.dumps({"logit_scale": 5.0}))
-    found = results(study(), [*searched, *confirmed, control])["control"]
-    assert (found["of"], found["agrees"], found["difference"]["mean"]) == (6, agrees, pytest.approx(-shift))
-    assert len(found["meaning"]) == 2
+    control = replace(control, variant=Variant(logit_scale=5.0))
+    found = results(study(), [*searched, *confirmed, control]).control
+    assert (found.of, found.agrees, found.difference.mean) == (6, agrees, pytest.approx(-shift))
+    assert len(found.meaning) == 2
 
 
 def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):

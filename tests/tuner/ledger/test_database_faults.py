@@ -19,6 +19,7 @@ from sqlalchemy import event
 from tests.support.postgresql import MISSING, PostgresqlServer
 from tests.tuner.ledger.test_store import PROPOSALS, SCORES, create, dump, record, started
 from tuner.errors import LedgerAwayError, LedgerError, UserError
+from tuner.ledger.methods import Variant
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
@@ -298,7 +299,7 @@ def test_a_ledger_of_the_first_version_is_migrated_and_goes_on(url):
         assert (ended.state, ended.objective, ended.variant, ended.proposal) == (
             "succeeded",
             (1.0, 2.0),
-            "",
+            Variant(),
             PROPOSALS[0],
         )
         assert unfinished.state == "running"

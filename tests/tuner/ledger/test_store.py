@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from tuner.errors import LeaseLostError, UserError
+from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Continuation, Proposal
 from tuner.ledger.store import Ledger
@@ -103,7 +104,7 @@ def in_another_process(ledger, code, *arguments):
 
 def test_a_study_is_found_as_it_was_created(ledger, study):
     row = ledger.study(study)
-    assert (row.name, row.task, row.spec, row.objective, row.direction) == (
+    assert (row.name, row.task, row.spec, row.objective.name, row.objective.direction) == (
         "small",
         "sbn",
         {"name": "small"},
@@ -520,11 +521,11 @@ def test_two_processes_that_write_at_once_lose_nothing(ledger):
 def test_a_variant_makes_another_trial_of_the_same_configuration(ledger, study):
     lease = ledger.acquire(study, {})
     plain = Proposal("control", "decoupled", 1.0, 2.0, 0.001)
-    scaled = replace(plain, variant='{"logit_scale": 10.0}')
+    scaled = replace(plain, variant=Variant(logit_scale=10.0))
     rows = ledger.start_population(lease, "p", [plain, scaled], (0, 1))
     assert [t.proposal for t in rows] == [plain, scaled]
     assert len(scaled.key) < 128
-    assert [t.variant for t in ledger.trials(study)] == ["", '{"logit_scale": 10.0}']
+    assert [t.variant for t in ledger.trials(study)] == [Variant(), scaled.variant]
     with pytest.raises(IntegrityError):
         ledger.start_population(lease, "q", [scaled], (0, 1))
 
@@ -551,7 +552,10 @@ def test_trials_pause_are_decided_upon_at_once_and_continue(ledger, study):
         None,
     )
     assert (first.metrics["val_loss"], diverged.state, last.state) == ([1.0, 2.0], "diverged", "queued")
-    changed = replace(last.proposal, variant='{"schedule": []}')
+    changed = replace(
+        last.proposal,
+        variant=Variant(schedule=(Segment(0.0, 0.5, 2.0, 0.001), Segment(8.0, 0.4, 2.0, 0.001))),
+    )
     ledger.decide(lease, [Continuation(first.number, last.number, changed)], {last.number: "too bad"})
     ledger.decide(
         lease, [Continuation(first.number, last.number, changed)], {last.number: "said again"}

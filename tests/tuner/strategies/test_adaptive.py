@@ -16,10 +16,11 @@ from tests.support.playing import (
     halving,
     pbt,
     play,
-    running,
     succeed,
     train,
 )
+from tests.support.rows import running
+from tuner.ledger.rows import TrialState
 from tuner.strategies import Signal, strategy_for
 
 # --- between bounds ---
@@ -62,7 +63,9 @@ def test_what_diverged_is_avoided(strategy):
 def losses(trial):
     """Worse with tau_b; what separates neighbours is far above the noise over seeds."""
     loss = 10.0 * (trial.tau_b or 5.0) + (trial.tau_f or 0.0) + 100 * trial.lr
-    return replace(trial, state="succeeded", objective=tuple(loss + 1e-6 * seed for seed in range(3)))
+    return replace(
+        trial, state=TrialState.SUCCEEDED, objective=tuple(loss + 1e-6 * seed for seed in range(3))
+    )
 
 
 def test_halving_keeps_the_best_of_every_method_rung_by_rung():
@@ -83,7 +86,9 @@ def test_who_misses_the_cut_by_noise_is_spared_up_to_half_as_many():
 
     def noisy(trial):  # every difference to another trial has mean near 0 and a large spread over seeds
         shift = random.Random(trial.number).uniform(-1, 1)
-        return replace(trial, state="succeeded", objective=(1 + shift, 1 - shift, 1 + 1e-9 * trial.number))
+        return replace(
+            trial, state=TrialState.SUCCEEDED, objective=(1 + shift, 1 - shift, 1 + 1e-9 * trial.number)
+        )
 
     history, _ = play(lambda: strategy_for(studied), 4, finish=noisy)
     assert sum(t.off_diagonal and t.intervals > 1 for t in history) == 3 + 1

@@ -1,11 +1,12 @@
 """What follows a search: confirmation on fresh seeds, and the rescaling control."""
 
-import json
 from dataclasses import replace
 
 import pytest
 
-from tests.support.playing import diverge, fail, first_first, last_first, play, running, spec, succeed
+from tests.support.playing import diverge, fail, first_first, last_first, play, spec, succeed
+from tests.support.rows import MINIMIZE, OBJECTIVES, running
+from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
 from tuner.strategies import Signal, strategy_for
 from tuner.strategies.confirmation import Confirmed
@@ -48,14 +49,14 @@ def scored(trial):
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("n", [1, 3, 1000])
 def test_the_best_of_every_method_is_confirmed_once(direction, n):
-    history, _ = play(lambda: Confirmed(Grid(spec()), direction), n, finish=scored)
+    history, _ = play(lambda: Confirmed(Grid(spec()), OBJECTIVES[direction]), n, finish=scored)
     confirmed = [(t.estimator, t.tau_f, t.tau_b, t.lr) for t in history if t.role == "confirm"]
     assert len(confirmed) == 4
     assert set(confirmed) == BEST[direction]
 
 
 def test_confirmation_waits_for_the_last_trial_of_the_search():
-    strategy = Confirmed(Grid(spec()), "minimize")
+    strategy = Confirmed(Grid(spec()), MINIMIZE)
     history = [running(p, i) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
     for trial in reversed(history):
         assert strategy.suggest(history, 1000) is Signal.WAIT
@@ -64,7 +65,7 @@ def test_confirmation_waits_for_the_last_trial_of_the_search():
 
 
 def test_confirmations_do_not_wait_for_each_other():
-    strategy = Confirmed(Grid(spec()), "minimize")
+    strategy = Confirmed(Grid(spec()), MINIMIZE)
     history = [scored(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
     for _ in range(4):
         (proposal,) = strategy.suggest(history, 1)
@@ -73,7 +74,7 @@ def test_confirmations_do_not_wait_for_each_other():
 
 
 def test_the_outcome_of_a_confirmation_selects_nothing():
-    strategy = Confirmed(Grid(spec()), "minimize")
+    strategy = Confirmed(Grid(spec()), MINIMIZE)
     history, _ = play(lambda: strategy, 1000, finish=scored)
     worse = [replace(t, objective=(99.0,) * 3) if t.role == "confirm" else t for t in history]
     assert strategy.suggest(worse, 1000) is Signal.DONE
@@ -86,14 +87,14 @@ def test_what_did_not_succeed_is_not_confirmed(end):
     def finish(trial):
         return end(trial) if (trial.estimator, trial.tau_f, trial.tau_b) == best else scored(trial)
 
-    history, _ = play(lambda: Confirmed(Grid(spec()), "minimize"), 1000, finish=finish)
+    history, _ = play(lambda: Confirmed(Grid(spec()), MINIMIZE), 1000, finish=finish)
     confirmed = [t.proposal for t in history if t.role == "confirm"]
     assert len(confirmed) == 4
     assert best not in [(p.estimator, p.tau_f, p.tau_b) for p in confirmed]
 
 
 def test_a_search_without_success_ends_without_confirmation():
-    history, _ = play(lambda: Confirmed(Grid(spec()), "minimize"), 1000, finish=fail)
+    history, _ = play(lambda: Confirmed(Grid(spec()), MINIMIZE), 1000, finish=fail)
     assert {t.role for t in history} == {"search", "baseline"}
 
 
@@ -103,7 +104,7 @@ def test_softmax_is_the_diagonal_where_the_grid_has_none():
         learning_rates=[0.01],
         baselines=["softmax"],
     )
-    history, _ = play(lambda: Confirmed(Grid(apart), "minimize"), 1000, finish=scored)
+    history, _ = play(lambda: Confirmed(Grid(apart), MINIMIZE), 1000, finish=scored)
     confirmed = [t.proposal for t in history if t.role == "confirm"]
     assert confirmed == [
         Proposal("confirm", "decoupled", 0.0, 0.5, 0.01),
@@ -128,7 +129,7 @@ def test_the_best_pair_is_controlled_once_at_a_forward_temperature_of_1(confirm_
     studied = spec(confirm_seeds=confirm_seeds, control="rescaled")
     history, asked = play(lambda: strategy_for(studied), n, finish=at_best(0.5), order=order)
     (control,) = (t.proposal for t in history if t.role == "control")
-    assert control == Proposal("control", "decoupled", 1.0, 3.0, 0.01, json.dumps({"logit_scale": 2.0}))
+    assert control == Proposal("control", "decoupled", 1.0, 3.0, 0.01, Variant(logit_scale=2.0))
     for _, answer in asked:
         if isinstance(answer, list) and control in answer:
             assert answer == [control]  # a population of its own: its seeds may be other ones
@@ -140,7 +141,7 @@ def test_the_best_pair_is_controlled_once_at_a_forward_temperature_of_1(confirm_
 
 
 def test_the_control_waits_for_the_search_but_not_for_the_confirmation():
-    strategy = Controlled(Confirmed(Grid(spec()), "minimize"), "minimize")
+    strategy = Controlled(Confirmed(Grid(spec()), MINIMIZE), MINIMIZE)
     history = [running(p, i) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
     for trial in reversed(history):
         assert strategy.suggest(history, 1000) is Signal.WAIT
@@ -152,7 +153,7 @@ def test_the_control_waits_for_the_search_but_not_for_the_confirmation():
 
 
 def test_a_control_alone_waits_for_the_search():
-    strategy = Controlled(Grid(spec()), "minimize")
+    strategy = Controlled(Grid(spec()), MINIMIZE)
     history = [at_best(0.5)(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
     history[-1] = running(history[-1].proposal, history[-1].number)
     assert strategy.suggest(history, 1000) is Signal.WAIT
@@ -171,11 +172,14 @@ def test_a_search_without_success_has_no_control(end):
     assert {t.role for t in history} == {"search", "baseline"}
 
 
+SCHEDULED = Variant(schedule=(Segment(0.0, 0.5, 1.5, 0.01), Segment(4.0, 1.0, 1.5, 0.01)))
+
+
 def test_a_pair_whose_temperatures_change_in_training_has_no_control():
-    strategy = Controlled(Grid(spec()), "minimize")
+    strategy = Controlled(Grid(spec()), MINIMIZE)
     history = [at_best(0.5)(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
     best = next(t for t in history if t.mean == 0.5)
-    history.append(replace(best, number=len(history), objective=(0.1,) * 3, variant='{"schedule": []}'))
+    history.append(replace(best, number=len(history), objective=(0.1,) * 3, variant=SCHEDULED))
     assert strategy.suggest(history, 1000) is Signal.DONE
 
 

@@ -16,6 +16,7 @@ from tests.support.playing import (
     unlucky,
 )
 from trainables.estimators import ESTIMATORS
+from tuner.ledger.rows import Role
 from tuner.strategies import Signal, strategy_for
 
 
@@ -43,9 +44,8 @@ def test_proposals_are_plain_and_within_the_spec(studied):
     search = studied.search
     taus = {None, *search.forward, *search.backward, *studied.baseline_temperatures}
     for p in (t.proposal for t in history):
-        assert {type(p.role), type(p.estimator), type(p.lr)} == {str, float}
+        assert {type(p.role), type(p.estimator), type(p.lr)} == {Role, str, float}
         assert {type(p.tau_f), type(p.tau_b)} <= {float, type(None)}
-        assert p.role in ("search", "baseline", "confirm", "control")
         assert p.estimator in ("decoupled", *studied.baselines)
         assert p.lr in studied.learning_rates
         if p.role == "control":

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.playing import diverge, fail, last_first, play, running, sequential, spec, succeed
+from tests.support import rows
+from tests.support.playing import diverge, fail, last_first, play, sequential, spec, succeed
+from tests.support.rows import running
 from tuner.strategies import Signal, strategy_for
 from tuner.strategies.confirmation import Confirmed
 from tuner.strategies.grid import Grid
@@ -56,7 +58,7 @@ SELECTED = {"minimize": 1.0, "maximize": 0.0}  # at 0.001 both, though 1.0 is th
 
 
 def make_sequential(direction="minimize"):
-    return Sequential(sequential(), sequential().search, direction)
+    return Sequential(sequential(), sequential().search, rows.OBJECTIVES[direction])
 
 
 def by_objectives(trial):
@@ -161,7 +163,7 @@ def test_baselines_select_no_tau_f():
 
 
 def test_the_confirmation_follows_the_second_stage():
-    history, _ = play(lambda: Confirmed(make_sequential(), "minimize"), 1000, finish=by_objectives)
+    history, _ = play(lambda: Confirmed(make_sequential(), rows.MINIMIZE), 1000, finish=by_objectives)
     off = next(t for t in history if t.role == "confirm" and t.off_diagonal)
     assert (off.tau_f, off.tau_b) in {(1.0, 0.3), (1.0, 2.0)}
     assert [t.role == "confirm" for t in history] == sorted(t.role == "confirm" for t in history)

@@ -41,8 +41,7 @@ class Material:
     @property
     def strategy(self) -> str | None:
         """How the study searched."""
-        name: str | None = self.study.spec.get("search", {}).get("strategy")
-        return name
+        return self.study.strategy
 
     @property
     def minimize(self) -> bool:

@@ -6,7 +6,7 @@ from trainables.metrics import figure_name
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
 from tuner.evidence.labels import curve_label
-from tuner.evidence.results import Summary
+from tuner.evidence.over_seeds import Summary
 
 _TEMPERATURES = "What the temperatures do"  # section of the report
 
