@@ -152,6 +152,9 @@ class Trial(_Answer):
     tau_f: float | None
     tau_b: float | None
     lr: float
+    variant: dict[str, Any] | str | None = Field(
+        default=None, description="What else it was trained with; with brief=true as text."
+    )
     state: TrialState
     objective: Summary | None = Field(default=None, description="Not with brief=true.")
     metrics: dict[str, Summary] | None = Field(

@@ -106,6 +106,16 @@ def test_what_a_study_found_is_what_the_command_line_prints(http, ledger):
     assert http.get("/studies").json()["items"][0]["verdict"] == results.json()["verdict"]
 
 
+def test_all_that_results_have_is_described(http, ledger):
+    schemas = http.get("/openapi.json").json()["components"]["schemas"]
+    found = http.get(f"/studies/{trained(http, ledger)}/results").json()
+    assert schemas["Results"]["properties"].keys() == found.keys()
+    assert schemas["TrialResult"]["properties"].keys() == found["best"].keys()
+    assert schemas["ClaimPart"]["properties"].keys() == found["claims"]["C1"]["parts"][0].keys()
+    assert schemas["Verdict"]["enum"] == ["off the diagonal", "on the diagonal", "not distinguishable"]
+    assert set(schemas["Role"]["enum"]) == {"search", "baseline", "confirm", "control"}
+
+
 @pytest.mark.parametrize("route", ["", "/results", "/trials", "/curves"])
 def test_an_answer_that_has_not_changed_is_not_sent_again(http, ledger, route):
     study = submitted(http)
