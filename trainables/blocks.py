@@ -17,6 +17,7 @@ from torch import Tensor
 from trainables.diagnostics import Diagnosis
 from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population, join_states, select_state
+from trainables.scoring import ScoreRule
 
 State = dict[str, Any]  # of Population.state_dict
 Build = Callable[
@@ -70,11 +71,19 @@ class Blocks:
     def __len__(self) -> int:
         return len(self._blocks)
 
-    def train(self, start: int, end: int, *, last: bool, diagnosis: Diagnosis | None = None) -> Result:
+    def train(
+        self,
+        start: int,
+        end: int,
+        *,
+        last: bool,
+        diagnosis: Diagnosis | None = None,
+        rule: ScoreRule = ScoreRule(),  # noqa: B008  # frozen
+    ) -> Result:
         """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the
         artifacts.
 
-        A diagnosis adds its metrics, and to the artifacts its file.
+        A diagnosis adds its metrics, and to the artifacts its file. The rule says when the score is taken.
 
         Raises:
             NoMemoryError: one member alone does not fit.
@@ -83,7 +92,7 @@ class Blocks:
         waiting, self._blocks = self._blocks, []
         while waiting:
             block = waiting.pop(0)
-            result = self._attempt(block, start, end, last, diagnosis)
+            result = self._attempt(block, start, end, last, diagnosis, rule)
             if result is not None:
                 self._blocks.append(block)
                 self._add(total, block, result)
@@ -136,13 +145,13 @@ class Blocks:
         self._whole = None
 
     def _attempt(
-        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None
+        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None, rule: ScoreRule
     ) -> Result | None:
         """Trains a block; None where the memory did not suffice: then it is at its last known state, or at
         its beginning.
         """
         try:
-            return self._interval(block, start, end, last, diagnosis)
+            return self._interval(block, start, end, last, diagnosis, rule)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -154,11 +163,11 @@ class Blocks:
         return None
 
     def _interval(
-        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None
+        self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None, rule: ScoreRule
     ) -> Result:
         population = self._whole or self._load(block)
         population.train(start - population.steps)  # none, unless the block was set back
-        result = _interval(population, end, last, diagnosis)
+        result = _interval(population, end, last, diagnosis, rule)
         if (len(block.seeds), len(block.trials)) == self._shape:
             self._whole = population
         else:
@@ -180,14 +189,16 @@ class Blocks:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
 
 
-def _interval(population: Population, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
+def _interval(
+    population: Population, end: int, last: bool, diagnosis: Diagnosis | None, rule: ScoreRule
+) -> Result:
     """Trains a population up to a step, and evaluates it."""
-    metrics = {"train_loss": population.train(end - population.steps)} | population.evaluate()
+    metrics = {"train_loss": population.train(end - population.steps)} | population.report(rule)
     if diagnosis:
         metrics |= population.diagnose(diagnosis.passes)
     artifacts = {}
     if last:
-        test = population.evaluate("test")
+        test = population.test()
         metrics |= {
             name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
         }

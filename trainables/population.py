@@ -20,6 +20,7 @@ from trainables.enumeration import errors_as_json
 from trainables.estimators import ESTIMATORS, coefficients
 from trainables.optim import Adam
 from trainables.randomness import Stream
+from trainables.scoring import SCORE_TABLES, Score, ScoreRule
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Task, with_draws
 
@@ -147,6 +148,7 @@ class Population:
         self._adam = Adam(
             self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates()
         )
+        self._score = Score.none((len(self.seeds), len(self.configurations)), self._device)
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -173,9 +175,36 @@ class Population:
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
     @torch.no_grad()
+    def report(self, rule: ScoreRule) -> dict[str, Tensor]:
+        """The task's metrics of a report, {name: [S, T]}, with the score so far and its epoch.
+
+        The metrics are those of the half of the validation examples that the score is measured on.
+        """
+        objective = self.task.objective
+        chosen_by = metrics = self.evaluate("selecting")
+        if rule.confirms:
+            metrics = self.evaluate("confirming")
+        self._score.take(
+            rule,
+            self.steps / self.steps_per_epoch,
+            chosen_by=chosen_by[objective.name],
+            value=metrics[objective.name],
+            parameters=self._detached(),
+            minimize=objective.direction == "minimize",
+        )
+        return metrics | self._score.metrics()
+
+    @torch.no_grad()
+    def test(self) -> dict[str, Tensor]:
+        """The task's metrics on the test set at the scored report, {name: [S, T]}."""
+        metrics = self.task.evaluate(self._scored(), self._dataset.test, self._members)
+        finite = self._finite()
+        return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
+
+    @torch.no_grad()
     def artifacts(self, s: int, t: int) -> dict[str, bytes]:
-        """The task's files of one member, {file name: content}."""
-        parameters = {name: p[s : s + 1, t : t + 1] for name, p in self._detached().items()}
+        """The task's files of one member at its scored report, {file name: content}."""
+        parameters = {name: p[s : s + 1, t : t + 1] for name, p in self._scored().items()}
         members = self._describe_members([self._current[t]], [self.seeds[s]])
         return self.task.artifacts(parameters, self._dataset.test, members)
 
@@ -230,6 +259,7 @@ class Population:
         return {
             "parameters": self._detached(),
             "adam": self._adam.state_dict(),
+            "score": self._score.state(),
             "steps": self.steps,
             "configurations": [astuple(c) for c in self.configurations],
             "seeds": list(self.seeds),
@@ -252,6 +282,7 @@ class Population:
         for name, parameter in self._detached().items():
             parameter.copy_(state["parameters"][name])
         self._adam.load_state_dict(state["adam"])
+        self._score = Score.from_state(state["score"]).to(self._device)
         self.steps = int(state["steps"])
         if self._scheduled:
             self._change(
@@ -309,6 +340,10 @@ class Population:
         # NaN is the largest and the smallest of all; ten times as fast as isfinite().all() on a CPU.
         return torch.stack([extreme.isfinite() for p in flat for extreme in (p.amax(-1), p.amin(-1))]).all(0)
 
+    def _scored(self) -> dict[str, Tensor]:
+        """The parameters at each member's scored report where they were kept, else those of now."""
+        return self._score.kept or self._detached()
+
     def _detached(self) -> dict[str, Tensor]:
         """The parameters without their history; the same memory."""
         return {name: p.detach() for name, p in self.parameters.items()}
@@ -360,9 +395,10 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
     def pick(stack: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor[list(seeds)][:, list(trials)] for name, tensor in stack.items()}
 
-    adam = state["adam"]
+    adam, score = state["adam"], state["score"]
     return {
         **state,
+        "score": {**pick({name: score[name] for name in SCORE_TABLES}), "kept": pick(score["kept"])},
         "parameters": pick(state["parameters"]),
         "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
         "configurations": [state["configurations"][t] for t in trials],
@@ -392,8 +428,10 @@ def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trial
 
     moments = {name: join([state["adam"][name] for state in states]) for name in ("first", "second")}
     joined = "seeds" if by == "seeds" else "configurations"
+    tables = join([{name: state["score"][name] for name in SCORE_TABLES} for state in states])
     return {
         **first,
+        "score": {**tables, "kept": join([state["score"]["kept"] for state in states])},
         "parameters": join([state["parameters"] for state in states]),
         "adam": moments | {"steps": first["adam"]["steps"]},
         joined: [one for state in states for one in state[joined]],

@@ -26,6 +26,7 @@ from trainables.data import DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
 from trainables.population import Configuration, Population, steps_per_epoch
+from trainables.scoring import ScoreRule
 from trainables.tasks import task_type
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,10 @@ class PopulationConfig:
     steps: int | None  # or in steps
     intervals: int  # number of reports the training is divided into
     evaluate_test: bool  # whether the last report includes the test set and the task's artifacts
+    score: str | float  # at which report the score is taken: see trainables/scoring.py
+    confirms: (
+        bool  # whether it is measured on other validation examples than those that the report is chosen by
+    )
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
@@ -161,7 +166,11 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         diagnosis = Diagnosis(**config.diagnosis) if final and config.diagnosis else None
         start = self._ends[i - 1] if i else 0
         result = self._blocks.train(
-            start, self._ends[i], last=final and config.evaluate_test, diagnosis=diagnosis
+            start,
+            self._ends[i],
+            last=final and config.evaluate_test,
+            diagnosis=diagnosis,
+            rule=ScoreRule(config.score, confirms=config.confirms),
         )
         self._interval += 1
         paused = not final and self._interval == config.until

@@ -33,6 +33,8 @@ def config(tmp_path, monkeypatch):
         steps=None,
         intervals=4,
         evaluate_test=True,
+        score="last",
+        confirms=True,
         device="cpu",
         threads=1,
         checkpoint=str(tmp_path / "checkpoints" / "population.pt"),
@@ -185,6 +187,8 @@ def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
         epochs=1,
         intervals=2,
         evaluate_test=False,
+        score="last",
+        confirms=False,
     )
     made = trainable(config)
     first, last = reports(made, 2)

@@ -28,13 +28,18 @@ class Split:
 
     inputs: Tensor  # [n, D] uint8
     labels: Tensor  # [n] int64
+    noise_seed: int = 0  # of the noise that it is evaluated with
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> "Split":
         """The same split on a device."""
-        return Split(self.inputs.to(device), self.labels.to(device))
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+
+    def part(self, start: int, end: int, *, noise_seed: int) -> "Split":
+        """The examples from `start` up to `end`, evaluated with noise of their own."""
+        return Split(self.inputs[start:end], self.labels[start:end], noise_seed)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,20 @@ class Dataset:
     def features(self) -> int:
         """D, the number of input features."""
         return self.train.inputs.shape[1]
+
+    @property
+    def selecting(self) -> Split:
+        """The first half of the validation examples: by them reports and configurations are chosen.
+
+        The held-out examples are in random order. A single one serves for both halves.
+        """
+        return self.validation.part(0, max(1, len(self.validation) // 2), noise_seed=0)
+
+    @property
+    def confirming(self) -> Split:
+        """The other half: what was chosen is measured on them."""
+        n = len(self.validation)
+        return self.validation.part(n // 2 if n > 1 else 0, n, noise_seed=1)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same dataset on a device."""

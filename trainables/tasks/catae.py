@@ -133,7 +133,7 @@ class CatAE(Task):
         sums: dict[str, Tensor] = {}
         used = torch.zeros(S, T, self._L, self._K, device=weight.device, dtype=weight.dtype)
         codes: list[Tensor] = []
-        stream = Stream(0, "evaluation noise", split.inputs.device)
+        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
         for chunk, inputs in enumerate(_chunks(split)):
             x = self._pixels(inputs.expand(S, -1, -1), parameters)
             logits = self._encode(parameters, x)

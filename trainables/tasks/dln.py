@@ -161,9 +161,7 @@ class DLN(Task):
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """The metrics of the class docstring, {name: [S, T]}."""
-        noises = self._evaluation_noise(
-            "evaluation noise", SAMPLES, split.inputs.device, parameters["gates"].dtype
-        )
+        noises = self._evaluation_noise("evaluation noise", SAMPLES, split, parameters["gates"].dtype)
         metrics: dict[str, Tensor] = {}
         for suffix, networks in (("", [None]), ("_sampled", noises)):
             soft = members.relaxed if suffix else [False] * len(members.relaxed)
@@ -182,9 +180,7 @@ class DLN(Task):
         metrics |= {f"gate_{name}": shares[..., k] for k, name in enumerate(GATES)}
         noise = noises[0]
         if members.need_draws:
-            draws = self._evaluation_noise(
-                "evaluation draws", RAO_DRAWS, split.inputs.device, parameters["gates"].dtype
-            )
+            draws = self._evaluation_noise("evaluation draws", RAO_DRAWS, split, parameters["gates"].dtype)
             noise = with_draws(noise, draws.__getitem__)
         metrics["gates_without_gradient"] = self._without_gradient(parameters, split, noise, members)
         return metrics
@@ -250,10 +246,8 @@ class DLN(Task):
             hits = hits + (scores.argmax(2) == y).sum(-1)
         return loss / len(split), hits / len(split)
 
-    def _evaluation_noise(
-        self, purpose: str, count: int, device: torch.device, dtype: torch.dtype
-    ) -> list[Noise]:
-        stream = Stream(0, purpose, device)
+    def _evaluation_noise(self, purpose: str, count: int, split: Split, dtype: torch.dtype) -> list[Noise]:
+        stream = Stream(split.noise_seed, purpose, split.inputs.device)
         drawn = [self.noise(1, stream.at(k)) for k in range(count)]
         return [{name: n[None, None].to(dtype) for name, n in noise.items()} for noise in drawn]
 

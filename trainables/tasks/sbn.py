@@ -107,7 +107,7 @@ class SBN(Task):
         """The metrics of the class docstring, {name: [S, T]}."""
         sums: dict[str, Tensor] = {}
         gradients: list[Tensor] = []  # per hidden layer, [S, T, N]
-        stream = Stream(0, "evaluation noise", split.inputs.device)
+        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
         for chunk, start in enumerate(range(0, len(split), _CHUNK)):
             x, y = split.inputs[start : start + _CHUNK], split.labels[start : start + _CHUNK]
             noises = [_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES)]

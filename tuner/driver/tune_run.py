@@ -218,6 +218,8 @@ def population_config(
         steps=spec.steps,
         intervals=spec.intervals,
         evaluate_test=trials[0].role is Role.CONFIRM,
+        score=spec.score_at,
+        confirms=trials[0].role in (Role.CONFIRM, Role.CONTROL),
         device=placement.device,
         threads=placement.cpus,
         checkpoint=str(settings.home_folder / "checkpoints" / study_id / f"{population}.pt"),

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tuner.ledger.rows import TERMINAL_TRIAL_STATES, TrialState
+from tuner.ledger.rows import SCORE, TERMINAL_TRIAL_STATES, TrialState
 from tuner.ledger.tables import measurements, trials
 
 
@@ -51,7 +51,7 @@ def write_report(
     now = datetime.now(UTC)
     columns = [
         {"the_id": trial_id, "metrics": json.dumps(values), "the_interval": interval, "the_epoch": epoch}
-        | (_ending(values[objective], now, paused=paused) if final or paused else {})
+        | (_ending(values.get(SCORE, values[objective]), now, paused=paused) if final or paused else {})
         for trial_id, values in metrics.items()
     ]
     if columns:

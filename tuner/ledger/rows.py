@@ -13,6 +13,8 @@ from typing import Any
 from tuner.ledger.methods import DECOUPLED, PLAIN, SOFTMAX, Method, Segment, Variant
 from tuner.ledger.objective import Objective
 
+SCORE = "score"  # the metric that a trial's objective is read from, where its reports have it
+
 
 class StudyState(StrEnum):
     """What has become of a study."""

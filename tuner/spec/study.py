@@ -57,6 +57,12 @@ LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 
 
+class AtEpoch(Strict):
+    """A score that is taken at the first report at or after an epoch."""
+
+    epoch: Count = Field(ge=1, le=1_000_000)
+
+
 class StudySpec(Counted):
     """One study. README.md shows it as YAML."""
 
@@ -64,6 +70,7 @@ class StudySpec(Counted):
     task: str
     dataset: str
     search: Search
+    score: Literal["best", "last"] | AtEpoch = "best"
     learning_rates: Annotated[list[LearningRate], BeforeValidator(listed)] = Field(
         default=[0.001], min_length=1, max_length=100
     )
@@ -122,6 +129,10 @@ class StudySpec(Counted):
             raise ValueError("epochs: give either epochs or steps, one of the two")
         with _named("task: "):  # a user's own may not be importable
             task = task_type(self.task)
+        if isinstance(self.score, AtEpoch) and self.epochs is not None and self.score.epoch > self.epochs:
+            raise ValueError(
+                f"score.epoch: must be at most {self.epochs}, the epochs, got {self.score.epoch}"
+            )
         if self.dataset not in task.datasets:
             raise ValueError(
                 f"dataset: task {self.task} learns from {', '.join(task.datasets)}, got {self.dataset!r}"
@@ -146,6 +157,11 @@ class StudySpec(Counted):
         if self.trials_total > MAX_TRIALS:
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
+
+    @property
+    def score_at(self) -> str | float:
+        """At which report a trial's score is taken: "best", "last", or the epoch."""
+        return float(self.score.epoch) if isinstance(self.score, AtEpoch) else self.score
 
 
 def parse_spec(given: object, note: Callable[[str], None] | None = None) -> StudySpec:

@@ -1,11 +1,11 @@
-"""How good trials are that wait at a rung: by the objective of their last report, seed by seed; lower is
+"""How good trials are that wait at a rung: by their score so far, seed by seed; lower is
 better here.
 """
 
 from tuner.evidence.over_seeds import sem
 from tuner.evidence.paired import pairs_by_seed
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import TrialRow
+from tuner.ledger.rows import SCORE, TrialRow
 
 
 class Scores:
@@ -26,8 +26,15 @@ class Scores:
         """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with
         one seed).
         """
-        differences = [self.sign * (mine - its) for mine, its in pairs_by_seed(trial, other, self.name)]
+        differences = [
+            self.sign * (mine - its) for mine, its in pairs_by_seed(trial, other, self._metric(trial))
+        ]
         return sum(differences) / len(differences), sem(differences)
 
     def _values(self, trial: TrialRow) -> list[float]:
-        return [self.sign * value for value in trial.metrics[self.name] if value is not None]
+        values = trial.metrics[self._metric(trial)]
+        return [self.sign * value for value in values if value is not None]
+
+    def _metric(self, trial: TrialRow) -> str:
+        """The score so far; a ledger of an earlier version has the objective of the last report only."""
+        return SCORE if SCORE in trial.metrics else self.name

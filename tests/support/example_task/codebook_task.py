@@ -79,7 +79,7 @@ class Codebook(Task):
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """The metrics of the class docstring."""
         drawn = self.noise(
-            len(split), Stream(0, "evaluation noise", split.inputs.device).at(0)
+            len(split), Stream(split.noise_seed, "evaluation noise", split.inputs.device).at(0)
         )  # the same in every evaluation
         noise = {
             "code": drawn["code"][None, None].to(parameters["weight"].dtype)

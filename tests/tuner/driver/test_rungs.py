@@ -141,8 +141,16 @@ def alone(spec, trial):
         batch_size=64,
         dtype=torch.float64,
     )
-    models.train(spec["epochs"] * models.steps_per_epoch)
-    return models.evaluate()["val_loss"][:, 0].tolist()
+    reports = spec.get("reports", 20)
+    ends = [round(spec["epochs"] * models.steps_per_epoch * (i + 1) / reports) for i in range(reports)]
+    half = "confirming" if trial.role == "confirm" else "selecting"
+    chosen_by, measured = [], []
+    for end in ends:
+        models.train(end - models.steps)
+        chosen_by.append(models.evaluate("selecting")["val_loss"][:, 0])
+        measured.append(models.evaluate(half)["val_loss"][:, 0])
+    best = torch.stack(chosen_by).argmin(0, keepdim=True)  # [1, S]
+    return torch.stack(measured).gather(0, best)[0].tolist()
 
 
 def outcomes(ledger, study):
