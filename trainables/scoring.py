@@ -109,5 +109,5 @@ class Score:
 
     def to(self, device: torch.device) -> "Score":
         """The same score on a device."""
-        tables = (getattr(self, name).to(device) for name in SCORE_TABLES)
-        return Score(*tables, kept={name: p.to(device) for name, p in self.kept.items()})
+        kept = {name: p.to(device) for name, p in self.kept.items()}
+        return Score(self.chosen_by.to(device), self.value.to(device), self.epoch.to(device), kept)
