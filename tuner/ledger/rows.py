@@ -43,10 +43,15 @@ class Role(StrEnum):
 
     SEARCH = "search"
     BASELINE = "baseline"
+    EXTENSION = "extension"  # beyond a range at whose end an optimum lies
+    REFINEMENT = "refinement"  # between the searched values beside an optimum
     CONFIRM = "confirm"  # a selected configuration once more, on fresh seeds
     CONTROL = "control"  # the rescaling control
 
 
+# Trials whose configurations compete to be selected; the later two follow the search as the spec asks for it.
+PRINTED = (Role.SEARCH, Role.BASELINE)
+COMPETING = (*PRINTED, Role.EXTENSION, Role.REFINEMENT)
 TERMINAL_STUDY_STATES = (StudyState.SUCCEEDED, StudyState.FAILED, StudyState.CANCELLED)
 TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIVERGED, TrialState.STOPPED)
 
@@ -91,6 +96,7 @@ class Proposal:
     tau_b: float | None
     lr: float
     variant: Variant = PLAIN
+    look: int = 0  # of a confirmation: which block of fresh seeds it is trained on, 0 is the first
 
     @cached_property
     def key(self) -> str:
@@ -98,7 +104,8 @@ class Proposal:
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
         text = self.variant.text
         variant = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest()] if text else []
-        return "|".join([self.role, self.estimator, *numbers, *variant])
+        look = [f"look {self.look}"] if self.look else []
+        return "|".join([self.role, self.estimator, *numbers, *variant, *look])
 
     @cached_property
     def method(self) -> Method:
@@ -136,6 +143,8 @@ class TrialRow:
         None  # number of the trial whose state it goes on from; None while nothing is decided
     )
 
+    look: int = 0  # as Proposal's
+
     @property
     def schedule(self) -> tuple[Segment, ...]:
         """The temperatures from each epoch on, where they change during training; the first is the trial's
@@ -161,7 +170,9 @@ class TrialRow:
     @cached_property
     def proposal(self) -> Proposal:
         """The configuration with its role."""
-        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant)
+        return Proposal(
+            self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look
+        )
 
     @property
     def method(self) -> Method:
