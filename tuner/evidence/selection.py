@@ -1,34 +1,46 @@
-"""The best trial of every method: what a search selects. Pure functions of the ledger's rows.
+"""The best trial of every method: what a search selects. Pure functions of the ledger's rows."""
 
-Trials that were not trained to the end do not compete: those that failed or diverged have no objective on
-some seed, and those that were dropped on the way (state stopped) have one of a shorter training.
-"""
-
-import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tuner.evidence.ranking import best, best_forward, finished
+from tuner.evidence.smoothing import smoothed_best
 from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Role, TrialRow, TrialState
+from tuner.ledger.rows import COMPETING, PRINTED, Role, TrialRow
+
+__all__ = ["ARGMAX", "OFF", "ON", "Selection", "best", "best_forward", "finished", "kind_of", "searched", "select",
+           "select_as_printed", "taken"]  # fmt: skip
+
+OFF, ARGMAX, ON = "off_diagonal", "argmax", "diagonal"  # what a baseline's estimator is called beside them
+
+
+def kind_of(trial: TrialRow) -> str:
+    """The method that a trial is a configuration of: off the diagonal with noise, argmax (tau_f = 0, which has
+    no partner on the diagonal), on the diagonal, or the estimator of a baseline.
+    """
+    method = trial.method
+    if method.is_argmax:
+        return ARGMAX
+    return OFF if method.off_diagonal else ON if method.on_diagonal else trial.estimator
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The best trial of every method by the mean objective over seeds; None where no trial of it
-    succeeded.
-    """
+    """The best trial of every method; None where no trial of it succeeded."""
 
     best: TrialRow | None  # of the search, wherever it lies
-    off_diagonal: TrialRow | None
+    off_diagonal: TrialRow | None  # with noise, tau_f > 0
+    argmax: TrialRow | None  # tau_f = 0
     diagonal: TrialRow | None  # decoupled ST with tau_f = tau_b, or softmax ST: the same estimator
     baselines: dict[str, TrialRow]
 
     def named(self) -> dict[str, TrialRow]:
-        """The selected trials by the name that results give them: off_diagonal, diagonal, and the baselines'
-        names.
+        """The selected trials by the name that results give them: off_diagonal, argmax, diagonal, and the
+        baselines' names.
         """
-        named = {"off_diagonal": self.off_diagonal, "diagonal": self.diagonal, **self.baselines}
+        named = {OFF: self.off_diagonal, ARGMAX: self.argmax, ON: self.diagonal, **self.baselines}
         return {name: trial for name, trial in named.items() if trial is not None}
 
     def distinct(self) -> list[TrialRow]:
@@ -39,42 +51,43 @@ class Selection:
         return list(chosen.values())
 
 
-def best(trials: Iterable[TrialRow], objective: Objective) -> TrialRow | None:
-    """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do
-    not compete.
-    """
-    return min(_ranked(trials, objective), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
-
-
-def best_forward(trials: Iterable[TrialRow], objective: Objective) -> float | None:
-    """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an
-    objective.
-    """
-    scored = [(rank, t.tau_f) for rank, t in _ranked(trials, objective) if t.tau_f is not None]
-    return min(scored)[1] if scored else None
-
-
-def finished(trials: Iterable[TrialRow]) -> list[TrialRow]:
-    """The trials that compete: trained to the end, with a finite objective on every seed."""
-    return [
-        t
-        for t in trials
-        if t.state is not TrialState.STOPPED and t.mean is not None and math.isfinite(t.mean)
-    ]
-
-
 def select(trials: Sequence[TrialRow], objective: Objective) -> Selection:
-    """The best of every method among search and baseline trials."""
-    decoupled = searched(trials)
-    on = [t for t in decoupled if not t.off_diagonal]
-    baseline = [t for t in trials if t.role is Role.BASELINE]
-    names = sorted({t.estimator for t in baseline})
-    named = {name: best((t for t in baseline if t.estimator == name), objective) for name in names}
+    """The best of every method, as the search and what followed it for fairness found them.
+
+    Where ranges were extended or optima refined, the best off the diagonal and on it are chosen by the
+    smoothed surface of both: see smoothing.py.
+    """
+    competing = [t for t in trials if t.role in COMPETING]
+    smooth = any(t.role in (Role.EXTENSION, Role.REFINEMENT) for t in competing)
+    return _select(competing, objective, smoothed_best if smooth else _best)
+
+
+def select_as_printed(trials: Sequence[TrialRow], objective: Objective) -> Selection:
+    """The best of every method among what the search itself and its baselines tried, by the plain mean."""
+    return _select([t for t in trials if t.role in PRINTED], objective, _best)
+
+
+def _best(trials: Sequence[TrialRow], objective: Objective, _: Sequence[TrialRow]) -> TrialRow | None:
+    return best(trials, objective)
+
+
+def _select(
+    competing: Sequence[TrialRow],
+    objective: Objective,
+    choose: Callable[[Sequence[TrialRow], Objective, Sequence[TrialRow]], TrialRow | None],
+) -> Selection:
+    kinds: dict[str, list[TrialRow]] = defaultdict(list)
+    for trial in competing:
+        kinds[kind_of(trial)].append(trial)
+    estimators = {t.estimator for t in competing if t.estimator != DECOUPLED and t.role in PRINTED}
+    named = {name: best((t for t in competing if t.estimator == name), objective) for name in estimators}
+    surface = [*kinds[OFF], *kinds[ON]]
     return Selection(
-        best=best(decoupled, objective),
-        off_diagonal=best((t for t in decoupled if t.off_diagonal), objective),
-        diagonal=best([*on, *(t for t in baseline if t.estimator == SOFTMAX)], objective),
-        baselines={name: trial for name, trial in named.items() if trial is not None},
+        best=best((t for t in competing if t.estimator in (DECOUPLED, SOFTMAX)), objective),
+        off_diagonal=choose(kinds[OFF], objective, surface),
+        argmax=best(kinds[ARGMAX], objective),
+        diagonal=choose(kinds[ON], objective, surface),
+        baselines={name: trial for name in sorted(named) if (trial := named[name]) is not None},
     )
 
 
@@ -86,8 +99,3 @@ def searched(trials: Iterable[TrialRow]) -> list[TrialRow]:
 def taken(trials: Iterable[TrialRow], name: str) -> list[float]:
     """The values that a temperature takes, ascending."""
     return sorted({getattr(t, name) for t in trials})
-
-
-def _ranked(trials: Iterable[TrialRow], objective: Objective) -> list[tuple[float, TrialRow]]:
-    """The trials that compete, each with a number that is lower for a better one."""
-    return [(objective.sign * t.mean, t) for t in finished(trials) if t.mean is not None]

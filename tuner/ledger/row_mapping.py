@@ -66,6 +66,7 @@ def trial_row(row: RowMapping) -> TrialRow:
         intervals=row["intervals"],
         epoch=row["epoch"],
         source=row["source"],
+        look=row["look"],
     )
 
 

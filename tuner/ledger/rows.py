@@ -170,9 +170,7 @@ class TrialRow:
     @cached_property
     def proposal(self) -> Proposal:
         """The configuration with its role."""
-        return Proposal(
-            self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look
-        )
+        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look)
 
     @property
     def method(self) -> Method:

@@ -203,7 +203,7 @@ class Ledger:
                     "estimator": p.estimator, "tau_f": p.tau_f, "tau_b": p.tau_b, "lr": p.lr,
                     "variant": p.variant.text, "seeds": json.dumps(list(seeds)), "state": TrialState.RUNNING,
                     "population": population, "attempts": 1, "started_at": datetime.now(UTC),
-                    "metrics": "{}",
+                    "metrics": "{}", "look": p.look,
                 }
                 for number, p in enumerate(proposals, start=first)
             ]  # fmt: skip

@@ -71,6 +71,9 @@ trials = sa.Table(
     sa.Column("intervals", sa.Integer, nullable=False, server_default="0"),
     sa.Column("epoch", sa.Float, nullable=False, server_default="0"),  # the same in epochs
     sa.Column("source", sa.Integer),  # number of the trial whose state it goes on from
+    sa.Column(
+        "look", sa.Integer, nullable=False, server_default="0"
+    ),  # block of fresh seeds of a confirmation
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("study", "number", name="uq_trials_number"),
     sa.UniqueConstraint("study", "key", name="uq_trials_key"),

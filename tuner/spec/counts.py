@@ -5,12 +5,15 @@ its page say the same numbers. A study may end with fewer: a method without a tr
 confirmed, and a best pair at tau_f = 0 has no control.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainables.estimators import ESTIMATORS
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search, Strict
 
+EXTENSIONS = 4  # steps by which a range is extended at most, each by a factor of sqrt(3)
+REFINEMENTS = 12  # trials between the searched values, for a method that is not on the diagonal
 ROLES = ("search", "baseline", "confirm", "control")  # of trials
 
 
@@ -24,7 +27,9 @@ class Counted(Strict):
         epochs: int | None
         steps: int | None
         baselines: list[str]
-        confirm_seeds: int
+        looks: tuple[int, ...]
+        extend: bool
+        refine: bool
         control: Any
         diagnostics: int
         reports: int
@@ -43,17 +48,29 @@ class Counted(Strict):
         """Seeds that configurations are selected on."""
         return tuple(range(self.seeds))
 
-    @property
-    def fresh_seeds(self) -> tuple[int, ...]:
-        """Seeds of the confirmation: none of them was used to select."""
-        return tuple(range(self.seeds, self.seeds + self.confirm_seeds))
+    def fresh_seeds(self, study_id: str, look: int) -> tuple[int, ...]:
+        """Seeds of one look of the confirmation (0, 1, ...): none of them was used to select, nor by another
+        study.
 
-    def seeds_of(self, role: str) -> tuple[int, ...]:
+        They follow from the study's id, so nobody can have looked at them before. Seeds of one study are
+        neighbours; two studies would have to begin within a thousand of each other, among 2^42, to share any.
+        """
+        before, until = (0, *self.looks)[look : look + 2]
+        first = int.from_bytes(hashlib.blake2b(study_id.encode(), digest_size=4).digest(), "little")
+        base = (first + 1) * 1024
+        return tuple(range(base + before, base + until))
+
+    def seeds_of(self, role: str, study_id: str, look: int = 0) -> tuple[int, ...]:
         """The seeds that trials of a role are trained on: fresh ones for the confirmation, and for the
         control beside it.
         """
-        fresh = role == "confirm" or (role == "control" and self.confirm_seeds)
-        return self.fresh_seeds if fresh else self.search_seeds
+        if role == "confirm" or (role == "control" and self.looks):
+            return self.fresh_seeds(study_id, look)
+        return self.search_seeds
+
+    def members_of(self, role: str) -> int:
+        """How many seeds a trial of a role has, at the first look where there are several."""
+        return self.looks[0] if self.looks and role in ("confirm", "control") else self.seeds
 
     # --- trials ---
 
@@ -77,11 +94,44 @@ class Counted(Strict):
 
     @property
     def confirm_total(self) -> int:
-        """Trials of the confirmation: the best one off the diagonal, on it, and of every other baseline."""
-        if not self.confirm_seeds:
+        """Trials of one look of the confirmation: the best one off the diagonal with noise, of argmax, on the
+        diagonal, and of every other baseline.
+        """
+        if not self.looks:
             return 0
         on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
-        return self.search.off_diagonal + on + len({*self.baselines} - {"softmax"})
+        argmax, noisy = self.search.forward[0] == 0, self.search.forward[-1] > 0
+        off = noisy and self.search.off_diagonal
+        return off + argmax + on + len({*self.baselines} - {"softmax"})
+
+    @property
+    def extension_most(self) -> int:
+        """Trials that the extension of ranges has at most."""
+        if not (self.looks and self.extend):
+            return 0
+        with_temperature = sum(
+            bool(ESTIMATORS[name].temperatures) for name in {*self.baselines} - {"softmax"}
+        )
+        lines = 2 + (self.search.forward[0] == 0) + 1 + with_temperature  # off: two; argmax; on
+        return lines * EXTENSIONS
+
+    @property
+    def refinement_most(self) -> int:
+        """Trials that the refinement of optima has at most: on the diagonal as many as make them equal."""
+        if not (self.looks and self.refine):
+            return 0
+        rates = len(self.learning_rates)
+        on = len({*self.search.forward} & {*self.search.backward}) * rates
+        off = self.trials_of("search") - on
+        if "softmax" in self.baselines:
+            on = max(on, self.baseline_trials("softmax"))
+        return max(0, off - on) + REFINEMENTS * (1 + (self.search.forward[0] == 0))
+
+    @property
+    def most_trials(self) -> int:
+        """Trials of all roles where everything is extended and refined, and every look is needed."""
+        further_looks = max(0, len(self.looks) - 1) * self.confirm_total
+        return self.planned_trials + self.extension_most + self.refinement_most + further_looks
 
     @property
     def control_total(self) -> int:
@@ -96,7 +146,7 @@ class Counted(Strict):
     @property
     def planned_members(self) -> int:
         """Members of all roles: a model for each trial and seed."""
-        return sum(self.trials_of(role) * len(self.seeds_of(role)) for role in ROLES)
+        return sum(self.trials_of(role) * self.members_of(role) for role in ROLES)
 
     # --- baselines ---
 
@@ -126,7 +176,7 @@ class Counted(Strict):
     @property
     def planned_trainings(self) -> float:
         """What all roles train, in units of one member trained to its end."""
-        after = sum(self.trials_of(role) * len(self.seeds_of(role)) for role in ("confirm", "control"))
+        after = sum(self.trials_of(role) * self.members_of(role) for role in ("confirm", "control"))
         return self.trainings_total * self.seeds + after
 
     @property

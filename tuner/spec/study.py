@@ -1,7 +1,9 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +30,7 @@ from tuner.spec.search import (
     Number,
     PbtSearch,
     Search,
+    Strict,
     fields_of,
     listed,
 )
@@ -57,6 +60,35 @@ LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 
 
+def _margin(given: float | str) -> float | str:
+    text = str(given).strip()
+    share = text.removesuffix("%").strip()
+    try:
+        value = float(share)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(
+            "must be a number in units of the objective, or a share of the diagonal's objective like '1 %', got "
+            f"{text[:80]!r}"
+        )
+    return f"{value:g} %" if text.endswith("%") else value
+
+
+def _ascending(looks: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(looks)):
+        raise ValueError(f"must ascend: how many fresh seeds there are at each look, got {looks[:10]}")
+    return looks
+
+
+class Looks(Strict):
+    """Fresh seeds that are added, block by block, until the interval of the gain decides."""
+
+    looks: Annotated[list[Annotated[Count, Field(ge=1, le=1000)]], AfterValidator(_ascending)] = Field(
+        min_length=1, max_length=10
+    )
+
+
 class AtEpoch(Strict):
     """A score that is taken at the first report at or after an epoch."""
 
@@ -79,7 +111,13 @@ class StudySpec(Counted):
     steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
     batch_size: Count = Field(default=128, ge=1, le=1_000_000)
     baselines: list[Baseline] = Field(default=[])
-    confirm_seeds: Count = Field(default=0, ge=0, le=1000)
+    confirm_seeds: Annotated[Count, Field(ge=0, le=1000)] | Looks = 5
+    # a gain below it is of no interest, in units of the objective or as a share of the diagonal's objective
+    margin: Annotated[Number | str, AfterValidator(_margin)] = "1 %"
+    extend: bool = True  # ranges at whose end an optimum lies are extended before the confirmation
+    refine: bool = (
+        True  # between the searched values beside an optimum more are tried before the confirmation
+    )
     control: Literal["rescaled"] | None = (
         None  # the best pair once more, with the logit layer scaled instead of the noise
     )
@@ -157,6 +195,13 @@ class StudySpec(Counted):
         if self.trials_total > MAX_TRIALS:
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """How many fresh seeds there are at each look of the confirmation; empty without one."""
+        if isinstance(self.confirm_seeds, Looks):
+            return tuple(self.confirm_seeds.looks)
+        return (self.confirm_seeds,) if self.confirm_seeds else ()
 
     @property
     def score_at(self) -> str | float:

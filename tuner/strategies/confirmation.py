@@ -1,22 +1,31 @@
 """Confirmation: what a search selected is trained again on fresh seeds, so that its gain is not a winner's
 curse.
+
+Seeds come in blocks, the looks of a group-sequential design: after each the verdict is looked at, and where it
+is not decided yet all selected methods are trained on the next block.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tuner.evidence.selection import select
+from tuner.evidence.selection import select, select_as_printed
+from tuner.ledger.methods import Method
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 from tuner.strategies.base import Answer, Signal, Strategy, lacking
+
+Decided = Callable[[Sequence[TrialRow]], bool]  # whether the confirmed trials of a history need no more seeds
 
 
 class Confirmed(Strategy):
     """A strategy, followed by the confirmation of the best trial of every method."""
 
-    def __init__(self, search: Strategy, objective: Objective) -> None:
+    def __init__(self, search: Strategy, objective: Objective, *, looks: int, decided: Decided) -> None:
+        """Args: looks is how many blocks of fresh seeds there may be."""
         self._search = search
         self._objective = objective
+        self._looks = looks
+        self._decided = decided
 
     def rung(self, role: Role, interval: int) -> int | None:
         """The search's; confirmations are trained to their end."""
@@ -24,7 +33,7 @@ class Confirmed(Strategy):
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
         """The search's proposals; when all of its trials have ended, the selected configurations with role
-        confirm.
+        confirm, look by look.
         """
         searched = [trial for trial in history if trial.role is not Role.CONFIRM]
         proposals = self._search.suggest(searched, n)
@@ -32,6 +41,21 @@ class Confirmed(Strategy):
             return proposals
         if not all(trial.terminal for trial in searched):
             return Signal.WAIT
-        chosen = select(searched, self._objective).distinct()
-        wanted = [replace(t.proposal, role=Role.CONFIRM) for t in chosen]
-        return lacking(wanted, history)[:n] or Signal.DONE
+        selected = self._selected(searched)
+        for look in range(self._looks):
+            wanted = [replace(t.proposal, role=Role.CONFIRM, look=look) for t in selected]
+            if missing := lacking(wanted, history):
+                return missing[:n]
+            if not all(trial.terminal for trial in history):
+                return Signal.WAIT if look + 1 < self._looks else Signal.DONE
+            if self._decided(history):
+                break
+        return Signal.DONE
+
+    def _selected(self, searched: Sequence[TrialRow]) -> list[TrialRow]:
+        """The best of every method, and what the search alone would have selected where that is another."""
+        chosen: dict[Method, TrialRow] = {}
+        for choose in (select, select_as_printed):
+            for trial in choose(searched, self._objective).distinct():
+                chosen.setdefault(trial.method, trial)
+        return list(chosen.values())

@@ -1,0 +1,67 @@
+"""The best trial by a surface through all of them, where the best mean over a few seeds is mostly luck.
+
+Off the diagonal there are many trials and on it there are few. The best mean of many is a luckier one than the
+best of few, and the nearest of many is nearer to an optimum than the nearest of few. A Gaussian process through
+the trials of both, with the noise that the seeds show, lets every trial be judged by its neighbours too.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from tuner.evidence.gaussian_process import fit
+from tuner.evidence.ranking import best, finished
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import TrialRow
+
+_MOST_PLACES = 250  # beyond, the best by their means: a fit takes the cube of their number
+_LEAST_PLACES = 6
+
+
+def smoothed_best(
+    trials: Sequence[TrialRow], objective: Objective, surface: Sequence[TrialRow]
+) -> TrialRow | None:
+    """The trial whose place has the best mean of the process through the trials of `surface`.
+
+    At each pair of temperatures the best learning rate counts. Where there is no surface (few pairs, one seed,
+    temperatures that change during training) it is the trial with the best mean.
+    """
+    places = _leaders(surface, objective)
+    mine = [t for t in _leaders(trials, objective).values() if _pair(t) in places]
+    top = best(trials, objective)
+    if top is None or top.variant or not mine:
+        return top
+    seeds = top.seeds
+    alike = {pair: t for pair, t in places.items() if t.seeds == seeds and not t.variant}
+    ranked = sorted(alike.values(), key=lambda t: objective.sign * (t.mean or 0.0))[:_MOST_PLACES]
+    coordinates = np.array([(np.log(t.tau_f), np.log(t.tau_b)) for t in ranked])
+    if len(ranked) < _LEAST_PLACES or len(seeds) < 2 or not np.all(np.ptp(coordinates, axis=0) > 0):
+        return top
+    values = np.array([t.objective for t in ranked], dtype=float)
+    means = dict(zip((_pair(t) for t in ranked), _means(coordinates.tobytes(), values.tobytes(), len(seeds))))
+    judged = [t for t in mine if _pair(t) in means]
+    return min(judged, key=lambda t: (objective.sign * means[_pair(t)], t.number), default=top)
+
+
+@lru_cache(maxsize=64)
+def _means(places: bytes, values: bytes, seeds: int) -> tuple[float, ...]:
+    """The process's mean at each place; kept, because results are looked at again and again."""
+    surface = fit(np.frombuffer(places).reshape(-1, 2), np.frombuffer(values).reshape(-1, seeds))
+    return tuple(surface.mean.tolist())
+
+
+def _pair(trial: TrialRow) -> tuple[float, float]:
+    return (trial.tau_f or 0.0, trial.tau_b or 0.0)
+
+
+def _leaders(trials: Sequence[TrialRow], objective: Objective) -> dict[tuple[float, float], TrialRow]:
+    """The best trial at each pair of positive temperatures."""
+    leaders: dict[tuple[float, float], TrialRow] = {}
+    for t in finished(trials):
+        if t.tau_f and t.tau_b:
+            rival = leaders.get(_pair(t))
+            assert t.mean is not None
+            if rival is None or rival.mean is None or objective.better(t.mean, rival.mean):
+                leaders[_pair(t)] = t
+    return leaders

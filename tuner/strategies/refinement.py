@@ -1,0 +1,220 @@
+"""What makes the comparison fair: ranges are extended at whose end an optimum lies, and optima are refined.
+
+A search off the diagonal has many more trials than the diagonal has, and its values of tau_f and tau_b need
+not be values at which the diagonal was tried. Where the true optimum lies on the diagonal between two searched
+values, some pair off the diagonal is then nearer to it than any pair on it, and fresh seeds confirm that. So
+after a search, and before its confirmation:
+
+    extension    where a method's best value is the first or the last of its range, the next one beyond it is
+                 tried, by a factor of sqrt(3), up to four times;
+    refinement   between a method's best value and its neighbours their geometric mean is tried, until the
+                 neighbours are near (a factor of 1.35) and differ by less than a standard error. The diagonal
+                 is refined until it has had as many trials as there are off it, and also where the best pair
+                 off it points: at its tau_f, its tau_b, and between them. The others have a few trials.
+
+Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along its
+temperature, and through the best pair off the diagonal along either temperature. They keep the learning rate
+of the line's best trial.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from trainables.estimators import ESTIMATORS
+from tuner.evidence.paired import pairs_by_seed
+from tuner.evidence.results import sem
+from tuner.evidence.selection import ARGMAX, OFF, ON, best, finished, kind_of
+from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import COMPETING, PRINTED, Proposal, Role, TrialRow
+from tuner.spec.counts import EXTENSIONS, REFINEMENTS
+from tuner.spec.search import significant
+from tuner.spec.study import StudySpec
+from tuner.strategies.base import Answer, Signal, Strategy
+
+_STEP = math.sqrt(3)  # between neighbours of a range that is extended
+_NEAR, _SAME = 1.35, 1.05  # ratios of neighbours: near enough, and too near to try anything between them
+_LEAST, _MOST = 1e-4, 1e3  # of a temperature that is tried beyond a range
+
+
+@dataclass(frozen=True)
+class Line:
+    """Configurations that differ in one temperature."""
+
+    kind: str
+    tau: Callable[[TrialRow], float]  # the temperature that changes
+    at: Callable[
+        [float, float], Proposal
+    ]  # (temperature, learning rate) -> the configuration, as an extension
+    on_line: Callable[[TrialRow], bool]  # among trials of the kind
+
+
+class Refined(Strategy):
+    """A search, followed by the extension of its ranges and the refinement of its optima."""
+
+    def __init__(self, search: Strategy, spec: StudySpec, objective: Objective) -> None:
+        self._search = search
+        self._spec = spec
+        self._objective = objective
+
+    def rung(self, role: Role, interval: int) -> int | None:
+        """The search's; what follows it is trained to its end."""
+        return self._search.rung(role, interval) if role in PRINTED else None
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
+        """The search's proposals; then what extends a range; then what refines an optimum."""
+        answer = self._search.suggest([t for t in history if t.role in PRINTED], n)
+        if answer is not Signal.DONE:
+            return answer
+        if any(t.role in PRINTED and not t.terminal for t in history):
+            return Signal.WAIT
+        for wanted, proposals in ((self._spec.extend, self._extended), (self._spec.refine, self._refined)):
+            if wanted and (new := _new(proposals(history), history)):
+                return new[:n]
+            if any(not t.terminal for t in history):
+                return Signal.WAIT
+        return Signal.DONE
+
+    def _extended(self, history: Sequence[TrialRow]) -> Iterator[Proposal]:
+        for line in self._lines(history):
+            trials = _of_kind(history, line.kind)
+            leader = best(trials, self._objective)
+            if leader is None or not line.tau(leader):
+                continue
+            top, values = line.tau(leader), [line.tau(t) for t in trials if line.tau(t) > 0]
+            printed = [line.tau(t) for t in trials if t.role in PRINTED and line.tau(t) > 0]
+            added = {line.tau(t) for t in trials if t.role is Role.EXTENSION and line.on_line(t)}
+            below = sum(tau < min(printed) for tau in added)
+            for end, factor, steps in (
+                (min(values), 1 / _STEP, below),
+                (max(values), _STEP, len(added) - below),
+            ):
+                tau = significant(top * factor)
+                if top == end and steps < EXTENSIONS and _LEAST <= tau <= _MOST:
+                    yield line.at(tau, leader.lr)
+
+    def _refined(self, history: Sequence[TrialRow]) -> Iterator[Proposal]:
+        off = _of_kind(history, OFF)
+        for line in self._lines(history):
+            if line.kind not in (OFF, ARGMAX, ON):
+                continue  # baselines are extended only
+            trials = _of_kind(history, line.kind)
+            if line.kind is ON:
+                room = len(off) - len({t.method for t in trials})
+            else:
+                room = REFINEMENTS - sum(t.role is Role.REFINEMENT for t in trials)
+            wanted = [*self._between(line, [t for t in trials if line.on_line(t)])]
+            if line.kind is ON:
+                wanted += self._pointed_at(line, trials, off)
+            yield from (_as_refinement(p) for p in wanted[: max(0, room)])
+
+    def _between(self, line: Line, trials: Sequence[TrialRow]) -> Iterator[Proposal]:
+        """The geometric means of the best value and its neighbours, where these are neither near nor alike."""
+        leaders = _leaders(line, finished(trials), self._objective)
+        tried = {line.tau(t) for t in trials}
+        if not leaders:
+            return
+        top = best(leaders.values(), self._objective)
+        assert top is not None
+        for low, high in pairwise(leaders):
+            if line.tau(top) not in (low, high):
+                continue
+            other = leaders[high if line.tau(top) == low else low]
+            tau = significant(math.sqrt(low * high))
+            apart = high / low
+            if apart > _SAME and tau not in tried and (apart > _NEAR or not self._alike(top, other)):
+                yield line.at(tau, top.lr)
+
+    def _alike(self, trial: TrialRow, other: TrialRow) -> bool:
+        """Whether two trials differ by less than a standard error, seed by seed."""
+        differences = [mine - its for mine, its in pairs_by_seed(trial, other)]
+        error = sem(differences)
+        return error is not None and abs(sum(differences) / len(differences)) <= error
+
+    def _pointed_at(self, line: Line, on: Sequence[TrialRow], off: Sequence[TrialRow]) -> Iterator[Proposal]:
+        """The places on the diagonal that the best pair off it points at."""
+        leader = best(off, self._objective)
+        if leader is None or leader.variant or not leader.tau_f or not leader.tau_b:
+            return
+        tried = [line.tau(t) for t in on]
+        for value in (leader.tau_f, leader.tau_b, math.sqrt(leader.tau_f * leader.tau_b)):
+            tau = significant(value)
+            if all(max(tau, other) / min(tau, other) > _SAME for other in tried):
+                tried.append(tau)
+                yield line.at(tau, leader.lr)
+
+    def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
+        """The lines along which some method of the study has its best trial, those without noise in them."""
+        kinds = {kind_of(t) for t in history if t.role in COMPETING and not t.variant}
+        if ON in kinds:
+            yield Line(ON, _tau_b, _on_diagonal, _any)
+        if ARGMAX in kinds:
+            yield Line(ARGMAX, _tau_b, lambda tau, lr: _proposal(DECOUPLED, 0.0, tau, lr), _any)
+        leader = best(_of_kind(history, OFF), self._objective)
+        if leader is not None and leader.tau_f is not None and leader.tau_b is not None:
+            tau_f, tau_b = leader.tau_f, leader.tau_b
+            yield Line(
+                OFF, _tau_f, lambda tau, lr: _proposal(DECOUPLED, tau, tau_b, lr), lambda t: t.tau_b == tau_b
+            )
+            yield Line(
+                OFF, _tau_b, lambda tau, lr: _proposal(DECOUPLED, tau_f, tau, lr), lambda t: t.tau_f == tau_f
+            )
+        for name in sorted(kinds & ESTIMATORS.keys()):
+            takes = ESTIMATORS[name].temperatures
+            if takes:
+                yield _baseline_line(name, takes)
+
+
+def _baseline_line(name: str, takes: Sequence[str]) -> Line:
+    def at(tau: float, lr: float) -> Proposal:
+        return _proposal(name, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, lr)
+
+    return Line(name, _tau_b if "tau_b" in takes else _tau_f, at, _any)
+
+
+def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:
+    """Those whose configuration no trial has, whatever its role; and none that is off the diagonal no more."""
+    have = {t.method for t in history if t.role in COMPETING}
+    new: dict[Method, Proposal] = {}
+    for p in proposals:
+        if p.method not in have and (p.estimator == SOFTMAX or not p.method.on_diagonal):
+            new.setdefault(p.method, p)
+    return list(new.values())
+
+
+def _proposal(estimator: str, tau_f: float | None, tau_b: float | None, lr: float) -> Proposal:
+    return Proposal(Role.EXTENSION, estimator, tau_f, tau_b, lr)
+
+
+def _as_refinement(p: Proposal) -> Proposal:
+    return Proposal(Role.REFINEMENT, p.estimator, p.tau_f, p.tau_b, p.lr)
+
+
+def _on_diagonal(tau: float, lr: float) -> Proposal:
+    return _proposal(SOFTMAX, tau, tau, lr)
+
+
+def _of_kind(history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
+    """The competing trials of a kind whose temperatures stay."""
+    return [t for t in history if t.role in COMPETING and not t.variant and kind_of(t) == kind]
+
+
+def _leaders(line: Line, trials: Sequence[TrialRow], objective: Objective) -> dict[float, TrialRow]:
+    """The best trial at each value along a line, by value, ascending."""
+    values = sorted({line.tau(t) for t in trials if line.tau(t) > 0})
+    leaders = {value: best((t for t in trials if line.tau(t) == value), objective) for value in values}
+    return {value: leader for value, leader in leaders.items() if leader is not None}
+
+
+def _tau_f(trial: TrialRow) -> float:
+    return trial.tau_f or 0.0
+
+
+def _tau_b(trial: TrialRow) -> float:
+    return trial.tau_b or 0.0
+
+
+def _any(_: TrialRow) -> bool:
+    return True
