@@ -128,23 +128,23 @@ class Views:
         members = 0
         for (state, role), count in done.trials.items():
             by_state[state] = by_state.get(state, 0) + count
-            members += count * len(spec.seeds_of(role)) if spec and state in TERMINAL_TRIAL_STATES else 0
+            members += count * spec.members_of(role) if spec and state in TERMINAL_TRIAL_STATES else 0
         ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
         progress: dict[str, Any] = {
             "trials": {
                 "done": ended,
                 "running": by_state.get("running", 0),
                 "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
-                "total": spec and spec.planned_trials,
+                "total": spec and max(spec.planned_trials, sum(by_state.values())),
             },
-            "members": {"done": members, "total": spec and spec.planned_members},
+            "members": {"done": members, "total": spec and max(spec.planned_members, members)},
             "fraction": None,
             "eta_s": None,
         }
         if spec:
             total = spec.planned_members
             work = members + sum(
-                n * len(spec.seeds_of(role)) / spec.intervals for role, n in done.intervals.items()
+                n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
             )
             # What is left may be less: methods without a trial that succeeded are not confirmed.
             progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)

@@ -116,8 +116,8 @@ def _searcher(
         after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}
         return trials_per_population(
             placement,
-            trials=after.get(role, spec.trials_total - before),
-            seeds=len(spec.seeds_of(role)),
+            trials=max(1, after.get(role, spec.trials_total - before)),
+            seeds=spec.members_of(role),
             bytes_per_member=needs.bytes_per_member,
             members=spec.members_per_population,
         )

@@ -138,15 +138,17 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         the first.
         """
 
+        def seeds(p: Proposal) -> tuple[int, ...]:
+            return self._spec.seeds_of(p.role, self._lease.study_id, p.look)
+
         def kind(p: Proposal) -> tuple[tuple[int, ...], int | None]:
-            return self._spec.seeds_of(p.role), self._strategy.rung(p.role, 0)
+            return seeds(p), self._strategy.rung(p.role, 0)
 
         alike = [p for p in proposals if kind(p) == kind(proposals[0])][
             : self._trials_per_population(proposals[0].role)
         ]
-        seeds = self._spec.seeds_of(alike[0].role)
         population = _name(p.key for p in alike)
-        return population, self._ledger.start_population(self._lease, population, alike, seeds)
+        return population, self._ledger.start_population(self._lease, population, alike, seeds(alike[0]))
 
     def _go_on(self, numbers: Sequence[int]) -> tuple[str, list[TrialRow]]:
         """A population of trials that had paused, from whatever populations; those that wait are spread over

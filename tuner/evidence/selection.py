@@ -10,15 +10,16 @@ from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, PRINTED, Role, TrialRow
 
-__all__ = ["ARGMAX", "OFF", "ON", "Selection", "best", "best_forward", "finished", "kind_of", "searched", "select",
-           "select_as_printed", "taken"]  # fmt: skip
+__all__ = ["ARGMAX", "OFF", "ON", "Selection", "best", "best_forward", "finished", "kind_of", "searched",
+           "select", "select_as_printed", "taken"]  # fmt: skip
 
-OFF, ARGMAX, ON = "off_diagonal", "argmax", "diagonal"  # what a baseline's estimator is called beside them
+# What methods are called; a baseline is called by its estimator.
+OFF, ARGMAX, ON = "off_diagonal", "argmax", "diagonal"
 
 
 def kind_of(trial: TrialRow) -> str:
-    """The method that a trial is a configuration of: off the diagonal with noise, argmax (tau_f = 0, which has
-    no partner on the diagonal), on the diagonal, or the estimator of a baseline.
+    """The method that a trial is a configuration of: off the diagonal with noise, argmax (tau_f = 0, which
+    has no partner on the diagonal), on the diagonal, or the estimator of a baseline.
     """
     method = trial.method
     if method.is_argmax:
@@ -87,7 +88,7 @@ def _select(
         off_diagonal=choose(kinds[OFF], objective, surface),
         argmax=best(kinds[ARGMAX], objective),
         diagonal=choose(kinds[ON], objective, surface),
-        baselines={name: trial for name in sorted(named) if (trial := named[name]) is not None},
+        baselines={name: leader for name in sorted(named) if (leader := named[name]) is not None},
     )
 
 

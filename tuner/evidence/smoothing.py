@@ -1,8 +1,9 @@
 """The best trial by a surface through all of them, where the best mean over a few seeds is mostly luck.
 
-Off the diagonal there are many trials and on it there are few. The best mean of many is a luckier one than the
-best of few, and the nearest of many is nearer to an optimum than the nearest of few. A Gaussian process through
-the trials of both, with the noise that the seeds show, lets every trial be judged by its neighbours too.
+Off the diagonal there are many trials and on it there are few. The best mean of many is a luckier one than
+the best of few, and the nearest of many is nearer to an optimum than the nearest of few. A Gaussian process
+through the trials of both, with the noise that the seeds show, lets every trial be judged by its neighbours
+too.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ def smoothed_best(
 ) -> TrialRow | None:
     """The trial whose place has the best mean of the process through the trials of `surface`.
 
-    At each pair of temperatures the best learning rate counts. Where there is no surface (few pairs, one seed,
-    temperatures that change during training) it is the trial with the best mean.
+    At each pair of temperatures the best learning rate counts. Where there is no surface (few pairs, one
+    seed, temperatures that change during training) it is the trial with the best mean.
     """
     places = _leaders(surface, objective)
     mine = [t for t in _leaders(trials, objective).values() if _pair(t) in places]
@@ -35,11 +36,12 @@ def smoothed_best(
     seeds = top.seeds
     alike = {pair: t for pair, t in places.items() if t.seeds == seeds and not t.variant}
     ranked = sorted(alike.values(), key=lambda t: objective.sign * (t.mean or 0.0))[:_MOST_PLACES]
-    coordinates = np.array([(np.log(t.tau_f), np.log(t.tau_b)) for t in ranked])
+    coordinates = np.log(np.array([_pair(t) for t in ranked], dtype=float).reshape(-1, 2))
     if len(ranked) < _LEAST_PLACES or len(seeds) < 2 or not np.all(np.ptp(coordinates, axis=0) > 0):
         return top
     values = np.array([t.objective for t in ranked], dtype=float)
-    means = dict(zip((_pair(t) for t in ranked), _means(coordinates.tobytes(), values.tobytes(), len(seeds))))
+    fitted = _means(coordinates.tobytes(), values.tobytes(), len(seeds))
+    means = dict(zip(map(_pair, ranked), fitted, strict=True))
     judged = [t for t in mine if _pair(t) in means]
     return min(judged, key=lambda t: (objective.sign * means[_pair(t)], t.number), default=top)
 

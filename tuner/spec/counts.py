@@ -13,7 +13,7 @@ from trainables.estimators import ESTIMATORS
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search, Strict
 
 EXTENSIONS = 4  # steps by which a range is extended at most, each by a factor of sqrt(3)
-REFINEMENTS = 12  # trials between the searched values, for a method that is not on the diagonal
+REFINEMENTS = 6  # trials between the searched values, for a method that is not on the diagonal
 ROLES = ("search", "baseline", "confirm", "control")  # of trials
 
 
@@ -27,7 +27,7 @@ class Counted(Strict):
         epochs: int | None
         steps: int | None
         baselines: list[str]
-        looks: tuple[int, ...]
+        confirm_seeds: Any
         extend: bool
         refine: bool
         control: Any
@@ -42,6 +42,13 @@ class Counted(Strict):
         return min(self.reports, self.epochs or self.steps or 1)
 
     # --- seeds ---
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """How many fresh seeds there are at each look of the confirmation; empty without one."""
+        if isinstance(self.confirm_seeds, int):
+            return (self.confirm_seeds,) if self.confirm_seeds else ()
+        return tuple(self.confirm_seeds.looks)
 
     @property
     def search_seeds(self) -> tuple[int, ...]:

@@ -69,7 +69,8 @@ def _margin(given: float | str) -> float | str:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(
-            "must be a number in units of the objective, or a share of the diagonal's objective like '1 %', got "
+            "must be a number in units of the objective, or a share of the diagonal's objective like "
+            "'1 %', got "
             f"{text[:80]!r}"
         )
     return f"{value:g} %" if text.endswith("%") else value
@@ -195,13 +196,6 @@ class StudySpec(Counted):
         if self.trials_total > MAX_TRIALS:
             raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
         return self
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """How many fresh seeds there are at each look of the confirmation; empty without one."""
-        if isinstance(self.confirm_seeds, Looks):
-            return tuple(self.confirm_seeds.looks)
-        return (self.confirm_seeds,) if self.confirm_seeds else ()
 
     @property
     def score_at(self) -> str | float:

@@ -1,7 +1,12 @@
 """Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
 
-from trainables.tasks import task_type
+from collections.abc import Sequence
+
+from trainables.tasks import task_metrics, task_type
+from tuner.evidence.confirmed import Rules, decided
+from tuner.evidence.selection import select
 from tuner.ledger.objective import Objective
+from tuner.ledger.rows import TrialRow
 from tuner.spec.search import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Continue, Decision, Signal, Strategy
@@ -9,6 +14,7 @@ from tuner.strategies.confirmation import Confirmed
 from tuner.strategies.grid import Grid
 from tuner.strategies.halving import Halving
 from tuner.strategies.pbt import Pbt
+from tuner.strategies.refinement import Refined
 from tuner.strategies.rescaling_control import Controlled
 from tuner.strategies.sequential import Sequential
 
@@ -33,5 +39,21 @@ def strategy_for(spec: StudySpec) -> Strategy:
             search = Halving(spec, spec.search, objective)
         case PbtSearch():
             search = Pbt(spec, spec.search, objective)
-    whole = Confirmed(search, objective) if spec.confirm_seeds else search
+    whole = _confirmed(search, spec, objective) if spec.looks else search
     return Controlled(whole, objective) if spec.control else whole
+
+
+def _confirmed(search: Strategy, spec: StudySpec, objective: Objective) -> Strategy:
+    """A search that is made fair and confirmed, as its spec says."""
+    rules = rules_of(spec, objective)
+
+    def enough(history: Sequence[TrialRow]) -> bool:
+        return decided(history, select(history, objective), rules)
+
+    fair = Refined(search, spec, objective) if spec.extend or spec.refine else search
+    return Confirmed(fair, objective, looks=len(spec.looks), decided=enough)
+
+
+def rules_of(spec: StudySpec, objective: Objective) -> Rules:
+    """How the study's confirmation is judged."""
+    return Rules(objective, spec.looks, spec.margin, task_metrics(spec.task).collapsed is not None)

@@ -1,8 +1,8 @@
 """Confirmation: what a search selected is trained again on fresh seeds, so that its gain is not a winner's
 curse.
 
-Seeds come in blocks, the looks of a group-sequential design: after each the verdict is looked at, and where it
-is not decided yet all selected methods are trained on the next block.
+Seeds come in blocks, the looks of a group-sequential design: after each the verdict is looked at, and where
+it is not decided yet all selected methods are trained on the next block.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,9 +1,9 @@
 """What makes the comparison fair: ranges are extended at whose end an optimum lies, and optima are refined.
 
 A search off the diagonal has many more trials than the diagonal has, and its values of tau_f and tau_b need
-not be values at which the diagonal was tried. Where the true optimum lies on the diagonal between two searched
-values, some pair off the diagonal is then nearer to it than any pair on it, and fresh seeds confirm that. So
-after a search, and before its confirmation:
+not be values at which the diagonal was tried. Where the true optimum lies on the diagonal between two
+searched values, some pair off the diagonal is then nearer to it than any pair on it, and fresh seeds confirm
+that. So after a search, and before its confirmation:
 
     extension    where a method's best value is the first or the last of its range, the next one beyond it is
                  tried, by a factor of sqrt(3), up to four times;
@@ -12,9 +12,9 @@ after a search, and before its confirmation:
                  is refined until it has had as many trials as there are off it, and also where the best pair
                  off it points: at its tau_f, its tau_b, and between them. The others have a few trials.
 
-Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along its
-temperature, and through the best pair off the diagonal along either temperature. They keep the learning rate
-of the line's best trial.
+Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along
+its temperature, and through the best pair off the diagonal along either temperature. They keep the learning
+rate of the line's best trial.
 """
 
 import math
@@ -111,7 +111,9 @@ class Refined(Strategy):
             yield from (_as_refinement(p) for p in wanted[: max(0, room)])
 
     def _between(self, line: Line, trials: Sequence[TrialRow]) -> Iterator[Proposal]:
-        """The geometric means of the best value and its neighbours, where these are neither near nor alike."""
+        """The geometric means of the best value and its neighbours, where these are neither near nor
+        alike.
+        """
         leaders = _leaders(line, finished(trials), self._objective)
         tried = {line.tau(t) for t in trials}
         if not leaders:
@@ -175,7 +177,9 @@ def _baseline_line(name: str, takes: Sequence[str]) -> Line:
 
 
 def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:
-    """Those whose configuration no trial has, whatever its role; and none that is off the diagonal no more."""
+    """Those whose configuration no trial has, whatever its role; and none that is off the diagonal no
+    more.
+    """
     have = {t.method for t in history if t.role in COMPETING}
     new: dict[Method, Proposal] = {}
     for p in proposals:

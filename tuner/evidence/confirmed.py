@@ -1,0 +1,112 @@
+"""What the confirmation shows: selected methods on fresh seeds, compared pair by pair, look by look.
+
+Confirmed trials of one method on several blocks of seeds are one sample. The comparison of off the diagonal
+with on it is the primary one; that of argmax with the diagonal stands beside it, because argmax has no
+partner on the diagonal. A study's strategy asks here whether its next block of seeds is needed, and its
+results ask here for the verdict, so both judge alike.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tuner.evidence.paired_gain import paired_gain
+from tuner.evidence.reasons import Names
+from tuner.evidence.seed_mean import FEWEST_SEEDS
+from tuner.evidence.selection import Selection
+from tuner.evidence.sequential_design import SequentialDesign
+from tuner.evidence.verdicts import Judgement, judge
+from tuner.ledger.methods import Method
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import Role, TrialRow
+
+FROM_WHERE_MAY_COLLAPSE = 10  # seeds from which a task whose trainings collapse now and then is judged
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a study's confirmation is judged, as its spec says."""
+
+    objective: Objective
+    looks: tuple[int, ...]  # fresh seeds at each look
+    margin: float | str = 0.0  # in units of the objective, or "1 %" of the diagonal's objective
+    may_collapse: bool = False
+
+    @property
+    def design(self) -> SequentialDesign | None:
+        """The looks that can decide; None where even the last has too few seeds."""
+        looks = tuple(look for look in self.looks if look >= FEWEST_SEEDS)
+        return SequentialDesign(looks) if looks else None
+
+    @property
+    def decide_from(self) -> int:
+        """Seeds below which nothing is decided; not more than the last look has, which would decide never."""
+        wanted = FROM_WHERE_MAY_COLLAPSE if self.may_collapse else FEWEST_SEEDS
+        return min(wanted, max(self.looks, default=wanted))
+
+    def margin_for(self, diagonal: TrialRow | None) -> float:
+        """The margin in units of the objective, from the diagonal's best trial of the search."""
+        if not isinstance(self.margin, str):
+            return self.margin
+        share = float(self.margin.removesuffix("%")) / 100
+        return share * abs(diagonal.mean) if diagonal is not None and diagonal.mean is not None else 0.0
+
+
+def confirmed_trials(trials: Sequence[TrialRow]) -> dict[Method, TrialRow]:
+    """The confirmed trials that have ended, each method once: its blocks of seeds as one trial.
+
+    Seeds on which a training failed for a reason outside of it (its worker died) are left out; those on which
+    it diverged are not. The number and the files are those of the first block.
+    """
+    blocks: dict[Method, list[TrialRow]] = defaultdict(list)
+    for t in sorted(trials, key=lambda t: t.look):
+        if t.role is Role.CONFIRM and t.terminal and t.objective is not None:
+            blocks[t.method].append(t)
+    return {method: _joined(parts) for method, parts in blocks.items()}
+
+
+def _joined(parts: Sequence[TrialRow]) -> TrialRow:
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    names = [name for name in first.metrics if all(name in part.metrics for part in parts)]
+    bad = next((part for part in parts if part.state is not first.state), first)
+    return replace(
+        first,
+        state=bad.state,
+        reason=bad.reason,
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+        objective=tuple(value for part in parts for value in part.objective or ()),
+        metrics={name: [value for part in parts for value in part.metrics[name]] for name in names},
+    )
+
+
+def compare(
+    mine: TrialRow, rival: TrialRow, rules: Rules, *, margin: float, names: Names | None = None
+) -> Judgement | None:
+    """What is said of a confirmed trial and its rival; None where no number of seeds could decide."""
+    if rules.design is None:
+        return None
+    ours, its = (dict(zip(t.seeds, t.objective or (), strict=True)) for t in (mine, rival))
+    seeds = [seed for seed in mine.seeds if seed in its]
+    gain = paired_gain(
+        [ours[seed] for seed in seeds], [its[seed] for seed in seeds], rules.objective.direction.value
+    )
+    return judge(gain, rules.design, margin=margin, names=names or Names(), decide_from=rules.decide_from)
+
+
+def decided(trials: Sequence[TrialRow], chosen: Selection, rules: Rules) -> bool:
+    """Whether the selected methods need no more fresh seeds: the comparisons with the diagonal are
+    decided.
+    """
+    confirmed = confirmed_trials(trials)
+    if chosen.diagonal is None or (rival := confirmed.get(chosen.diagonal.method)) is None:
+        return True  # there is nothing to compare with
+    margin = rules.margin_for(chosen.diagonal)
+    for trial in (chosen.off_diagonal, chosen.argmax):
+        if trial is None or (mine := confirmed.get(trial.method)) is None:
+            continue
+        judgement = compare(mine, rival, rules, margin=margin)
+        if judgement is not None and not judgement.final:
+            return False
+    return True
