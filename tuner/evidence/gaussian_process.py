@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-_CONSTANT = 100.0  # variance of the constants, in variances of the data: any
+CONSTANT = 100.0  # variance of the constants, in variances of the data: any
 _JITTER = 1e-8
 # Logarithms of: standard deviation of m, the two lengths, standard deviations of d_s and of e_s; in units of
 # the data's standard deviation and of the unit square. Priors are normal.
-_PRIOR_MEAN = np.log([1.0, 0.7, 0.7, 0.2, 0.2])
-_PRIOR_SD = np.array([1.0, 0.8, 0.8, 1.5, 1.5])
+PRIOR_MEAN = np.log([1.0, 0.7, 0.7, 0.2, 0.2])
+PRIOR_SD = np.array([1.0, 0.8, 0.8, 1.5, 1.5])
 _BOUNDS = [(-4.0, 3.0), (-3.0, 2.5), (-3.0, 2.5), (-7.0, 2.0), (-7.0, 2.0)]
 _STARTS = (
     (1.0, 0.7, 0.7, 0.2, 0.2),
@@ -58,7 +58,7 @@ class Surface:
         between = self._kernel(self._unit(places), self._unit(self.places))
         mean = between @ self._weights
         held = np.einsum("ij,jk,ik->i", between, self._precision, between)
-        variance = self._deviation**2 + _CONSTANT - held
+        variance = self._deviation**2 + CONSTANT - held
         return centre + scale * mean, scale * np.sqrt(np.maximum(variance, 0.0))
 
     def _unit(self, places: Floats) -> Floats:
@@ -66,7 +66,7 @@ class Surface:
         return unit
 
     def _kernel(self, a: Floats, b: Floats) -> Floats:
-        return self._deviation**2 * matern(_distance(a, b, np.array(self.lengths))) + _CONSTANT
+        return self._deviation**2 * matern(distance(a, b, np.array(self.lengths))) + CONSTANT
 
 
 def fit(places: Floats, values: Floats) -> Surface:
@@ -84,11 +84,11 @@ def fit(places: Floats, values: Floats) -> Surface:
     centre, scale = float(values.mean()), float(values.mean(1).std()) or 1.0
     data = (values - centre) / scale
     theta = _best(unit, data)
-    k_m, k_e, _ = _covariances(unit, theta)
+    k_m, k_e, _ = covariances(unit, theta)
     seeds = values.shape[1]
-    precision = np.linalg.inv(k_m + _CONSTANT + k_e / seeds)
+    precision = np.linalg.inv(k_m + CONSTANT + k_e / seeds)
     weights = precision @ data.mean(1)
-    prior = k_m + _CONSTANT
+    prior = k_m + CONSTANT
     deviation, length_f, length_b, smooth, rough = np.exp(theta)
     return Surface(
         places, centre + scale * (prior @ weights), scale**2 * (prior - prior @ precision @ prior),
@@ -104,10 +104,11 @@ def matern(r: Floats) -> Floats:
     return correlation
 
 
-def _distance(a: Floats, b: Floats, lengths: Floats) -> Floats:
+def distance(a: Floats, b: Floats, lengths: Floats) -> Floats:
+    """The distances between places [A, 2] and [B, 2], each axis in units of its length: [A, B]."""
     difference = (a[:, None, :] - b[None, :, :]) / lengths
-    distance: Floats = np.sqrt((difference**2).sum(2))
-    return distance
+    between: Floats = np.sqrt((difference**2).sum(2))
+    return between
 
 
 def _best(unit: Floats, data: Floats) -> Floats:
@@ -126,13 +127,13 @@ def _best(unit: Floats, data: Floats) -> Floats:
 def loss(theta: Floats, unit: Floats, data: Floats) -> tuple[float, Floats]:
     """Minus the logarithm of the posterior density of the hyperparameters, and its gradient [5]."""
     seeds = data.shape[1]
-    k_m, k_e, gradients = _covariances(unit, theta)
+    k_m, k_e, gradients = covariances(unit, theta)
     mean = data.mean(1, keepdims=True)
     contrasts = data - mean  # their sum of squares is that of S - 1 orthonormal ones
-    whole, d_whole = _minus_log(k_m + _CONSTANT + k_e / seeds, mean, 1)
-    parts, d_parts = _minus_log(k_e + _CONSTANT, contrasts, seeds - 1)
-    off = (theta - _PRIOR_MEAN) / _PRIOR_SD
-    gradient = off / _PRIOR_SD
+    whole, d_whole = _minus_log(k_m + CONSTANT + k_e / seeds, mean, 1)
+    parts, d_parts = _minus_log(k_e + CONSTANT, contrasts, seeds - 1)
+    off = (theta - PRIOR_MEAN) / PRIOR_SD
+    gradient = off / PRIOR_SD
     for i, (of_m, of_e) in enumerate(gradients):
         gradient[i] += np.sum(d_whole * (of_m + of_e / seeds)) + np.sum(d_parts * of_e)
     return whole + parts + float(off @ off) / 2, gradient
@@ -149,7 +150,7 @@ def _minus_log(covariance: Floats, vectors: Floats, count: int) -> tuple[float, 
     return value, (count * inverse - weights @ weights.T) / 2
 
 
-def _covariances(unit: Floats, theta: Floats) -> tuple[Floats, Floats, list[tuple[Floats, Floats]]]:
+def covariances(unit: Floats, theta: Floats) -> tuple[Floats, Floats, list[tuple[Floats, Floats]]]:
     """K_m, K_d + s^2, and the derivatives of both by each hyperparameter."""
     deviation, length_f, length_b, smooth, rough = np.exp(theta)
     lengths = np.array([length_f, length_b])
