@@ -9,37 +9,53 @@ import math
 from collections.abc import Sequence
 
 from tuner.evidence.curves import Curves, deviation, largest_deviation
-from tuner.evidence.paired import gain, pairs_by_seed
+from tuner.evidence.equivalence import Agreement, equivalence
+from tuner.evidence.over_seeds import Gain
+from tuner.evidence.paired import paired, pairs_by_seed
 from tuner.evidence.results import ControlResult
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 
-AGREES = 0.05  # largest relative deviation of a seed's final objective that is called agreement
 
-
-def control(trials: Sequence[TrialRow], curves: Curves, objective: Objective) -> ControlResult | None:
-    """How far the control agrees with the confirmed trial that it rescales; None where the study has no
-    control that has ended.
+def control(
+    trials: Sequence[TrialRow], curves: Curves, objective: Objective, main: Gain | None
+) -> ControlResult | None:
+    """Whether the control ends where the confirmed trial that it rescales does: an equivalence test against
+    half of the gain `main` that is being examined. None where the study has no control that has ended.
     """
     for mine in trials:
         if mine.role is Role.CONTROL and mine.terminal and (original := _original(mine, trials)) is not None:
-            measured = gain(mine, original, objective)
-            largest = max((deviation(a, b) for a, b in pairs_by_seed(mine, original)), default=None)
-            agrees = None if largest is None or (measured and measured.missing) else largest <= AGREES
-            return ControlResult(
-                trial=mine.number,
-                of=original.number,
-                tau_f=original.tau_f,
-                rho=mine.tau_b,
-                logit_scale=mine.variant.logit_scale,
-                difference=measured,
-                max_relative_deviation=largest,
-                max_relative_deviation_of_curves=largest_deviation(mine, original, curves, objective.name),
-                agrees=agrees,
-                meaning=_meaning(original, agrees),
-            )
+            return _agreement(mine, original, curves, objective, main)
     return None
+
+
+def _agreement(
+    mine: TrialRow, original: TrialRow, curves: Curves, objective: Objective, main: Gain | None
+) -> ControlResult:
+    pairs = pairs_by_seed(mine, original)
+    differences, values = [objective.gain(a, b) for a, b in pairs], [v for pair in pairs for v in pair]
+    margin = abs(main.mean) / 2 if main and main.confirmed and main.mean is not None else 0.0
+    tested = equivalence(differences, margin, values)
+    whole = len(pairs) == len(set(mine.seeds) & set(original.seeds))
+    agreement = tested.agreement if tested and margin and whole else Agreement.UNDECIDED
+    agrees = {Agreement.EQUIVALENT: True, Agreement.DIFFERENT: False}.get(agreement)
+    largest = max((deviation(a, b) for a, b in pairs), default=None)
+    return ControlResult(
+        trial=mine.number,
+        of=original.number,
+        tau_f=original.tau_f,
+        rho=mine.tau_b,
+        logit_scale=mine.variant.logit_scale,
+        difference=paired(differences, values),
+        margin=margin,
+        ci90=tested.interval if tested else None,
+        p_equivalence=tested.p_value if tested else None,
+        max_relative_deviation=largest,
+        max_relative_deviation_of_curves=largest_deviation(mine, original, curves, objective.name),
+        agrees=agrees,
+        meaning=_meaning(original, agrees, largest),
+    )
 
 
 def _original(mine: TrialRow, trials: Sequence[TrialRow]) -> TrialRow | None:
@@ -62,21 +78,26 @@ def _original(mine: TrialRow, trials: Sequence[TrialRow]) -> TrialRow | None:
     return None
 
 
-def _meaning(original: TrialRow, agrees: bool | None) -> tuple[str, ...]:
+def _meaning(original: TrialRow, agrees: bool | None, largest: float | None) -> tuple[str, ...]:
     tau_f = original.tau_f or math.nan
+    apart = "" if largest is None else f" Their final objectives differ by at most {100 * largest:.2g} %."
+    rescaled = (
+        "The same network at a forward temperature of 1, with its logit layer's initial weights and learning "
+        f"rate times {1 / tau_f:g}, "
+    )
     if agrees is None:
-        return ("The control has no objective on some seed, so it shows nothing.",)
+        return (
+            f"{rescaled}was trained beside it; whether it ends within half of the gain of where the original "
+            f"does is not shown by these seeds.{apart}",
+        )
     if agrees:
         return (
-            "The same network at a forward temperature of 1, with its logit layer's initial weights and "
-            "learning rate times "
-            f"{1 / tau_f:g}, takes the same course up to rounding.",
-            "So with Adam the whole effect of tau_f is that of the logit layer's initial scale and learning "
-            "rate, both divided "
-            "by tau_f, at a given ratio tau_b / tau_f; to tune those instead would find the same networks.",
+            f"{rescaled}ends within half of the gain of where the original does.{apart}",
+            "So with Adam more than half of what tau_f gives here is had by the logit layer's initial scale "
+            "and learning rate instead, both divided by tau_f, at a given ratio tau_b / tau_f.",
         )
     return (
-        "The rescaled network does not end where the original does.",
+        f"{rescaled}ends further from the original than half of the gain.{apart}",
         "Adam's epsilon, and rounding that sampled units amplify over a long training, are known reasons; "
         "compare the beginning of the two curves before anything is concluded.",
     )

@@ -7,7 +7,8 @@ report states how many trials and how much training each method got.
 from collections.abc import Mapping, Sequence
 
 from tuner.evidence.results import MethodCost
-from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+from tuner.evidence.selection import ARGMAX, OFF, ON, kind_of
+from tuner.ledger.rows import COMPETING, Role, StudyRow, TrialRow, TrialState
 
 _AFTER = (Role.CONFIRM, Role.CONTROL)  # what follows the search
 
@@ -66,13 +67,9 @@ def distinct(trials: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def _methods(trials: Sequence[TrialRow]) -> dict[str, list[TrialRow]]:
-    competing = [t for t in trials if t.role in (Role.SEARCH, Role.BASELINE)]
+    competing = [t for t in trials if t.role in COMPETING]
     baselines = sorted({t.estimator for t in competing if t.role is Role.BASELINE})
-    return {
-        "off_diagonal": [t for t in competing if t.off_diagonal],
-        "diagonal": [t for t in competing if t.method.on_diagonal],
-        **{
-            name: [t for t in competing if t.role is Role.BASELINE and t.estimator == name]
-            for name in baselines
-        },
-    }
+    kinds = {kind: [t for t in competing if kind_of(t) == kind] for kind in (OFF, ARGMAX, ON)}
+    if not kinds[ARGMAX]:
+        del kinds[ARGMAX]
+    return kinds | {name: [t for t in competing if t.estimator == name] for name in baselines}

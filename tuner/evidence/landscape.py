@@ -2,14 +2,10 @@
 is.
 """
 
-import itertools
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
-
-import numpy as np
 
 from tuner.evidence.over_seeds import Summary
 from tuner.evidence.results import (
@@ -26,13 +22,10 @@ from tuner.evidence.results import (
     Stages,
 )
 from tuner.evidence.selection import best, best_forward, finished, searched, taken
+from tuner.evidence.surface import optimum_place
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import StudyRow, TrialRow
 from tuner.spec.search import StrategyName
-
-_EXACT_SEEDS = 6  # up to so many seeds every resample is counted: 462 different ones
-_RESAMPLES = 2000  # beyond, so many random ones
-SURE = 0.95
 
 
 def landscape(trials: Sequence[TrialRow], objective: Objective) -> Landscape:
@@ -135,59 +128,33 @@ def _along(trials: Sequence[TrialRow], name: str, objective: Objective) -> tuple
     )
 
 
-def edge_notes(optimum: TrialRow | None, trials: Sequence[TrialRow]) -> list[str]:
-    """A sentence for each temperature whose optimum is the first or last value searched: a better one may lie
-    beyond.
+def optimum(trials: Sequence[TrialRow], objective: Objective) -> Optimum | None:
+    """Where the optimum of the search lies; None with fewer than 2 seeds or 2 pairs.
+
+    At each pair the best learning rate counts. Trials with temperatures that change are left out.
     """
-    notes = []
-    for name in ("tau_f", "tau_b") if optimum and not optimum.schedule else ():
-        values = taken(searched(trials), name)
-        value = getattr(optimum, name)
-        if len(values) > 1 and value > 0 and value in (values[0], values[-1]):
-            end = "lowest" if value == values[0] else "highest"
-            notes.append(
-                f"the optimum's {name} of {value:g} is the {end} that was searched; a better one may lie "
-                "beyond it"
-            )
-    return notes
-
-
-def optimum_over_seeds(trials: Sequence[TrialRow], objective: Objective) -> Optimum | None:
-    """Where the optimum of the search lies when its seeds are resampled: a bootstrap that repeats the
-    selection.
-
-    Up to 6 seeds every resample is counted with its probability, beyond 2,000 are drawn. Few seeds resemble
-    each other more than new ones would, so the set is rather too small than too large. None with fewer than 2
-    seeds or 2 pairs.
-    """
-    compete = finished(searched(trials))
-    seeds = max((t.seeds for t in compete), key=len, default=())
-    compete = [t for t in compete if t.seeds == seeds]
-    if len(seeds) < 2 or len({(t.tau_f, t.tau_b) for t in compete}) < 2:
+    leaders: dict[tuple[float, float], TrialRow] = {}
+    for t in finished(searched(trials)):
+        if t.variant or t.tau_f is None or t.tau_b is None or t.mean is None:
+            continue
+        rival = leaders.get((t.tau_f, t.tau_b))
+        if rival is None or rival.mean is None or objective.better(t.mean, rival.mean):
+            leaders[t.tau_f, t.tau_b] = t
+    seeds = max((t.seeds for t in leaders.values()), key=len, default=())
+    alike = {pair: t for pair, t in leaders.items() if t.seeds == seeds}
+    values = [[v for v in t.objective or () if v is not None] for t in alike.values()]
+    place = optimum_place(list(alike), values, objective.direction.value)
+    if place is None:
         return None
-    weights, probabilities = resamples(len(seeds))
-    means = weights @ np.array([t.objective for t in compete], dtype=float).T  # [R, C]
-    winners = (objective.sign * means).argmin(1)
-    shares: dict[tuple[Any, Any], float] = defaultdict(float)
-    for winner, probability in zip(winners.tolist(), probabilities.tolist(), strict=True):
-        shares[compete[winner].tau_f, compete[winner].tau_b] += probability
-    cells = []
-    held = 0.0
-    for (tau_f, tau_b), share in sorted(shares.items(), key=lambda item: (-item[1], item[0])):
-        cells.append(OptimumCell(tau_f=tau_f, tau_b=tau_b, share=share, sure=held < SURE - 1e-9))
-        held += share
-    return Optimum(seeds=len(seeds), resamples=len(weights), cells=tuple(cells))
-
-
-def resamples(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each of n seeds is in a resample, [R, n], over n, and the probability of each resample,
-    [R].
-    """
-    if n > _EXACT_SEEDS:
-        counts = np.random.default_rng(n).multinomial(n, np.full(n, 1 / n), _RESAMPLES)
-        return counts / n, np.full(_RESAMPLES, 1 / _RESAMPLES)
-    # Every multiset of n seeds: bars between n stars.
-    bars = itertools.combinations(range(2 * n - 1), n - 1)
-    counts = np.array([np.diff((-1, *places, 2 * n - 1)) - 1 for places in bars])
-    ways = [math.factorial(n) / math.prod(math.factorial(c) for c in row) for row in counts.tolist()]
-    return counts / n, np.array(ways) / n**n
+    cells = tuple(
+        OptimumCell(
+            tau_f=c.tau_f,
+            tau_b=c.tau_b,
+            mean=c.mean,
+            predicted=c.predicted,
+            share=c.probability,
+            sure=c.inside,
+        )
+        for c in place.cells
+    )
+    return Optimum(method=place.method, seeds=place.seeds, noise=place.noise, cells=cells)

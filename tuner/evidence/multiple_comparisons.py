@@ -4,36 +4,26 @@ Two different dangers. A method that is compared with several rivals beats one o
 than one: Holm's correction of the p-values bounds the chance of any wrong claim among them. And the best of
 many trials looks better than it is on the seeds that made it the best: only fresh seeds cure that. Where a
 study has none, `best_of_many` repeats the selection within the test. It is weaker than a confirmation: it
-reuses the seeds, and is the more conservative the more trials compete.
-"""
+reuses the seeds, and is the more conservative the more trials compete. """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tuner.evidence.over_seeds import BestOfMany
-from tuner.evidence.selection import best, finished, searched
-from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Role, TrialRow
+from tuner.evidence.over_seeds import BestOfMany from tuner.evidence.selection import best, finished, searched
+from tuner.ledger.objective import Objective from tuner.ledger.rows import Role, TrialRow
 
-_DRAWS = 2000
-_MOST_NUMBERS = 2**22  # of one block of drawn means
+_DRAWS = 2000 _MOST_NUMBERS = 2**22  # of one block of drawn means
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's adjusted p-values of a family of tests: the smallest times their number, the next times one
-    less, and so on.
-    """
-    adjusted: dict[str, float] = {}
-    largest = 0.0
-    for i, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        largest = max(largest, (len(p_values) - i) * p_values[name])
-        adjusted[name] = min(1.0, largest)
-    return adjusted
+def holm(p_values: Mapping[str, float]) -> dict[str, float]: """Holm's adjusted p-values of a family of tests:
+the smallest times their number, the next times one less, and so on. """ adjusted: dict[str, float] = {}
+largest = 0.0 for i, name in enumerate(sorted(p_values, key=lambda name: p_values[name])): largest =
+max(largest, (len(p_values) - i) * p_values[name]) adjusted[name] = min(1.0, largest) return adjusted
 
 
-def best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMany | None:
-    """Whether the best trial off the diagonal beats the best on it by more than choosing it can explain.
+def best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMany | None: """Whether the best
+trial off the diagonal beats the best on it by more than choosing it can explain.
 
     The p-value is the chance that the best of as many candidates gains as much where none is better than that
     on the diagonal. It is read from draws of all their mean differences together, normal with the covariance
@@ -62,27 +52,16 @@ def best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMany
     )
 
 
-def _max_type(differences: np.ndarray) -> float:
-    """The chance of a best mean as good as that of differences [C, S], where none of their true means is
-    above 0.
-    """
-    n = differences.shape[1]
-    means = differences.mean(1)
-    rng = np.random.default_rng(n)
-    multipliers = rng.normal(size=(_DRAWS, n)) / np.sqrt(n * rng.chisquare(n - 1, (_DRAWS, 1)))
-    residuals = differences - means[:, None]
-    rows = max(1, _MOST_NUMBERS // len(differences))
-    best = np.concatenate([(multipliers[i : i + rows] @ residuals.T).max(1) for i in range(0, _DRAWS, rows)])
-    return float((1 + np.sum(best >= means.max())) / (1 + _DRAWS))
+def _max_type(differences: np.ndarray) -> float: """The chance of a best mean as good as that of differences
+[C, S], where none of their true means is above 0. """ n = differences.shape[1] means = differences.mean(1)
+rng = np.random.default_rng(n) multipliers = rng.normal(size=(_DRAWS, n)) / np.sqrt(n * rng.chisquare(n - 1,
+(_DRAWS, 1))) residuals = differences - means[:, None] rows = max(1, _MOST_NUMBERS // len(differences)) best =
+np.concatenate([(multipliers[i : i + rows] @ residuals.T).max(1) for i in range(0, _DRAWS, rows)]) return
+float((1 + np.sum(best >= means.max())) / (1 + _DRAWS))
 
 
-def _left_out(scores: np.ndarray, rivals: np.ndarray) -> float:
-    """The mean gain on each seed of the best of scores [C, S] over the best of rivals [D, S], both selected
-    on the others.
-    """
-    gains = []
-    for seed in range(scores.shape[1]):
-        others = np.arange(scores.shape[1]) != seed
-        mine, theirs = (group[group[:, others].mean(1).argmax(), seed] for group in (scores, rivals))
-        gains.append(mine - theirs)
-    return float(np.mean(gains))
+def _left_out(scores: np.ndarray, rivals: np.ndarray) -> float: """The mean gain on each seed of the best of
+scores [C, S] over the best of rivals [D, S], both selected on the others. """ gains = [] for seed in
+range(scores.shape[1]): others = np.arange(scores.shape[1]) != seed mine, theirs = (group[group[:,
+others].mean(1).argmax(), seed] for group in (scores, rivals)) gains.append(mine - theirs) return
+float(np.mean(gains))

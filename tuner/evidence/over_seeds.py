@@ -76,17 +76,63 @@ class Difference(Paired):
     p_holm: float | None = _HOLM
 
 
-class Gain(Paired):
+class WinsResult(Model):
+    """On how many seeds a trial beats its rival; a seed on which one diverged is lost by it."""
+
+    wins: int
+    losses: int
+    ties: int = Field(description="Equal up to rounding, or both diverged.")
+    share: float | None = Field(description="Of wins, ties counted half.")
+    ci95: Interval = Field(description="Of the share, exact.")
+    p_value: float = Field(description="Exact sign test, two-sided.")
+
+
+class Gain(Model):
     """How much better a trial is than its rival; positive where it is better."""
 
+    mean: float | None = Field(description="Null where no seed has a value of both.")
+    ci95: Interval | None = Field(
+        description="Of the mean, 95 % over all looks together; null with fewer than 2 seeds."
+    )
+    p_value: float | None = Field(
+        description="Two-sided, of the paired t-test or, where one diverged, of the wins; null below 3 seeds."
+    )
+    sign_flip_p: float | None = Field(description="Sign-flip test, two-sided; null with fewer than 2 seeds.")
+    seeds: int = Field(description="How many both were trained on.")
     against: int = Field(description="Number of the rival's trial.")
     confirmed: bool = Field(description="Whether it was measured on fresh seeds.")
     missing: int = Field(
         default=0,
-        description="Seeds on which one of the two has no finite objective; they are not in the mean.",
+        description="Seeds on which one of the two diverged; they are not in the mean, which then flatters.",
     )
     smallest_sign_flip_p: float | None = _SMALLEST
     p_holm: float | None = _HOLM
+    p_overall: float | None = Field(default=None, description="The p-value, corrected for all looks.")
+    ci90: Interval | None = Field(
+        default=None, description="Of the mean, 90 % over all looks: within the margin it is practically 0."
+    )
+    median: float | None = None
+    interquartile_mean: float | None = None
+    wins: WinsResult | None = None
+    diverged: int = Field(default=0, description="Seeds on which the trial diverged.")
+    rival_diverged: int = Field(default=0, description="Seeds on which the rival diverged.")
+    decision: str = Field(
+        default="no verdict", description="better, worse, practically equal, mixed, undecided or no verdict."
+    )
+    reason: str = ""
+    by: str | None = Field(default=None, description="What decided.")
+    relevant: bool | None = Field(default=None, description="Whether the interval excludes the margin, too.")
+    margin: float | None = Field(default=None, description="In units of the objective.")
+    detectable: float | None = Field(
+        default=None, description="The gain that these seeds show with a probability of 80 %."
+    )
+    seeds_for_margin: int | None = Field(
+        default=None, description="How many show a gain of the margin with a probability of 80 %."
+    )
+    exaggeration: float | None = Field(
+        default=None, description="By what factor a called gain is overstated, were the true one the margin."
+    )
+    added_later: bool = Field(default=False, description="Whether seeds were added beyond the planned looks.")
 
 
 class MeanDifference(Model):

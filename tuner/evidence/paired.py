@@ -12,25 +12,26 @@ are what varies least. Two tests are made of them, both two-sided:
                      and does not decide.
 """
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
 
-from tuner.evidence.over_seeds import Difference, Gain, Interval, sem
-from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Role, TrialRow
+from tuner.evidence.over_seeds import Difference, Interval
+from tuner.evidence.seed_mean import seed_mean
+from tuner.ledger.rows import TrialRow
 
 EXACT_SEEDS = 14  # up to so many seeds all sign patterns are tried
 _RANDOM_FLIPS = 20_000  # beyond, so many random ones
 
 
-def paired(differences: Sequence[float]) -> Difference | None:
-    """The mean of differences, its interval and its tests. None without any difference."""
-    tested = _tested(differences)
+def paired(differences: Sequence[float], magnitudes: Sequence[float] = ()) -> Difference | None:
+    """The mean of differences, its interval and its tests. None without any difference.
+
+    `magnitudes` are the numbers that were subtracted: differences below their rounding have no p-value.
+    """
+    tested = _tested(differences, magnitudes)
     return Difference(**tested) if tested else None
 
 
@@ -45,39 +46,22 @@ def pairs_by_seed(trial: TrialRow, rival: TrialRow, metric: str | None = None) -
     return [(a, b) for a, b in pairs if a is not None and b is not None]
 
 
-def gain(trial: TrialRow, rival: TrialRow, objective: Objective) -> Gain | None:
-    """How much better a trial is than its rival, paired over the seeds that both have. None if they share no
-    scored seed.
-    """
-    tested = _tested([objective.gain(mine, other) for mine, other in pairs_by_seed(trial, rival)])
-    if tested is None:
-        return None
-    missing = len(set(trial.seeds) & set(rival.seeds)) - tested["seeds"]
-    confirmed = trial.role is Role.CONFIRM
-    return Gain(**tested, against=rival.number, confirmed=confirmed, missing=missing)
-
-
 def excess(trial: TrialRow, rival: TrialRow, metric: str) -> Difference | None:
     """By how much a metric of a trial exceeds its rival's, paired over the seeds on which both have it."""
-    return paired([mine - other for mine, other in pairs_by_seed(trial, rival, metric)])
+    pairs = pairs_by_seed(trial, rival, metric)
+    return paired([mine - other for mine, other in pairs], [value for pair in pairs for value in pair])
 
 
-def _tested(differences: Sequence[float]) -> dict[str, Any] | None:
+def _tested(differences: Sequence[float], magnitudes: Sequence[float]) -> dict[str, Any] | None:
     """The fields of a comparison but for what it compares. None without any difference."""
     n = len(differences)
-    if n == 0:
+    measured = seed_mean(differences, magnitudes)
+    if measured is None:
         return None
-    mean, error = math.fsum(differences) / n, sem(differences)
-    ci95, p_value = None, None
-    if error is not None:
-        half = float(stdtrit(n - 1, 0.975)) * error
-        ci95 = (mean - half, mean + half)
-        # Without any spread the t statistic is 0/0 or infinite; identical trials differ by nothing.
-        p_value = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return {
-        "mean": mean,
-        "ci95": ci95,
-        "p_value": p_value,
+        "mean": measured.mean,
+        "ci95": measured.interval(),
+        "p_value": measured.p_value,
         "sign_flip_p": sign_flip(differences),
         "seeds": n,
         "smallest_sign_flip_p": smallest_p(n) if n > 1 else None,

@@ -14,22 +14,16 @@ from tuner.evidence.over_seeds import (
     BestOfMany,
     Difference,
     Gain,
+    Interval,
     MeanDifference,
     Model,
     Summary,
     SummaryWithInterval,
 )
+from tuner.evidence.verdicts import Verdict
 from tuner.ledger.methods import Variant
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, StudyState, TrialRow, TrialState
-
-
-class Verdict(StrEnum):
-    """Where the optimum lies."""
-
-    OFF = "off the diagonal"
-    ON = "on the diagonal"
-    UNCLEAR = "not distinguishable"
 
 
 class ClaimStatus(StrEnum):
@@ -184,20 +178,26 @@ class Stages(Model):
 
 
 class OptimumCell(Model):
-    """A pair of temperatures and how often it is the best."""
+    """A searched pair of temperatures, and how likely it is the best."""
 
     tau_f: float
     tau_b: float
-    share: float = Field(description="Of the resamples in which it is the best.")
-    sure: bool = Field(description="Whether it is in the smallest set of pairs that holds 95 % of them.")
+    mean: float = Field(description="Of the objective over seeds.")
+    predicted: float | None = Field(description="By the surface through all pairs; null without one.")
+    share: float | None = Field(description="Probability of being the best; null without a surface.")
+    sure: bool = Field(description="Whether it is in the set that holds the best with 95 %.")
 
 
 class Optimum(Model):
-    """Where the optimum lies when the seeds of the search are resampled."""
+    """Where the optimum of the search lies, as a description; no verdict rests on it."""
 
+    method: str = Field(
+        description="surface: a Gaussian process through all pairs; subset: those that are not further behind "
+        "the best than the pooled noise explains."
+    )
     seeds: int
-    resamples: int
-    cells: tuple[OptimumCell, ...] = Field(description="Highest share first.")
+    noise: float = Field(description="Standard deviation of a pair on one seed, its common effect taken out.")
+    cells: tuple[OptimumCell, ...] = Field(description="The likeliest first.")
 
 
 class ReplayedSearch(Model):
@@ -232,10 +232,15 @@ class ControlResult(Model):
     tau_f: float | None = Field(description="Of the trial that it rescales.")
     rho: float | None = Field(description="The control's tau_b, tau_b / tau_f of the trial that it rescales.")
     logit_scale: float | None
-    difference: Gain | None = Field(description="Of the control over the trial that it rescales.")
+    difference: Difference | None = Field(
+        description="How much better the control is than the trial that it rescales."
+    )
+    margin: float = Field(description="Half of the gain that is examined; 0 where there is none.")
+    ci90: Interval | None = Field(description="Of the difference; within the margin the two agree.")
+    p_equivalence: float | None
     max_relative_deviation: float | None = Field(description="Of the final objective, over seeds.")
     max_relative_deviation_of_curves: float | None
-    agrees: bool | None = Field(description="Null where some seed has no objective.")
+    agrees: bool | None = Field(description="Null where these seeds do not show it.")
     meaning: tuple[str, ...]
 
 
@@ -252,7 +257,11 @@ class Trend(Model):
     sems: tuple[float, ...]
     seeds: int
     spearman: float = Field(description="Rank correlation, mean over seeds; positive where it rises.")
-    p_value: float = Field(description="Page's test, two-sided.")
+    p_value: float | None = Field(
+        description="Of one linear contrast per seed, of ranks and of values: t-tests over seeds, two-sided, "
+        "the larger of the two; null below 3 seeds."
+    )
+    p_holm: float | None = Field(default=None, description="After Holm's correction over claims 2 and 3.")
 
 
 class _AtForward(Model):
@@ -272,7 +281,19 @@ class BackwardTrend(Trend, _AtForward):
     """A measurement along tau_b at one value of tau_f."""
 
 
-Numbers = ForwardTrend | BackwardTrend | Gain | Difference | dict[str, Difference]
+class ConvergenceResult(Model):
+    """How far one method is ahead of another over the training; positive is ahead."""
+
+    area: float = Field(description="Mean over the training of the lead of its best value so far.")
+    share: float | None = Field(description="The same over the range of both curves.")
+    p_value: float | None
+    p_holm: float | None = None
+    seeds: int
+    missing: int = Field(description="Seeds left out, because one of the two has no whole curve.")
+    epochs_saved: float = Field(description="By which it has sooner what the worse of the two ever has.")
+
+
+Numbers = ForwardTrend | BackwardTrend | ConvergenceResult | Gain | Difference | dict[str, Difference]
 
 
 class ClaimPart(Model):
@@ -321,6 +342,75 @@ class MethodCost(Model):
     member_epochs: float | None = Field(description="Null where the epochs of some trial are not known.")
 
 
+class RateResult(Model):
+    """How often something happened, with its exact 95 % interval."""
+
+    count: int
+    of: int
+    share: float | None
+    ci95: Interval
+
+
+class MethodOutcomes(Model):
+    """What became of the members of a method."""
+
+    diverged: RateResult = Field(description="On fresh seeds, of its selected trial.")
+    collapsed: RateResult | None = Field(description="Likewise; null where the task declares no collapse.")
+    search_diverged: RateResult = Field(description="In the search, of all of its members.")
+    search_collapsed: RateResult | None
+
+
+class RuleWinner(Model):
+    """What a rule for the score would have selected."""
+
+    method: str
+    trial: int
+    objective: float
+
+
+class ScoreRules(Model):
+    """When the score is taken, and what another rule would have selected among the trials of the search."""
+
+    rule: str
+    winners: dict[str, RuleWinner] = Field(description="By the best and by the last report.")
+    overfit: int = Field(description="Trials that end worse than their best report, beyond their noise.")
+    trials: int
+    note: str | None = Field(description="Where the rules disagree.")
+
+
+class Comparison(Model):
+    """A verdict, and what it rests on."""
+
+    verdict: Verdict
+    reason: str
+    gain: Gain | None
+
+
+class AsPrinted(Comparison):
+    """What the search alone shows, without extension and refinement: the protocol as the paper prints it."""
+
+    off_diagonal_best: TrialResult | None
+    argmax_best: TrialResult | None
+    diagonal_best: TrialResult | None
+
+
+class EqualBudget(Model):
+    """What k trials off the diagonal and k on it find, expected, selected and scored on different seeds."""
+
+    trials: tuple[int, ...] = Field(description="k.")
+    off_diagonal: tuple[float, ...]
+    diagonal: tuple[float, ...]
+
+
+class ConfirmationResult(Model):
+    """How the confirmation went."""
+
+    looks: tuple[int, ...] = Field(description="Fresh seeds at each planned look.")
+    seeds: int = Field(description="Fresh seeds that were trained.")
+    margin: float = Field(description="A gain below it is of no interest; in units of the objective.")
+    margin_given: str = Field(description="As the spec has it.")
+
+
 class Results(Model):
     """What a study shows; what `tuner results --json` prints."""
 
@@ -328,14 +418,26 @@ class Results(Model):
     state: StudyState
     objective: Objective
     best: TrialResult | None = Field(description="Of the search, wherever it lies.")
-    off_diagonal_best: TrialResult | None
+    off_diagonal_best: TrialResult | None = Field(description="With noise, tau_f > 0.")
+    argmax_best: TrialResult | None = Field(description="tau_f = 0, which has no partner on the diagonal.")
     diagonal_best: TrialResult | None
     baselines: dict[str, TrialResult] = Field(description="The best of each.")
     confirmed: dict[str, TrialResult] = Field(
-        description="The selected trials on fresh seeds, by off_diagonal, diagonal and the baselines' names."
+        description="The selected trials on fresh seeds, by off_diagonal, argmax, diagonal and the baselines' "
+        "names."
     )
     gain: Gain | None = Field(description="Of the best off the diagonal over the best on it.")
     gains: dict[str, Gain | None] = Field(description="The same over the best of each baseline.")
+    argmax: Comparison | None = Field(description="Argmax against the diagonal; null where it was not tried.")
+    as_printed: AsPrinted | None = Field(description="Null where nothing was extended or refined.")
+    second: dict[str, Gain] = Field(
+        description="The gain over the diagonal in other metrics that the task names, at the last report."
+    )
+    test_gain: dict[str, Gain] = Field(description="The same on the test set, in every metric.")
+    confirmation: ConfirmationResult | None
+    outcomes: dict[str, MethodOutcomes] = Field(description="Divergence and collapse of each method.")
+    score: ScoreRules | None
+    equal_budget: EqualBudget | None
     best_of_many: BestOfMany | None = Field(description="Only where there is no confirmation.")
     statistics: Statistics
     tuned_with: dict[str, int] = Field(description="How many configurations each method was chosen from.")

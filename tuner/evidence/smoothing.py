@@ -7,12 +7,11 @@ too.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
-from tuner.evidence.gaussian_process import fit
 from tuner.evidence.ranking import best, finished
+from tuner.evidence.surface import fitted
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 
@@ -36,25 +35,21 @@ def smoothed_best(
     seeds = top.seeds
     alike = {pair: t for pair, t in places.items() if t.seeds == seeds and not t.variant}
     ranked = sorted(alike.values(), key=lambda t: objective.sign * (t.mean or 0.0))[:_MOST_PLACES]
-    coordinates = np.log(np.array([_pair(t) for t in ranked], dtype=float).reshape(-1, 2))
-    if len(ranked) < _LEAST_PLACES or len(seeds) < 2 or not np.all(np.ptp(coordinates, axis=0) > 0):
+    if len(ranked) < _LEAST_PLACES or len(seeds) < 2 or any(len(axis) < 2 for axis in _axes(ranked)):
         return top
-    values = np.array([t.objective for t in ranked], dtype=float)
-    fitted = _means(coordinates.tobytes(), values.tobytes(), len(seeds))
-    means = dict(zip(map(_pair, ranked), fitted, strict=True))
+    values = objective.sign * np.array([t.objective for t in ranked], dtype=float)  # low is good
+    means = dict(zip(map(_pair, ranked), fitted([_pair(t) for t in ranked], values).mean, strict=True))
     judged = [t for t in mine if _pair(t) in means]
-    return min(judged, key=lambda t: (objective.sign * means[_pair(t)], t.number), default=top)
-
-
-@lru_cache(maxsize=64)
-def _means(places: bytes, values: bytes, seeds: int) -> tuple[float, ...]:
-    """The process's mean at each place; kept, because results are looked at again and again."""
-    surface = fit(np.frombuffer(places).reshape(-1, 2), np.frombuffer(values).reshape(-1, seeds))
-    return tuple(surface.mean.tolist())
+    return min(judged, key=lambda t: (means[_pair(t)], t.number), default=top)
 
 
 def _pair(trial: TrialRow) -> tuple[float, float]:
     return (trial.tau_f or 0.0, trial.tau_b or 0.0)
+
+
+def _axes(trials: Sequence[TrialRow]) -> tuple[set[float], set[float]]:
+    """The values of either temperature."""
+    return {t.tau_f or 0.0 for t in trials}, {t.tau_b or 0.0 for t in trials}
 
 
 def _leaders(trials: Sequence[TrialRow], objective: Objective) -> dict[tuple[float, float], TrialRow]:

@@ -18,6 +18,7 @@ whatever the surface, and is larger.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -105,7 +106,7 @@ def optimum_place(
 def _by_surface(pairs: Sequence[tuple[float, float]], data: Floats, sign: float) -> OptimumPlace:
     means = data.mean(1)
     used = np.sort(np.argsort(means, kind="stable")[:MOST_CELLS])
-    surface = gaussian_process.fit(coordinates([pairs[i] for i in used]), capped(data[used]))
+    surface = fitted([pairs[i] for i in used], data[used])
     chances = np.zeros(len(data))
     chances[used] = best_probabilities(surface.mean, surface.covariance)
     predicted = dict(zip(used.tolist(), surface.mean.tolist(), strict=True))
@@ -131,8 +132,22 @@ def _subset(pairs: Sequence[tuple[float, float]], data: Floats, sign: float) -> 
     return OptimumPlace("subset", tuple(cells), seeds, noise.deviation, None, sign)
 
 
+def fitted(pairs: Sequence[tuple[float, float]], data: Floats) -> Surface:
+    """The surface through values [C, S] at pairs, low is good. It is kept, because results are looked at
+    again and again. Raises ValueError as `gaussian_process.fit` does.
+    """
+    return _fitted(tuple(pairs), np.ascontiguousarray(data).tobytes(), data.shape[1])
+
+
+@lru_cache(maxsize=64)
+def _fitted(pairs: tuple[tuple[float, float], ...], values: bytes, seeds: int) -> Surface:
+    return gaussian_process.fit(coordinates(pairs), capped(np.frombuffer(values).reshape(-1, seeds)))
+
+
 def capped(data: Floats) -> Floats:
-    """Values [C, S], low is good, with no mean further behind the median mean than the best is ahead of it."""
+    """Values [C, S], low is good, with no mean further behind the median mean than the best is ahead of
+    it.
+    """
     means = data.mean(1)
     cap = 2 * np.median(means) - means.min()
     drawn_up: Floats = data - np.maximum(means - cap, 0.0)[:, None]

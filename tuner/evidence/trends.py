@@ -7,25 +7,19 @@ throughout, -1 where every seed falls. Under no trend every order of a seed's ra
 seeds are independent. Up to 7 temperatures p is exact, from the distribution of L over those orders; beyond,
 L is taken as normal. Ranks only: a trend is not a straight line.
 
-Page, "Ordered hypotheses for multiple treatments: a significance test for linear ranks", 1963.
-"""
+Page, "Ordered hypotheses for multiple treatments: a significance test for linear ranks", 1963. """
 
-import itertools
-import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+import itertools import math from collections.abc import Mapping, Sequence from functools import lru_cache
 
-import numpy as np
-from scipy.special import ndtr
+import numpy as np from scipy.special import ndtr
 
 from tuner.evidence.results import Trend
 
 _EXACT_LEVELS = 7  # 5,040 orders
 
 
-def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None:
-    """The trend of values {temperature: one for each seed}. Temperatures at which a seed has none are left
-    out.
+def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None: """The trend of values
+{temperature: one for each seed}. Temperatures at which a seed has none are left out.
 
     None with fewer than 3 temperatures, or without a seed.
     """
@@ -54,40 +48,22 @@ def trend(values: Mapping[float, Sequence[float | None]]) -> Trend | None:
     )
 
 
-def _doubled_ranks(row: np.ndarray) -> np.ndarray:
-    """Twice the ranks 1 .. k; equal values share the mean of theirs."""
-    below, same = (row[None, :] < row[:, None]).sum(1), (row[None, :] == row[:, None]).sum(1)
-    ranks: np.ndarray = 2 * below + same + 1
-    return ranks
+def _doubled_ranks(row: np.ndarray) -> np.ndarray: """Twice the ranks 1 .. k; equal values share the mean of
+theirs.""" below, same = (row[None, :] < row[:, None]).sum(1), (row[None, :] == row[:, None]).sum(1) ranks:
+np.ndarray = 2 * below + same + 1 return ranks
 
 
-def _p_value(doubled: np.ndarray) -> float:
-    """Two-sided p of 2 L, from the doubled ranks [seeds, levels]."""
-    k = doubled.shape[1]
-    place = np.arange(1, k + 1)
-    observed = int((doubled * place).sum())
-    if k <= _EXACT_LEVELS:
-        chances, low = np.ones(1), 0
-        for row in doubled.tolist():
-            of_row, first = _orders(tuple(sorted(row)))
-            chances, low = np.convolve(chances, of_row), low + first
-        at = observed - low
-        tail = min(chances[at:].sum(), chances[: at + 1].sum())
-        return float(min(1.0, 2 * tail))
-    centred = doubled - (k + 1)
-    variance = ((place - place.mean()) ** 2).sum() * (centred**2).sum() / (k - 1)
-    if variance == 0:
-        return 1.0
-    expected = (k + 1) * place.sum() * len(doubled)
-    return float(min(1.0, 2 * ndtr(-abs(observed - expected) / math.sqrt(variance))))
+def _p_value(doubled: np.ndarray) -> float: """Two-sided p of 2 L, from the doubled ranks [seeds, levels]."""
+k = doubled.shape[1] place = np.arange(1, k + 1) observed = int((doubled * place).sum()) if k <=
+_EXACT_LEVELS: chances, low = np.ones(1), 0 for row in doubled.tolist(): of_row, first =
+_orders(tuple(sorted(row))) chances, low = np.convolve(chances, of_row), low + first at = observed - low tail
+= min(chances[at:].sum(), chances[: at + 1].sum()) return float(min(1.0, 2 * tail)) centred = doubled - (k +
+1) variance = ((place - place.mean()) ** 2).sum() * (centred**2).sum() / (k - 1) if variance == 0: return 1.0
+expected = (k + 1) * place.sum() * len(doubled) return float(min(1.0, 2 * ndtr(-abs(observed - expected) /
+math.sqrt(variance))))
 
 
-@lru_cache(maxsize=256)
-def _orders(ranks: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """The distribution of sum_j j * rank_j over all orders of the ranks: probabilities of consecutive sums,
-    and the first sum.
-    """
-    orders = np.array(list(itertools.permutations(ranks)))
-    sums = orders @ np.arange(1, len(ranks) + 1)
-    counts = np.bincount(sums - sums.min())
-    return counts / counts.sum(), int(sums.min())
+@lru_cache(maxsize=256) def _orders(ranks: tuple[int, ...]) -> tuple[np.ndarray, int]: """The distribution of
+sum_j j * rank_j over all orders of the ranks: probabilities of consecutive sums, and the first sum. """
+orders = np.array(list(itertools.permutations(ranks))) sums = orders @ np.arange(1, len(ranks) + 1) counts =
+np.bincount(sums - sums.min()) return counts / counts.sum(), int(sums.min())

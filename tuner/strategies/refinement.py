@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from trainables.estimators import ESTIMATORS
+from tuner.evidence.over_seeds import sem
 from tuner.evidence.paired import pairs_by_seed
-from tuner.evidence.results import sem
 from tuner.evidence.selection import ARGMAX, OFF, ON, best, finished, kind_of
 from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
 from tuner.ledger.objective import Objective
