@@ -110,7 +110,8 @@ def results(
     confirmed = {
         name: confirmations[t.method] for name, t in chosen.named().items() if t.method in confirmations
     }
-    judged = claims(Evidence(study, trials, chosen, confirmed, main, gains, curves, metrics))
+    argmax = _comparison(ARGMAX, chosen, confirmations, rules, study, trials) if chosen.argmax else None
+    judged = claims(Evidence(study, trials, chosen, confirmed, main, argmax, gains, curves, metrics))
     scores = score_rules(trials, curves, objective, _rule(study))
     return Results(
         study=study.id,
@@ -124,7 +125,7 @@ def results(
         confirmed={name: TrialResult.of(t) for name, t in confirmed.items()},
         gain=main.gain,
         gains=gains,
-        argmax=_comparison(ARGMAX, chosen, confirmations, rules, study, trials) if chosen.argmax else None,
+        argmax=argmax,
         as_printed=_as_printed(printed, confirmations, rules, study, trials),
         second=_second(confirmed, metrics),
         test_gain=_test_gain(confirmed, metrics, objective),

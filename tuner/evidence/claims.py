@@ -2,35 +2,38 @@
 supported or undecided.
 
 A claim has parts. It is supported where every part is shown, not supported where the opposite of one is
-shown, and undecided
-otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 % level, two-sided; the
-comparisons with the baselines are Holm-adjusted, and all but the trends are made on fresh seeds only.
+shown, and undecided otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 %
+level, two-sided. The verdict is claim 1 and stands by itself; the parts of claims 2 and 3 that can be shown
+or refuted are one family, Holm-adjusted. All but the trends are on fresh seeds only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from trainables.metrics import Metric, Metrics, Temperature
 from trainables.metrics import Trend as Expectation
-from tuner.evidence.curves import Curves, epochs_saved
+from tuner.evidence.convergence import Convergence, convergence
+from tuner.evidence.curves import Curves
 from tuner.evidence.labels import method_label
 from tuner.evidence.multiple_comparisons import holm
-from tuner.evidence.over_seeds import Difference, Gain
+from tuner.evidence.over_seeds import Gain
 from tuner.evidence.paired import excess
 from tuner.evidence.results import (
     BackwardTrend,
     Claim,
     ClaimPart,
     ClaimStatus,
+    Comparison,
+    ConvergenceResult,
     ForwardTrend,
-    Numbers,
     Trend,
-    Verdict,
 )
-from tuner.evidence.selection import Selection, best, searched
-from tuner.evidence.trends import trend
+from tuner.evidence.selection import OFF, ON, Selection, best, searched
+from tuner.evidence.trend_contrasts import trend_contrast
+from tuner.evidence.verdicts import Decision, Verdict
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import StudyRow, TrialRow, TrialState
+from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = (
     ClaimStatus.SUPPORTED,
@@ -38,6 +41,11 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED = (
     ClaimStatus.UNDECIDED,
 )
 LEVEL = 0.05
+_BY_VERDICT = {
+    Verdict.OFF: SUPPORTED,
+    Verdict.ON: NOT_SUPPORTED,
+    Verdict.PRACTICALLY_ON: NOT_SUPPORTED,
+}
 # Those of C2, by the names of Selection.named: softmax ST is the diagonal.
 RIVALS = {
     "identity": method_label("identity"),
@@ -63,30 +71,77 @@ class Evidence:
     trials: Sequence[TrialRow]
     chosen: Selection
     confirmed: Mapping[str, TrialRow]  # by the names of Selection.named
-    gains: Mapping[str, Gain | None]  # of the best off the diagonal over each other name
-    adjusted: Mapping[str, float]  # their p-values, Holm's
-    verdict: Verdict
-    verdict_reason: str
+    main: Comparison  # the verdict
+    argmax: Comparison | None  # likewise of argmax
+    gains: Mapping[str, Gain | None]  # of the best off the diagonal over each baseline
     curves: Curves
     metrics: Metrics  # what the study's task declares
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A part before the correction for all parts."""
+
+    what: str
+    figure: str | None
+    text: str  # what was measured, without the p-value
+    right: bool | None = None  # whether it points as claimed; None where it points nowhere
+    p_value: float | None = None  # None where there is no test
+    counts: bool = True
+    numbers: Any = None  # a model with p_holm, or nothing
+
+    def judged(self, p_holm: float | None) -> ClaimPart:
+        """The part, with its p-value after the correction."""
+        p = self.p_value if p_holm is None else p_holm
+        status, text = UNDECIDED, self.text
+        if p is not None:
+            chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
+            text = f"{text}, {'adjusted ' if p_holm is not None else ''}{chance}"
+            if p < LEVEL and self.right is not None:
+                status = SUPPORTED if self.right else NOT_SUPPORTED
+        numbers = self.numbers.model_copy(update={"p_holm": p}) if self.numbers is not None else {}
+        return ClaimPart(
+            what=self.what,
+            status=status,
+            reason=text,
+            figure=self.figure,
+            counts=self.counts,
+            numbers=numbers,
+        )
+
+
 def claims(e: Evidence) -> dict[str, Claim]:
     """C1, C2 and C3."""
-    parts = {
-        "C1": [_optimum(e)],
-        "C2": [*_performance(e), *_convergence(e), *_beside(e)],
-        "C3": _trends(e),
-    }
-    return {name: _judged(name, of_claim, e) for name, of_claim in parts.items()}
-
-
-def _optimum(e: Evidence) -> ClaimPart:
-    """C1's one part: the verdict."""
-    status = {Verdict.OFF: SUPPORTED, Verdict.ON: NOT_SUPPORTED}.get(e.verdict, UNDECIDED)
-    return ClaimPart(
-        what="the optimum lies off the diagonal", status=status, reason=e.verdict_reason, figure="landscape"
+    drafts = {"C2": [*_performance(e), *_convergence(e)], "C3": _trends(e)}
+    adjusted = holm(
+        {
+            f"{name} {i}": draft.p_value
+            for name, of_claim in drafts.items()
+            for i, draft in enumerate(of_claim)
+            if draft.counts and draft.p_value is not None
+        }
     )
+    parts = {
+        name: [draft.judged(adjusted.get(f"{name} {i}")) for i, draft in enumerate(of_claim)]
+        for name, of_claim in drafts.items()
+    }
+    parts["C2"] += _beside(e)
+    return {name: _judged(name, of_claim, e) for name, of_claim in ({"C1": _optimum(e)} | parts).items()}
+
+
+def _optimum(e: Evidence) -> list[ClaimPart]:
+    """C1: the verdict, and beside it argmax, which has no partner on the diagonal."""
+
+    def part(what: str, comparison: Comparison, *, counts: bool) -> ClaimPart:
+        status = _BY_VERDICT.get(comparison.verdict, UNDECIDED)
+        return ClaimPart(
+            what=what, status=status, reason=comparison.reason, figure="landscape", counts=counts
+        )
+
+    parts = [part("the optimum with noise lies off the diagonal", e.main, counts=True)]
+    if e.argmax is not None:
+        parts.append(part("argmax (tau_f = 0) is better than the diagonal", e.argmax, counts=False))
+    return parts
 
 
 def _judged(name: str, parts: Sequence[ClaimPart], e: Evidence) -> Claim:
@@ -133,48 +188,79 @@ def _list(parts: Iterable[ClaimPart]) -> str:
 # --- C2 ---
 
 
-def _performance(e: Evidence) -> list[ClaimPart]:
-    parts = []
-    for name, rival in RIVALS.items():
-        what = f"better at the end than {rival}"
-        gain = e.gains.get(name)
-        if (missing := _missing(e, name)) or gain is None:
-            parts.append(_undecided(what, missing or "there is no seed that both have", "methods"))
-            continue
-        p = e.adjusted.get(name, gain.p_value)
-        status, text = _sided(gain.mean, gain.seeds, p, adjusted=name in e.adjusted)
-        if gain.missing:
-            status, text = UNDECIDED, f"one of the two diverged on {gain.missing} of the fresh seeds"
-        numbers = gain.model_copy(update={"p_holm": p})
-        parts.append(ClaimPart(what=what, status=status, reason=text, figure="methods", numbers=numbers))
-    return parts
+def _performance(e: Evidence) -> list[_Draft]:
+    return [_better(e, name, f"better at the end than {rival}") for name, rival in RIVALS.items()]
 
 
-def _convergence(e: Evidence) -> list[ClaimPart]:
-    sooner: dict[str, tuple[Difference, float]] = {}
-    missing: dict[str, str] = {}
-    for name in RIVALS:
-        if why := _missing(e, name):
-            missing[name] = why
+def _better(e: Evidence, name: str, what: str) -> _Draft:
+    gain = e.main.gain if name == ON else e.gains.get(name)
+    if (missing := _missing(e, name)) or gain is None:
+        return _Draft(what, "methods", missing or "there is no seed that both have")
+    if gain.decision == Decision.MIXED:
+        return _Draft(what, "methods", gain.reason, numbers=gain)
+    lead = gain.mean
+    text = "" if lead is None else f"mean {lead:.3g} over {gain.seeds} seeds"
+    if gain.missing and gain.wins is not None:
+        lead = float(gain.wins.wins - gain.wins.losses)
+        text = f"wins {gain.wins.wins} of {gain.seeds} seeds; one of the two diverged on {gain.missing}"
+    p = gain.p_overall if gain.p_overall is not None else gain.p_value
+    return _Draft(what, "methods", text, _sign(lead), p, numbers=gain)
+
+
+def _sign(lead: float | None) -> bool | None:
+    return None if not lead else lead > 0
+
+
+def _convergence(e: Evidence) -> list[_Draft]:
+    """Whether it is ahead over the training, by the area between the curves."""
+    return [_sooner(e, name, f"sooner than {rival}") for name, rival in RIVALS.items()]
+
+
+def _sooner(e: Evidence, name: str, what: str) -> _Draft:
+    if missing := _missing(e, name):
+        return _Draft(what, "curves", missing)
+    compared = _compared_curves(e, name)
+    if compared is None or compared.area.p_value is None:
+        return _Draft(what, "curves", "there are no curves over the same epochs of 3 seeds or more")
+    area = compared.area
+    share = f" ({100 * compared.share:.0f} % of the range)" if compared.share is not None else ""
+    text = f"ahead by {area.mean:.3g}{share} on average over the training, {area.seeds} seeds"
+    numbers = ConvergenceResult(
+        area=area.mean,
+        share=compared.share,
+        p_value=area.p_value,
+        seeds=area.seeds,
+        missing=compared.missing,
+        epochs_saved=compared.saved.mean,
+    )
+    return _Draft(what, "curves", text, _sign(area.mean), area.p_value, numbers=numbers)
+
+
+def _compared_curves(e: Evidence, name: str) -> Convergence | None:
+    """The curves of the best off the diagonal and of a rival on the fresh seeds that both have."""
+    epochs, mine = _curves_of(e, OFF)
+    its_epochs, its = _curves_of(e, name)
+    seeds = [seed for seed in mine if seed in its]
+    if epochs != its_epochs or not seeds:
+        return None
+    direction: Literal["minimize", "maximize"] = "minimize" if e.study.objective.minimize else "maximize"
+    return convergence(epochs, [mine[seed] for seed in seeds], [its[seed] for seed in seeds], direction)
+
+
+def _curves_of(e: Evidence, name: str) -> tuple[tuple[float, ...], dict[int, list[float | None]]]:
+    """The epochs of a confirmed method's reports, and the objective at each, {seed: [I]}, over all looks."""
+    epochs: tuple[float, ...] = ()
+    by_seed: dict[int, list[float | None]] = {}
+    for t in e.trials:
+        if t.role is not Role.CONFIRM or t.method != e.confirmed[name].method:
             continue
-        saved = epochs_saved(e.confirmed["off_diagonal"], e.confirmed[name], e.curves, e.study.objective)
-        if saved is None or saved[0].p_value is None:
-            missing[name] = "there are no curves over the same epochs of two seeds or more"
-        else:
-            sooner[name] = saved
-    adjusted = holm({name: d.p_value for name, (d, _) in sooner.items() if d.p_value is not None})
-    parts = []
-    for name, rival in RIVALS.items():
-        what = f"sooner where {rival} ends"
-        if name in missing:
-            parts.append(_undecided(what, missing[name], "curves"))
+        curve = e.curves.of(t, e.study.objective.name)
+        if curve is None or (epochs and curve.epochs != epochs):
             continue
-        saving, end = sooner[name]
-        status, text = _sided(saving.mean, saving.seeds, adjusted[name])
-        reason = f"epochs of {end:.3g}: {text}"
-        numbers = saving.model_copy(update={"p_holm": adjusted[name]})
-        parts.append(ClaimPart(what=what, status=status, reason=reason, figure="curves", numbers=numbers))
-    return parts
+        epochs = curve.epochs
+        for i, seed in enumerate(t.seeds):
+            by_seed[seed] = [values[i] for values in curve.values]
+    return epochs, by_seed
 
 
 def _beside(e: Evidence) -> list[ClaimPart]:
@@ -192,12 +278,12 @@ def _best_in(e: Evidence, metric: Metric) -> ClaimPart:
     excesses = {r: excess(e.confirmed["off_diagonal"], e.confirmed[r], metric.name) for r in rivals}
     tested = {r: m.p_value for r, m in excesses.items() if m is not None and m.p_value is not None}
     if len(tested) < len(RIVALS):
-        why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 2 seeds or more"
+        why = _missing(e, next(r for r in RIVALS if r not in tested)) or "it takes 3 seeds or more"
         return _undecided(what, why, figure, counts=False)
     adjusted = holm(tested)
     compared = {r: m.model_copy(update={"p_holm": adjusted[r]}) for r, m in excesses.items() if m}
     sign = 1 if higher else -1
-    sides = [_sided(sign * m.mean, m.seeds, m.p_holm)[0] for m in compared.values()]
+    sides = [_side(sign * m.mean, m.p_holm) for m in compared.values()]
     status = next((s for s in (NOT_SUPPORTED, UNDECIDED) if s in sides), SUPPORTED)
     values = (("decoupled", e.confirmed["off_diagonal"]), *((r, e.confirmed[r]) for r in rivals))
     reason = "on fresh seeds " + ", ".join(f"{n} {_mean(t, metric.name):.3g}" for n, t in values)
@@ -222,23 +308,17 @@ def _undecided(what: str, why: str, figure: str | None, *, counts: bool = True) 
     return ClaimPart(what=what, status=UNDECIDED, reason=why, figure=figure, counts=counts)
 
 
-def _sided(mean: float, seeds: int, p: float | None, *, adjusted: bool = True) -> tuple[ClaimStatus, str]:
-    """Whether a difference that is positive as claimed is shown, or its opposite, and its p-value in
-    words.
-    """
-    if p is None:
-        return UNDECIDED, "it takes 2 seeds or more"
-    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
-    text = f"mean {mean:.3g} over {seeds} seeds, {'adjusted ' if adjusted else ''}{chance}"
-    if p >= LEVEL:
-        return UNDECIDED, text
-    return (SUPPORTED if mean > 0 else NOT_SUPPORTED), text
+def _side(lead: float, p: float | None) -> ClaimStatus:
+    """Whether a difference that is positive as claimed is shown, or its opposite."""
+    if p is None or p >= LEVEL or lead == 0:
+        return UNDECIDED
+    return SUPPORTED if lead > 0 else NOT_SUPPORTED
 
 
 # --- C3 ---
 
 
-def _trends(e: Evidence) -> list[ClaimPart]:
+def _trends(e: Evidence) -> list[_Draft]:
     """A part for each trend that the task declares. A variant at another threshold is shown, and decides
     nothing.
     """
@@ -250,7 +330,7 @@ def _trends(e: Evidence) -> list[ClaimPart]:
     ]
 
 
-def _trend(e: Evidence, metric: Metric, expected: Expectation) -> ClaimPart:
+def _trend(e: Evidence, metric: Metric, expected: Expectation) -> _Draft:
     tau, counts = expected.temperature, metric.decides
     variant = f", threshold {metric.threshold.text}," if metric.threshold and not counts else ""
     what = f"{metric.label}{variant} {expected.expected} with {tau}"
@@ -264,19 +344,20 @@ def _trend(e: Evidence, metric: Metric, expected: Expectation) -> ClaimPart:
             if measured
             else f"not measured{advice}"
         )
-        return _undecided(what, why, figure if measured else None, counts=counts)
+        return _Draft(what, figure if measured else None, why, counts=counts)
     fixed, t = found
-    right = (t.spearman > 0) == (expected.expected == "rises") and t.spearman != 0
-    status = UNDECIDED if t.p_value >= LEVEL else SUPPORTED if right else NOT_SUPPORTED
     other = "tau_b" if tau == "tau_f" else "tau_f"
-    reason = (
+    text = (
         f"rank correlation {t.spearman:.2f} over {len(t.levels)} values at {other} = {fixed:g}, "
-        f"{t.seeds} seed{'s' if t.seeds > 1 else ''}, Page's test p = {t.p_value:.2g}"
+        f"{t.seeds} seed{'s' if t.seeds > 1 else ''}"
     )
-    numbers: Numbers = (
+    if t.p_value is None:
+        text += "; a test takes 3 seeds or more that do not all agree exactly"
+    right = None if t.spearman == 0 else (t.spearman > 0) == (expected.expected == "rises")
+    numbers = (
         ForwardTrend(tau_b=fixed, **vars(t)) if tau == "tau_f" else BackwardTrend(tau_f=fixed, **vars(t))
     )
-    return ClaimPart(what=what, status=status, reason=reason, figure=figure, counts=counts, numbers=numbers)
+    return _Draft(what, figure, text, right, t.p_value, counts, numbers)
 
 
 def along(
@@ -291,8 +372,12 @@ def along(
     if line is None:
         return None
     fixed, there = line
-    found = trend({level: t.metrics.get(metric, []) for level, t in there.items()})
-    return (fixed, found) if found else None
+    t = trend_contrast({level: trial.metrics.get(metric, []) for level, trial in there.items()})
+    if t is None:
+        return None
+    return fixed, Trend(
+        levels=t.levels, means=t.means, sems=t.sems, seeds=t.seeds, spearman=t.spearman, p_value=t.p_value
+    )
 
 
 def the_line(

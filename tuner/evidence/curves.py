@@ -3,12 +3,10 @@
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tuner.evidence.over_seeds import Difference, Summary
-from tuner.evidence.paired import paired
-from tuner.ledger.objective import Objective
+from tuner.evidence.over_seeds import Summary
 from tuner.ledger.rows import Measurement, TrialRow
 
 
@@ -64,61 +62,6 @@ class Curves:
     def last_epochs(self) -> dict[int, float]:
         """The last measured epoch of each trial, by its id."""
         return self._last
-
-
-def reached_at(
-    epochs: Sequence[float], values: Sequence[float | None], target: float, objective: Objective
-) -> float | None:
-    """The epoch at which values first come as far as the target, on straight lines between reports; None if
-    they never do.
-    """
-    before: tuple[float, float] | None = None
-    for epoch, value in zip(epochs, values, strict=True):
-        if value is None:
-            before = None
-            continue
-        distance = objective.gain(target, value)  # 0 or less: it is there
-        if distance <= 0:
-            if before is None or before[1] <= 0:
-                return epoch
-            return before[0] + (epoch - before[0]) * before[1] / (before[1] - distance)
-        before = (epoch, distance)
-    return None
-
-
-def epochs_saved(
-    trial: TrialRow, rival: TrialRow, curves: Curves, objective: Objective
-) -> tuple[Difference, float] | None:
-    """How much sooner a trial is where its rival ends, paired over seeds, and the length of the training,
-    both in epochs.
-
-    For each seed: the epochs that are left when the trial has reached the rival's last value. Where it never
-    does, the same with the roles exchanged, as a negative number. None without curves over the same epochs of
-    the seeds that both have.
-    """
-    mine, theirs = curves.of(trial, objective.name), curves.of(rival, objective.name)
-    if mine is None or theirs is None or mine.epochs[-1] != theirs.epochs[-1]:
-        return None
-    end = mine.epochs[-1]
-    saved = []
-    for seed in trial.seeds:
-        if seed not in rival.seeds:
-            continue
-        ours, other = _of_seed(mine, trial, seed), _of_seed(theirs, rival, seed)
-        if ours[-1] is None or other[-1] is None:
-            return None  # a seed that diverged has no end to be reached
-        if (at := reached_at(mine.epochs, ours, other[-1], objective)) is not None:
-            saved.append(end - at)
-        else:
-            late = reached_at(theirs.epochs, other, ours[-1], objective)
-            saved.append(-(end - late) if late is not None else 0.0)
-    measured = paired(saved)
-    return (measured, end) if measured else None
-
-
-def _of_seed(curve: Curve, trial: TrialRow, seed: int) -> list[float | None]:
-    place = trial.seeds.index(seed)
-    return [values[place] for values in curve.values]
 
 
 def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: str) -> float | None:
