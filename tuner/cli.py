@@ -3,7 +3,7 @@
 import gc
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.errors import UserError
-from tuner.ledger.rows import StudyRow, StudyState
+from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow, StudyState
 from tuner.settings import Settings
 
 if TYPE_CHECKING:
-    from tuner.evidence.over_seeds import Summary
+    from tuner.evidence.over_seeds import Gain, Summary
     from tuner.evidence.results import Claim, Results, TrialResult  # pydantic takes time to import
 
 
@@ -349,11 +349,35 @@ def summary_of(found: "Results", objective: str) -> str:
     names = ["method", *_NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
     lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
-    lines += [f"  note: {note}" for note in found.notes]
-    if found.gain and found.gain.p_value is not None:
-        lines.append(f"  paired t-test over seeds, two-sided: p = {found.gain.p_value:.2g}")
-    lines += ["", *(_claim(name, claim) for name, claim in found.claims.items())]
+    if found.argmax:
+        decision = found.argmax.gain.decision if found.argmax.gain else found.argmax.verdict
+        lines += [f"argmax against the diagonal: {decision}", f"  {found.argmax.reason}"]
+    if found.as_printed:
+        lines += [
+            f"by the search alone, neither extended nor refined: {found.as_printed.verdict}",
+            f"  {found.as_printed.reason}",
+        ]
+    lines += [f"{label}: {_measured(gain)}" for label, gain in _other_gains(found)]
+    lines += [f"note: {note}" for note in found.notes]
+    if found.state in TERMINAL_STUDY_STATES:
+        lines += ["", *(_claim(name, claim) for name, claim in found.claims.items())]
     return "\n".join(lines)
+
+
+def _other_gains(found: "Results") -> Iterator[tuple[str, "Gain"]]:
+    """The gain over the diagonal in what the verdict does not rest on."""
+    for name, gain in found.second.items():
+        yield f"gain in {name.replace('_', ' ')}", gain
+    in_test = found.objective.name.replace("val_", "test_", 1)
+    if in_test in found.test_gain:
+        yield "gain on the test set", found.test_gain[in_test]
+
+
+def _measured(gain: "Gain") -> str:
+    if gain.mean is None:
+        return "none of the seeds has both"
+    interval = f" (95 % interval {gain.ci95[0]:.4g} to {gain.ci95[1]:.4g})" if gain.ci95 else ""
+    return f"{gain.mean:.4g}{interval}"
 
 
 def _claim(name: str, claim: "Claim") -> str:

@@ -192,7 +192,13 @@ def _no_fresh_seeds(study: StudyRow, rules: Rules, trials: Sequence[TrialRow]) -
     if study.state in (StudyState.QUEUED, StudyState.RUNNING):
         confirming = any(t.role is Role.CONFIRM for t in trials)
         return (Missing.CONFIRMING if confirming else Missing.RUNNING).value
-    return "a confirmation of one of the two failed, so there is no gain on fresh seeds; its reason is in the trials"
+    if "refine" not in study.spec:
+        return (
+            "the version that ran this study took argmax (tau_f = 0) for off the diagonal, and trained no "
+            "trial "
+            "off the diagonal with noise on fresh seeds"
+        )
+    return "a confirmation of one of the two failed, for the reason that its trial gives"
 
 
 def _nothing_to_compare(kind: str, chosen: Selection, trials: Sequence[TrialRow]) -> str:
@@ -282,7 +288,8 @@ def _notes(
         earlier = "refine" not in study.spec
         yield (
             ("the study was run by an earlier version, and its verdict is computed anew: " if earlier else "")
-            + "the diagonal was not refined, so an optimum on it between searched values can look as if it lay off it"
+            + "the diagonal was not refined, so an optimum on it between searched values can look as if it lay "
+            "off it"
         )
 
 

@@ -15,6 +15,7 @@ from tuner.evidence.curves import Curves
 from tuner.evidence.labels import STATES, method_label, metric_label
 from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
+from tuner.evidence.selection import ARGMAX, OFF, ON
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
 
@@ -88,8 +89,9 @@ def methods_table(found: Results) -> list[MethodRow]:
     it was tuned with.
     """
     chosen = {
-        "off_diagonal": found.off_diagonal_best,
-        "diagonal": found.diagonal_best,
+        OFF: found.off_diagonal_best,
+        ARGMAX: found.argmax_best,
+        ON: found.diagonal_best,
         **found.baselines,
     }
     return [
@@ -99,7 +101,7 @@ def methods_table(found: Results) -> list[MethodRow]:
             confirmed=found.confirmed.get(name),
             tuned_with=found.tuned_with[name],
             member_epochs=found.training[name].member_epochs,
-            gain=found.gain if name == "diagonal" else found.gains.get(name),
+            gain=found.gain if name == ON else found.gains.get(name),
         )
         for name, trial in chosen.items()
         if trial is not None

@@ -196,7 +196,7 @@ class Optimum(Model):
         "the best than the pooled noise explains."
     )
     seeds: int
-    noise: float = Field(description="Standard deviation of a pair on one seed, its common effect taken out.")
+    noise: float = Field(description="Standard deviation of a pair on one seed.")
     cells: tuple[OptimumCell, ...] = Field(description="The likeliest first.")
 
 

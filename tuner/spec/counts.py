@@ -176,8 +176,9 @@ class Counted(Strict):
         if not isinstance(search, HalvingSearch):
             return self.trials_total
         on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
-        off = self.trials_of("search") - on
-        methods = [off, on, *map(self.baseline_trials, self.baselines)]
+        argmax = (search.forward[0] == 0) * len(search.backward) * len(self.learning_rates)
+        off = self.trials_of("search") - on - argmax
+        methods = [off, argmax, on, *map(self.baseline_trials, self.baselines)]
         return sum(search.share(trials, self.intervals) for trials in methods)
 
     @property

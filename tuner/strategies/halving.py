@@ -2,9 +2,9 @@
 on.
 
 Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every
-method (off the diagonal, on it, each baseline) is halved among its own, so that none is judged by fewer of
-its trials than another, and each has at least one that is trained to its end. What goes on from several
-populations is joined in new ones.
+method (off the diagonal, argmax, on it, each baseline) is halved among its own, so that none is judged by
+fewer of its trials than another, and each has at least one that is trained to its end. What goes on from
+several populations is joined in new ones.
 
 Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at
 least: the best by the mean objective over seeds. The cut is drawn by noisy numbers, so a trial that missed it
@@ -15,6 +15,7 @@ most one is for every two that made it.
 from collections import defaultdict
 from collections.abc import Sequence
 
+from tuner.evidence.selection import kind_of
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Continuation, Role, TrialRow, TrialState
 from tuner.spec.search import HalvingSearch
@@ -89,7 +90,7 @@ class Halving(Strategy):
 
 def _methods(history: Sequence[TrialRow]) -> list[list[TrialRow]]:
     """The trials of each method that the evidence compares."""
-    groups: dict[tuple[Role, str, bool], list[TrialRow]] = defaultdict(list)
+    groups: dict[tuple[Role, str], list[TrialRow]] = defaultdict(list)
     for t in history:
-        groups[t.role, t.estimator, t.off_diagonal].append(t)
+        groups[t.role, t.estimator if t.role is Role.BASELINE else kind_of(t)].append(t)
     return list(groups.values())
