@@ -94,7 +94,7 @@ class Progress:
 
     def line(self) -> str:
         """The line as it is now."""
-        parts = [f"{self.done}/{self.total} trials"]
+        parts = [f"{self.done}/{max(self.total, self.done)} trials"]
         if self.best:
             parts.append(f"best {self.best}")
         parts.append(self._remaining() or self.phase)

@@ -17,7 +17,7 @@ from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.selection import ARGMAX, OFF, ON
 from tuner.ledger.methods import SOFTMAX
-from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
+from tuner.ledger.rows import COMPETING, Measurement, Role, StudyRow, TrialRow
 
 if TYPE_CHECKING:
     from tuner.evidence.figures.study_figures import Picture
@@ -167,7 +167,7 @@ def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Results) -> Ran:
         training_seconds=study.training_s,
         member_epochs=total,
         member_epochs_per_second=total / study.training_s if total and study.training_s > 0 else None,
-        search_seeds=_seeds(trials, Role.SEARCH, Role.BASELINE),
+        search_seeds=_seeds(trials, *COMPETING),
         fresh_seeds=_seeds(trials, Role.CONFIRM, Role.CONTROL),
     )
 
@@ -215,6 +215,22 @@ def _test_table(found: Results, metrics: Metrics) -> MetricsTable | None:
     return MetricsTable(labels, rows) if labels else None
 
 
+def _beside(found: Results, metrics: Metrics) -> dict[str, Gain]:
+    """The gain over the diagonal in the objective and in what the verdict does not rest on, by label."""
+    main = {found.objective.name: found.gain} if found.gain and found.gain.confirmed else {}
+    in_test = found.objective.name.replace("val_", "test_", 1)
+    test = {in_test: found.test_gain[in_test]} if in_test in found.test_gain else {}
+    return {metric_label(name, metrics): gain for name, gain in (main | test | found.second).items()}
+
+
+def _collapses(metrics: Metrics) -> str:
+    """When a member of the task counts as collapsed, in words; "" where the task does not say."""
+    collapse = metrics.collapsed
+    if collapse is None:
+        return ""
+    return f"{metric_label(collapse.metric, metrics)} {collapse.comparison} {collapse.threshold:g}"
+
+
 def _render(
     study: StudyRow,
     trials: Sequence[TrialRow],
@@ -238,6 +254,8 @@ def _render(
         objective=metrics.of(study.objective.name),
         method_label=method_label,
         states=STATES,
+        beside=_beside(found, metrics),
+        collapses=_collapses(metrics),
         test=_test_table(found, metrics),
         trials=map(TrialResult.of, trials),  # made one by one
         folded=len(trials) > _SHOWN_TRIALS,

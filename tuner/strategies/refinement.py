@@ -35,7 +35,7 @@ from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Signal, Strategy
 
 _STEP = math.sqrt(3)  # between neighbours of a range that is extended
-_NEAR, _SAME = 1.35, 1.05  # ratios of neighbours: near enough, and too near to try anything between them
+_NEAR, _SAME = 1.35, 1.15  # ratios of neighbours: near enough, and too near to try anything between them
 _LEAST, _MOST = 1e-4, 1e3  # of a temperature that is tried beyond a range
 
 

@@ -47,14 +47,14 @@ def landscape(m: Material) -> Made:
 _LANDSCAPE_CELLS = (
     "mean over seeds, best learning rate in each cell. Outlined cells lie on the diagonal; the star marks "
     "the optimum; points "
-    "mark the cells that hold 95 % of the optima when the seeds are resampled. Grey: no finite value, or not "
+    "mark the cells that hold the best one with 95 %. Grey: no finite value, or not "
     "trained to the end. "
     "Blank: not run."
 )
 _LANDSCAPE_POINTS = (
     "Every pair that the search tried; later ones are larger. The line is the diagonal, the star the "
     "optimum; black rings mark "
-    "the pairs that hold 95 % of the optima when the seeds are resampled. Crosses: no finite value, or not "
+    "the pairs that hold the best one with 95 %. Crosses: no finite value, or not "
     "trained to the end."
 )
 
