@@ -112,7 +112,7 @@ def landscape(
 
 def _explained(sure: Collection[tuple[float, float]]) -> str:
     text = "star: optimum; outlined: diagonal"
-    return f"{text}\npoints: 95 % of the optima of resampled seeds" if sure else text
+    return f"{text}\npoints: hold the best pair with 95 %" if sure else text
 
 
 def _lines(values: np.ndarray) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def scatter(
         ylim=(-0.03 * largest, 1.05 * largest),
     )
     axes.set_title(
-        "star: optimum; line: diagonal; larger: later\nblack rings: 95 % of the optima of resampled seeds"
+        "star: optimum; line: diagonal; larger: later\nblack rings: hold the best pair with 95 %"
         if any(sure)
         else "star: optimum; line: diagonal; larger: later"
     )
