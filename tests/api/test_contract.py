@@ -19,6 +19,7 @@ from api.studies import jobs
 from tests.support.postgresql import free_port
 from tests.support.processes import kill, wait_for
 from tests.tuner.driver.test_study import SPEC
+from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
@@ -88,7 +89,8 @@ def test_what_a_study_found_is_what_the_command_line_prints(http, ledger):
 
     study = trained(http, ledger)
     results = http.get(f"/studies/{study}/results")
-    found = analysis.results(ledger.study(study), ledger.trials(study), ledger.measurements(study))
+    rows = ledger.study(study), ledger.trials(study), ledger.measurements(study)
+    found = analysis.results(*rows, metrics=task_metrics("sbn"))
     assert results.json() == found.plain()
     trials = http.get(f"/studies/{study}/trials").json()["items"]
     assert trials == [TrialResult.of(t).plain() for t in ledger.trials(study)]
