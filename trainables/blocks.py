@@ -19,9 +19,8 @@ from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population, join_states, select_state
 
 State = dict[str, Any]  # of Population.state_dict
-Build = Callable[
-    [Sequence[int], Sequence[int]], Population
-]  # (places of trials, places of seeds) -> an untrained population
+# (places of trials, places of seeds) -> an untrained population
+Build = Callable[[Sequence[int], Sequence[int]], Population]
 
 
 class NoMemoryError(Exception):
@@ -142,7 +141,7 @@ class Blocks:
         its beginning.
         """
         try:
-            return self._interval(block, start, end, last, diagnosis)
+            return self._train_block(block, start, end, last, diagnosis)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -153,12 +152,13 @@ class Blocks:
             torch.cuda.empty_cache()
         return None
 
-    def _interval(
+    def _train_block(
         self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None
     ) -> Result:
         population = self._whole or self._load(block)
-        population.train(start - population.steps)  # none, unless the block was set back
-        result = _interval(population, end, last, diagnosis)
+        # A block that has not lost its state stands at `start` already.
+        population.train(start - population.steps)
+        result = _train_and_evaluate(population, end, last, diagnosis)
         if (len(block.seeds), len(block.trials)) == self._shape:
             self._whole = population
         else:
@@ -180,7 +180,7 @@ class Blocks:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
 
 
-def _interval(population: Population, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
+def _train_and_evaluate(population: Population, end: int, last: bool, diagnosis: Diagnosis | None) -> Result:
     """Trains a population up to a step, and evaluates it."""
     metrics = {"train_loss": population.train(end - population.steps)} | population.evaluate()
     if diagnosis:
@@ -191,9 +191,9 @@ def _interval(population: Population, end: int, last: bool, diagnosis: Diagnosis
         metrics |= {
             name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
         }
-        artifacts = {t: population.artifacts(0, t) for t in range(len(population.configurations))}
-        if diagnosis:
-            artifacts = {t: files | population.errors(0, t, diagnosis) for t, files in artifacts.items()}
+        for t in range(len(population.configurations)):
+            bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
+            artifacts[t] = population.artifacts(0, t) | bias
     return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
 
 

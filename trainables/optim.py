@@ -15,10 +15,12 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from trainables.torch_private import fused_adam_, usable
+
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
-_MAX_FUSED_SLICES = (
-    32  # above, one pass over everything per operation is cheaper than a call a slice (2-core CPU, measured)
-)
+# With more slices, one pass over everything per operation is cheaper than a call for each slice (measured on
+# 2 CPU cores).
+_MAX_FUSED_SLICES = 32
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,8 @@ class _Group:
 
     names: tuple[str, ...]
     learning_rates: Tensor  # [T] float64
-    runs: tuple[
-        tuple[float, int, int], ...
-    ]  # of neighbours with equal learning rates: (lr, first trial, end trial)
+    # Of neighbours with equal learning rates: (lr, first trial, end trial).
+    runs: tuple[tuple[float, int, int], ...]
 
 
 class Adam:
@@ -62,7 +63,8 @@ class Adam:
         self.steps += 1
         S = next(iter(self._parameters.values())).shape[0]
         for group in self._groups:
-            if len(group.runs) * (1 if len(group.runs) == 1 else S) <= _MAX_FUSED_SLICES:
+            calls = len(group.runs) * (1 if len(group.runs) == 1 else S)
+            if calls <= _MAX_FUSED_SLICES and usable("fused_adam"):
                 # The kernel walks through memory as if all of its tensors were laid out alike.
                 aligned = {name: gradients[name].contiguous() for name in group.names}
                 for run in group.runs:
@@ -78,22 +80,16 @@ class Adam:
             return [seed[start:end] for tensor in tensors for seed in tensor.unbind(0)]
 
         parameters = slices(self._parameters)
-        # The kernel wants the number of steps, this one included, as one tensor per parameter.
-        steps = [torch.tensor(float(self.steps), device=p.device) for p in parameters]
-        torch._fused_adam_(  # the kernel behind torch.optim.Adam(fused=True)
+        fused_adam_(
             parameters,
             slices(gradients),
             slices(self._first),
             slices(self._second),
-            [],
-            steps,
+            step=self.steps,
             lr=lr,
             beta1=BETA1,
             beta2=BETA2,
-            weight_decay=0.0,
             eps=EPS,
-            amsgrad=False,
-            maximize=False,
         )
 
     def _stacked(self, group: _Group, gradients: dict[str, Tensor]) -> None:

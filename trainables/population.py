@@ -196,11 +196,11 @@ class Population:
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in found.items()}
 
-    def errors(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
-        """bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no file for
-        other tasks' codes.
+    def bias_artifacts(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
+        """The file bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no
+        file where the task's codes cannot be enumerated.
 
-        Means over the first ENUMERATED training examples; what is in it says errors_as_json.
+        Means over the first ENUMERATED training examples; errors_as_json describes the file's content.
         """
         parameters = {name: p[s : s + 1, t : t + 1].double() for name, p in self._detached().items()}
         codes = [self.task.code(parameters, x[None]) for x in self._dataset.train.inputs[:ENUMERATED]]
