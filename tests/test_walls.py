@@ -32,7 +32,7 @@ FLOORS = (
     ("tuner/__main__.py",),
 )
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
-    "ray": {"trainables/ray_trainable.py", "tuner/driver/", "api/studies/jobs.py"},
+    "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
     "optuna": {"tuner/strategies/optuna_samplers.py"},
     "mlflow": {"tuner/tracking/"},
     "sqlalchemy": {"tuner/ledger/"},
@@ -40,7 +40,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/"},
-    "httpx": {"api/client.py"},
+    "httpx": {"api/client.py", "api/studies/jobs.py"},
     "prometheus_client": {"api/answers/metrics.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}

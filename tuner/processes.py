@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, and free ports.
+"""Child processes that end with the one that started them, and ports on loopback.
 
 Between a parent and its server stands a watcher (this file as a program). It holds the reading end of a pipe
 from the parent and ends the server's process group when that pipe closes, so that nothing is left behind even
@@ -6,6 +6,7 @@ where the parent is killed.
 """
 
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -16,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-class Watched:
-    """A command that ends when `stop` is called, or when this process does."""
+class ChildProcess:
+    """A command that ends when `stop` is called, or when this process ends."""
 
     def __init__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> None:
         """Starts the command in a session of its own: Ctrl-C reaches the parent, which ends the command when
@@ -59,15 +60,17 @@ class Watched:
         self._watcher.wait()
 
 
-def watch(command: list[str]) -> int:
-    """Runs a command until it ends, or until standard input does; then ends its process group."""
+def run_until_parent_ends(command: list[str]) -> int:
+    """The watcher: runs a command until it ends, or until standard input does; then ends its process group.
+    Returns its exit code.
+    """
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
-    def end_with_us() -> None:
+    def end_with_parent() -> None:
         sys.stdin.buffer.read()
         _end(server)
 
-    threading.Thread(target=end_with_us, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     return server.wait()
 
 
@@ -80,7 +83,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
             return
 
 
-def free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
     """Whether nothing on loopback has this port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,5 +102,15 @@ def any_free_port() -> int:
     return port
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's loopback."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 if __name__ == "__main__":
-    sys.exit(watch(sys.argv[1:]))
+    sys.exit(run_until_parent_ends(sys.argv[1:]))

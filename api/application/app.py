@@ -22,6 +22,7 @@ from api.studies import logs
 from api.studies.completer import Completer
 from api.studies.jobs import Jobs
 from api.studies.reconciler import Reconciler
+from tuner.driver.ray_private import DASHBOARD_TOKEN_COOKIE
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 
@@ -126,7 +127,7 @@ def _serve_page(app: FastAPI) -> None:
                 404, "there is no such page; `tuner serve` printed the address of Ray's dashboard"
             )
         answer = RedirectResponse(service.settings.ray_link, 303)
-        answer.set_cookie("ray-authentication-token", known.token, httponly=True, samesite="strict")
+        answer.set_cookie(DASHBOARD_TOKEN_COOKIE, known.token, httponly=True, samesite="strict")
         return answer
 
     app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")

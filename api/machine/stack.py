@@ -15,12 +15,13 @@ import uvicorn
 from api.application.app import create
 from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
-from api.machine.ray_head import RayHead, token, token_environment
+from api.machine.ray_head import RayHead
+from api.studies.ray_token import token, token_environment
 from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.database import without_password
 from tuner.ledger.store import Ledger
-from tuner.processes import any_free_port, free
+from tuner.processes import any_free_port, port_is_free
 from tuner.tracking.server import MlflowServer
 
 
@@ -50,8 +51,8 @@ def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
         for part in (mlflow, ray):
             if part is not None:
                 part.wait_until_ready()
-        if ray is not None:
-            app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), token())
+        if ray is not None and (ray_token := token()):
+            app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
         _announce(settings, app, say)
         config = uvicorn.Config(
             app,
@@ -95,7 +96,7 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
 
 def _port(settings: ServiceSettings) -> int:
     """The port that was asked for; another one where the usual one is taken and none was asked for."""
-    if "TUNER_PORT" in os.environ or free(settings.port):
+    if "TUNER_PORT" in os.environ or port_is_free(settings.port):
         return settings.port
     return any_free_port()
 

@@ -24,7 +24,7 @@ from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.processes import free
+from tuner.processes import port_is_free
 from tuner.spec.study import PRESETS, load_spec, preset_names
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -369,7 +369,7 @@ def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
         [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port := free_port())], **QUIET
     )
     try:
-        wait_for(lambda: not free(port))
+        wait_for(lambda: not port_is_free(port))
         hanging.send_signal(signal.SIGSTOP)
         app = create(
             ServiceSettings(home=tmp_path, ray_address=f"http://127.0.0.1:{port}", rate_per_minute=0)
@@ -425,8 +425,8 @@ def test_no_request_breaks_the_service_and_every_answer_is_described(http, ledge
         def attempt(case):
             nonlocal tried
             for known in (False, True):
-                if known and "study" in (case.path_parameters or {}):
-                    case.path_parameters["study"] = study
+                if known and "study_id" in (case.path_parameters or {}):
+                    case.path_parameters["study_id"] = study
                 if case.headers is not None:
                     case.headers.pop("Host", None)
                 sent = case.as_transport_kwargs(base_url="http://localhost")

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from tuner.errors import UserError
-from tuner.processes import Watched, any_free_port, free
+from tuner.processes import ChildProcess, any_free_port, port_is_free
 
 DEFAULT_PORT = 5000
 
@@ -21,36 +21,27 @@ class MlflowServer:
 
         Raises UserError where a port that was asked for is taken.
         """
-        if port is not None and not free(port):
+        if port is not None and not port_is_free(port):
             raise UserError(f"port {port} on 127.0.0.1 is taken by another program; choose another one")
-        self.port = port or (DEFAULT_PORT if free(DEFAULT_PORT) else any_free_port())
+        self.port = port or (DEFAULT_PORT if port_is_free(DEFAULT_PORT) else any_free_port())
         self.uri = f"http://127.0.0.1:{self.port}"
         folder = home / "mlflow"
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "server.log"
         # One worker and no job runners: MLflow's own defaults start a dozen processes.
+        # fmt: off
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "mlflow",
-                "server",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(self.port),
-                "--workers",
-                "1",
-            ),
-            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-            *("--artifacts-destination", str(folder / "artifacts")),
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+            "--artifacts-destination", str(folder / "artifacts"),
         ]
+        # fmt: on
         environment = os.environ | {
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "OMP_NUM_THREADS": "1",
         }
-        self._process = Watched(command, log=self.log, environment=environment)
+        self._process = ChildProcess(command, log=self.log, environment=environment)
 
     @property
     def process_id(self) -> int:
