@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trainables.tasks import task_metrics, task_type
 from tuner.driver.cancellation import listening
-from tuner.driver.ray_cluster import in_job
+from tuner.driver.ray_private import in_job
 from tuner.driver.tune_run import check, train
 from tuner.errors import LeaseLostError, LedgerError, UserError
 from tuner.evidence.report import write_report

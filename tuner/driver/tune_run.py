@@ -1,22 +1,19 @@
-"""Training what a study lacks, on Ray: whether it can be trained, what a population is told, and what it
-leaves on the disk.
-"""
+"""Training what a study lacks, on Ray: whether it can be trained at all, and the Tune run that trains it."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
-from tuner.driver.placement import Placement, trials_per_population
+from tuner.driver.placement import Placement
+from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
-from tuner.driver.ray_cluster import devices, in_job, started
+from tuner.driver.ray_cluster import connected, placement_on
+from tuner.driver.ray_private import in_job
 from tuner.errors import UserError
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
-from tuner.ledger.rows import Role, TrialRow
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec
@@ -30,14 +27,14 @@ _MAX_FAILURES = 2  # times Ray restarts a population whose worker died
 
 @dataclass(frozen=True)
 class Needs:
-    """What the engine must know of a study's task before it trains."""
+    """What the driver must know of a study's task before it trains."""
 
     bytes_per_member: int
     epochs: float  # length of one member's training
 
 
 def check(spec: StudySpec, settings: Settings) -> Needs:
-    """Looks whether a study can be trained at all: its data is there, its batch fits. Raises UserError."""
+    """Checks that a study can be trained at all: its data is there, its batch fits. Raises UserError."""
     try:
         dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
@@ -80,12 +77,23 @@ def train(
     """
     history = History(ledger, lease.study_id)
     progress = Progress.of(spec, needs.epochs, history.trials())
-    with ProgressLine(progress), started(settings) as ray:
+    with ProgressLine(progress), connected(settings) as ray:
         from ray.tune.error import TuneError
 
-        placement = devices(ray, settings, share=settings.max_running if in_job() else 1)
+        from tuner.driver.tune_searcher import PopulationSearcher
+
+        placement = placement_on(ray, settings, studies_at_once=settings.max_running if in_job() else 1)
+        populations = Populations(
+            study_id=lease.study_id,
+            spec=spec,
+            settings=settings,
+            placement=placement,
+            bytes_per_member=needs.bytes_per_member,
+            trials_before=len(history.trials()),
+            progress=progress,
+        )
         progress.phase = "starting to train"
-        searcher = _searcher(ledger, lease, spec, needs, settings, history, placement, progress)
+        searcher = PopulationSearcher(ledger, lease, history, strategy_for(spec), populations)
         try:
             _tuner(searcher, placement, settings, lease.study_id, say).fit()
         except TuneError as error:
@@ -94,57 +102,6 @@ def train(
             ) from error
         if searcher.fatal:
             raise searcher.fatal
-
-
-def _searcher(
-    ledger: Ledger,
-    lease: Lease,
-    spec: StudySpec,
-    needs: Needs,
-    settings: Settings,
-    history: History,
-    placement: Placement,
-    progress: Progress,
-) -> "PopulationSearcher":
-    """What Tune asks for populations and tells of their reports."""
-    from tuner.driver.tune_searcher import PopulationSearcher
-
-    before = len(history.trials())
-    paused = PausedStates(settings.home_folder / "checkpoints" / lease.study_id)
-
-    def size(role: Role) -> int:
-        after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}
-        return trials_per_population(
-            placement,
-            trials=after.get(role, spec.trials_total - before),
-            seeds=len(spec.seeds_of(role)),
-            bytes_per_member=needs.bytes_per_member,
-            members=spec.members_per_population,
-        )
-
-    def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
-        paused.forget((t.number for t in trials), before=start)
-        return population_config(spec, settings, placement, lease.study_id, population, trials, start, until)
-
-    def keep(_population: str, report: Any) -> None:
-        keep_artifacts(report.artifacts, settings.artifacts_folder(lease.study_id))
-
-    def observe(population: str, report: Any) -> None:
-        progress.observe(population, report, history.trials())
-
-    return PopulationSearcher(
-        ledger=ledger,
-        history=history,
-        lease=lease,
-        spec=spec,
-        strategy=strategy_for(spec),
-        trials_per_population=size,
-        devices=placement.devices,
-        forget=paused.forget,
-        configure=configure,
-        keep=keep,
-        observe=observe,
-    )
 
 
 def _tuner(
@@ -172,9 +129,8 @@ def _tuner(
             num_samples=-1,
             max_concurrent_trials=placement.devices,
             reuse_actors=True,
-            trial_dirname_creator=lambda trial: str(
-                trial.trial_id
-            ),  # else a folder name made of the whole config
+            # Tune would make the folder's name of the whole config.
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
         run_config=tune.RunConfig(
             name=study_id,
@@ -186,74 +142,3 @@ def _tuner(
             callbacks=[Watchdog(settings.hung_after_s, say)],
         ),
     )
-
-
-def population_config(
-    spec: StudySpec,
-    settings: Settings,
-    placement: Placement,
-    study_id: str,
-    population: str,
-    trials: Sequence[TrialRow],
-    start: int,
-    until: int | None,
-) -> Any:
-    """The PopulationConfig of trials that are trained from one interval to another."""
-    from trainables.ray_trainable import PopulationConfig
-
-    return PopulationConfig(
-        task=spec.task,
-        options=spec.options,
-        dataset=spec.dataset,
-        dataset_options=spec.dataset_options,
-        data_folder=str(settings.data_folder),
-        trials=tuple(
-            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")}
-            | {"variant": t.variant.text, "source": t.number if t.source is None else t.source}
-            for t in trials
-        ),
-        seeds=trials[0].seeds,
-        batch_size=spec.batch_size,
-        epochs=spec.epochs,
-        steps=spec.steps,
-        intervals=spec.intervals,
-        evaluate_test=trials[0].role is Role.CONFIRM,
-        device=placement.device,
-        threads=placement.cpus,
-        checkpoint=str(settings.home_folder / "checkpoints" / study_id / f"{population}.pt"),
-        diagnosis=spec.diagnosis,
-        start=start,
-        until=until,
-    )
-
-
-@dataclass(frozen=True)
-class PausedStates:
-    """The files that paused trials leave in a study's folder, trial-NUMBER-INTERVAL.pt; see
-    trainables/ray_trainable.py.
-    """
-
-    folder: Path
-
-    def forget(self, numbers: Iterable[int], before: float = math.inf) -> None:
-        """Deletes those of some trials, from earlier intervals than `before`."""
-        for number in numbers:
-            for file in self.folder.glob(f"trial-{number}-*.pt"):
-                if int(file.stem.rpartition("-")[2]) < before:
-                    file.unlink(missing_ok=True)
-
-
-def keep_artifacts(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
-    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. Raises
-    UserError.
-    """
-    try:
-        for number, files in artifacts.items():
-            for name, content in files.items():
-                target = folder / f"trial-{number}" / Path(name).name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-    except OSError as error:
-        raise UserError(
-            f"the files of trained models cannot be written to {folder}: {error.strerror}"
-        ) from error
