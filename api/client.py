@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from httpx_sse import ServerSentEvent, SSEError, connect_sse
 
 from tuner.errors import UserError
 
-_ENDED = ("succeeded", "failed", "cancelled")
+_LAST_EVENTS = ("done", "deleted")
 _TRIES = 4  # of what is safe to ask again
 
 
@@ -116,16 +117,16 @@ class Client:
         self._ask("DELETE", f"/studies/{study_id}")
 
     def watch(self, study_id: str) -> Iterator[dict[str, Any]]:
-        """State and progress at every change until the study has ended. Goes on where the connection
-        breaks.
+        """State and progress at every change until the study has ended or is deleted. Goes on where the
+        connection breaks.
         """
         failures = 0
         while True:
             try:
-                for data in self._events(study_id):
+                for event in self._events(study_id):
                     failures = 0
-                    yield data
-                    if data.get("state") in _ENDED:
+                    yield event.json()
+                    if event.event in _LAST_EVENTS:
                         return
             except ServiceError as error:
                 failures += 1
@@ -133,17 +134,17 @@ class Client:
                     raise
             time.sleep(min(5.0, 0.5 * (failures + 1)))
 
-    def _events(self, study_id: str) -> Iterator[dict[str, Any]]:
+    def _events(self, study_id: str) -> Iterator[ServerSentEvent]:
+        """The study's events over one connection."""
+        path, patience = f"/studies/{study_id}/events", httpx.Timeout(30.0, read=60.0)
         try:
-            with self._http.stream(
-                "GET", f"/studies/{study_id}/events", timeout=httpx.Timeout(30.0, read=60.0)
-            ) as answer:
-                if answer.status_code != 200:
-                    answer.read()
-                    raise _refusal(answer)
-                for line in answer.iter_lines():
-                    if line.startswith("data: "):
-                        yield json.loads(line.removeprefix("data: "))
+            with connect_sse(self._http, "GET", path, timeout=patience) as source:
+                if source.response.status_code != 200:
+                    source.response.read()
+                    raise _refusal(source.response)
+                yield from source.iter_sse()
+        except SSEError as error:
+            raise ServiceError(f"{self.server} sends no events: a proxy in between, perhaps", 404) from error
         except httpx.HTTPError as error:
             raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
 
@@ -157,7 +158,17 @@ class Client:
                 return
 
     def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask(method, path, **more).json()
+        answer = self._ask(method, path, **more)
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            sent = answer.headers.get("Content-Type") or "nothing"
+            raise ServiceError(
+                f"what answers at {self.server} is not the service: it sent {sent} instead of a JSON object",
+                answer.status_code,
+            )
         return found
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -173,10 +184,16 @@ class Client:
                 continue
             if answer.status_code not in (429, 503) or last:
                 break
-            time.sleep(min(10.0, float(answer.headers.get("Retry-After", "1"))))
+            time.sleep(min(10.0, _retry_after_s(answer)))
         if answer.is_success:
             return answer
         raise _refusal(answer)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    """The seconds of Retry-After; 1 where it is absent, or a date, as proxies send it."""
+    given = answer.headers.get("Retry-After", "")
+    return float(given) if given.isascii() and given.isdigit() else 1.0
 
 
 def _refusal(answer: httpx.Response) -> ServiceError:
