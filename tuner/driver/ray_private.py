@@ -23,7 +23,7 @@ NO_IDLE_WORKERS_ENVIRONMENT = {
 QUIET_ENVIRONMENT = {"RAY_AIR_NEW_OUTPUT": "0", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
 
 # Set by Ray for the entry point of a job, and nowhere else.
-_JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 # `ray start` as a module: the console script need not be on the PATH.
 RAY_COMMAND = (sys.executable, "-m", "ray.scripts.scripts")
@@ -34,7 +34,7 @@ DASHBOARD_TOKEN_COOKIE = "ray-authentication-token"  # noqa: S105  # a name, no 
 
 def in_job() -> bool:
     """Whether this process is a Ray job. Then RAY_ADDRESS is the address of the job's cluster."""
-    return _JOB_VARIABLE in os.environ and "RAY_ADDRESS" in os.environ
+    return JOB_VARIABLE in os.environ and "RAY_ADDRESS" in os.environ
 
 
 class RayChangedError(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tuner.errors import UserError
 from tuner.processes import ChildProcess, any_free_port, port_is_free
+from tuner.tracking.mlflow_private import SERVER_ENVIRONMENT
 
 DEFAULT_PORT = 5000
 
@@ -28,7 +29,7 @@ class MlflowServer:
         folder = home / "mlflow"
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "server.log"
-        # One worker and no job runners: MLflow's own defaults start a dozen processes.
+        # One worker: MLflow's default is four.
         # fmt: off
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
@@ -36,11 +37,10 @@ class MlflowServer:
             "--artifacts-destination", str(folder / "artifacts"),
         ]
         # fmt: on
-        environment = os.environ | {
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "OMP_NUM_THREADS": "1",
-        }
+        # A prefix in the environment is meant for another server, and would move this one's addresses.
+        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_STATIC_PREFIX"}
+        own = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+        environment = inherited | SERVER_ENVIRONMENT | own
         self._process = ChildProcess(command, log=self.log, environment=environment)
 
     @property
