@@ -18,6 +18,7 @@ import httpx
 from httpx_sse import ServerSentEvent, SSEError, connect_sse
 
 from tuner.errors import UserError
+from tuner.network import is_loopback, through_proxy
 
 _LAST_EVENTS = ("done", "deleted")
 _TRIES = 4  # of what is safe to ask again
@@ -37,7 +38,10 @@ class Client:
     def __init__(self, server: str, key: str | None = None, *, timeout_s: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout_s)
+            url = httpx.URL(server)
+            self._http = httpx.Client(
+                base_url=url, headers=headers, timeout=timeout_s, trust_env=not is_loopback(url.host)
+            )
         except (httpx.InvalidURL, ValueError) as error:
             raise ServiceError("the server must be an address like http://127.0.0.1:8000") from error
         self.server = server.rstrip("/")
@@ -146,7 +150,12 @@ class Client:
         except SSEError as error:
             raise ServiceError(f"{self.server} sends no events: a proxy in between, perhaps", 404) from error
         except httpx.HTTPError as error:
-            raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+            raise self._no_answer(error) from error
+
+    def _no_answer(self, error: httpx.HTTPError) -> ServiceError:
+        return ServiceError(
+            f"{self.server} does not answer ({type(error).__name__}{through_proxy(self.server)})"
+        )
 
     def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
@@ -179,7 +188,7 @@ class Client:
                 answer = self._http.request(method, path, **more)
             except httpx.HTTPError as error:
                 if last or isinstance(error, httpx.UnsupportedProtocol):
-                    raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+                    raise self._no_answer(error) from error
                 time.sleep(0.5 * 2**attempt)
                 continue
             if answer.status_code not in (429, 503) or last:

@@ -12,6 +12,7 @@ import click
 
 from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow, StudyState
+from tuner.network import reach_loopback_directly
 from tuner.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    reach_loopback_directly()
     try:
         cli.main(standalone_mode=False)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Child processes that end with the one that started them, and ports on loopback.
+"""Child processes that end with the one that started them.
 
 Between a parent and its server stands a watcher (this file as a program). It holds the reading end of a pipe
 from the parent and ends the server's process group when that pipe closes, so that nothing is left behind even
@@ -6,10 +6,8 @@ where the parent is killed.
 """
 
 import contextlib
-import ipaddress
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -81,35 +79,6 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(patience_s)
             return
-
-
-def port_is_free(port: int) -> bool:
-    """Whether nothing on loopback has this port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def any_free_port() -> int:
-    """A port of loopback that nothing has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's loopback."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from api.studies.reconciler import Reconciler
 from tuner.driver.ray_private import DASHBOARD_TOKEN_COOKIE
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
+from tuner.network import reach_loopback_directly
 
 PAGES = Path(__file__).parent.parent / "pages"
 _ABOUT = """Finds the two temperatures of a straight-through estimator. Submit a study, follow it, read its
@@ -41,6 +42,7 @@ def create(settings: ServiceSettings | None = None) -> FastAPI:
     """
     known = settings or ServiceSettings.from_environment()
     logs.install(known.log_format)
+    reach_loopback_directly()
     service = Service(known, Ledger(known.ledger), Jobs(known.ray_address) if known.ray_address else None)
     _refuse_strangers(service)
 

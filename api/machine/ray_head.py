@@ -16,10 +16,12 @@ from pathlib import Path
 
 from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, NO_IDLE_WORKERS_ENVIRONMENT, RAY_COMMAND
 from tuner.errors import UserError
-from tuner.processes import ChildProcess, any_free_port, port_is_free
+from tuner.network import any_free_port, port_is_free
+from tuner.processes import ChildProcess
 
 DASHBOARD_PORT = 8265
 _OBJECT_STORE_BYTES = 200_000_000  # populations are not sent through it
+_OTHER_CLUSTERS = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")  # a user's variables for another Ray
 
 
 class RayHead:
@@ -49,7 +51,7 @@ class RayHead:
         self._process = ChildProcess(
             command,
             log=self.log,
-            environment=os.environ
+            environment={name: value for name, value in os.environ.items() if name not in _OTHER_CLUSTERS}
             | LOOPBACK_ENVIRONMENT
             | NO_IDLE_WORKERS_ENVIRONMENT
             | own

@@ -21,7 +21,7 @@ from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.database import without_password
 from tuner.ledger.store import Ledger
-from tuner.processes import any_free_port, port_is_free
+from tuner.network import any_free_port, port_is_free
 from tuner.tracking.server import MlflowServer
 
 

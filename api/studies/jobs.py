@@ -15,7 +15,7 @@ import httpx
 
 from api.studies.ray_token import token
 from tuner.errors import UserError
-from tuner.processes import is_loopback
+from tuner.network import is_loopback, through_proxy
 
 _NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
@@ -111,10 +111,14 @@ class Jobs:
         try:
             answer = self._http.request(method, path, json=content, headers=headers, timeout=patience_s)
         except httpx.TimeoutException as error:
-            raise RayHangsError(f"Ray at {self._address} does not answer within {patience_s:g} s") from error
+            proxy = through_proxy(self._address)
+            raise RayHangsError(
+                f"Ray at {self._address} does not answer within {patience_s:g} s{proxy}"
+            ) from error
         except httpx.HTTPError as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise RayAwayError(f"Ray at {self._address} cannot be reached: {said[0][:300]}") from error
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            proxy = through_proxy(self._address)
+            raise RayAwayError(f"Ray at {self._address} cannot be reached{proxy}: {said}") from error
         if answer.status_code in (401, 403):
             raise RayAwayError(
                 f"Ray at {self._address} wants its token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to that "
@@ -122,9 +126,9 @@ class Jobs:
                 answer.status_code,
             )
         if not answer.is_success:
-            said = answer.text.strip().splitlines() or ["no text"]
+            said = (answer.text.strip().splitlines() or ["no text"])[-1][:300]
             raise RayAwayError(
-                f"Ray at {self._address} answered {answer.status_code}: {said[-1][:300]}", answer.status_code
+                f"Ray at {self._address} answered {answer.status_code}: {said}", answer.status_code
             )
         try:
             return answer.json()

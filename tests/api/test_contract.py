@@ -24,7 +24,7 @@ from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.processes import port_is_free
+from tuner.network import port_is_free
 from tuner.spec.study import PRESETS, load_spec, preset_names
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -20,7 +20,7 @@ from tests.support.processes import alive, command, descendants, exposed, wait_f
 from tests.support.served import CHROMIUM, FLAGS, MISSING_BROWSER
 from tests.tuner.driver.test_study import SPEC
 from tuner.ledger.store import Ledger
-from tuner.processes import any_free_port
+from tuner.network import any_free_port
 from tuner.tracking.server import MlflowServer
 
 pytestmark = pytest.mark.stack

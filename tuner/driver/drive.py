@@ -24,6 +24,7 @@ from tuner.ledger.projection import Projection
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
+from tuner.network import reach_loopback_directly
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.strategies import Signal, strategy_for
@@ -73,6 +74,7 @@ def drive(
         KeyboardInterrupt: the user stopped it; it can be resumed.
         CancelledError: the user cancelled it, and that is done.
     """
+    reach_loopback_directly()
     spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s

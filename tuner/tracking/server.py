@@ -8,7 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from tuner.errors import UserError
-from tuner.processes import ChildProcess, any_free_port, port_is_free
+from tuner.network import any_free_port, port_is_free
+from tuner.processes import ChildProcess
 from tuner.tracking.mlflow_private import SERVER_ENVIRONMENT
 
 DEFAULT_PORT = 5000
