@@ -143,8 +143,9 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
     click.echo(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
     try:
         outcome = drive(ledger, study, settings, mlflow=mlflow, say=click.echo)
-    except KeyboardInterrupt:
-        raise UserError(f"stopped; `tuner resume {study}` continues study {study}") from None
+    except KeyboardInterrupt as stop:
+        by = f" by {stop}" if str(stop) else ""  # the name of a signal
+        raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
     click.echo()
     click.echo(_summary(outcome.study, ledger))
     click.echo()
@@ -166,6 +167,8 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
         click.echo(f"MLflow     {outcome.mlflow}{hint}")
     if as_json:
         click.echo(json.dumps({"study": study, "state": outcome.study.state}))
+    if outcome.study.reason:
+        click.echo(f"tuner: study {study} has {outcome.study.state}: {outcome.study.reason}", err=True)
     if outcome.study.state is not StudyState.SUCCEEDED:
         sys.exit(1)
 

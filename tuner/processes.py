@@ -14,6 +14,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# Looked up when this file is imported, which a Ray job's driver does first of all: a parent that ends while
+# the driver imports the rest is noticed, too.
+PARENT_AT_START = os.getppid()
+
+
+def parent_has_ended() -> bool:
+    """Whether the process that started this one has ended; process 1 takes its children over."""
+    return PARENT_AT_START == 1 or os.getppid() != PARENT_AT_START
+
 
 class ChildProcess:
     """A command that ends when `stop` is called, or when this process ends."""

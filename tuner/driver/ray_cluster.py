@@ -3,13 +3,15 @@
 import importlib
 import logging
 import os
+import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tuner.driver.placement import Placement
 from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, QUIET_ENVIRONMENT, in_job
+from tuner.driver.signals import handler_kept
 from tuner.errors import UserError
 from tuner.settings import Settings
 
@@ -33,6 +35,8 @@ _ENVIRONMENT = QUIET_ENVIRONMENT | {
 _WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
 
 _UNKNOWN_MEMORY_BYTES = 2e9  # of a node that does not say
+_START_ATTEMPTS = 2
+_LOOK_EVERY_S = 10.0
 
 
 @contextmanager
@@ -54,32 +58,58 @@ def connected(settings: Settings) -> Iterator[Any]:
     threading.Thread(
         target=importlib.import_module, args=["tuner.driver.tune_searcher"], name="import"
     ).start()
-    if address:
-        try:
-            ray.init(
-                address=address,
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except ConnectionError as error:
-            raise UserError(f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {error}") from error
-    else:
-        try:
-            ray.init(
-                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-            )
-        except Exception as error:  # Ray has no class of its own for it
-            raise UserError(
-                f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}"
-            ) from error
+    with handler_kept(signal.SIGTERM):
+        if address:
+            _join(ray, address)
+        else:
+            _start(ray)
     try:
         yield ray
     finally:
         ray.shutdown()
 
 
-def placement_on(ray: Any, settings: Settings, *, studies_at_once: int = 1) -> Placement:
+class RayNotStartedError(UserError):
+    """A Ray of our own does not start, or the cluster does not answer."""
+
+
+def _join(ray: Any, address: str) -> None:
+    """Connects to a cluster. Raises RayNotStartedError."""
+    environment = {"env_vars": _WORKER_ENVIRONMENT}
+    try:
+        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise RayNotStartedError(
+            f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {_first_line(error)}"
+        ) from error
+
+
+def _start(ray: Any) -> None:
+    """Starts a private Ray; once more where it did not start, as on a machine that is busy. Raises
+    RayNotStartedError.
+    """
+    for attempt in range(1, _START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
+        except Exception as error:  # Ray has no class of its own for it
+            ray.shutdown()  # what has started of it
+            if attempt == _START_ATTEMPTS:
+                raise RayNotStartedError(
+                    f"Ray does not start on this machine, tried {attempt} times: {_first_line(error)}"
+                ) from error
+        else:
+            return
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def placement_on(
+    ray: Any, settings: Settings, *, studies_at_once: int = 1, waiting: Callable[[], None] = lambda: None
+) -> Placement:
     """The devices of the connected cluster: its GPUs, or parts of them, if it has any; else each node's CPUs
     as one device, which as many studies share as run at once.
 
@@ -87,8 +117,14 @@ def placement_on(ray: Any, settings: Settings, *, studies_at_once: int = 1) -> P
     population, Ray's GPUs are places for populations and no more, which is how a cluster without a GPU is
     tried.
 
+    Args:
+        ray: the module, connected.
+        settings: devices and GPUs, as the user wants them.
+        studies_at_once: that share the CPUs.
+        waiting: is called now and then while a cluster that grows has no GPU yet.
+
     Raises:
-        UserError: there is nothing to train on.
+        UserError: there is nothing to train on, and the cluster is not said to grow.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = settings.gpus_per_population
@@ -96,7 +132,7 @@ def placement_on(ray: Any, settings: Settings, *, studies_at_once: int = 1) -> P
     if gpus is None:
         gpus = 1.0 if device == "cuda" else 0.0
     if gpus:
-        return _on_gpus(ray, nodes, device, gpus, settings)
+        return _on_gpus(ray, nodes, device, gpus, settings, waiting)
     nodes = [node for node in nodes if node.get("CPU", 0) >= 1]
     if not nodes:
         raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
@@ -106,14 +142,24 @@ def placement_on(ray: Any, settings: Settings, *, studies_at_once: int = 1) -> P
 
 
 def _on_gpus(
-    ray: Any, nodes: Sequence[Mapping[str, float]], device: str, gpus: float, settings: Settings
+    ray: Any,
+    nodes: Sequence[Mapping[str, float]],
+    device: str,
+    gpus: float,
+    settings: Settings,
+    waiting: Callable[[], None],
 ) -> Placement:
     """As many devices as populations fit on the GPUs, each with a CPU of its node."""
     places = [min(int(node.get("GPU", 0)) * int(1 / gpus + 1e-9), int(node.get("CPU", 0))) for node in nodes]
-    # A cluster that scales from no GPU at all has room for one as soon as one is asked for.
-    count = settings.devices or sum(places) or 1
+    if not sum(places) and (settings.devices is None or not (settings.ray_address or in_job())):
+        asked = "TUNER_DEVICE=cuda" if settings.device == "cuda" else f"TUNER_GPUS_PER_POPULATION={gpus:g}"
+        raise UserError(
+            f"{asked} wants a GPU, and no node of Ray has one with a CPU beside it; TUNER_DEVICE=cpu without "
+            "TUNER_GPUS_PER_POPULATION trains on CPUs, and TUNER_DEVICES says how far a cluster may grow"
+        )
+    count = settings.devices or sum(places)
     if device == "cuda":
-        memory = int(gpus * _free_gpu_memory(ray, gpus))
+        memory = int(gpus * _free_gpu_memory(ray, gpus, waiting))
     else:
         of_each = [_memory(node) / n for node, n in zip(nodes, places, strict=True) if n]
         memory = int(min(of_each, default=_UNKNOWN_MEMORY_BYTES))
@@ -125,7 +171,7 @@ def _memory(node: Mapping[str, float]) -> float:
     return node.get("memory", _UNKNOWN_MEMORY_BYTES)
 
 
-def _free_gpu_memory(ray: Any, gpus: float) -> int:
+def _free_gpu_memory(ray: Any, gpus: float, waiting: Callable[[], None]) -> int:
     """Free memory of one of the GPUs, in bytes, asked for on that GPU. Waits until there is one."""
 
     def free() -> int | None:
@@ -133,7 +179,10 @@ def _free_gpu_memory(ray: Any, gpus: float) -> int:
 
         return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
 
-    free_bytes: int | None = ray.get(ray.remote(num_gpus=gpus)(free).remote())
+    answer = ray.remote(num_gpus=gpus)(free).remote()
+    while not ray.wait([answer], timeout=_LOOK_EVERY_S)[0]:
+        waiting()
+    free_bytes: int | None = ray.get(answer)
     if free_bytes is None:
         raise UserError(
             "a node of the Ray cluster declares a GPU, but torch sees none there; TUNER_DEVICE=cpu trains on "

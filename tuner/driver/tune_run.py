@@ -1,15 +1,17 @@
 """Training what a study lacks, on Ray: whether it can be trained at all, and the Tune run that trains it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
+from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.placement import Placement
 from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
-from tuner.driver.ray_cluster import connected, placement_on
+from tuner.driver.ray_cluster import RayNotStartedError, connected, placement_on
 from tuner.driver.ray_private import in_job
 from tuner.errors import UserError
 from tuner.ledger.history import History
@@ -68,21 +70,33 @@ def train(
     needs: Needs,
     settings: Settings,
     say: Callable[[str], None],
+    heartbeat: Heartbeat,
 ) -> None:
     """Runs populations on Ray until the strategy is done.
 
+    Args:
+        ledger: holds the study.
+        lease: the study's.
+        spec: the study's.
+        needs: what `check` found.
+        settings: where things are.
+        say: prints a line for the user.
+        heartbeat: told at every turn of the run.
+
     Raises:
-        UserError: Ray gave up, or what was trained cannot be written down.
+        UserError: Ray does not start, or gave up, or what was trained cannot be written down.
         LeaseLostError: another driver took the study over.
     """
     history = History(ledger, lease.study_id)
     progress = Progress.of(spec, needs.epochs, history.trials())
-    with ProgressLine(progress), connected(settings) as ray:
+    with ProgressLine(progress), _ray_for(lease, settings) as ray:
         from ray.tune.error import TuneError
 
         from tuner.driver.tune_searcher import PopulationSearcher
 
-        placement = placement_on(ray, settings, studies_at_once=settings.max_running if in_job() else 1)
+        progress.phase = "waiting for a device"
+        at_once = settings.max_running if in_job() else 1
+        placement = placement_on(ray, settings, studies_at_once=at_once, waiting=heartbeat.beat)
         populations = Populations(
             study_id=lease.study_id,
             spec=spec,
@@ -95,7 +109,7 @@ def train(
         progress.phase = "starting to train"
         searcher = PopulationSearcher(ledger, lease, history, strategy_for(spec), populations)
         try:
-            _tuner(searcher, placement, settings, lease.study_id, say).fit()
+            _tuner(searcher, placement, settings, lease.study_id, say, heartbeat).fit()
         except TuneError as error:
             raise UserError(
                 f"Ray gave study {lease.study_id} up: {str(error).strip().splitlines()[-1]}"
@@ -104,12 +118,24 @@ def train(
             raise searcher.fatal
 
 
+@contextmanager
+def _ray_for(lease: Lease, settings: Settings) -> Iterator[Any]:
+    """The connected module ray. Where it does not start, the error says how the study goes on."""
+    with ExitStack() as stack:
+        try:
+            ray = stack.enter_context(connected(settings))
+        except RayNotStartedError as error:
+            raise UserError(f"{error}; `tuner resume {lease.study_id}` tries again") from error
+        yield ray
+
+
 def _tuner(
     searcher: "PopulationSearcher",
     placement: Placement,
     settings: Settings,
     study_id: str,
     say: Callable[[str], None],
+    heartbeat: Heartbeat,
 ) -> Any:
     """The Tune experiment: a Tune trial is a population. What Tune would write or print beside the ledger is
     off.
@@ -139,6 +165,6 @@ def _tuner(
             stop=StopOnFatal(searcher),
             failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[Watchdog(settings.hung_after_s, say)],
+            callbacks=[Watchdog(settings.hung_after_s, say, heartbeat.beat)],
         ),
     )

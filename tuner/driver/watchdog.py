@@ -35,9 +35,15 @@ class _Silence:
 class Watchdog(Callback):  # type: ignore[misc]  # ray is untyped
     """Sees every report, and every turn of Tune's loop."""
 
-    def __init__(self, limit_s: float | None, say: Callable[[str], None]) -> None:
-        """Args: limit_s is the user's own limit, None for none; say prints a line for the user."""
-        self._limit_s, self._say = limit_s, say
+    def __init__(
+        self, limit_s: float | None, say: Callable[[str], None], at_every_turn: Callable[[], None]
+    ) -> None:
+        """Args:
+        limit_s: the user's own limit; None for none.
+        say: prints a line for the user.
+        at_every_turn: is called at every turn of Tune's loop.
+        """
+        self._limit_s, self._say, self._at_every_turn = limit_s, say, at_every_turn
         self._silences: dict[str, _Silence] = {}  # by Tune's trial id
         self._longest_s: float | None = None  # of the intervals so far
         self._last_turn = time.monotonic()
@@ -57,6 +63,7 @@ class Watchdog(Callback):  # type: ignore[misc]  # ray is untyped
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002  # Tune's signature
         """A turn of the loop, several times a second: kills what has been silent for too long."""
+        self._at_every_turn()
         now = time.monotonic()
         passed_s, self._last_turn = min(now - self._last_turn, _MOST_BETWEEN_TURNS_S), now
         actors = self._actors(trials)

@@ -52,6 +52,7 @@ class Job:
     name: str  # the job's submission id
     state: StudyState  # interrupted where its lease has run out
     cancel_s: float | None  # seconds since a cancel was asked for
+    silent_s: float | None = None  # seconds since its driver's lease ran out; below 0 while it holds
 
 
 class StudyQueue:
@@ -180,13 +181,16 @@ class StudyQueue:
         """The studies that a job has been named for and whose job is not known to have ended."""
         with self._ledger.reading() as db:
             cancel_s = (clock(db) - studies.c.cancel_at).label("cancel_s")
+            silent_s = (clock(db) - studies.c.lease_until).label("silent_s")
             query = (
-                sa.select(studies, expired(db), cancel_s)
+                sa.select(studies, expired(db), cancel_s, silent_s)
                 .where(studies.c.job.is_not(None))
                 .order_by(studies.c.created_at)
             )
-            rows = db.execute(query).mappings()
-            return [Job(row["id"], row["job"], study_row(row).state, row["cancel_s"]) for row in rows]
+            return [
+                Job(row["id"], row["job"], study_row(row).state, row["cancel_s"], row["silent_s"])
+                for row in db.execute(query).mappings()
+            ]
 
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.

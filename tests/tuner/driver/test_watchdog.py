@@ -26,6 +26,10 @@ def tune_trial(name, actor, status="RUNNING"):
     return SimpleNamespace(trial_id=name, status=status, temporary_state=SimpleNamespace(ray_actor=actor))
 
 
+def watchdog_of(limit_s, say=print):
+    return Watchdog(limit_s, say, lambda: None)
+
+
 def turns(dog, clock, trials, seconds, each=1.0):
     for _ in range(round(seconds / each)):
         clock.now += each
@@ -34,7 +38,7 @@ def turns(dog, clock, trials, seconds, each=1.0):
 
 def test_what_is_silent_for_longer_than_the_users_limit_is_killed_and_said(clock, killed):
     said = []
-    dog = Watchdog(10.0, said.append)
+    dog = watchdog_of(10.0, said.append)
     quiet, lively = tune_trial("a", "actor a"), tune_trial("b", "actor b")
     for _ in range(3):
         turns(dog, clock, [quiet, lively], 5)
@@ -44,27 +48,27 @@ def test_what_is_silent_for_longer_than_the_users_limit_is_killed_and_said(clock
 
 
 def test_a_new_worker_has_all_of_the_time(clock, killed):
-    dog = Watchdog(10.0, print)
+    dog = watchdog_of(10.0)
     turns(dog, clock, [tune_trial("a", "first")], 9)
     turns(dog, clock, [tune_trial("a", "second")], 9)
     assert killed == []
 
 
 def test_without_a_limit_the_longest_interval_makes_one(clock, killed):
-    dog = Watchdog(None, print)
+    dog = watchdog_of(None)
     trial = tune_trial("a", "actor")
     turns(dog, clock, [trial], 5000)
     assert (dog.limit_s, killed) == (None, [])  # nothing has reported: an interval may take that long
     dog.on_trial_result(0, [trial], trial, {})
     assert dog.limit_s == pytest.approx(10 * 5000, rel=0.01)
-    short = Watchdog(None, print)
+    short = watchdog_of(None)
     turns(short, clock, [trial], 3)
     short.on_trial_result(0, [trial], trial, {})
     assert short.limit_s == 300
 
 
 def test_a_driver_that_waited_for_the_ledger_does_not_take_that_for_silence(clock, killed):
-    dog = Watchdog(10.0, print)
+    dog = watchdog_of(10.0)
     trial = tune_trial("a", "actor")
     turns(dog, clock, [trial], 2)
     turns(dog, clock, [trial], 600, each=600)
@@ -73,7 +77,7 @@ def test_a_driver_that_waited_for_the_ledger_does_not_take_that_for_silence(cloc
 
 def test_a_ray_that_does_not_tell_its_workers_is_told_once_and_nothing_is_killed(clock, killed):
     said = []
-    dog = Watchdog(10.0, said.append)
+    dog = watchdog_of(10.0, said.append)
     turns(dog, clock, [SimpleNamespace(trial_id="a", status="RUNNING")], 60)
     assert killed == []
     (line,) = said
