@@ -1,4 +1,4 @@
-"""A sequential design keeps its 5 % over all looks, whoever stops when, and its constants are what they say."""
+"""A sequential design keeps its 5 % over all looks, whoever stops when; its constants are what they say."""
 
 import numpy as np
 import pytest

@@ -38,7 +38,7 @@ def test_smooth_curves_without_a_trend_are_called_one_in_at_most_5_percent(seeds
     rng, studies = np.random.default_rng(seeds), 1500
     found = [of(smooth(rng, seeds)).p_value < 0.05 for _ in range(studies)]
     assert np.mean(found) <= 0.05 + 3 * (0.05 / studies) ** 0.5
-    # Page's test, which takes every order of a seed's values for equally likely, is fooled by the same curves.
+    # Page's test takes every order of a seed's values for equally likely, and is fooled by the same curves.
     tables = [smooth(rng, seeds) for _ in range(100)]
     paged = [
         min(stats.page_trend_test(t, method="exact").pvalue for t in (table, table[:, ::-1])) < 0.025
