@@ -1,0 +1,68 @@
+"""Off the diagonal against on it where there are no fresh seeds: does the best of many lead by more than
+luck?
+
+The best of many trials is flattered by having been chosen. Here the choice is part of the test: the p-value
+is the probability that the best of as many candidates leads by as much where none is better than the best on
+the diagonal, with the noise pooled over all trials (`pooled_noise`). With one candidate and one rival it is
+the one-sided paired t-test. That the rival was chosen, too, and that neighbouring candidates are alike, both
+make it stricter than it says. It does not replace a confirmation: it cannot see a diagonal that was searched
+too coarsely.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.evidence.pooled_noise import lead_p, pooled_noise
+from tuner.evidence.seed_mean import ROUNDING
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BestOfPool:
+    """The best trial off the diagonal against the best on it, on the search's own seeds."""
+
+    lead: float  # of the means, in units of the objective; positive: off the diagonal is ahead
+    p_value: float | None  # one-sided; None where the trials have no noise
+    candidates: int  # off the diagonal
+    rivals: int  # on it
+    seeds: int
+    deviation: float  # pooled standard deviation of one trial on one seed
+    df: int  # its degrees of freedom
+    left_out_lead: float | None  # mean lead on each seed of what the others select; None with fewer than 3
+
+
+def best_of_pool(
+    off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], direction: Literal["minimize", "maximize"]
+) -> BestOfPool | None:
+    """Tests the best of trials off the diagonal [C][S] against the best on it [D][S], all on the same seeds.
+
+    None without a trial on either side, or with fewer than 2 seeds.
+    """
+    if not off or not on:
+        return None
+    sign = -1.0 if direction == "minimize" else 1.0
+    candidates, rivals = sign * np.array(off, dtype=float), sign * np.array(on, dtype=float)  # high is good
+    everything = np.concatenate([candidates, rivals])
+    noise, seeds = pooled_noise(everything), candidates.shape[1]
+    if noise is None:
+        return None
+    lead = float(candidates.mean(1).max() - rivals.mean(1).max())
+    noisy = noise.deviation > ROUNDING * float(np.abs(everything).max())
+    p_value = lead_p(lead / noise.of_difference(seeds), len(off), noise.df) if noisy else None
+    left_out = _left_out(candidates, rivals) if seeds > 2 else None
+    return BestOfPool(lead, p_value, len(off), len(on), seeds, noise.deviation, noise.df, left_out)
+
+
+def _left_out(candidates: Floats, rivals: Floats) -> float:
+    """The mean lead on each seed of the best candidate over the best rival, both selected on the others."""
+    leads = []
+    for seed in range(candidates.shape[1]):
+        others = np.arange(candidates.shape[1]) != seed
+        first, second = (group[group[:, others].mean(1).argmax(), seed] for group in (candidates, rivals))
+        leads.append(first - second)
+    return float(np.mean(leads))

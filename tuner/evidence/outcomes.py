@@ -1,0 +1,112 @@
+"""What came out of each seed, told without assuming that it is near a normal distribution.
+
+Some outcomes are not numbers (a training diverged), some are numbers of another kind (it collapsed to the
+mean image). A mean over seeds hides both. Beside it stand: rates with exact intervals (Clopper and Pearson
+1934); how many seeds a method wins, which needs no number, with divergence ranked worst, and the exact sign
+test of it; the median; and the interquartile mean, the mean of the middle half, which the field reports since
+Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", 2021 (rliable).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from scipy.special import bdtr, betaincinv
+
+from tuner.evidence.seed_mean import ROUNDING
+
+LEVEL = 0.05
+Value = float | None  # of one seed; None where it diverged
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happened, with its exact interval."""
+
+    count: float  # halves where ties are counted half
+    of: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float | None:
+        """The share itself; None of nothing."""
+        return self.count / self.of if self.of else None
+
+
+@dataclass(frozen=True)
+class Wins:
+    """On how many seeds a method beats its rival."""
+
+    wins: int
+    losses: int
+    ties: int  # equal up to rounding, or both diverged
+    share: Rate  # of wins, ties counted half
+    p_value: float  # two-sided exact sign test; ties say nothing and are left out
+
+    @property
+    def seeds(self) -> int:
+        """All of them."""
+        return self.wins + self.losses + self.ties
+
+
+def rate(count: float, of: int, level: float = LEVEL) -> Rate:
+    """A rate with its exact interval, which misses the truth with a probability of at most `level`.
+
+    Raises ValueError where there are more than there can be.
+    """
+    if not 0 <= count <= of:
+        raise ValueError(f"count: expected 0 to {of}, got {count}")
+    low = float(betaincinv(count, of - count + 1, level / 2)) if count > 0 else 0.0
+    high = float(betaincinv(count + 1, of - count, 1 - level / 2)) if count < of else 1.0
+    return Rate(count, of, low, high)
+
+
+def wins(
+    mine: Sequence[Value],
+    rival: Sequence[Value],
+    direction: Literal["minimize", "maximize"],
+    level: float = LEVEL,
+) -> Wins:
+    """The seeds that a method wins against its rival, seed by seed; a diverged one is the worst there is.
+
+    Raises ValueError where the two do not have the same seeds.
+    """
+    sides = [_side(a, b, direction) for a, b in zip(mine, rival, strict=True)]
+    won, lost = sides.count(1), sides.count(-1)
+    ties = len(sides) - won - lost
+    share = rate(won + ties / 2, len(sides), level)
+    return Wins(won, lost, ties, share, sign_test(won, lost))
+
+
+def sign_test(won: int, lost: int) -> float:
+    """The two-sided p-value of the exact sign test: of a win being as likely as a loss."""
+    few, n = min(won, lost), won + lost
+    return min(1.0, 2 * float(bdtr(few, n, 0.5))) if n else 1.0
+
+
+def _side(mine: Value, rival: Value, direction: str) -> int:
+    """1 where a method wins a seed, -1 where it loses it, 0 where neither."""
+    if mine is None or rival is None:
+        return (mine is not None) - (rival is not None)
+    if abs(mine - rival) <= ROUNDING * max(abs(mine), abs(rival)):
+        return 0
+    return 1 if (mine < rival) == (direction == "minimize") else -1
+
+
+def interquartile_mean(values: Sequence[float]) -> float:
+    """The mean of what is left when a quarter of the values, rounded down, is cut off at each end.
+
+    Raises ValueError without values.
+    """
+    if not values:
+        raise ValueError("values: expected one or more, got none")
+    cut = len(values) // 4
+    middle = sorted(values)[cut : len(values) - cut]
+    return sum(middle) / len(middle)
+
+
+def typical(values: Sequence[float]) -> float:
+    """The median."""
+    return float(median(values))

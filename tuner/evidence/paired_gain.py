@@ -1,0 +1,62 @@
+"""The gain of one method over another, seed by seed, in every form that the verdict is read from.
+
+The two methods were trained on the same seeds. Where both have a number on a seed there is a difference;
+where one of them diverged there is a win. Means, medians and intervals are over the differences, so with a
+divergence they are over the survivors only, which flatters the method that diverges: they are marked, and
+decide nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from tuner.evidence.outcomes import Value, Wins, interquartile_mean, wins
+from tuner.evidence.seed_mean import SeedMean, seed_mean
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class PairedGain:
+    """Positive is better than the rival, in units of the objective."""
+
+    measured: SeedMean | None  # of the differences; None where no seed has both
+    differences: tuple[float, ...]  # on the seeds on which both have a number
+    median: float | None
+    interquartile_mean: float | None
+    wins: Wins  # over all seeds, divergence ranked worst
+    diverged: int  # seeds on which the method diverged
+    rival_diverged: int
+
+    @property
+    def seeds(self) -> int:
+        """All that were trained."""
+        return self.wins.seeds
+
+    @property
+    def survivors_only(self) -> bool:
+        """Whether a mean leaves out seeds on which a method diverged."""
+        return self.diverged + self.rival_diverged > 0
+
+
+def paired_gain(
+    mine: Sequence[Value], rival: Sequence[Value], direction: Direction, level: float = 0.05
+) -> PairedGain:
+    """The gain of a method over its rival, from the objective of both on the same seeds in the same order.
+
+    None stands for a seed on which a method diverged. `level` is that of the interval of the wins. Raises
+    ValueError where the two do not have as many seeds.
+    """
+    sign = 1 if direction == "minimize" else -1
+    both = [(a, b) for a, b in zip(mine, rival, strict=True) if a is not None and b is not None]
+    differences = tuple(sign * (b - a) for a, b in both)
+    return PairedGain(
+        measured=seed_mean(differences, [v for pair in both for v in pair]),
+        differences=differences,
+        median=median(differences) if differences else None,
+        interquartile_mean=interquartile_mean(differences) if differences else None,
+        wins=wins(mine, rival, direction, level),
+        diverged=sum(v is None for v in mine),
+        rival_diverged=sum(v is None for v in rival),
+    )

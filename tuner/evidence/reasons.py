@@ -1,0 +1,186 @@
+"""The sentences of a verdict: what was measured, and what follows. Each is true of its numbers, whatever they
+are.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tuner.evidence.levels import Interval, Levels
+from tuner.evidence.paired_gain import PairedGain
+from tuner.evidence.power import MOST_SEEDS
+
+
+class Missing(StrEnum):
+    """Why there is nothing to judge."""
+
+    RUNNING = "the study is still running: what it selects, and on which seeds, is not known yet"
+    CONFIRMING = "the selected trials are still being trained on fresh seeds"
+    CANCELLED = "the study was cancelled before the selected trials were trained on fresh seeds"
+    FAILED = "the study failed before the selected trials were trained on fresh seeds"
+    INTERRUPTED = "the study was interrupted before the selected trials were trained on fresh seeds"
+    NO_CONFIRMATION = (
+        "the study has no confirmation: a gain on the seeds that selected the trials is flattered by the "
+        "selection; set confirm_seeds to measure it on fresh ones"
+    )
+    NO_METHOD = "no trial off the diagonal has an objective on every seed of the search"
+    NO_RIVAL = "no trial on the diagonal has an objective on every seed of the search"
+    NEITHER = "no trial, on or off the diagonal, has an objective on every seed of the search"
+
+
+@dataclass(frozen=True)
+class Names:
+    """How a sentence speaks of the two methods and their seeds."""
+
+    method: str = "the best trial off the diagonal"
+    rival: str = "the best trial on the diagonal"
+    seeds: str = "fresh seeds"
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The sentences about one comparison."""
+
+    gain: PairedGain
+    names: Names
+    margin: float | None
+
+    def size(self, interval: Interval, levels: Levels) -> str:
+        """The gain and its interval."""
+        low, high = interval
+        measured = self.gain.measured
+        mean = measured.mean if measured else 0.0
+        holds = "at every number of seeds" if levels.look is None else "over all looks"
+        held = f", {holds}" if levels.look is None or len(levels.design.looks) > 1 else ""
+        return (
+            f"a gain of {mean:.4g} over {self.gain.seeds} {self.names.seeds} "
+            f"(95 % interval{held}: {low:.4g} to {high:.4g})"
+        )
+
+    def directional(self, size: str, *, better: bool, relevant: bool | None) -> str:
+        """A gain or a loss is shown."""
+        winner = self.names.method if better else self.names.rival
+        beyond = {
+            None: "",
+            True: f", by more than the margin of {self.margin:.4g}" if self.margin else "",
+            False: f"; that it is by more than the margin of {self.margin:.4g} is not shown"
+            if self.margin
+            else "",
+        }[relevant]
+        return f"{size} excludes 0: {winner} is better{beyond}"
+
+    def within_margin(self, size: str, interval: Interval | None, *, shown: bool) -> str:
+        """The gain is too small to matter."""
+        low, high = interval or (0.0, 0.0)
+        though = ", though it excludes 0" if shown else ""
+        return (
+            f"{size}{though}: the interval of the two one-sided tests, {low:.4g} to {high:.4g}, lies within "
+            f"the margin of {self.margin:.4g}"
+        )
+
+    def mixed_median(self, size: str) -> str:
+        """Mean and median disagree."""
+        median = self.gain.median or 0.0
+        better, other = self._sides(self.gain.measured is not None and self.gain.measured.mean > 0)
+        typical = "neither is better" if median == 0 else f"{other} is better"
+        return f"{size} excludes 0: on average {better} is better; typically (median {median:.4g}) {typical}"
+
+    def mixed_wins(self, size: str) -> str:
+        """The wins show what the mean does not."""
+        w = self.gain.wins
+        winner, _ = self._sides(w.wins > w.losses)
+        return (
+            f"{size} includes 0, but {winner} wins {max(w.wins, w.losses)} of {w.seeds} seeds "
+            f"(p = {w.p_value:.2g}): typically better, worse on average"
+        )
+
+    def undecided(self, size: str, detectable: float | None, seeds: int | None) -> str:
+        """What the interval leaves open, and what it would take."""
+        parts = [f"{size} includes 0"]
+        if self.margin:
+            parts[0] += f" and reaches beyond the margin of {self.margin:.4g}"
+        if detectable is not None:
+            parts.append(
+                f"these seeds would have shown a gain of {detectable:.4g} with a probability of 80 %"
+            )
+            if self.margin:
+                takes = f"about {seeds}" if seeds is not None else f"more than {MOST_SEEDS:,}"
+                parts.append(f"a gain of the margin takes {takes} seeds")
+        return "; ".join(parts)
+
+    def wins(self, p: float, levels: Levels, *, enough: int | None = None) -> str:
+        """The wins, and what made them count."""
+        w = self.gain.wins
+        ties = f", {w.ties} equal" if w.ties else ""
+        decides = f" at the level of {levels.level:.2g}" if levels.look and levels.level < 0.05 else ""
+        text = (
+            f"{self._why_wins()}: {self.names.method} wins {w.wins} of {w.seeds} {self.names.seeds} and "
+            f"loses {w.losses}{ties} (exact sign test, p = {p:.2g})"
+        )
+        if enough is None:
+            return text
+        least = f"; it takes {enough} seeds, all of them won" if w.seeds < enough else ""
+        return f"{text}, which decides nothing{decides}{least}"
+
+    def nothing_but_ties(self) -> str:
+        """No seed has a winner."""
+        if self.gain.diverged == self.gain.seeds:
+            return f"both {self.names.method} and {self.names.rival} diverged on every seed"
+        return f"on each of {self.gain.seeds} seeds both diverged or both are equal"
+
+    def same(self) -> str:
+        """The two are one."""
+        return f"the two differ by no more than rounding on each of {self.gain.seeds} {self.names.seeds}"
+
+    def same_difference(self) -> str:
+        """The two differ by the same everywhere."""
+        return (
+            f"the gain is {self.gain.median or 0.0:.4g} on each of {self.gain.seeds} {self.names.seeds}, "
+            f"within the margin of {self.margin:.4g}"
+        )
+
+    def waits(self, look: int) -> str:
+        """Between two looks."""
+        return f"{self.gain.seeds} {self.names.seeds} are trained, and the next look is at {look}"
+
+    def may_collapse(self, seeds: int) -> str:
+        """Too few seeds to have seen a collapse."""
+        return (
+            f"trainings of this task collapse now and then, which {self.gain.seeds} seeds may not show: "
+            f"nothing is decided below {seeds}"
+        )
+
+    def too_few(self, seeds: int) -> str:
+        """Too few seeds to test."""
+        trained = "1 seed decides" if self.gain.seeds == 1 else f"{self.gain.seeds} seeds decide"
+        return f"{trained} nothing: a test takes {seeds} or more"
+
+    def no_interval(self, levels: Levels) -> str:
+        """Seeds were added, and are still too few."""
+        return (
+            f"{self.gain.seeds} seeds, more than the planned {levels.design.last}, are too few for an "
+            "interval that holds at every number of seeds"
+        )
+
+    def no_seeds(self) -> str:
+        """Nothing was trained."""
+        return f"{self.names.method} and {self.names.rival} have no seed in common"
+
+    def _sides(self, method_first: bool) -> tuple[str, str]:
+        pair = self.names.method, self.names.rival
+        return pair if method_first else (pair[1], pair[0])
+
+    def _why_wins(self) -> str:
+        """Why the wins are looked at."""
+        n = self.gain.seeds
+        gone = [
+            f"{name} diverged on {'all' if count == n else f'{count} of'} {n} seeds"
+            for name, count in (
+                (self.names.method, self.gain.diverged),
+                (self.names.rival, self.gain.rival_diverged),
+            )
+            if count
+        ]
+        same = (
+            f"the gain is {self.gain.median or 0.0:.4g} on every seed, so that there is no spread to test by"
+        )
+        return " and ".join(gone) if gone else same

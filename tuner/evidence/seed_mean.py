@@ -1,0 +1,77 @@
+"""The mean of one number per seed, and what Student's t says of it.
+
+Every test over seeds in this package goes through here, so that two things hold everywhere. Fewer than 3
+seeds give no p-value: with 2 a discrete outcome has no spread by luck, and an infinite t. And "no spread"
+means a spread below rounding, not of exactly 0: two trainings that differ by the last bit of a float32 give
+differences of 1e-8 or, summed in float64, of 5.6e-17, and t of those is as large as one likes.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
+
+FEWEST_SEEDS = 3  # of a p-value or an interval that decides
+ROUNDING = (
+    2.0**-21
+)  # of a value's magnitude: 4 units in the last place of a float32, in which losses are computed
+
+
+@dataclass(frozen=True)
+class SeedMean:
+    """A mean over seeds with its standard error."""
+
+    mean: float
+    sem: float | None  # None with fewer than 2 seeds
+    seeds: int
+    rounding: float  # what is no more than this is 0, in the units of the mean
+
+    @property
+    def spread(self) -> bool:
+        """Whether the values differ by more than rounding. Without that there is no t."""
+        return self.sem is not None and self.sem * math.sqrt(self.seeds) > self.rounding
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a t-test: at least 3 seeds, and a spread."""
+        return self.seeds >= FEWEST_SEEDS and self.spread
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided p of a mean of 0, by the one-sample t-test; None where there is no test."""
+        return self.p_against(0.0)
+
+    def p_against(self, value: float) -> float | None:
+        """Two-sided p of a mean of `value`; None where there is no test."""
+        if not self.tested or self.sem is None:
+            return None
+        return float(2 * stdtr(self.seeds - 1, -abs(self.mean - value) / self.sem))
+
+    def interval(self, level: float = 0.05) -> tuple[float, float] | None:
+        """The interval that misses the true mean with probability `level`; None with fewer than 2 seeds."""
+        if self.sem is None:
+            return None
+        return self.within(float(stdtrit(self.seeds - 1, 1 - level / 2)))
+
+    def within(self, t: float) -> tuple[float, float] | None:
+        """The mean and t standard errors on each side of it; None with fewer than 2 seeds."""
+        if self.sem is None:
+            return None
+        half = t * self.sem if self.sem else 0.0
+        return self.mean - half, self.mean + half
+
+
+def seed_mean(values: Sequence[float], magnitudes: Iterable[float] = ()) -> SeedMean | None:
+    """The mean over seeds of values, one for each. None without any.
+
+    `magnitudes` are the numbers of which the values are differences: they say how large rounding is. Without
+    them it is that of the values themselves.
+    """
+    n = len(values)
+    if n == 0:
+        return None
+    mean = math.fsum(values) / n
+    error = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n) if n > 1 else None
+    largest = max((abs(v) for v in (*values, *magnitudes)), default=0.0)
+    return SeedMean(mean, error, n, ROUNDING * largest)

@@ -1,0 +1,241 @@
+"""The verdict on two methods that were trained on the same fresh seeds: what one may say, and why.
+
+    better, worse           the interval of the mean gain excludes 0 and the median agrees in sign; *relevant*
+                            where the interval excludes the margin too
+    practically equal       the 90 % interval lies within the margin (two one-sided tests at 5 % each)
+    mixed                   one of mean and wins shows a gain and the typical seed, or the mean, says the
+                            opposite: better on average is not better typically where one method collapses
+    undecided               otherwise, with the gain that these seeds would have shown and the seeds it takes
+    no verdict              nothing to compare, or not yet
+
+Where a method diverged on any seed there is no mean: the wins decide, by the exact sign test, with divergence
+ranked worst. Levels are those of the planned looks (`sequential_design`); beyond the last of them, those that
+hold at every number of seeds (`always_valid`). A gain within the margin is called practically equal even
+where it is surely not 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tuner.evidence.levels import Levels, levels_at
+from tuner.evidence.paired_gain import PairedGain
+from tuner.evidence.power import detectable_effect, exaggeration, seeds_to_detect
+from tuner.evidence.reasons import Missing, Names, Sentences
+from tuner.evidence.seed_mean import FEWEST_SEEDS, SeedMean
+from tuner.evidence.sequential_design import SequentialDesign
+
+
+class Decision(StrEnum):
+    """What is said of a method and its rival."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUAL = "practically equal"
+    MIXED = "mixed"
+    UNDECIDED = "undecided"
+    NONE = "no verdict"
+
+
+class Verdict(StrEnum):
+    """The same, where the method is off the diagonal and its rival on it."""
+
+    OFF = "off the diagonal"
+    ON = "on the diagonal"
+    PRACTICALLY_ON = "practically on the diagonal"
+    MIXED = "mixed"
+    UNDECIDED = "undecided"
+    NONE = "no verdict"
+
+
+VERDICTS: Mapping[Decision, Verdict] = {
+    Decision.BETTER: Verdict.OFF,
+    Decision.WORSE: Verdict.ON,
+    Decision.EQUAL: Verdict.PRACTICALLY_ON,
+    Decision.MIXED: Verdict.MIXED,
+    Decision.UNDECIDED: Verdict.UNDECIDED,
+    Decision.NONE: Verdict.NONE,
+}
+
+
+class Method(StrEnum):
+    """What a decision rests on."""
+
+    T_TEST = "paired t-test"
+    ONE_SIDED_TESTS = "two one-sided t-tests"
+    WINS = "exact sign test"
+    ROUNDING = "equal up to rounding"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A decision with what it rests on."""
+
+    decision: Decision
+    reason: str  # one sentence, true whatever the decision
+    by: Method | None = None  # None where nothing was decided
+    gain: PairedGain | None = None
+    interval: tuple[float, float] | None = None  # of the mean gain, 95 % over all looks
+    equivalence_interval: tuple[float, float] | None = None  # 90 % over all looks
+    level: float | None = None  # nominal, of the two-sided test at this look
+    p_value: float | None = None  # nominal, two-sided; of the t-test or of the wins, whichever applies
+    overall_p: float | None = None  # the same, corrected for all looks
+    relevant: bool | None = None  # whether the interval excludes the margin; None without one
+    margin: float | None = None
+    next_look: int | None = None  # seeds at the next look, where it is still undecided
+    added_later: bool = False  # whether the seeds go beyond the planned looks
+    detectable: float | None = None  # the gain that these seeds show with a probability of 80 %
+    seeds_for_margin: int | None = None  # that show a gain of the margin with a probability of 80 %
+    exaggeration: float | None = None  # of a called gain, were the true one the margin
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict where the method is off the diagonal and its rival on it."""
+        return VERDICTS[self.decision]
+
+    @property
+    def final(self) -> bool:
+        """Whether it needs no more seeds: a directional decision, or practical equality."""
+        return self.decision in (Decision.BETTER, Decision.WORSE, Decision.EQUAL)
+
+
+def judge(
+    gain: PairedGain,
+    design: SequentialDesign,
+    *,
+    margin: float | None = None,
+    names: Names = Names(),  # noqa: B008  # frozen
+    decide_from: int = FEWEST_SEEDS,
+) -> Judgement:
+    """The decision on a method and its rival at the seeds that they have.
+
+    `margin` is in units of the objective; None or 0: nothing is too small to matter, and nothing is called
+    equal. `decide_from` is the number of seeds below which nothing is decided: 10 for tasks whose trainings
+    collapse now and then, of which fewer seeds may show none.
+    """
+    say = Sentences(gain, names, margin or None)
+    if gain.seeds == 0:
+        return Judgement(Decision.NONE, say.no_seeds())
+    levels = levels_at(gain.seeds, design)
+    judged = _decided(_with_power(_numbers(gain, levels, margin or None), levels), levels, say, decide_from)
+    return replace(judged, next_look=None) if judged.final else judged
+
+
+def no_verdict(why: Missing) -> Judgement:
+    """Where there is nothing to judge."""
+    return Judgement(Decision.NONE, why.value)
+
+
+def withheld(judgement: Judgement, reason: str) -> Judgement:
+    """The same numbers without a decision, for a reason that lies outside of them: an optimum at the edge of
+    what was searched.
+    """
+    return replace(judgement, decision=Decision.UNDECIDED, by=None, reason=reason)
+
+
+def _decided(found: Judgement, levels: Levels, say: Sentences, decide_from: int) -> Judgement:
+    gain = say.gain
+    if gain.seeds < FEWEST_SEEDS:
+        return _undecided(found, say.too_few(FEWEST_SEEDS))
+    if levels.between:
+        return _undecided(found, say.waits(levels.next_look or gain.seeds))
+    if gain.seeds < decide_from:
+        return _undecided(found, say.may_collapse(decide_from))
+    if gain.survivors_only or gain.measured is None:
+        return _by_wins(found, levels, say)
+    if not gain.measured.spread:
+        return _without_spread(found, gain.measured, levels, say)
+    return _by_mean(found, gain.measured, levels, say)
+
+
+def _by_mean(found: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
+    """The decision by the t-test."""
+    gain = say.gain
+    if found.interval is None or gain.median is None:
+        return _undecided(found, say.no_interval(levels))
+    low, high = found.interval
+    size = say.size(found.interval, levels)
+    if _within(found.equivalence_interval, found.margin):
+        shown = low > 0 or high < 0
+        return replace(
+            found, decision=Decision.EQUAL, by=Method.ONE_SIDED_TESTS,
+            reason=say.within_margin(size, found.equivalence_interval, shown=shown),
+        )  # fmt: skip
+    if low > 0 or high < 0:
+        if gain.median * measured.mean <= 0:
+            return replace(found, decision=Decision.MIXED, reason=say.mixed_median(size))
+        side = Decision.BETTER if low > 0 else Decision.WORSE
+        reason = say.directional(size, better=low > 0, relevant=found.relevant)
+        return replace(found, decision=side, by=Method.T_TEST, reason=reason)
+    lead = gain.wins.wins - gain.wins.losses
+    if levels.wins_p(gain.wins) <= levels.level and lead * measured.mean < 0:
+        return replace(found, decision=Decision.MIXED, reason=say.mixed_wins(size))
+    return _undecided(found, say.undecided(size, found.detectable, found.seeds_for_margin))
+
+
+def _by_wins(found: Judgement, levels: Levels, say: Sentences) -> Judgement:
+    """The decision by the wins, where a mean would hide a divergence or has no test."""
+    gain = say.gain
+    p = levels.wins_p(gain.wins)
+    found = replace(found, p_value=p, overall_p=levels.overall(p), interval=None, equivalence_interval=None,
+                    relevant=None, detectable=None, seeds_for_margin=None, exaggeration=None)  # fmt: skip
+    if gain.wins.wins == gain.wins.losses == 0:
+        return replace(found, decision=Decision.NONE, reason=say.nothing_but_ties())
+    if p > levels.level:
+        return _undecided(found, say.wins(p, levels, enough=levels.wins_that_decide))
+    side = Decision.BETTER if gain.wins.wins > gain.wins.losses else Decision.WORSE
+    return replace(found, decision=side, by=Method.WINS, reason=say.wins(p, levels))
+
+
+def _without_spread(found: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
+    """The decision where every seed has the same difference: 0, or another one."""
+    found = replace(found, detectable=None, seeds_for_margin=None, exaggeration=None)
+    if abs(measured.mean) <= measured.rounding:
+        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same())
+    if found.margin is not None and abs(measured.mean) < found.margin:
+        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same_difference())
+    return _by_wins(found, levels, say)
+
+
+def _numbers(gain: PairedGain, levels: Levels, margin: float | None) -> Judgement:
+    """What is said whatever is decided."""
+    measured, spread = gain.measured, gain.measured is not None and gain.measured.spread
+    interval = levels.interval(measured) if measured else None
+    p = levels.t_p(measured) if measured else None
+    relevant = None
+    if margin is not None and interval is not None and spread:
+        relevant = interval[0] > margin or interval[1] < -margin
+    return Judgement(
+        Decision.UNDECIDED, "", gain=gain, interval=interval, level=levels.level, p_value=p,
+        equivalence_interval=levels.equivalence_interval(measured) if measured else None,
+        overall_p=None if p is None else levels.overall(p), relevant=relevant, margin=margin,
+        next_look=levels.next_look, added_later=levels.added_later,
+    )  # fmt: skip
+
+
+def _with_power(found: Judgement, levels: Levels) -> Judgement:
+    """With what these seeds could have shown."""
+    measured = found.gain.measured if found.gain else None
+    if measured is None or not measured.tested or measured.sem is None:
+        return found
+    deviation = measured.sem * measured.seeds**0.5
+    level = levels.nominal(measured.seeds)
+    if level <= 0:
+        return found
+    found = replace(found, detectable=detectable_effect(measured.seeds, level) * deviation)
+    if found.margin is None:
+        return found
+    effect = found.margin / deviation
+    return replace(
+        found,
+        seeds_for_margin=seeds_to_detect(effect, level),
+        exaggeration=exaggeration(effect, measured.seeds, level),
+    )
+
+
+def _within(interval: tuple[float, float] | None, margin: float | None) -> bool:
+    return interval is not None and margin is not None and -margin < interval[0] and interval[1] < margin
+
+
+def _undecided(found: Judgement, reason: str) -> Judgement:
+    return replace(found, decision=Decision.UNDECIDED, by=None, reason=reason)
