@@ -18,14 +18,14 @@ from api.answers.events import follow
 from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas
 from api.application.auth import Caller, Reader, Submitter
-from api.application.errors import Problem
+from api.application.errors import Problem, refused
 from api.application.service import Service
 from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
-from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey
+from tuner.ledger.study_queue import OtherBodyError, RequestKey
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
@@ -73,9 +73,7 @@ def submit(
 ) -> Response:
     """Accepts a spec, or a preset with changes, and queues it. It runs as a Ray job when its turn comes."""
     if once is not None and not _ONCE.fullmatch(once):
-        raise Problem(
-            422, "see errors", errors=[("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
-        )
+        raise refused("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     spec, notes = spec_of(body.mapping(content), service.settings)
     objective = _objective(spec)
     try:
@@ -89,7 +87,7 @@ def submit(
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
-        raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error
+        raise refused("Idempotency-Key", str(error), str(error)) from error
     service.wake()
     row = service.ledger.study(study_id)
     headers = {"Location": f"/studies/{study_id}", "Retry-After": "2"}
@@ -302,10 +300,7 @@ def _steered(
     service: Service, caller: Caller, study_id: str, act: Callable[[str], str], over: str
 ) -> Response:
     row = service.find(study_id, caller)
-    try:
-        state = act(row.id)
-    except ForbiddenByStateError as error:
-        raise Problem(409, str(error)) from error
+    state = act(row.id)
     service.wake()
     wait = {} if state == over else {"Retry-After": "2"}
     content = service.views.study(service.ledger.study(row.id))
@@ -319,10 +314,7 @@ def _steered(
 def delete(service: TheService, caller: Submitter, study_id: str) -> Response:
     """From the ledger, with its trials and measurements; not from MLflow. Not while it runs."""
     row = service.find(study_id, caller)
-    try:
-        service.queue.delete(row.id)
-    except ForbiddenByStateError as error:
-        raise Problem(409, str(error)) from error
+    service.queue.delete(row.id)
     return Response(status_code=204)
 
 
@@ -383,7 +375,7 @@ def _time(text: str) -> datetime:
 
 
 def _no_cursor() -> Problem:
-    return Problem(422, "see errors", errors=[("cursor", "must be the `next` of an earlier answer")])
+    return refused("cursor", "must be the `next` of an earlier answer")
 
 
 # --- what may be submitted ---

@@ -228,6 +228,21 @@ def test_bad_input_is_refused_by_field_and_never_repeated(http, body, status, fi
     assert http.get("/studies").json()["items"] == []
 
 
+def test_a_wrong_field_keeps_its_name_from_the_spec_to_the_clients_sentence(http):
+    wrong = SPEC | {"name": "a: b, got c", "options": {"unit": [3]}, "seeds": "many"}
+    answer = http.post("/studies/plan", json=wrong)
+    errors = {e["field"]: e["message"] for e in answer.json()["errors"]}
+    assert errors["seeds"] == "must be a valid integer, unable to parse string as an integer"
+    assert "got" not in answer.text.replace("must be", "")  # what came is left out
+    refused = http.post("/studies/plan", json=SPEC | {"options": {"unit": [3]}}).json()
+    assert refused["errors"] == [
+        {
+            "field": "options.unit",
+            "message": "is not an option of this task (did you mean units?); it has units, signed",
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     "name", ["..%2f..%2fetc%2fpasswd", "%00", "latest", "%ED%A0%80", "a" * 5000, "'; drop table studies"]
 )

@@ -11,11 +11,11 @@ import pytest
 from api.answers.measured import Measured
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
-from tuner.errors import LeaseLostError, UserError
+from tuner.errors import ForbiddenByStateError, LeaseLostError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey, StudyQueue
+from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
