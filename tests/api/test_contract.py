@@ -128,6 +128,21 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(http, ledger, route):
     assert http.get(f"/studies/{study}{route}", headers={"If-None-Match": tag}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "route"), [("POST", "/cancel"), ("POST", "/resume"), ("DELETE", ""), ("GET", "/events")]
+)
+def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, service, ledger, method, route):
+    study = submitted(http)
+    row = ledger.study(study)
+    assert http.delete(f"/studies/{study}").status_code == 204
+    service.state.service.find = lambda *_: row  # found a moment before
+    answer = http.request(method, f"/studies/{study}{route}")
+    if route == "/events":
+        assert "event: deleted" in answer.text
+    else:
+        assert (answer.status_code, answer.json()["detail"]) == (404, "there is no such study")
+
+
 def test_pages_of_studies_hold_each_once_newest_first(http):
     made = [submitted(http) for _ in range(5)]
     seen, cursor = [], None
