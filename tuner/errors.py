@@ -12,10 +12,11 @@
 Those of one room alone are defined there: they are UserErrors, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_FIELD_ERRORS = 50  # that are told; whoever has more has sent something else than a spec
+_LONGEST = 80  # characters of what came that are repeated
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,22 @@ class LedgerAwayError(LedgerError, AwayError):
 
 class LeaseLostError(UserError):
     """Another driver has taken the study over; this one must stop without writing."""
+
+
+def shown(value: object) -> str | None:
+    """What came, in few words, for the one who wrote it."""
+    text = None
+    match value:
+        case str():
+            text = repr(value[:_LONGEST])
+        case bool() | None:
+            text = {True: "true", False: "false", None: "null"}[value]
+        case int() if abs(value) >= 10**20:
+            text = "a number of many digits"  # Python refuses to print thousands of them
+        case int() | float():
+            text = str(value)
+        case list() | tuple():
+            text = "a list"
+        case Mapping():
+            text = "a mapping"
+    return text

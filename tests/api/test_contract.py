@@ -364,7 +364,7 @@ def test_without_a_key_only_loopback_is_bound(tmp_path):
     settings = ServiceSettings(home=tmp_path, host="0.0.0.0")
     with pytest.raises(UserError, match=r"loopback only, not to 0\.0\.0\.0"):
         create(settings)
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger_address)
     ApiKeys(ledger).create("first", ["admin"])
     ledger.close()
     create(settings).state.service.ledger.close()

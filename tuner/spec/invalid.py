@@ -1,11 +1,9 @@
 """What a spec's validators raise where a value is wrong. pydantic collects it, and messages.py tells it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from trainables.errors import OptionError
-from tuner.errors import FieldError
-
-_LONGEST = 80  # characters of what came that are repeated
+from tuner.errors import FieldError, shown
 
 
 class InvalidError(ValueError):
@@ -30,22 +28,3 @@ def option_error(field: str, error: Exception) -> FieldError:
     if isinstance(error, OptionError):
         return FieldError(f"{field}.{error.field}", error.message, error.got)
     return FieldError(field, " ".join(str(error).split()))
-
-
-def shown(value: object) -> str | None:
-    """What came, in few words, for the one who wrote it."""
-    text = None
-    match value:
-        case str():
-            text = repr(value[:_LONGEST])
-        case bool() | None:
-            text = {True: "true", False: "false", None: "null"}[value]
-        case int() if abs(value) >= 10**20:
-            text = "a number of many digits"  # Python refuses to print thousands of them
-        case int() | float():
-            text = str(value)
-        case list() | tuple():
-            text = "a list"
-        case Mapping():
-            text = "a mapping"
-    return text

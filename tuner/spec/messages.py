@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainables.errors import unknown
-from tuner.errors import FieldError, SpecError
-from tuner.spec.invalid import InvalidError, shown
+from tuner.errors import FieldError, SpecError, shown
+from tuner.spec.invalid import InvalidError
 from tuner.spec.search import SEARCH_FIELDS, SEARCHES, fields_of
 
 Path = tuple[str, ...]

@@ -17,9 +17,9 @@ from pydantic import (
 from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
-from tuner.errors import FieldError, SpecError, UserError
+from tuner.errors import FieldError, SpecError, UserError, shown
 from tuner.spec.counts import Counted
-from tuner.spec.invalid import InvalidError, option_error, shown, wrong
+from tuner.spec.invalid import InvalidError, option_error, wrong
 from tuner.spec.messages import spec_error
 from tuner.spec.search import (
     Count,

@@ -4,7 +4,6 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -52,7 +51,7 @@ class Driver:
 
     def __init__(self, ledger, study, home, *, size=5, keep=lambda _population, _report: None):
         self.ledger, self.study, self.folder = ledger, study, home / "checkpoints" / study
-        self.settings = replace(Settings.from_environment(), home=home)
+        self.settings = Settings.from_environment().model_copy(update={"home": home})
         self.spec = parse_spec(ledger.study(study).spec)
         self.lease = ledger.acquire(study, {})
         paused = PausedStates(self.folder)
