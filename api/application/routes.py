@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from api.answers import figures, lists
+from api.answers.conditional import answer, tag_of
 from api.answers.curves import brief_trial, curves
 from api.answers.events import follow
 from api.answers.views import as_json, etag, objective_json
@@ -22,6 +23,7 @@ from api.application.errors import Problem, refused
 from api.application.service import Service
 from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
+from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
@@ -151,7 +153,8 @@ def list_studies(
     last = page[limit - 1] if len(page) > limit else None
     following = _closed(last.created_at.isoformat(), last.study_id) if last else None
     items = b",".join(service.views.listed(page[:limit]))
-    return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
+    content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
+    return answer(match, tag_of(content), lambda: content)
 
 
 @router.get(
@@ -242,17 +245,20 @@ def get_figure(
     """landscape, curves, ...: drawn when asked for, and kept until the study changes."""
     row = service.find(study_id, caller)
 
-    def make() -> bytes:
-        return figures.draw(row, service.ledger, service.settings, name)
+    none = Problem(404, "the study has no such figure, or no data for it yet", headers={"Retry-After": "10"})
 
-    if match == etag(row):
-        return _unchanged(row)
-    picture = service.drawings.get((row.id, name), etag(row), make)
-    if not picture:
-        raise Problem(
-            404, "the study has no such figure, or no data for it yet", headers={"Retry-After": "10"}
-        )
-    return Response(picture, media_type="image/png", headers=_headers(row))
+    def draw() -> bytes:
+        try:
+            return figures.draw(row, service.ledger, service.settings, name)
+        except UserError as error:  # the study has been deleted meanwhile
+            raise none from error
+
+    def make() -> bytes:
+        if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
+            raise none
+        return service.drawings.get((row.id, name), etag(row), draw)
+
+    return answer(match, etag(row), make, "image/png")
 
 
 @router.get(
@@ -321,32 +327,10 @@ def delete(service: TheService, caller: Submitter, study_id: str) -> Response:
 # --- within ---
 
 
-def _hashed(answer: bytes, match: str | None) -> Response:
-    """An answer whose version is its content."""
-    headers = {
-        "ETag": f'"{hashlib.blake2b(answer, digest_size=12).hexdigest()}"',
-        "Cache-Control": "private, no-cache",
-    }
-    if match is not None and headers["ETag"] in match:
-        return Response(status_code=304, headers=headers)
-    return Response(answer, media_type="application/json", headers=headers)
-
-
 def _versioned(
     service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
 ) -> Response:
-    if match is not None and etag(row) in match:
-        return _unchanged(row)
-    answer = service.answers.get((row.id, what), etag(row), make)
-    return Response(answer, media_type="application/json", headers=_headers(row))
-
-
-def _headers(row: StudyRow) -> dict[str, str]:
-    return {"ETag": etag(row), "Cache-Control": "private, no-cache"}
-
-
-def _unchanged(row: StudyRow) -> Response:
-    return Response(status_code=304, headers=_headers(row))
+    return answer(match, etag(row), lambda: service.answers.get((row.id, what), etag(row), make))
 
 
 def _closed(*parts: str) -> str:

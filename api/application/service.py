@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from api.answers.cache import Cache, bytes_of
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
-from api.answers.views import Cache, Views
+from api.answers.views import Views
 from api.application.auth import Caller, Limiter
 from api.application.settings import ServiceSettings
 from api.studies.jobs import Jobs
@@ -53,7 +54,8 @@ class Service:
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
         self.limiter = Limiter(self.settings.rate_per_minute)
-        self.answers, self.drawings = Cache(_CACHE_BYTES), Cache(_CACHE_BYTES)
+        self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
+        self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 
     def find(self, study_id: str, caller: Caller) -> StudyRow:
         """A study that the caller may see. Raises StudyNotFoundError, for others' studies too."""
