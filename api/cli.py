@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from api.application.settings import ClientSettings, ServiceSettings
 from tuner import cli as local
 from tuner.cli import cli
 from tuner.errors import UserError
@@ -48,6 +47,7 @@ def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     @_server_options
     @wraps(command)
     def opened(*args: Any, server: str | None, key: str | None, **kwargs: Any) -> Any:
+        from api.application.settings import ClientSettings
         from api.client import Client
 
         known = ClientSettings.from_environment()
@@ -70,8 +70,10 @@ def serve(host: str | None, port: int | None) -> None:
     for name, value in (("TUNER_HOST", host), ("TUNER_PORT", port)):
         if value is not None:
             os.environ[name] = str(value)
-    settings = ServiceSettings.from_environment()
+    from api.application.settings import ServiceSettings
     from api.machine.stack import serve as run
+
+    settings = ServiceSettings.from_environment()
 
     run(settings, click.echo)
 
@@ -167,13 +169,13 @@ def _remote_or_local(name: str, remote: Callable[..., None]) -> None:
     assert local_callback is not None
 
     def either(server: str | None, key: str | None, **kwargs: Any) -> None:
-        known = ClientSettings.from_environment()
         if not server:
             local_callback(**kwargs)
             return
+        from api.application.settings import ClientSettings
         from api.client import Client
 
-        with Client(server, key or known.api_key) as client:
+        with Client(server, key or ClientSettings.from_environment().api_key) as client:
             remote(client, **kwargs)
 
     command.params.extend(click.Option(names, **given) for names, given in _SERVER_OPTIONS)

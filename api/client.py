@@ -10,14 +10,14 @@ with Client("http://127.0.0.1:8000", key=None) as client:
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 from httpx_sse import ServerSentEvent, SSEError, connect_sse
 
-from tuner.errors import UserError
+from tuner.errors import FieldError, UserError
 from tuner.network import is_loopback, through_proxy
 
 _LAST_EVENTS = ("done", "deleted")
@@ -25,11 +25,13 @@ _TRIES = 4  # of what is safe to ask again
 
 
 class ServiceError(UserError):
-    """The service refused, or does not answer. `status` is None where there was no answer."""
+    """The service refused, or does not answer. `status` is None where there was no answer; `errors` are the
+    fields that it names.
+    """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.errors = status, tuple(errors)
 
 
 class Client:
@@ -206,10 +208,11 @@ def _retry_after_s(answer: httpx.Response) -> float:
 
 
 def _refusal(answer: httpx.Response) -> ServiceError:
+    errors: list[FieldError] = []
     try:
         problem = answer.json()
-        fields = "; ".join(f"{e['field']}: {e['message']}" for e in problem.get("errors", []))
-        message = fields or problem["detail"]
+        errors = [FieldError(e["field"], e["message"]) for e in problem.get("errors", [])]
+        message = "; ".join(map(str, errors)) or problem["detail"]
     except (ValueError, KeyError, AttributeError, TypeError):
         message = f"it answered {answer.status_code}"
-    return ServiceError(f"the service refused: {message}", answer.status_code)
+    return ServiceError(f"the service refused: {message}", answer.status_code, errors)

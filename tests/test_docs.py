@@ -2,14 +2,12 @@
 
 import re
 import tomllib
-from dataclasses import fields
 
 import yaml
 
 from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
 from tests.support.paths import ROOT
-from tuner.settings import Settings
 from tuner.spec.study import parse_spec, preset_names
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_settings_table_lists_every_setting_and_no_other():
     assert set(re.findall(r"^\| `(TUNER_\w+)` \|", README, re.MULTILINE)) == {
-        f"TUNER_{f.name.upper()}" for f in (*fields(ServiceSettings), *fields(ClientSettings))
+        f"TUNER_{name.upper()}" for name in (*ServiceSettings.model_fields, *ClientSettings.model_fields)
     }
 
 
@@ -50,15 +48,6 @@ def test_the_lock_file_has_an_exact_version_of_every_dependency():
         re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
     )
     assert {re.match(r"[A-Za-z0-9-]+", w).group().lower() for w in wanted} <= locked
-
-
-def test_settings_come_from_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
-    monkeypatch.setenv("TUNER_DATA", "")
-    settings = Settings.from_environment()
-    assert settings.home_folder == tmp_path
-    assert settings.data_folder == tmp_path / "data"
-    assert settings.ledger == f"sqlite:///{tmp_path}/ledger.db"
 
 
 def test_every_fault_is_linked_to_a_test_that_is_there():

@@ -43,7 +43,8 @@ def create(settings: ServiceSettings | None = None) -> FastAPI:
     known = settings or ServiceSettings.from_environment()
     logs.install(known.log_format)
     reach_loopback_directly()
-    service = Service(known, Ledger(known.ledger), Jobs(known.ray_address) if known.ray_address else None)
+    jobs = Jobs(known.ray_address) if known.ray_address else None
+    service = Service(known, Ledger(known.ledger_address), jobs)
     _refuse_strangers(service)
 
     @asynccontextmanager

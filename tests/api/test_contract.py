@@ -128,6 +128,21 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(http, ledger, route):
     assert http.get(f"/studies/{study}{route}", headers={"If-None-Match": tag}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "route"), [("POST", "/cancel"), ("POST", "/resume"), ("DELETE", ""), ("GET", "/events")]
+)
+def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, service, ledger, method, route):
+    study = submitted(http)
+    row = ledger.study(study)
+    assert http.delete(f"/studies/{study}").status_code == 204
+    service.state.service.find = lambda *_: row  # found a moment before
+    answer = http.request(method, f"/studies/{study}{route}")
+    if route == "/events":
+        assert "event: deleted" in answer.text
+    else:
+        assert (answer.status_code, answer.json()["detail"]) == (404, "there is no such study")
+
+
 def test_pages_of_studies_hold_each_once_newest_first(http):
     made = [submitted(http) for _ in range(5)]
     seen, cursor = [], None
@@ -226,6 +241,21 @@ def test_bad_input_is_refused_by_field_and_never_repeated(http, body, status, fi
         assert "script" not in answer.text
         assert "etc" not in answer.text
     assert http.get("/studies").json()["items"] == []
+
+
+def test_a_wrong_field_keeps_its_name_from_the_spec_to_the_clients_sentence(http):
+    wrong = SPEC | {"name": "a: b, got c", "options": {"unit": [3]}, "seeds": "many"}
+    answer = http.post("/studies/plan", json=wrong)
+    errors = {e["field"]: e["message"] for e in answer.json()["errors"]}
+    assert errors["seeds"] == "must be a valid integer, unable to parse string as an integer"
+    assert "got" not in answer.text.replace("must be", "")  # what came is left out
+    refused = http.post("/studies/plan", json=SPEC | {"options": {"unit": [3]}}).json()
+    assert refused["errors"] == [
+        {
+            "field": "options.unit",
+            "message": "is not an option of this task (did you mean units?); it has units, signed",
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -334,7 +364,7 @@ def test_without_a_key_only_loopback_is_bound(tmp_path):
     settings = ServiceSettings(home=tmp_path, host="0.0.0.0")
     with pytest.raises(UserError, match=r"loopback only, not to 0\.0\.0\.0"):
         create(settings)
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger_address)
     ApiKeys(ledger).create("first", ["admin"])
     ledger.close()
     create(settings).state.service.ledger.close()

@@ -11,11 +11,11 @@ import pytest
 from api.answers.measured import Measured
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
-from tuner.errors import LeaseLostError, UserError
+from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey, StudyQueue
+from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
@@ -227,6 +227,14 @@ def test_cancelling_what_waits_is_immediate_idempotent_and_final(ledger, queue, 
         queue.resume(study)
     with pytest.raises(UserError):
         ledger.acquire(study, {})
+
+
+def test_a_study_that_the_ledger_has_not_is_an_error_of_its_own(ledger, queue):
+    for ask in (ledger.study, ledger.find_study, queue.cancel, queue.resume, queue.delete):
+        with pytest.raises(StudyNotFoundError, match="there is no study 'beef'"):
+            ask("beef")
+    with pytest.raises(StudyNotFoundError, match="there is no study yet"):
+        ledger.find_study("latest")
 
 
 def test_a_driver_that_does_not_react_to_a_cancel_loses_its_job_and_keeps_what_was_finished(

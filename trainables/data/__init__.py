@@ -10,6 +10,7 @@ from typing import Any
 
 from trainables.data import digits, image_folder, originals
 from trainables.data.dataset import DataError, Dataset, Option, Split
+from trainables.errors import OptionError, unknown
 
 __all__ = ["DATASETS", "DataError", "Dataset", "Split", "check_options", "load"]
 
@@ -38,7 +39,8 @@ def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None
 
     Raises:
         DataError: the dataset is not there and cannot be had, or a file is damaged.
-        ValueError: unknown name, or an option that is unknown, missing or wrong.
+        OptionError: an option that is unknown, missing or wrong.
+        ValueError: unknown name.
     """
     given = options or {}
     check_options(name, given)
@@ -52,19 +54,17 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     resized to.
 
     Raises:
-        ValueError: "<option>: must be ..., got ..." for an option that is unknown, missing or wrong; or
-        unknown name.
+        OptionError: an option that is unknown, missing or wrong.
+        ValueError: unknown name.
     """
     if name not in DATASETS:
         raise ValueError(f"dataset must be one of {sorted(DATASETS)}. Got {name!r}.")
     known = _OPTIONS.get(name, {})
     for given in options:
         if given not in known:
-            raise ValueError(
-                f"{given}: is not an option of dataset {name}; it has {', '.join(known) or 'none'}"
-            )
+            raise OptionError(given, unknown(given, f"an option of dataset {name}", known))
     for key, option in known.items():
         if key not in options:
-            raise ValueError(f"{key}: is missing; it must be {option.wanted}")
+            raise OptionError(key, f"is missing; it must be {option.wanted}")
         if not option.accepts(options[key]):
-            raise ValueError(f"{key}: must be {option.wanted}, got {repr(options[key])[:80]}")
+            raise OptionError(key, f"must be {option.wanted}", repr(options[key])[:80])

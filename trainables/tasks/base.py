@@ -9,7 +9,7 @@ which knows the estimator of each.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from itertools import groupby
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from trainables.data import Dataset, Split
+from trainables.errors import OptionError, unknown
 from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
 from trainables.metrics import Collapse, Metric
 from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
@@ -147,21 +148,22 @@ class Members:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a task's own options: a frozen dataclass whose __post_init__ raises ValueError("<field>:
-    ...").
+    """Base of a task's own options: a frozen dataclass whose __post_init__ raises an OptionError for what is
+    wrong.
     """
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "Options":
-        """Builds the options from a study's mapping; an unknown name is an error that lists the known
-        ones.
+        """Builds the options from a study's mapping. Raises OptionError for one that is unknown, missing or
+        wrong.
         """
-        known = [f.name for f in fields(cls)]
+        options = {f.name: f for f in fields(cls)}
         for name in given:
-            if name not in known:
-                raise ValueError(
-                    f"{name}: is not an option of this task; it has {', '.join(known) or 'none'}"
-                )
+            if name not in options:
+                raise OptionError(name, unknown(name, "an option of this task", options))
+        for name, option in options.items():
+            if name not in given and option.default is MISSING and option.default_factory is MISSING:
+                raise OptionError(name, "is missing")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 

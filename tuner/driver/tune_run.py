@@ -13,11 +13,12 @@ from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
 from tuner.driver.ray_cluster import RayNotStartedError, connected, placement_on
 from tuner.driver.ray_private import in_job
-from tuner.errors import UserError
+from tuner.errors import FieldError, SpecError, UserError
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
+from tuner.spec.invalid import option_error
 from tuner.spec.study import StudySpec
 from tuner.strategies import strategy_for
 
@@ -42,22 +43,19 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
     except DataError as error:
         raise UserError(str(error)) from error
     if spec.batch_size > len(dataset.train):
-        raise UserError(
-            f"the spec is not valid: batch_size: must be at most {len(dataset.train)}, the training examples "
-            f"of {spec.dataset}, "
-            f"got {spec.batch_size}"
-        )
+        message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
+        raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
     cls = task_type(spec.task)
     try:
         task = cls(dataset, cls.options_type.parse(spec.options))
     except ValueError as error:  # options that do not fit the dataset
-        raise UserError(f"the spec is not valid: options.{error}") from error
+        raise SpecError([option_error("options", error)]) from error
     if spec.control and not task.logit_parameters():
-        raise UserError(
-            f"the spec is not valid: control: task {spec.task} names no parameters that make its logits and "
-            "nothing else "
-            f"(Task.logit_parameters) with these options, so it cannot be rescaled; leave control out"
+        message = (
+            f"task {spec.task} names no parameters that make its logits and nothing else "
+            "(Task.logit_parameters) with these options, so it cannot be rescaled; leave control out"
         )
+        raise SpecError([FieldError("control", message)])
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
     return Needs(task.bytes_per_member(spec.batch_size), epochs)

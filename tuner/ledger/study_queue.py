@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from tuner.errors import UserError
+from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, expired
 from tuner.ledger.row_mapping import study_row
@@ -26,10 +26,6 @@ CANCELLED = "cancelled by the user"
 # An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
 # writer anyway.
 _LOCK = 7_270_415
-
-
-class ForbiddenByStateError(UserError):
-    """What was asked for is not possible in the state that the study is in."""
 
 
 class OtherBodyError(UserError):
@@ -256,7 +252,7 @@ def _locked(db: Connection, study_id: str) -> RowMapping:
     query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
     row = db.execute(query).mappings().first()
     if row is None:
-        raise UserError(f"there is no study {study_id!r} in the ledger")
+        raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
     return row
 
 

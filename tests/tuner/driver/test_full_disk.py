@@ -37,7 +37,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def ledger(settings):
-    opened = Ledger(settings.ledger)
+    opened = Ledger(settings.ledger_address)
     yield opened
     opened.close()
 

@@ -4,7 +4,7 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -69,7 +69,7 @@ class Driver:
         populations = FixedSize(
             study_id=study,
             spec=self.spec,
-            settings=replace(Settings.from_environment(), home=home),
+            settings=Settings.from_environment().model_copy(update={"home": home}),
             placement=Placement("cpu", 1, 1, 1 << 30),
             bytes_per_member=1,
             trials_before=len(history.trials()),
