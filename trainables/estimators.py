@@ -342,7 +342,7 @@ class _TransformedSample(torch.autograd.Function):
         surrogate: Surrogate,
         dim: int | None,
     ) -> tuple[Tensor, int]:
-        """The batched axis comes first, and the others are aligned behind it as they would broadcast alone."""
+        """The batched axis comes first, and the others are aligned behind it as without it."""
         if in_dims[0] is None:
             logits = logits.expand(info.batch_size, *logits.shape)
         else:
@@ -376,7 +376,7 @@ def _forward(
         return (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)
     perturbed = _perturbed(logits, noise, s)
     if dim is None:
-        # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own dtype.
+        # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's dtype.
         return (perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)).to(logits.dtype)
     return _one_hot(perturbed, logits, dim)
 

@@ -1,9 +1,9 @@
 """StraightThrough: discrete samples as a layer of any torch module, with a gradient.
 
-The estimators are those of trainables/estimators.py, which names their papers; the default is the decoupled one
-(Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator"): samples at tau_f,
-gradients as if of a softmax at tau_b. It is useful without the tuner; in a population (trainables/modules.py)
-its estimator, temperatures and noise are a member's.
+The estimators are those of trainables/estimators.py, which names their papers; the default is the decoupled
+one (Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator"): samples at
+tau_f, gradients as if of a softmax at tau_b. The layer is useful without the tuner; in a population
+(trainables/modules.py) its estimator, temperatures and noise are a member's.
 """
 
 from collections.abc import Callable
@@ -42,8 +42,8 @@ class StraightThrough(nn.Module):
         tau_f: forward temperature >= 0, the scale of the noise; 0 is argmax. Default 0.1. Only for estimators
             that take it. A number, or a tensor for the first axes of the logits.
         tau_b: backward temperature > 0 of the gradient. Default 0.7. Likewise.
-        estimator: a name in trainables.estimators.ESTIMATORS. "softmax" has one temperature for both; either may
-            be given. "soft" yields the softmax (sigmoid) itself in training, a network without discretisation.
+        estimator: a name in trainables.estimators.ESTIMATORS. "softmax" has one temperature for both; either
+            may be given. "soft" yields the softmax (sigmoid) itself in training: no discretisation.
         binary: every logit is a unit with values in {0, 1}, P(1) = sigmoid(logit / tau_f).
         name: what a population calls this layer and its noise. Default: its path in the module.
         dim: the axis of the categories; unused for binary units.
@@ -114,7 +114,7 @@ class StraightThrough(nn.Module):
 
     @property
     def estimator(self) -> str:
-        """The estimator's name. Set it together with temperatures by `set`, where they do not fit the new one."""
+        """The estimator's name. Use `set` where the new one takes other temperatures."""
         return self._estimator
 
     @estimator.setter
@@ -139,9 +139,7 @@ class StraightThrough(nn.Module):
     def tau_b(self, tau: Temperature) -> None:
         self._set(self._estimator, tau if ESTIMATORS[self._estimator].tied else self._tau_f, tau)
 
-    def set(
-        self, estimator: str, tau_f: Temperature | None = None, tau_b: Temperature | None = None
-    ) -> None:
+    def set(self, estimator: str, tau_f: Temperature | None = None, tau_b: Temperature | None = None) -> None:
         """Another estimator with the temperatures that it takes."""
         self._set(estimator, tau_f, tau_b)
 

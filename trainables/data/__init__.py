@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trainables.data import digits, image_folder, originals
-from trainables.data.dataset import DataError, Dataset, Option, Split
+from trainables.data.dataset import Batch, DataError, Dataset, Option, Split
 
-__all__ = ["DATASETS", "DataError", "Dataset", "Split", "check_options", "load"]
+__all__ = ["DATASETS", "Batch", "DataError", "Dataset", "Split", "check_options", "load"]
 
 # Each is called with the data folder, and with its options as keywords.
 DATASETS: dict[str, Callable[..., Dataset]] = {
