@@ -153,7 +153,7 @@ def _gradients(
     )
     with torch.enable_grad():
         loss = task.loss(stacked, inputs, labels, noise, members.with_constants(repeated))
-        gradients = torch.autograd.grad(loss.sum(), trained)
+        gradients = torch.autograd.grad(loss.sum(), trained, allow_unused=True, materialize_grads=True)
     names = [name for name in stacked if name not in buffers]
     return {name: g.view(S, r, *g.shape[1:]) for name, g in zip(names, gradients, strict=True)}
 

@@ -25,6 +25,10 @@ _MAX_FUSED_SLICES = (
 )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """What an optimiser has beside its learning rate. The defaults are torch.optim.Adam's."""
@@ -263,7 +267,3 @@ class Adam:
             for name, tensor in mine.items():
                 tensor.copy_(theirs[name])  # type: ignore[index]  # state_dict's own layout
         self.steps = int(state["steps"])  # type: ignore[call-overload]  # likewise
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

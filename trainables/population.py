@@ -174,7 +174,9 @@ class Population:
                 self.parameters | self.buffers, inputs, labels, self._noise(), self._members
             )
             # The sum lets every member's gradient through with weight one; a NaN in one stays there.
-            gradients = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
+            gradients = torch.autograd.grad(
+                loss.sum(), list(self.parameters.values()), allow_unused=True, materialize_grads=True
+            )
             self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
             self.buffers |= {name: buffer.detach() for name, buffer in buffers.items()}
             total += loss.detach()
