@@ -2,16 +2,17 @@
 
 import inspect
 import pickle
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, make_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, make_dataclass, replace
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from torch import nn
 
 from trainables.data import Dataset
 from trainables.data.arrays import from_examples
 from trainables.member_model import Loss
+from trainables.metrics import Direction, Metric, Panel, Side
 from trainables.tasks.base import Options
 
 Stack: TypeAlias = Literal["auto", "vmap", "loop"]
@@ -49,7 +50,7 @@ class ModuleRecipe:
     logit_parameters: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not callable(self.factory):
+        if not callable(self.factory) or isinstance(self.factory, nn.Module):
             raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
                 "a module is given by its class, or by a function that builds it, because every seed "
                 f"has its own. Got {type(self.factory).__name__}."
@@ -93,6 +94,31 @@ class ModuleRecipe:
             default = tuple(default) if isinstance(default, list) else default
             keywords.append((parameter.name, Any, default))
         return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
+
+    def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
+        """The metrics of `evaluate` for readers; the first that was given stands beside the loss.
+
+        Raises:
+            ValueError: `maximize` names a metric that is not there.
+        """
+        if unknown := set(maximize) - set(self.metrics):
+            raise ValueError(
+                f"maximize must name metrics, which are {', '.join(self.metrics) or 'none'}. Got "
+                f"{min(unknown)!r}."
+            )
+        declared = []
+        for name in ("loss", *self.metrics):
+            direction: Direction = "maximize" if name in maximize else "minimize"
+            declared += [
+                Metric(
+                    f"val_{name}", f"validation {name}", direction=direction, second_verdict=name != "loss"
+                ),
+                Metric(f"val_{name}_argmax", f"validation {name}, argmax", direction=direction),
+            ]
+        beside = 2 if self.metrics else 1
+        for place, side in ((0, "left"), (beside, "right")):
+            declared[place] = replace(declared[place], panel=Panel(cast(Side, side)))
+        return tuple(declared)
 
     def build(self, options: ModuleOptions, dataset: Dataset) -> nn.Module:
         """A module with some options."""

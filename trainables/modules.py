@@ -13,7 +13,7 @@ numbers (trainables/stacking.py); the log says which layer made it so, and why.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
@@ -57,7 +57,7 @@ class ModuleTask(Task):
         validation: float = 0.1,
         test: float = 0.1,
         objective: str = "val_loss",
-        direction: str = "minimize",
+        maximize: Sequence[str] = (),
         stack: Stack = "auto",
         samples: int = 4,
         chunk: int = 250,
@@ -71,12 +71,13 @@ class ModuleTask(Task):
             loss: (what forward returns, target) -> scalar, the mean over the batch. The target is the
                 labels, or the inputs where the data has none. torch.nn.functional.cross_entropy is such a
                 function.
-            metrics: further functions like the loss, by name.
+            metrics: further functions like the loss, by name. The smaller a value the better, as of a loss.
             data: a Dataset, or what trainables.data.arrays.from_examples takes: (x, y), x, {name: array}, a
                 map-style torch Dataset; or a function without arguments that returns one of these. None:
                 the study names a dataset.
             validation, test: shares of the data, where it is not split already.
-            objective, direction: the metric by which configurations are selected, "minimize" or "maximize".
+            objective: the metric by which configurations are selected, see the class docstring.
+            maximize: names of those metrics whose larger values are the better ones: accuracy.
             stack: "vmap", "loop", or "auto", which is vmap wherever that works.
             samples: sampled passes of an evaluation.
             chunk: examples per forward pass of an evaluation. Metrics are averaged over chunks by their
@@ -98,16 +99,15 @@ class ModuleTask(Task):
             chunk,
             logit_parameters,
         )
-        names = {f"val_{name}{suffix}" for name in ("loss", *recipe.metrics) for suffix in ("", "_argmax")}
-        if objective not in names or direction not in ("minimize", "maximize"):
-            raise ValueError(
-                f"objective must be one of {', '.join(sorted(names))}, and direction minimize or "
-                f"maximize. Got {objective!r}, {direction!r}."
-            )
+        declared = recipe.declared_metrics(maximize)
+        names = {metric.name: metric.direction for metric in declared}
+        if objective not in names:
+            raise ValueError(f"objective must be one of {', '.join(sorted(names))}. Got {objective!r}.")
         members = {
             "recipe": recipe,
             "datasets": tuple(dataset_names()),
-            "objective": Objective(objective, cast(Any, direction)),
+            "objective": Objective(objective, names[objective] or "minimize"),
+            "metrics": declared,
             "options_type": recipe.options_type(),
             "__doc__": f"{recipe.title} as a task, see ModuleTask.",
             "__module__": cls.__module__,

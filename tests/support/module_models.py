@@ -14,7 +14,8 @@ class BinaryNetwork(nn.Module):
         super().__init__()
         sizes = (features, *units)
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(sizes, units, strict=False))
-        self.samples = nn.ModuleList(StraightThrough(binary=True, name=f"layer_{i}") for i in range(len(units)))
+        samples = (StraightThrough(binary=True, name=f"layer_{i}") for i in range(len(units)))
+        self.samples = nn.ModuleList(samples)
         self.head = nn.Linear(units[-1], classes)
 
     def forward(self, x):
@@ -72,7 +73,7 @@ class Mixed(nn.Module):
 class Recurrent(nn.Module):
     """A torch GRU, which vmap cannot do, and a layer that is called once for every step."""
 
-    def __init__(self, features=6, width=8):
+    def __init__(self, width=8):
         super().__init__()
         self.gru = nn.GRU(2, width, batch_first=True)
         self.code = StraightThrough()

@@ -1,9 +1,12 @@
-"""Populations of plain modules: the built-in networks as modules, members alone and in company, loop and vmap."""
+"""Populations of plain modules: the built-in networks as modules, members alone and in company, loop and
+vmap.
+"""
 
 import io
 import logging
 import re
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
@@ -78,19 +81,17 @@ def with_noise_of(task, built_in, change):
     return task
 
 
-def check_same_course(built_in_task, task, names, configurations):
-    """50 steps of both from the built-in's initial parameters; `names` maps the module's to the built-in's."""
-    built_in = population(built_in_task, configurations, [0, 7], dataset=digits())
-    models = population(task, configurations, [0, 7], dataset=digits())
+def check_same_course(built_in, models, names):
+    """50 steps of both from the built-in's initial parameters; `names`: the module's to the built-in's."""
     assert names.keys() == models.parameters.keys()
     for name, other in names.items():
-        models.parameters[name].data.copy_(built_in.parameters[other].data.view(models.parameters[name].shape))
+        target = models.parameters[name].data
+        target.copy_(built_in.parameters[other].data.view(target.shape))
     for _ in range(STEPS // 10):
         torch.testing.assert_close(models.train(10), built_in.train(10), rtol=1e-9, atol=1e-9)
     for name, other in names.items():
         expected = built_in.parameters[other].view(models.parameters[name].shape)
         torch.testing.assert_close(models.parameters[name], expected, rtol=1e-9, atol=1e-9)
-    return built_in, models
 
 
 @pytest.mark.parametrize("stack", ["vmap", "loop"])
@@ -105,7 +106,8 @@ def test_the_binary_network_as_a_module_takes_the_built_in_ones_course(stack):
     layers = ["layers.0", "layers.1", "head"]
     names = {f"{layer}.weight": f"weight_{i}" for i, layer in enumerate(layers)}
     names |= {f"{layer}.bias": f"bias_{i}" for i, layer in enumerate(layers)}
-    before, after = check_same_course(built_in, task, names, EVERY)
+    before, after = (population(one, EVERY, [0, 7], dataset=digits()) for one in (built_in, task))
+    check_same_course(before, after, names)
     expected, found = before.evaluate(), after.evaluate()
     for name in ("val_loss_argmax", "val_accuracy_argmax"):  # the sampled ones have noise of their own
         torch.testing.assert_close(found[name], expected[name], rtol=1e-6, atol=1e-6)
@@ -127,17 +129,15 @@ def test_the_autoencoder_as_a_module_takes_the_built_in_ones_course(stack):
         built_in,
         lambda noise: {"code/0": noise["code"].permute(2, 0, 1)},
     )
-    layers = {"encode.0": "encoder_0", "encode.2": "encoder_1", "decode.0": "decoder_0", "decode.2": "decoder_1"}
-    names = {f"{mine}.{kind}": f"{other}_{kind}" for mine, other in layers.items() for kind in ("weight", "bias")}
-    built_in_models = population(built_in, EVERY, [0, 7], dataset=digits())
-    models = population(task, EVERY, [0, 7], dataset=unlabelled)
-    for name, other in names.items():
-        target = models.parameters[name].data
-        target.copy_(built_in_models.parameters[other].data.view(target.shape))
-    torch.testing.assert_close(models.train(STEPS), built_in_models.train(STEPS), rtol=1e-9, atol=1e-9)
-    for name, other in names.items():
-        expected = built_in_models.parameters[other].view(models.parameters[name].shape)
-        torch.testing.assert_close(models.parameters[name], expected, rtol=1e-9, atol=1e-9)
+    parts = ("encode", "encoder"), ("decode", "decoder")
+    layers = {f"{mine}.{2 * i}": f"{other}_{i}" for mine, other in parts for i in range(2)}
+    kinds = ("weight", "bias")
+    names = {f"{mine}.{kind}": f"{other}_{kind}" for mine, other in layers.items() for kind in kinds}
+    check_same_course(
+        population(built_in, EVERY, [0, 7], dataset=digits()),
+        population(task, EVERY, [0, 7], dataset=unlabelled),
+        names,
+    )
 
 
 # --- members
@@ -187,7 +187,8 @@ def test_a_loop_gives_what_vmap_gives():
 
 def test_batch_normalisation_keeps_the_statistics_of_every_member():
     models = population(module_task("mixed"), EVERY[:2], [0, 7])
-    assert {*models.buffers} == {f"body.1.{n}" for n in ("running_mean", "running_var", "num_batches_tracked")}
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    assert {*models.buffers} == {f"body.1.{name}" for name in statistics}
     models.train(3)
     mean = models.buffers["body.1.running_mean"]
     assert mean.shape == (2, 2, 8)
@@ -220,7 +221,7 @@ def test_a_selection_and_diagnostics_work_on_modules_as_on_built_in_tasks():
     chosen = models.select([1, 4])
     assert all(torch.equal(t, everything(models)[n][:, [1, 4]]) for n, t in everything(chosen).items())
     assert models.diagnose(4)["grad_snr"].shape == (2, len(EVERY))
-    assert models.bias_and_variance(0, 0, Diagnosis(4, (0.5,), (1.0,))) == {}
+    assert models.errors(0, 0, Diagnosis(4, (0.5,), (1.0,))) == {}
 
 
 class Checking(Mixed):
@@ -299,7 +300,7 @@ def test_another_site_changes_no_other_sites_noise():
     assert {*noise} == {"code/0", "sign/0", "body.3/0"}
     assert noise["code/0"].shape == (BATCH, 2, 4)
     assert noise["sign/0"].shape == (8, 3)
-    again = task_of(lambda: WithMore(), dataset=tabular()).noise(BATCH, generator)
+    again = task_of(WithMore, dataset=tabular()).noise(BATCH, generator)
     assert {*again} == {*noise, "more/0"}
     assert all(torch.equal(again[name], n) for name, n in noise.items())
 
@@ -316,7 +317,7 @@ class WithMore(Mixed):
 def test_a_layer_that_is_called_for_every_step_has_noise_of_its_own_each_time():
     noise = module_task("recurrent").noise(BATCH, torch.Generator().manual_seed(3))
     calls = [noise[f"code/{k}"] for k in range(3)]
-    assert not any(torch.equal(a, b) for a, b in zip(calls, calls[1:], strict=False))
+    assert not any(torch.equal(a, b) for a, b in pairwise(calls))
 
 
 class Uncertain(nn.Module):
@@ -443,9 +444,7 @@ def test_shared_frozen_and_unused_parameters_are_what_they_are_in_torch():
         same = {name for name in after if torch.equal(before[name], after[name])}
         assert same == {"unused.weight", "unused.bias", "frozen.weight", "frozen.bias"}
         # The tied weight is one parameter: its gradient comes from both places.
-        member = task.module(
-            {name: tensor[0, 0] for name, tensor in after.items()}, "decoupled", 0.5, 1.0
-        )
+        member = task.module({name: tensor[0, 0] for name, tensor in after.items()}, "decoupled", 0.5, 1.0)
         assert member.two.weight is member.one.weight
 
 
@@ -453,7 +452,7 @@ def test_the_keywords_of_a_factory_are_the_studys_options():
     cls = ModuleTask.from_module(Mixed, loss=F.cross_entropy)
     task = cls(tabular(), cls.options_type.parse({"width": 12}))
     assert population(task, EVERY[:1], [0]).parameters["signs"].shape == (1, 1, 12, 3)
-    with pytest.raises(ValueError, match=r"^sise: is not an option of this task; it has stack, features, width"):
+    with pytest.raises(ValueError, match=r"^sise: is not an option of this task; it has stack, features, w"):
         cls.options_type.parse({"sise": 3})
     with pytest.raises(ValueError, match=r"^width: must be like its default, 8"):
         cls.options_type.parse({"width": "wide"})
