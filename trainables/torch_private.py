@@ -51,22 +51,32 @@ def fused_adam_(
     beta1: float,
     beta2: float,
     eps: float,
+    weight_decay: float = 0.0,
 ) -> None:
-    """One step of Adam in place (Kingma & Ba 2015): the kernel behind torch.optim.Adam(fused=True), a single
-    pass over parameter, gradient and both moments. Ask `usable("fused_adam")` first: there is no fallback
-    here, optim.py has it.
+    """One step of AdamW in place (Loshchilov & Hutter 2019), the kernel behind torch.optim.AdamW(fused=True):
+    a single pass over parameter, gradient and both moments. Without weight decay it is Adam.
+
+    Ask `usable("fused_adam")` first: there is no fallback here, optim.py has it.
 
     Args:
         parameters, gradients, first, second: tensors of the same shapes; first and second are the moments.
         step: number of this step, from 1.
-        lr, beta1, beta2, eps: as in the paper.
+        lr, beta1, beta2, eps, weight_decay: as in the paper.
     """
     # The kernel wants the number of the step as one tensor for each parameter.
     steps = [torch.tensor(float(step), device=p.device) for p in parameters]
-    torch._fused_adam_(
+    torch._fused_adamw_(
         list(parameters), list(gradients), list(first), list(second), [], steps,
-        lr=lr, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps, amsgrad=False, maximize=False,
+        lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, eps=eps, amsgrad=False, maximize=False,
     )  # fmt: skip
+
+
+def inside_transformation() -> bool:
+    """Whether a transformation of torch.func (vmap, grad, ...) runs the caller; True where torch does not
+    say, which takes the path that works within one.
+    """
+    asked = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return True if asked is None else bool(asked())
 
 
 @cache
