@@ -5,7 +5,9 @@ from typing import Any
 
 from mkdocs.exceptions import PluginError
 
-_LOADED = re.compile(r"<(?:script|link|img|iframe|source|video)\b[^>]*\b(?:src|href)=[\"']?(?P<what>(?:https?:)?//[^\"'\s>]+)")
+_LOADED = re.compile(
+    r"<(?:script|link|img|iframe|source|video)\b[^>]*\b(?:src|href)=[\"']?(?P<what>(?:https?:)?//[^\"'\s>]+)"
+)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

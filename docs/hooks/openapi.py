@@ -3,7 +3,8 @@
 A page asks for it with the lines `<!-- openapi: routes -->` and `<!-- openapi: shapes -->`.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,7 +53,9 @@ def routes(described: Description) -> Iterator[str]:
                     for p in route.get("parameters", [])
                 ),
             )
-            yield from _table(("answer", "content", "meaning"), map(_answer, *zip(*route["responses"].items(), strict=True)))
+            yield from _table(
+                ("answer", "content", "meaning"), map(_answer, *zip(*route["responses"].items(), strict=True))
+            )
 
 
 def shapes(described: Description) -> Iterator[str]:
@@ -93,35 +96,49 @@ def _references(part: Any) -> set[str]:
 
 def _answer(code: str, answer: Description) -> tuple[str, str, str]:
     content = answer.get("content", {})
-    kinds = [f"{_type(of['schema'])} as `{kind}`" if "schema" in of else f"`{kind}`" for kind, of in content.items()]
+    kinds = [
+        f"{_type(of['schema'])} as `{kind}`" if "schema" in of else f"`{kind}`"
+        for kind, of in content.items()
+    ]
     meaning = _line(answer.get("description", ""))
     return code, ", ".join(kinds), "" if meaning == "Successful Response" else meaning
 
 
 def _type(schema: Description) -> str:
     """A JSON schema in a few words."""
-    if "$ref" in schema:
-        name = schema["$ref"].removeprefix(_SHAPE)
-        return f"[{name}]({_SPEC})" if name == "StudySpec" else f"[{name}](#{name.lower()})"
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            return " or ".join(dict.fromkeys(map(_type, schema[union])))
-    if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    if "const" in schema:
-        return f"`{schema['const']}`"
+    for keyword, words in _WORDS.items():
+        if keyword in schema:
+            return words(schema[keyword])
     kind = schema.get("type", "any")
     if kind == "array":
         parts = [schema["items"]] if schema.get("items") else schema.get("prefixItems", [])
-        return "list of " + (", ".join(dict.fromkeys(map(_type, parts))) or "any")
+        return "list of " + (_union(parts) or "any")
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {_type(schema['additionalProperties'])}"
     return str(kind)
 
 
+def _reference(target: str) -> str:
+    name = target.removeprefix(_SHAPE)
+    return f"[{name}]({_SPEC if name == 'StudySpec' else f'#{name.lower()}'})"
+
+
+def _union(schemas: list[Description]) -> str:
+    return " or ".join(dict.fromkeys(map(_type, schemas)))
+
+
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "$ref": _reference,
+    "anyOf": _union,
+    "oneOf": _union,
+    "enum": lambda values: ", ".join(f"`{value}`" for value in values),
+    "const": lambda value: f"`{value}`",
+}
+
+
 def _line(text: str) -> str:
-    """Text as it fits a table's cell."""
-    return " ".join(text.split()).replace("|", "\\|")
+    """Text as it fits a table's cell: none of it is a link or ends the cell."""
+    return re.sub(r"([|\[\]])", r"\\\1", " ".join(text.split()))
 
 
 def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
