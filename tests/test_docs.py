@@ -1,4 +1,6 @@
-"""README, CHANGELOG, the citation and the lock file say what is so. tests/docs/ has the rest of the documentation."""
+"""README, CHANGELOG, the citation and the lock file say what is so; tests/docs/ is about the rest of the
+documentation.
+"""
 
 import re
 import tomllib
@@ -6,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from tests.support.markdown import DOCS, blocks, links, pages, read, tables
+from tests.support.markdown import blocks, links, pages, read, tables
 from tests.support.paths import ROOT
 from tuner.settings import Settings
 
@@ -99,11 +101,11 @@ def test_nothing_in_the_code_points_to_a_document_that_is_not_there():
 
 
 @pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *pages()], ids=named)
-def test_prose_is_at_most_120_columns_wide(page):
+def test_prose_is_at_most_110_columns_wide(page):
     long = [
         line
         for line in read(page).splitlines()
-        if len(line) > 120 and not line.lstrip().startswith(("|", "<!--"))
+        if len(line) > 110 and not line.lstrip().startswith(("|", "<!--"))
     ]
     assert [line for line in long if line not in "".join(block.text for block in blocks(page))] == []
 

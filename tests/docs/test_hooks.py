@@ -1,4 +1,6 @@
-"""What makes the site: links between site and repository, the API's pages, nothing that is loaded from elsewhere."""
+"""What makes the site: links between site and repository, the API's pages, and that nothing is loaded from
+elsewhere.
+"""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from types import SimpleNamespace
@@ -130,7 +132,7 @@ def test_the_services_own_description_fills_the_page():
     assert "<!-- openapi" not in made
     for route in (
         "### `POST /studies`",
-        "### `GET /studies/{study}/events`",
+        "### `GET /studies/{study_id}/events`",
         "### Results",
         "### ProblemDetails",
     ):

@@ -13,8 +13,9 @@ from tests.support.markdown import DOCS, blocks, names, tables
 from trainables.data import DATASETS, load
 from trainables.estimators import ESTIMATORS
 from trainables.population import Configuration, Population
-from trainables.tasks import task_type
+from trainables.tasks import task_metrics, task_type
 from tuner.errors import UserError
+from tuner.evidence.labels import method_label
 from tuner.evidence.results import Gain, Results, TrialResult, Verdict
 from tuner.settings import Settings
 from tuner.spec.search import SEARCHES
@@ -125,10 +126,11 @@ def test_every_preset_is_there_as_it_is():
 
 
 def test_every_estimator_is_there_with_its_temperatures():
-    found = {names(row[0])[0]: (row[1], names(row[2])) for row in rows("estimators.md")}
+    found = {names(row[0])[0]: (row[1], row[2], names(row[3])) for row in rows("estimators.md")}
     assert found.keys() == ESTIMATORS.keys()
-    for name, (noise, temperatures) in found.items():
+    for name, (called, noise, temperatures) in found.items():
         estimator = ESTIMATORS[name]
+        assert called == method_label(name)
         if estimator.tied:
             assert temperatures == ["tau_f = tau_b = tau"]
         else:
@@ -156,6 +158,9 @@ def measured(request, one_thread):  # noqa: ARG001
 def test_every_metric_of_a_task_is_there_and_no_other(measured):
     task, metrics, _ = measured
     assert set(first_column("metrics.md", task)) == metrics
+    for cells in rows("metrics.md", task):
+        if len(called := names(cells[0])) == 1:
+            assert cells[1] == task_metrics(task).of(called[0]).title
 
 
 def test_every_metric_that_the_engine_adds_is_there(measured):
