@@ -6,6 +6,7 @@ A page asks for it with the lines `<!-- openapi: routes -->` and `<!-- openapi: 
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import starmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,7 +55,7 @@ def routes(described: Description) -> Iterator[str]:
                 ),
             )
             yield from _table(
-                ("answer", "content", "meaning"), map(_answer, *zip(*route["responses"].items(), strict=True))
+                ("answer", "content", "meaning"), starmap(_answer, sorted(route["responses"].items()))
             )
 
 
@@ -95,11 +96,11 @@ def _references(part: Any) -> set[str]:
 
 
 def _answer(code: str, answer: Description) -> tuple[str, str, str]:
-    content = answer.get("content", {})
-    kinds = [
-        f"{_type(of['schema'])} as `{kind}`" if "schema" in of else f"`{kind}`"
-        for kind, of in content.items()
-    ]
+    kinds = []
+    for kind, of in answer.get("content", {}).items():
+        shape = _type(of["schema"]) if "schema" in of else ""
+        usual = kind in ("application/json", "application/problem+json")
+        kinds.append(shape if usual and shape else f"{shape} as `{kind}`" if shape else f"`{kind}`")
     meaning = _line(answer.get("description", ""))
     return code, ", ".join(kinds), "" if meaning == "Successful Response" else meaning
 

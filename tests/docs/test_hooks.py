@@ -114,7 +114,7 @@ def test_routes_are_described_as_the_service_describes_them():
     assert "### `GET /things/{thing}`" in text
     assert "**A thing.** All of it." in text
     assert "| `limit` | query | integer or null |  |" in text
-    assert "| 200 | [Thing](#thing) as `application/json` |  |" in text
+    assert "| 200 | [Thing](#thing) |  |" in text
     assert "| 404 |  | Not there. |" in text
 
 

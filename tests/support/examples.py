@@ -14,7 +14,7 @@ from tests.support.markdown import Block, blocks
 from tests.support.paths import ROOT
 
 LANGUAGES = {"bash", "bibtex", "python", "text", "toml", "yaml"}
-_SNIPPET = re.compile(r'^--8<-- "(?P<file>.+)"$', re.MULTILINE)
+_SNIPPET = re.compile(r"^--8<--\n(?P<file>.+)\n--8<--$", re.MULTILINE)
 _CHECK_SPECS = "import sys\nfrom tuner.spec.study import load_spec\nfor file in sys.argv[1:]: load_spec(file)"
 
 
