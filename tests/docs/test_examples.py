@@ -123,6 +123,7 @@ def test_the_page_on_the_service_does_what_it_says(served, monkeypatch):
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(900)  # a study and five processes more, on a machine that may be busy
 def test_the_page_on_resuming_does_what_it_says(reader, ledger):
     study = submit(ledger, parse_spec(TINY))
     ledger.release(ledger.acquire(study, {}), "interrupted", "stopped by the user")
@@ -131,6 +132,7 @@ def test_the_page_on_resuming_does_what_it_says(reader, ledger):
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(900)
 def test_the_tutorial_ends_with_the_verdict_that_it_shows(reader, capsys):
     reader.play(DOCS / "tutorial.md")
     assert "off the diagonal\n" in capsys.readouterr().out  # printed by its last program
