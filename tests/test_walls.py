@@ -1,5 +1,5 @@
-"""DESIGN.md's walls: who may import what, read from the source. trainables <- tuner <- api; nothing imports
-deploy or tests.
+"""The walls of docs/explanation/design.md: who may import what, read from the source. trainables <- tuner <-
+api; nothing imports deploy or tests.
 """
 
 import ast

@@ -138,7 +138,9 @@ def decoupled_st(
         noise: Gumbel(0, 1), broadcastable to logits; drawn if absent.
 
     Returns:
-        One-hot [..., K] in the dtype of logits. Backward is J(tau_b) of the module's docstring, with r = 0.
+        One-hot [..., K] in the dtype of logits. In the backward pass the logits receive J(q) h / tau_b, where
+        h is the gradient of the sample, q = softmax(logits / tau_b) and J(q) = diag(q) - q q^T: the
+        derivative of a softmax without noise.
 
     Raises:
         ValueError: tau_f < 0, tau_b <= 0, NaN, or shapes that do not fit.

@@ -1,5 +1,5 @@
-"""Settings of the service and of its clients, from the environment like all others; README.md's table lists
-them.
+"""Settings of the service and of its clients, from the environment like all others:
+docs/reference/settings.md lists them.
 """
 
 from typing import Annotated, Literal
