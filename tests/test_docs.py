@@ -133,7 +133,7 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
     settings = Settings.from_environment()
     assert settings.home_folder == tmp_path
     assert settings.data_folder == tmp_path / "data"
-    assert settings.ledger == f"sqlite:///{tmp_path}/ledger.db"
+    assert settings.ledger_address == f"sqlite:///{tmp_path}/ledger.db"
 
 
 def test_every_fault_is_linked_to_a_test_that_is_there():

@@ -45,7 +45,10 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "prometheus_client": {"api/answers/metrics.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
-EXTRA = {"trainables/logic_network.py": {"numpy"}}  # for those who have no torch
+EXTRA = {
+    "trainables/logic_network.py": {"numpy"},  # for those who have no torch
+    "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
+}
 PACKAGES = ("trainables/", "tuner/", "api/")
 
 

@@ -47,6 +47,7 @@ from trainables.surrogates import (
     Temperature,
     softmax,
 )
+from trainables.torch_private import inside_transformation
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,7 @@
-<<<<<<< HEAD
-"""Settings from the environment, read once. README.md lists them all; a test keeps that table complete.
+"""Settings from the environment, read once. docs/reference/settings.md lists them; a test keeps it so.
 
 What is not given to a constructor is a default: only `from_environment` reads the environment.
 """
-=======
-"""Settings from the environment, read once. docs/reference/settings.md lists them; a test keeps it so."""
->>>>>>> ef3c5ca (A map of every file, a recipe for each thing that can be added, and tests that hold them)
 
 import re
 from pathlib import Path
