@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow test test-faults lint format types bench bench-api bench-gpu bench-scale lock sbom clean
+.PHONY: install study serve mlflow docs test test-faults lint format types bench bench-api bench-gpu bench-scale calibrate lock sbom clean
 
 install: .venv/installed
 
@@ -24,7 +24,11 @@ serve: install
 mlflow: install
 	$(BIN)/tuner mlflow
 
-test: lint types
+# The documentation as a site in build/site, which is read from the file system; a warning is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+test: lint types docs
 	sh tests/system-packages.sh
 	$(BIN)/python -m pytest
 
@@ -57,6 +61,10 @@ bench-scale: install
 # Needs torch only: on a machine without the rest, `python -m benchmarks.gpu`.
 bench-gpu: install
 	$(BIN)/python -m benchmarks.gpu
+
+# How often the statistics of a study are wrong, by simulation; writes docs/explanation/calibration.md: minutes.
+calibrate: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration
 
 # Exact versions of everything, for every platform and Python the project supports.
 lock: install

@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from api.application.settings import ClientSettings, ServiceSettings
 from tuner import cli as local
 from tuner.cli import cli
 from tuner.errors import UserError
@@ -26,13 +25,20 @@ def main() -> None:
     local.main()
 
 
+# The options by which a verb goes to a service: (names, what click.Option takes).
+_SERVER_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--server",), {"metavar": "URL", "help": "Address of a service; default: TUNER_SERVER."}),
+    (
+        ("--key",),
+        {"help": "API key; default: TUNER_API_KEY, which does not show in the list of processes."},
+    ),
+)
+
+
 def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option(
-        "--key", help="API key; default: TUNER_API_KEY, which does not show in the list of processes."
-    )(command)
-    return click.option("--server", metavar="URL", help="Address of a service; default: TUNER_SERVER.")(
-        command
-    )
+    for names, given in reversed(_SERVER_OPTIONS):
+        command = click.option(*names, **given)(command)
+    return command
 
 
 def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,6 +47,7 @@ def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     @_server_options
     @wraps(command)
     def opened(*args: Any, server: str | None, key: str | None, **kwargs: Any) -> Any:
+        from api.application.settings import ClientSettings
         from api.client import Client
 
         known = ClientSettings.from_environment()
@@ -63,8 +70,10 @@ def serve(host: str | None, port: int | None) -> None:
     for name, value in (("TUNER_HOST", host), ("TUNER_PORT", port)):
         if value is not None:
             os.environ[name] = str(value)
-    settings = ServiceSettings.from_environment()
+    from api.application.settings import ServiceSettings
     from api.machine.stack import serve as run
+
+    settings = ServiceSettings.from_environment()
 
     run(settings, click.echo)
 
@@ -152,25 +161,24 @@ def _said(study: dict[str, Any]) -> None:
 
 
 def _remote_or_local(name: str, remote: Callable[..., None]) -> None:
-    """Gives a local verb the options --server and --key, with which it goes there. Without them it stays as
-    it was.
+    """Gives a local verb the options --server and --key, with which it asks a service. Without them it works
+    on the local ledger, as before.
     """
     command = cli.commands[name]
-    at_home = command.callback
-    assert at_home is not None
+    local_callback = command.callback
+    assert local_callback is not None
 
     def either(server: str | None, key: str | None, **kwargs: Any) -> None:
-        known = ClientSettings.from_environment()
         if not server:
-            at_home(**kwargs)
+            local_callback(**kwargs)
             return
+        from api.application.settings import ClientSettings
         from api.client import Client
 
-        with Client(server, key or known.api_key) as client:
+        with Client(server, key or ClientSettings.from_environment().api_key) as client:
             remote(client, **kwargs)
 
-    wrapped = _server_options(either)
-    command.params.extend(reversed(wrapped.__click_params__))  # type: ignore[attr-defined]  # click's own
+    command.params.extend(click.Option(names, **given) for names, given in _SERVER_OPTIONS)
     command.callback = either
 
 

@@ -10,24 +10,28 @@ with Client("http://127.0.0.1:8000", key=None) as client:
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from httpx_sse import ServerSentEvent, SSEError, connect_sse
 
-from tuner.errors import UserError
+from tuner.errors import FieldError, UserError
+from tuner.network import is_loopback, through_proxy
 
-_ENDED = ("succeeded", "failed", "cancelled")
+_LAST_EVENTS = ("done", "deleted")
 _TRIES = 4  # of what is safe to ask again
 
 
 class ServiceError(UserError):
-    """The service refused, or does not answer. `status` is None where there was no answer."""
+    """The service refused, or does not answer. `status` is None where there was no answer; `errors` are the
+    fields that it names.
+    """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.errors = status, tuple(errors)
 
 
 class Client:
@@ -36,7 +40,10 @@ class Client:
     def __init__(self, server: str, key: str | None = None, *, timeout_s: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout_s)
+            url = httpx.URL(server)
+            self._http = httpx.Client(
+                base_url=url, headers=headers, timeout=timeout_s, trust_env=not is_loopback(url.host)
+            )
         except (httpx.InvalidURL, ValueError) as error:
             raise ServiceError("the server must be an address like http://127.0.0.1:8000") from error
         self.server = server.rstrip("/")
@@ -116,16 +123,16 @@ class Client:
         self._ask("DELETE", f"/studies/{study_id}")
 
     def watch(self, study_id: str) -> Iterator[dict[str, Any]]:
-        """State and progress at every change until the study has ended. Goes on where the connection
-        breaks.
+        """State and progress at every change until the study has ended or is deleted. Goes on where the
+        connection breaks.
         """
         failures = 0
         while True:
             try:
-                for data in self._events(study_id):
+                for event in self._events(study_id):
                     failures = 0
-                    yield data
-                    if data.get("state") in _ENDED:
+                    yield event.json()
+                    if event.event in _LAST_EVENTS:
                         return
             except ServiceError as error:
                 failures += 1
@@ -133,19 +140,24 @@ class Client:
                     raise
             time.sleep(min(5.0, 0.5 * (failures + 1)))
 
-    def _events(self, study_id: str) -> Iterator[dict[str, Any]]:
+    def _events(self, study_id: str) -> Iterator[ServerSentEvent]:
+        """The study's events over one connection."""
+        path, patience = f"/studies/{study_id}/events", httpx.Timeout(30.0, read=60.0)
         try:
-            with self._http.stream(
-                "GET", f"/studies/{study_id}/events", timeout=httpx.Timeout(30.0, read=60.0)
-            ) as answer:
-                if answer.status_code != 200:
-                    answer.read()
-                    raise _refusal(answer)
-                for line in answer.iter_lines():
-                    if line.startswith("data: "):
-                        yield json.loads(line.removeprefix("data: "))
+            with connect_sse(self._http, "GET", path, timeout=patience) as source:
+                if source.response.status_code != 200:
+                    source.response.read()
+                    raise _refusal(source.response)
+                yield from source.iter_sse()
+        except SSEError as error:
+            raise ServiceError(f"{self.server} sends no events: a proxy in between, perhaps", 404) from error
         except httpx.HTTPError as error:
-            raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+            raise self._no_answer(error) from error
+
+    def _no_answer(self, error: httpx.HTTPError) -> ServiceError:
+        return ServiceError(
+            f"{self.server} does not answer ({type(error).__name__}{through_proxy(self.server)})"
+        )
 
     def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
@@ -157,7 +169,17 @@ class Client:
                 return
 
     def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask(method, path, **more).json()
+        answer = self._ask(method, path, **more)
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            sent = answer.headers.get("Content-Type") or "nothing"
+            raise ServiceError(
+                f"what answers at {self.server} is not the service: it sent {sent} instead of a JSON object",
+                answer.status_code,
+            )
         return found
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -168,22 +190,29 @@ class Client:
                 answer = self._http.request(method, path, **more)
             except httpx.HTTPError as error:
                 if last or isinstance(error, httpx.UnsupportedProtocol):
-                    raise ServiceError(f"{self.server} does not answer ({type(error).__name__})") from error
+                    raise self._no_answer(error) from error
                 time.sleep(0.5 * 2**attempt)
                 continue
             if answer.status_code not in (429, 503) or last:
                 break
-            time.sleep(min(10.0, float(answer.headers.get("Retry-After", "1"))))
+            time.sleep(min(10.0, _retry_after_s(answer)))
         if answer.is_success:
             return answer
         raise _refusal(answer)
 
 
+def _retry_after_s(answer: httpx.Response) -> float:
+    """The seconds of Retry-After; 1 where it is absent, or a date, as proxies send it."""
+    given = answer.headers.get("Retry-After", "")
+    return float(given) if given.isascii() and given.isdigit() else 1.0
+
+
 def _refusal(answer: httpx.Response) -> ServiceError:
+    errors: list[FieldError] = []
     try:
         problem = answer.json()
-        fields = "; ".join(f"{e['field']}: {e['message']}" for e in problem.get("errors", []))
-        message = fields or problem["detail"]
+        errors = [FieldError(e["field"], e["message"]) for e in problem.get("errors", [])]
+        message = "; ".join(map(str, errors)) or problem["detail"]
     except (ValueError, KeyError, AttributeError, TypeError):
         message = f"it answered {answer.status_code}"
-    return ServiceError(f"the service refused: {message}", answer.status_code)
+    return ServiceError(f"the service refused: {message}", answer.status_code, errors)

@@ -113,7 +113,7 @@ def study(trials: int) -> dict[str, Any]:
     """Runs a study in this process; what it took."""
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home))
-        ledger = TimedLedger(settings.ledger)
+        ledger = TimedLedger(settings.ledger_address)
         start = time.perf_counter()
         name = submit(ledger, spec(trials))
         outcome = drive(ledger, name, settings, mlflow=False, say=lambda line: print(line, file=sys.stderr))

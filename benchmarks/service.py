@@ -21,7 +21,7 @@ import httpx
 
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger, insert_study
-from tuner.processes import any_free_port
+from tuner.network import any_free_port
 from tuner.spec.study import load_spec
 
 CLIENTS, REQUESTS = 16, 50  # requests of each client

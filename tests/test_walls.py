@@ -1,5 +1,5 @@
-"""DESIGN.md's walls: who may import what, read from the source. trainables <- tuner <- api; nothing imports
-deploy or tests.
+"""The walls of docs/explanation/design.md: who may import what, read from the source. trainables <- tuner <-
+api; nothing imports deploy or tests.
 """
 
 import ast
@@ -23,7 +23,7 @@ NEVER = {  # folder -> what nothing in it imports
 # Of tuner: a file imports from its own room and from lower floors; rooms of one floor do not know each other.
 FLOORS = (
     ("tuner/errors.py",),
-    ("tuner/settings.py", "tuner/processes.py"),
+    ("tuner/settings.py", "tuner/processes.py", "tuner/network.py"),
     ("tuner/ledger/", "tuner/spec/"),
     ("tuner/evidence/",),
     ("tuner/strategies/", "tuner/tracking/"),
@@ -32,7 +32,7 @@ FLOORS = (
     ("tuner/__main__.py",),
 )
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
-    "ray": {"trainables/ray_trainable.py", "tuner/driver/", "api/studies/jobs.py"},
+    "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
     "optuna": {"tuner/strategies/optuna_samplers.py"},
     "mlflow": {"tuner/tracking/"},
     "sqlalchemy": {"tuner/ledger/"},
@@ -40,11 +40,15 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/"},
-    "httpx": {"api/client.py"},
+    "httpx": {"api/client.py", "api/studies/jobs.py"},
+    "httpx_sse": {"api/client.py"},
     "prometheus_client": {"api/answers/metrics.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
-EXTRA = {"trainables/logic_network.py": {"numpy"}}  # for those who have no torch
+EXTRA = {
+    "trainables/logic_network.py": {"numpy"},  # for those who have no torch
+    "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
+}
 PACKAGES = ("trainables/", "tuner/", "api/")
 
 

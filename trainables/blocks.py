@@ -20,9 +20,8 @@ from trainables.population import Configuration, Population, join_states, select
 from trainables.scoring import ScoreRule
 
 State = dict[str, Any]  # of Population.state_dict
-Build = Callable[
-    [Sequence[int], Sequence[int]], Population
-]  # (places of trials, places of seeds) -> an untrained population
+# (places of trials, places of seeds) -> an untrained population
+Build = Callable[[Sequence[int], Sequence[int]], Population]
 
 
 class NoMemoryError(Exception):
@@ -151,7 +150,7 @@ class Blocks:
         its beginning.
         """
         try:
-            return self._interval(block, start, end, last, diagnosis, rule)
+            return self._train_block(block, start, end, last, diagnosis, rule)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -162,12 +161,13 @@ class Blocks:
             torch.cuda.empty_cache()
         return None
 
-    def _interval(
+    def _train_block(
         self, block: _Block, start: int, end: int, last: bool, diagnosis: Diagnosis | None, rule: ScoreRule
     ) -> Result:
         population = self._whole or self._load(block)
-        population.train(start - population.steps)  # none, unless the block was set back
-        result = _interval(population, end, last, diagnosis, rule)
+        # A block that has not lost its state stands at `start` already.
+        population.train(start - population.steps)
+        result = _train_and_evaluate(population, end, last, diagnosis, rule)
         if (len(block.seeds), len(block.trials)) == self._shape:
             self._whole = population
         else:
@@ -189,7 +189,7 @@ class Blocks:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
 
 
-def _interval(
+def _train_and_evaluate(
     population: Population, end: int, last: bool, diagnosis: Diagnosis | None, rule: ScoreRule
 ) -> Result:
     """Trains a population up to a step, and evaluates it."""
@@ -202,9 +202,9 @@ def _interval(
         metrics |= {
             name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
         }
-        artifacts = {t: population.artifacts(0, t) for t in range(len(population.configurations))}
-        if diagnosis:
-            artifacts = {t: files | population.errors(0, t, diagnosis) for t, files in artifacts.items()}
+        for t in range(len(population.configurations)):
+            bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
+            artifacts[t] = population.artifacts(0, t) | bias
     return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.data import Split
+from trainables.data.dataset import each
 from trainables.randomness import Stream
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Parameters, Task, with_draws
@@ -66,11 +67,12 @@ def gradient_statistics(
     """
     if passes < 2:
         raise ValueError(f"passes must be 2 or more, because a single one has no spread. Got {passes}.")
-    some = next(iter(parameters.values()))
+    trained = [name for name in parameters if name not in task.buffers()]
+    some = parameters[trained[0]]
     S, T = some.shape[:2]
     budget = memory_bytes if memory_bytes is not None else _free_bytes(some.device)
     at_once = max(1, min(passes, budget // (S * T * task.bytes_per_member(len(batch)))))
-    moments = {name: _Moments(p) for name, p in parameters.items()}
+    moments = {name: _Moments(parameters[name]) for name in trained}
     squares = []  # of norms, [S, r, T]
     for start in range(0, passes, at_once):
         numbers = range(start, min(start + at_once, passes))
@@ -128,32 +130,39 @@ def _gradients(
     """Gradients {name: [S, r, T, ...]} of the r passes of those numbers, which are r more seeds to the
     task.
     """
-    r = len(numbers)
+    r, buffers = len(numbers), task.buffers()
     S = len(next(iter(parameters.values())))
 
     def repeated(x: Tensor) -> Tensor:
         return x[:, None].expand(-1, r, *x.shape[1:]).flatten(0, 1).contiguous()
 
-    stacked = {name: repeated(p.detach()).requires_grad_() for name, p in parameters.items()}  # [S*r, T, ...]
-    dtype = next(iter(stacked.values())).dtype
+    stacked = {name: repeated(p.detach()) for name, p in parameters.items()}  # [S*r, T, ...]
+    trained = [p.requires_grad_() for name, p in stacked.items() if name not in buffers]
+    dtype = trained[0].dtype
 
     def drawn(draw: int | None = None) -> Noise:
         noise = _noise(task, batch, numbers, draw)  # {name: [r, 1, ...]}
-        return {name: n.to(dtype).expand(S, *n.shape).flatten(0, 1) for name, n in noise.items()}
+        return {
+            name: n.to(dtype if n.is_floating_point() else None).expand(S, *n.shape).flatten(0, 1)
+            for name, n in noise.items()
+        }
 
     noise = with_draws(drawn(), drawn) if members.need_draws else drawn()
-    inputs, labels = (x.expand(S * r, *x.shape).contiguous() for x in (batch.inputs, batch.labels))
+    inputs, labels = (
+        each(x, lambda x: x.expand(S * r, *x.shape).contiguous()) for x in (batch.inputs, batch.labels)
+    )
     with torch.enable_grad():
         loss = task.loss(stacked, inputs, labels, noise, members.with_constants(repeated))
-        gradients = torch.autograd.grad(loss.sum(), list(stacked.values()))
-    return {name: g.view(S, r, *g.shape[1:]) for name, g in zip(stacked, gradients, strict=True)}
+        gradients = torch.autograd.grad(loss.sum(), trained, allow_unused=True, materialize_grads=True)
+    names = [name for name in stacked if name not in buffers]
+    return {name: g.view(S, r, *g.shape[1:]) for name, g in zip(names, gradients, strict=True)}
 
 
 def _noise(task: Task, batch: Split, numbers: range, draw: int | None) -> Noise:
     """The noise of the passes of those numbers, {name: [r, 1, ...]}, or the further noise of their draw
     `draw`.
     """
-    device = batch.inputs.device
+    device = batch.device
     stream = Stream(0, "diagnostics noise" if draw is None else "diagnostics draws", device)
     steps = [k if draw is None else k * RAO_DRAWS + draw for k in numbers]
     drawn = [task.noise(len(batch), stream.at(step)) for step in steps]

@@ -47,6 +47,7 @@ from trainables.surrogates import (
     Temperature,
     softmax,
 )
+from trainables.torch_private import inside_transformation
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ def decoupled_st(
         noise: Gumbel(0, 1), broadcastable to logits; drawn if absent.
 
     Returns:
-        One-hot [..., K] in the dtype of logits. Backward is J(tau_b) of the module's docstring, with r = 0.
+        One-hot [..., K] in the dtype of logits. In the backward pass the logits receive J(q) h / tau_b, where
+        h is the gradient of the sample, q = softmax(logits / tau_b) and J(q) = diag(q) - q q^T: the
+        derivative of a softmax without noise.
 
     Raises:
         ValueError: tau_f < 0, tau_b <= 0, NaN, or shapes that do not fit.
@@ -267,15 +270,23 @@ def straight_through(
     An axis that is not the last is faster on a CPU: reductions over it are vectorised over the axes behind
     it.
     """
-    out: Tensor = _Sample.apply(logits, noise, draws, c, dim)
-    return out
+    return _sampled(logits, noise, draws, c, dim)
 
 
 def straight_through_binary(
     logits: Tensor, noise: Tensor | None, c: Coefficients, *, draws: Tensor | None = None
 ) -> Tensor:
     """The binary primitive: values in {0, 1}; no checks, coefficients already broadcast against logits."""
-    out: Tensor = _Sample.apply(logits, noise, draws, c, None)
+    return _sampled(logits, noise, draws, c, None)
+
+
+def _sampled(
+    logits: Tensor, noise: Tensor | None, draws: Tensor | None, c: Coefficients, dim: int | None
+) -> Tensor:
+    # torch inspects the signature of a Function that has setup_context in every call, which takes as long as
+    # sampling a small layer: only where a transform needs it.
+    function = _TransformedSample if inside_transformation() else _Sample
+    out: Tensor = function.apply(logits, noise, draws, c.s, c.tau_b, c.surrogate, dim)
     return out
 
 
@@ -283,37 +294,117 @@ class _Sample(torch.autograd.Function):
     """Samples, and keeps for backward what its surrogate needs and no more."""
 
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, noise: Tensor | None, draws: Tensor | None, c: Coefficients, dim: int | None
-    ) -> Tensor:
-        if c.surrogate.relaxed:
-            scaled = logits.to(_working_dtype(logits)) / c.tau_b
-            z = (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)
-        elif dim is None:
-            perturbed = _perturbed(logits, noise, c.s)
-            # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's own
-            # dtype.
-            z = (perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)).to(logits.dtype)
-        else:
-            z = _one_hot(_perturbed(logits, noise, c.s), logits, dim)
-        keeps = {"noise": noise, "draws": draws, "z": z}
-        kept = [keeps[name] if name in c.surrogate.keeps else None for name in keeps]
-        ctx.save_for_backward(logits if c.surrogate.needs_logits else None, *kept)
-        ctx.coefficients, ctx.dim = c, dim
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        z = _forward(*inputs)
+        _keep(ctx, inputs, z)
         return z
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor, None, None, None, None]:
-        logits, noise, draws, z = ctx.saved_tensors
-        c: Coefficients = ctx.coefficients
-        if logits is None:
-            return dz, None, None, None, None
-        dtype = _working_dtype(logits)
-        wide = [None if x is None else x.to(dtype) for x in (noise, draws, z)]
-        made = Pass(logits.to(dtype), c.tau_b, -1 if ctx.dim is None else ctx.dim, *wide)  # type: ignore[arg-type]  # see Pass
-        gradient = c.surrogate.binary if ctx.dim is None else c.surrogate.categorical
-        return gradient(made, dz.to(dtype)).to(dz.dtype), None, None, None, None
+    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+        return _backward(ctx, dz)
+
+
+class _TransformedSample(torch.autograd.Function):
+    """The same for torch.func's transforms: arguments are flat, and setup_context is apart from forward.
+
+    Under vmap every batched axis becomes a leading axis of one ordinary call, which is the stacked form that
+    a population of built-in tasks calls directly.
+    """
+
+    @staticmethod
+    def forward(  # torch wants the arguments named
+        logits: Tensor,
+        noise: Tensor | None,
+        draws: Tensor | None,
+        s: Temperature,
+        tau_b: Temperature,
+        surrogate: Surrogate,
+        dim: int | None,
+    ) -> Tensor:
+        return _forward(logits, noise, draws, s, tau_b, surrogate, dim)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _keep(ctx, inputs, output)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+        return _backward(ctx, dz)
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        logits: Tensor,
+        noise: Tensor | None,
+        draws: Tensor | None,
+        s: Temperature,
+        tau_b: Temperature,
+        surrogate: Surrogate,
+        dim: int | None,
+    ) -> tuple[Tensor, int]:
+        """The batched axis comes first, and the others are aligned behind it as without it."""
+        if in_dims[0] is None:
+            logits = logits.expand(info.batch_size, *logits.shape)
+        else:
+            logits = logits.movedim(in_dims[0], 0)
+        axes = logits.ndim - 1  # that one call sees
+
+        def aligned(x: Any, batched: int | None, place: int = 0) -> Any:
+            """The batched axis of x at `place`, and new ones behind it, so that x's other axes stand last."""
+            if batched is None:
+                return x
+            x = x.movedim(batched, place)
+            return x[(slice(None),) * (place + 1) + (None,) * (axes - x.ndim + 1 + place)]
+
+        c = Coefficients(aligned(s, in_dims[3]), aligned(tau_b, in_dims[4]), surrogate)
+        drawn = aligned(draws, in_dims[2], place=1)  # behind the axis of the draws
+        last = dim if dim is None or dim < 0 else dim - axes
+        return _sampled(logits, aligned(noise, in_dims[1]), drawn, c, last), 0
+
+
+def _forward(
+    logits: Tensor,
+    noise: Tensor | None,
+    _draws: Tensor | None,
+    s: Temperature,
+    tau_b: Temperature,
+    surrogate: Surrogate,
+    dim: int | None,
+) -> Tensor:
+    if surrogate.relaxed:
+        scaled = logits.to(_working_dtype(logits)) / tau_b
+        return (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)
+    perturbed = _perturbed(logits, noise, s)
+    if dim is None:
+        # In place where the sum is a fresh tensor; the comparison writes 0.0 or 1.0 in the tensor's dtype.
+        return (perturbed.gt(0) if perturbed is logits else perturbed.gt_(0)).to(logits.dtype)
+    return _one_hot(perturbed, logits, dim)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], z: Tensor) -> None:
+    """Saves what the backward pass needs."""
+    logits, noise, draws, _, tau_b, surrogate, dim = inputs
+    keeps = {"noise": noise, "draws": draws, "z": z}
+    kept = [keeps[name] if name in surrogate.keeps else None for name in keeps]
+    tensor = tau_b if isinstance(tau_b, Tensor) else None
+    ctx.save_for_backward(*((logits, tensor) if surrogate.needs_logits else (None, None)), *kept)
+    ctx.number, ctx.surrogate, ctx.dim = None if tensor is not None else tau_b, surrogate, dim
+
+
+def _backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
+    logits, tau_b, noise, draws, z = ctx.saved_tensors
+    others = (None,) * 6
+    if logits is None:
+        return dz, *others
+    dtype = _working_dtype(logits)
+    wide = [None if x is None else x.to(dtype) for x in (noise, draws, z)]
+    temperature = ctx.number if tau_b is None else tau_b
+    made = Pass(logits.to(dtype), temperature, -1 if ctx.dim is None else ctx.dim, *wide)  # type: ignore[arg-type]  # see Pass
+    gradient = ctx.surrogate.binary if ctx.dim is None else ctx.surrogate.categorical
+    return gradient(made, dz.to(dtype)).to(dz.dtype), *others
 
 
 def _one_hot(perturbed: Tensor, logits: Tensor, dim: int) -> Tensor:
@@ -356,7 +447,7 @@ def _categorical(
 ) -> Tensor:
     if logits.ndim < 1:
         raise ValueError(f"logits must have a last axis of K categories. Got {logits.shape=}.")
-    c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim - 1)
+    c = fitted(coefficients(name, tau_f, tau_b), logits, units=logits.ndim - 1)
     noise = _noise(c, logits, noise, gumbel_noise)
     return straight_through(logits, noise, c, draws=_draws(c, logits, draws, gumbel_noise))
 
@@ -364,7 +455,7 @@ def _categorical(
 def _binary(
     name: str, logits: Tensor, tau_f: Any, tau_b: Any, noise: Tensor | None, draws: Tensor | None = None
 ) -> Tensor:
-    c = _fit(coefficients(name, tau_f, tau_b), logits, units=logits.ndim)
+    c = fitted(coefficients(name, tau_f, tau_b), logits, units=logits.ndim)
     noise = _noise(c, logits, noise, logistic_noise)
     return straight_through_binary(logits, noise, c, draws=_draws(c, logits, draws, logistic_noise))
 
@@ -398,7 +489,7 @@ def _check_broadcasts(name: str, shape: torch.Size, logits: Tensor) -> None:
         raise ValueError(f"{name} must broadcast to the logits. Got {tuple(shape)}, {logits.shape=}.")
 
 
-def _fit(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
+def fitted(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
     """Aligns tensor temperatures with the first axes of logits; `units` is how many axes may carry a
     temperature.
     """

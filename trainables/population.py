@@ -14,11 +14,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from trainables.data import Dataset, Split
+from trainables.data import Batch, Dataset
+from trainables.data.dataset import each
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.enumeration import errors_as_json
 from trainables.estimators import ESTIMATORS, coefficients
-from trainables.optim import Adam
+from trainables.optim import PLAIN, Adam, Optimizer
 from trainables.randomness import Stream
 from trainables.scoring import SCORE_TABLES, Score, ScoreRule
 from trainables.surrogates import RAO_DRAWS
@@ -39,6 +40,10 @@ class Configuration:
 
     With a schedule, they change during training: each of its segments holds from its epoch on, the first one,
     which begins at 0 and is the configuration itself, from the start.
+
+    The optimizer, or a mapping of its fields, adds weight decay, clipping, and a schedule of the learning
+    rate that multiplies what holds at a step. (With clipping the rescaling control is none: a gradient's norm
+    depends on the logits' scale.)
     """
 
     estimator: str
@@ -47,8 +52,10 @@ class Configuration:
     lr: float
     logit_scale: float = 1.0
     schedule: tuple[Segment, ...] = ()  # lists of lists are taken, too: JSON has no tuples
+    optimizer: Optimizer = PLAIN
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", Optimizer.of(self.optimizer))
         object.__setattr__(
             self,
             "schedule",
@@ -72,7 +79,11 @@ class Configuration:
     def at(self, step: int, steps_per_epoch: int) -> "Configuration":
         """What the training step `step` (0, 1, ...) is made with."""
         there = [s for s in self.schedule if round(s[0] * steps_per_epoch) <= step]
-        return Configuration(self.estimator, *there[-1][1:], logit_scale=self.logit_scale) if there else self
+        if not there:
+            return self
+        return Configuration(
+            self.estimator, *there[-1][1:], logit_scale=self.logit_scale, optimizer=self.optimizer
+        )
 
 
 def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
@@ -98,6 +109,8 @@ class Population:
             batch is
             dropped, and because every epoch is shuffled anew no example is left out for good.
         dtype: of parameters and activations.
+        total_steps: the length of the whole training, for configurations whose optimizer has a warmup or a
+            schedule.
     """
 
     def __init__(
@@ -109,6 +122,7 @@ class Population:
         *,
         batch_size: int,
         dtype: torch.dtype = torch.float32,
+        total_steps: int | None = None,
     ) -> None:
         if not configurations or not seeds or len(set(seeds)) != len(seeds):
             raise ValueError(
@@ -127,7 +141,8 @@ class Population:
         self.steps = 0  # training steps done
         self._dataset = dataset
         self._dtype = dtype
-        self._device = dataset.train.inputs.device
+        self._total_steps = total_steps
+        self._device = dataset.train.device
         self._scheduled = {
             round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule
         }
@@ -142,12 +157,12 @@ class Population:
         self._scaled = any(c.logit_scale != 1 for c in self.configurations)
         if self._scaled and not task.logit_parameters():
             raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
-        self.parameters = {
-            name: p.requires_grad_() for name, p in self._initial_parameters().items()
-        }  # {name: [S, T, ...]}
-        self._adam = Adam(
-            self._detached(), [c.lr for c in self.configurations], exceptions=self._scaled_learning_rates()
-        )
+        initial = self._initial_parameters()
+        self.buffers = {
+            name: initial.pop(name) for name in task.buffers()
+        }  # {name: [S, T, ...]}, not trained
+        self.parameters = {name: p.requires_grad_() for name, p in initial.items()}  # {name: [S, T, ...]}
+        self._adam = self._optimizer()
         self._score = Score.none((len(self.seeds), len(self.configurations)), self._device)
 
     def train(self, steps: int) -> Tensor:
@@ -157,10 +172,15 @@ class Population:
             if self.steps in self._scheduled:
                 self._change(self._configurations_at(self.steps))
             inputs, labels = self._batch()
-            loss = self.task.loss(self.parameters, inputs, labels, self._noise(), self._members)
+            loss, buffers = self.task.step(
+                self.parameters | self.buffers, inputs, labels, self._noise(), self._members
+            )
             # The sum lets every member's gradient through with weight one; a NaN in one stays there.
-            gradients = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
+            gradients = torch.autograd.grad(
+                loss.sum(), list(self.parameters.values()), allow_unused=True, materialize_grads=True
+            )
             self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
+            self.buffers |= {name: buffer.detach() for name, buffer in buffers.items()}
             total += loss.detach()
             self.steps += 1
         return (total / max(steps, 1)).where(self._finite(), torch.nan)
@@ -170,7 +190,7 @@ class Population:
         """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have
         diverged.
         """
-        metrics = self.task.evaluate(self._detached(), getattr(self._dataset, split), self._members)
+        metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self._members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
@@ -189,7 +209,7 @@ class Population:
             self.steps / self.steps_per_epoch,
             chosen_by=chosen_by[objective.name],
             value=metrics[objective.name],
-            parameters=self._detached(),
+            parameters=self._everything(),
             minimize=objective.direction == "minimize",
         )
         return metrics | self._score.metrics()
@@ -216,23 +236,24 @@ class Population:
         all trials of a seed, so that there the temperatures alone make the difference, and not what the
         training made of them.
         """
-        train = self._dataset.train
-        batch = Split(train.inputs[: self.batch_size], train.labels[: self.batch_size])
+        batch = self._dataset.train.take(slice(self.batch_size))
         found: dict[str, Tensor] = {}
-        for suffix, parameters in (("", self._detached()), ("_initial", self._initial_parameters())):
+        for suffix, parameters in (("", self._everything()), ("_initial", self._initial_parameters())):
             measured = gradient_statistics(self.task, parameters, batch, self._members, passes=passes)
             found |= {name + suffix: value for name, value in measured.items()}
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in found.items()}
 
-    def errors(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
-        """bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no file for
-        other tasks' codes.
+    def bias_artifacts(self, s: int, t: int, diagnosis: Diagnosis) -> dict[str, bytes]:
+        """The file bias.json: exact bias and variance of decoupled ST at one member's state, in float64; no
+        file where the task's codes cannot be enumerated.
 
-        Means over the first ENUMERATED training examples; what is in it says errors_as_json.
+        Means over the first ENUMERATED training examples; errors_as_json describes the file's content.
         """
-        parameters = {name: p[s : s + 1, t : t + 1].double() for name, p in self._detached().items()}
-        codes = [self.task.code(parameters, x[None]) for x in self._dataset.train.inputs[:ENUMERATED]]
+        parameters = {name: p[s : s + 1, t : t + 1].double() for name, p in self._everything().items()}
+        train = self._dataset.train
+        examples = [train.take(slice(i, i + 1)).inputs for i in range(min(ENUMERATED, len(train)))]
+        codes = [self.task.code(parameters, x) for x in examples]
         found = errors_as_json([code for code in codes if code is not None], diagnosis.tau_f, diagnosis.tau_b)
         if found is None:
             return {}
@@ -248,6 +269,7 @@ class Population:
             self.seeds,
             batch_size=self.batch_size,
             dtype=self._dtype,
+            total_steps=self._total_steps,
         )
         chosen.load_state_dict(select_state(self.state_dict(), trials, range(len(self.seeds))))
         return chosen
@@ -258,6 +280,7 @@ class Population:
         """
         return {
             "parameters": self._detached(),
+            "buffers": dict(self.buffers),  # which are replaced in training, not changed in place
             "adam": self._adam.state_dict(),
             "score": self._score.state(),
             "steps": self.steps,
@@ -276,11 +299,12 @@ class Population:
             raise ValueError(
                 f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}."
             )
-        shapes = {name: p.shape for name, p in self.parameters.items()}
-        if shapes != (given := {name: p.shape for name, p in state["parameters"].items()}):
+        tensors = state["parameters"] | state["buffers"]
+        shapes = {name: p.shape for name, p in self._everything().items()}
+        if shapes != (given := {name: p.shape for name, p in tensors.items()}):
             raise ValueError(f"the state is of another model. Expected {shapes}, got {given}.")
-        for name, parameter in self._detached().items():
-            parameter.copy_(state["parameters"][name])
+        for name, parameter in self._everything().items():
+            parameter.copy_(tensors[name])
         self._adam.load_state_dict(state["adam"])
         self._score = Score.from_state(state["score"]).to(self._device)
         self.steps = int(state["steps"])
@@ -301,9 +325,19 @@ class Population:
         self._current = configurations
         if rates != before:
             moments = self._adam.state_dict()
-            self._adam = Adam(self._detached(), rates, exceptions=self._scaled_learning_rates())
+            self._adam = self._optimizer()
             self._adam.load_state_dict(moments)
         self._members = self._describe_members(configurations, self.seeds)
+
+    def _optimizer(self) -> Adam:
+        """A new optimiser for the current configurations."""
+        return Adam(
+            self._detached(),
+            [c.lr for c in self._current],
+            exceptions=self._scaled_learning_rates(),
+            optimizers=[c.optimizer for c in self._current],
+            total_steps=self._total_steps,
+        )
 
     def _initial_parameters(self) -> dict[str, Tensor]:
         """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their
@@ -313,7 +347,7 @@ class Population:
         parameters = {
             name: torch.stack([m[name] for m in models])[:, None]
             .expand(-1, len(self.configurations), *models[0][name].shape)
-            .to(self._device, self._dtype)
+            .to(self._device, self._dtype if models[0][name].is_floating_point() else None)
             .clone(memory_format=torch.contiguous_format)
             for name in models[0]
         }
@@ -341,24 +375,31 @@ class Population:
         return torch.stack([extreme.isfinite() for p in flat for extreme in (p.amax(-1), p.amin(-1))]).all(0)
 
     def _scored(self) -> dict[str, Tensor]:
-        """The parameters at each member's scored report where they were kept, else those of now."""
-        return self._score.kept or self._detached()
+        """Parameters and buffers at each member's scored report where they were kept, else those of now."""
+        return self._score.kept or self._everything()
 
     def _detached(self) -> dict[str, Tensor]:
         """The parameters without their history; the same memory."""
         return {name: p.detach() for name, p in self.parameters.items()}
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        """Inputs [S, B, D] uint8 and labels [S, B] of the next step."""
+    def _everything(self) -> dict[str, Tensor]:
+        """Parameters, without their history, and buffers; the same memory."""
+        return self._detached() | self.buffers
+
+    def _batch(self) -> tuple[Batch, Batch]:
+        """Inputs [S, B, ...] and labels [S, B, ...] of the next step."""
         epoch, step = divmod(self.steps, self.steps_per_epoch)
         if self._epoch_order is None or self._epoch_order[0] != epoch:
             n = len(self._dataset.train)
             order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
             self._epoch_order = (epoch, order.to(self._device))
         index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
-        # Whole rows: advanced indexing is twenty times slower here.
-        inputs = self._dataset.train.inputs.index_select(0, index.flatten()).view(*index.shape, -1)
-        return inputs, self._dataset.train.labels[index]
+
+        def rows(examples: Tensor) -> Tensor:
+            # Whole rows: advanced indexing is twenty times slower here.
+            return examples.index_select(0, index.flatten()).view(*index.shape, *examples.shape[1:])
+
+        return each(self._dataset.train.inputs, rows), each(self._dataset.train.labels, rows)
 
     def _noise(self) -> Noise:
         """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
@@ -371,7 +412,7 @@ class Population:
             return {
                 name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[
                     :, None
-                ].to(self._dtype)
+                ].to(self._dtype if first.is_floating_point() else None)
                 for name, first in seeds[0].items()
             }
 
@@ -400,6 +441,7 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
         **state,
         "score": {**pick({name: score[name] for name in SCORE_TABLES}), "kept": pick(score["kept"])},
         "parameters": pick(state["parameters"]),
+        "buffers": pick(state["buffers"]),
         "adam": {"first": pick(adam["first"]), "second": pick(adam["second"]), "steps": adam["steps"]},
         "configurations": [state["configurations"][t] for t in trials],
         "seeds": [state["seeds"][s] for s in seeds],
@@ -433,6 +475,7 @@ def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trial
         **first,
         "score": {**tables, "kept": join([state["score"]["kept"] for state in states])},
         "parameters": join([state["parameters"] for state in states]),
+        "buffers": join([state["buffers"] for state in states]),
         "adam": moments | {"steps": first["adam"]["steps"]},
         joined: [one for state in states for one in state[joined]],
     }

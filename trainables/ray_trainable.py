@@ -117,9 +117,12 @@ def interval_ends(total: int, intervals: int) -> list[int]:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, options: tuple[tuple[str, Any], ...], folder: str, device: str) -> Dataset:
-    """The dataset on the device, kept while the actor is reused for population after population."""
-    return load(name, folder, dict(options)).to(device)
+def _dataset(name: str, options: str, folder: str, device: str) -> Dataset:
+    """The dataset on the device, kept while the actor is reused for population after population.
+
+    Its options come as JSON, because they may be lists, which the cache cannot tell apart.
+    """
+    return load(name, folder, json.loads(options)).to(device)
 
 
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
@@ -195,20 +198,28 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
     def _build(self) -> Blocks:
         config = self._config
         dataset = _dataset(
-            config.dataset, tuple(sorted(config.dataset_options.items())), config.data_folder, config.device
+            config.dataset,
+            json.dumps(config.dataset_options, sort_keys=True),
+            config.data_folder,
+            config.device,
         )
         cls = task_type(config.task)
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t) for t in config.trials]
 
-        def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
-            chosen = [configurations[t] for t in trials]
-            return Population(
-                task, dataset, chosen, [config.seeds[s] for s in seeds], batch_size=config.batch_size
-            )
-
         self._steps_per_epoch = steps_per_epoch(dataset, config.batch_size)
         total = config.steps if config.steps is not None else (config.epochs or 0) * self._steps_per_epoch
+
+        def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
+            return Population(
+                task,
+                dataset,
+                [configurations[t] for t in trials],
+                [config.seeds[s] for s in seeds],
+                batch_size=config.batch_size,
+                total_steps=total,
+            )
+
         self._ends = interval_ends(total, min(config.intervals, total))
         self._blocks = Blocks(build, trials=len(configurations), seeds=len(config.seeds))
         if Path(config.checkpoint).exists():

@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainables.torch_private import sigmoid_backward_, softmax_backward
+
 Temperature: TypeAlias = float | Tensor
 
 GAP = 1.0  # of GST-1.0: how far the sampled category's logit is kept above the others
@@ -86,9 +88,7 @@ def _jacobian_product(q: Tensor, h: Tensor, dim: int) -> Tensor:
     """J(q) h, without forming J."""
     if _narrow(q, dim):
         return (h - (q * h).sum(dim, keepdim=True)).mul_(q)
-    return torch._softmax_backward_data(
-        h, q, dim, q.dtype
-    )  # the kernel behind softmax's own backward, one pass over memory
+    return softmax_backward(h, q, dim)
 
 
 def _softmax(p: Pass, h: Tensor) -> Tensor:
@@ -130,18 +130,12 @@ def _reinmax(p: Pass, h: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------------
 
 
-def _sigmoid_product(q: Tensor, h: Tensor) -> Tensor:
-    """q (1 - q) h in one pass over memory; the result takes q's place."""
-    torch.ops.aten.sigmoid_backward.grad_input(h, q, grad_input=q)
-    return q
-
-
 def _softmax_binary(p: Pass, h: Tensor) -> Tensor:
-    return _sigmoid_product((p.logits / p.tau_b).sigmoid_(), h).div_(p.tau_b)
+    return sigmoid_backward_((p.logits / p.tau_b).sigmoid_(), h).div_(p.tau_b)
 
 
 def _gumbel_binary(p: Pass, h: Tensor) -> Tensor:
-    return _sigmoid_product((p.logits + p.noise).div_(p.tau_b).sigmoid_(), h).div_(p.tau_b)
+    return sigmoid_backward_((p.logits + p.noise).div_(p.tau_b).sigmoid_(), h).div_(p.tau_b)
 
 
 def _rao_binary(p: Pass, h: Tensor) -> Tensor:
@@ -152,19 +146,19 @@ def _rao_binary(p: Pass, h: Tensor) -> Tensor:
         above = F.softplus(p.logits - F.softplus(-n)) + F.softplus(n)
         below = F.softplus(-p.logits - F.softplus(n)) + F.softplus(-n)
         perturbed = torch.where(p.z > 0, above, -below)
-        total += _sigmoid_product(perturbed.div_(p.tau_b).sigmoid_(), h)
+        total += sigmoid_backward_(perturbed.div_(p.tau_b).sigmoid_(), h)
     return total.div_(len(p.draws)).div_(p.tau_b)
 
 
 def _gapped_binary(p: Pass, h: Tensor) -> Tensor:
     # The difference of the two shifted logits of (l, 0).
     shifted = torch.where(p.z > 0, p.logits.clamp(min=GAP), p.logits.clamp(max=-GAP))
-    return _sigmoid_product(shifted.div_(p.tau_b).sigmoid_(), h).div_(p.tau_b)
+    return sigmoid_backward_(shifted.div_(p.tau_b).sigmoid_(), h).div_(p.tau_b)
 
 
 def _reinmax_binary(p: Pass, h: Tensor) -> Tensor:
     q = (p.logits / p.tau_b).sigmoid_().add_(p.z).div_(2)
-    return _sigmoid_product(q, h).mul_(2).sub_(_sigmoid_product(p.logits.sigmoid(), h), alpha=0.5)
+    return sigmoid_backward_(q, h).mul_(2).sub_(sigmoid_backward_(p.logits.sigmoid(), h), alpha=0.5)
 
 
 def _identity(_p: Pass, h: Tensor) -> Tensor:

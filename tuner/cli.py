@@ -12,11 +12,12 @@ import click
 
 from tuner.errors import UserError
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow, StudyState
-from tuner.settings import Settings
+from tuner.network import reach_loopback_directly
 
 if TYPE_CHECKING:
     from tuner.evidence.over_seeds import Gain, Summary
     from tuner.evidence.results import Claim, Results, TrialResult  # pydantic takes time to import
+    from tuner.settings import Settings  # pydantic takes longer to import than all else here
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +31,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    reach_loopback_directly()
     try:
         cli.main(standalone_mode=False)
     except UserError as error:
@@ -71,9 +73,10 @@ def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def opened(*args: Any, **kwargs: Any) -> Any:
         from tuner.ledger.store import Ledger
+        from tuner.settings import Settings
 
         settings = Settings.from_environment()
-        ledger = Ledger(settings.ledger)
+        ledger = Ledger(settings.ledger_address)
         try:
             return command(settings, ledger, *args, **kwargs)
         finally:
@@ -97,12 +100,13 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     parsed = load_spec(spec, print_note)
 
     @with_ledger
-    def submitted(settings: Settings, ledger: Any) -> None:
+    def submitted(settings: "Settings", ledger: Any) -> None:
         from tuner.driver.drive import submit
 
         _drive(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
 
     from tuner.driver.tune_run import check
+    from tuner.settings import Settings
 
     check(
         parsed, Settings.from_environment()
@@ -119,7 +123,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     help="Show the study in MLflow (default), or leave that to `tuner sync`.",
 )
 @with_ledger
-def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
+def resume(settings: "Settings", ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
     """Continue a study that was interrupted. What had finished is not run again."""
     _drive(settings, ledger, ledger.find_study(study).id, as_json=as_json, mlflow=mlflow)
 
@@ -127,22 +131,23 @@ def resume(settings: Settings, ledger: Any, study: str, as_json: bool, mlflow: b
 @cli.command(hidden=True)
 @click.argument("study")
 @with_ledger
-def drive(settings: Settings, ledger: Any, study: str) -> None:
+def drive(settings: "Settings", ledger: Any, study: str) -> None:
     """Run a study as the service does, in a Ray job."""
     from tuner.driver.drive import drive_job
 
     drive_job(ledger, study, settings, say=lambda line: click.echo(f"study {study}  {line}"))
 
 
-def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
+def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
     click.echo(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
     try:
         outcome = drive(ledger, study, settings, mlflow=mlflow, say=click.echo)
-    except KeyboardInterrupt:
-        raise UserError(f"stopped; `tuner resume {study}` continues study {study}") from None
+    except KeyboardInterrupt as stop:
+        by = f" by {stop}" if str(stop) else ""  # the name of a signal
+        raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
     click.echo()
     click.echo(_summary(outcome.study, ledger))
     click.echo()
@@ -154,7 +159,7 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
     click.echo(f"numbers    {numbers}")
     if (artifacts := settings.artifacts_folder(study)).is_dir():
         click.echo(f"files      {artifacts}")
-    click.echo(f"ledger     {settings.ledger}")
+    click.echo(f"ledger     {settings.ledger_address}")
     if outcome.mlflow_problem:
         click.echo(
             f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it"
@@ -164,6 +169,8 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
         click.echo(f"MLflow     {outcome.mlflow}{hint}")
     if as_json:
         click.echo(json.dumps({"study": study, "state": outcome.study.state}))
+    if outcome.study.reason:
+        click.echo(f"tuner: study {study} has {outcome.study.state}: {outcome.study.reason}", err=True)
     if outcome.study.state is not StudyState.SUCCEEDED:
         sys.exit(1)
 
@@ -171,7 +178,7 @@ def _drive(settings: Settings, ledger: Any, study: str, *, as_json: bool, mlflow
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @with_ledger
-def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
+def list_(settings: "Settings", ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
     """List the studies, newest first."""
     rows = ledger.list_studies()
     if as_json:
@@ -197,7 +204,7 @@ def list_(settings: Settings, ledger: Any, as_json: bool) -> None:  # noqa: ARG0
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
-def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show what a study found so far: the best of every method, the gain, the verdict."""
     row = ledger.find_study(study)
     if as_json:
@@ -211,7 +218,7 @@ def results(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
-def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+def trials(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
     """Show the trials of a study."""
     from tuner.evidence.labels import STATES, method_label
     from tuner.evidence.results import TrialResult
@@ -244,7 +251,7 @@ def trials(settings: Settings, ledger: Any, study: str, as_json: bool) -> None: 
     help="Folder; default: TUNER_HOME/reports/STUDY.",
 )
 @with_ledger
-def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> None:
+def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> None:
     """Write a study's report: one HTML file, figures, and every number as JSON."""
     from trainables.tasks import task_metrics
     from tuner.evidence.report import write_report
@@ -270,7 +277,7 @@ def report(settings: Settings, ledger: Any, study: str, out: Path | None) -> Non
 @cli.command()
 @click.argument("study")
 @with_ledger
-def sync(settings: Settings, ledger: Any, study: str) -> None:
+def sync(settings: "Settings", ledger: Any, study: str) -> None:
     """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""
     from tuner.driver.drive import resend
 
@@ -284,6 +291,7 @@ def sync(settings: Settings, ledger: Any, study: str) -> None:
 )
 def mlflow(port: int | None) -> None:
     """Serve the MLflow UI of the studies on this machine, until Ctrl-C."""
+    from tuner.settings import Settings
     from tuner.tracking.server import MlflowServer
 
     server = MlflowServer(Settings.from_environment().home_folder, port)

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, and free ports.
+"""Child processes that end with the one that started them.
 
 Between a parent and its server stands a watcher (this file as a program). It holds the reading end of a pipe
 from the parent and ends the server's process group when that pipe closes, so that nothing is left behind even
@@ -8,16 +8,24 @@ where the parent is killed.
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# Looked up when this file is imported, which a Ray job's driver does first of all: a parent that ends while
+# the driver imports the rest is noticed, too.
+PARENT_AT_START = os.getppid()
 
-class Watched:
-    """A command that ends when `stop` is called, or when this process does."""
+
+def parent_has_ended() -> bool:
+    """Whether the process that started this one has ended; process 1 takes its children over."""
+    return PARENT_AT_START == 1 or os.getppid() != PARENT_AT_START
+
+
+class ChildProcess:
+    """A command that ends when `stop` is called, or when this process ends."""
 
     def __init__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> None:
         """Starts the command in a session of its own: Ctrl-C reaches the parent, which ends the command when
@@ -59,15 +67,17 @@ class Watched:
         self._watcher.wait()
 
 
-def watch(command: list[str]) -> int:
-    """Runs a command until it ends, or until standard input does; then ends its process group."""
+def run_until_parent_ends(command: list[str]) -> int:
+    """The watcher: runs a command until it ends, or until standard input does; then ends its process group.
+    Returns its exit code.
+    """
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
-    def end_with_us() -> None:
+    def end_with_parent() -> None:
         sys.stdin.buffer.read()
         _end(server)
 
-    threading.Thread(target=end_with_us, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     return server.wait()
 
 
@@ -80,24 +90,5 @@ def _end(server: subprocess.Popen[bytes]) -> None:
             return
 
 
-def free(port: int) -> bool:
-    """Whether nothing on loopback has this port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def any_free_port() -> int:
-    """A port of loopback that nothing has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 if __name__ == "__main__":
-    sys.exit(watch(sys.argv[1:]))
+    sys.exit(run_until_parent_ends(sys.argv[1:]))

@@ -1,58 +1,125 @@
-"""Settings from the environment, read once. README.md lists them all; a test keeps that table complete."""
+"""Settings from the environment, read once. docs/reference/settings.md lists them; a test keeps it so.
 
-import os
+What is not given to a constructor is a default: only `from_environment` reads the environment.
+"""
+
 import re
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from tuner.errors import UserError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from tuner.errors import UserError, shown
+
+PREFIX = "TUNER_"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where things are. Every field is the environment variable TUNER_<FIELD>."""
+def matching(pattern: str, wanted: str) -> BeforeValidator:
+    """Text from the environment must look so; what is no text is a value from Python."""
 
-    home: Path = Path(".tuner")  # state folder: ledger, MLflow database, checkpoints, reports
-    data: Path | None = None  # data folder, laid out as torchvision's root; default: HOME/data
-    ledger_url: str | None = None  # SQLAlchemy URL; default: SQLite in HOME
-    mlflow_uri: str | None = None  # an MLflow server to use; default: a private one on loopback
-    ray_address: str | None = None  # a Ray cluster to use; default: a private one
-    max_running: int = 2  # studies that the service runs at once; the others wait in order
-    device: str | None = (
-        None  # what populations train on, "cuda" or "cpu"; default: cuda where the cluster has GPUs
-    )
-    gpus_per_population: float | None = (
-        None  # of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu
-    )
-    devices: int | None = (
-        None  # populations at once; default: as many as the cluster has room for when a driver starts
-    )
-    hung_after_s: float | None = (
-        None  # without a report; default: ten times the longest interval, 300 s at least
-    )
-    ledger_patience_s: float = 300.0  # a driver waits so long for a database that is away
+    def check(given: Any) -> Any:
+        if isinstance(given, str) and not re.fullmatch(pattern, given):
+            raise ValueError(f"must be {wanted}")
+        return given
 
-    def __post_init__(self) -> None:
-        if self.device not in (None, "cuda", "cpu"):
-            raise UserError(f"TUNER_DEVICE must be cuda or cpu, got {self.device[:80]!r}")
-        share = self.gpus_per_population
-        if share is not None and not (share == 0 or 0.01 <= share <= 1):
-            raise UserError(f"TUNER_GPUS_PER_POPULATION must be 0, or from 0.01 to 1, got {share:g}")
-        if share == 0 and self.device == "cuda":
-            raise UserError("TUNER_GPUS_PER_POPULATION must be above 0 where TUNER_DEVICE is cuda")
-        if self.devices == 0:
-            raise UserError("TUNER_DEVICES must be 1 or more, got 0")
+    return BeforeValidator(check)
+
+
+def _positive(number: int) -> int:
+    if number < 1:
+        raise ValueError("must be 1 or more")
+    return number
+
+
+def _share(number: float) -> float:
+    if not (number == 0 or 0.01 <= number <= 1):
+        raise ValueError("must be 0, or from 0.01 to 1")
+    return number
+
+
+Whole = Annotated[int, matching("[0-9]{1,12}", "a whole number, 0 or more"), Field(ge=0)]
+Positive = Annotated[Whole, AfterValidator(_positive)]
+Number = Annotated[float, matching(r"[0-9]{1,12}(\.[0-9]{1,12})?", "a number, 0 or more"), Field(ge=0)]
+Share = Annotated[Number, AfterValidator(_share)]
+Device = Annotated[Literal["cuda", "cpu"], matching("cuda|cpu", "cuda or cpu")]
+
+
+class FromEnvironment(BaseSettings):
+    """Settings whose every field is the environment variable TUNER_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        """Raises UserError: one sentence naming each wrong variable and what it must be."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UserError("; ".join(map(_sentence, error.errors(include_url=False)))) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic's names
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a constructor is given, and nothing else."""
+        return (init_settings,)
 
     @classmethod
     def from_environment(cls) -> Self:
         """Reads TUNER_*; an empty variable counts as absent. Raises UserError."""
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            variable = f"TUNER_{field.name.upper()}"
-            if text := os.environ.get(variable, "").strip():
-                values[field.name] = _value(variable, text, field.type)
-        return cls(**values)
+        given = {name: str(text).strip() for name, text in EnvSettingsSource(cls)().items()}
+        return cls(**{name: text for name, text in given.items() if text})
+
+
+class Settings(FromEnvironment):
+    """Where things are, and what a driver may use."""
+
+    home: Path = Field(
+        default=Path(".tuner"), description="State folder: ledger, MLflow database, checkpoints, reports."
+    )
+    data: Path | None = Field(
+        default=None, description="Data folder, laid out as torchvision's root; default: HOME/data."
+    )
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in HOME.")
+    mlflow_uri: str | None = Field(
+        default=None, description="An MLflow server to use; default: a private one on loopback."
+    )
+    ray_address: str | None = Field(default=None, description="A Ray cluster to use; default: a private one.")
+    max_running: Positive = Field(
+        default=2, description="Studies that the service runs at once; the others wait in order."
+    )
+    device: Device | None = Field(
+        default=None, description="What populations train on; default: cuda where the cluster has GPUs."
+    )
+    gpus_per_population: Share | None = Field(
+        default=None, description="Of Ray's GPUs, reserved for each; default: 1 with cuda, 0 with cpu."
+    )
+    devices: Positive | None = Field(
+        default=None, description="Populations at once; default: as many as there is room for at the start."
+    )
+    hung_after_s: Number | None = Field(
+        default=None,
+        description="Seconds without a report; default: ten times the longest interval, 300 at least.",
+    )
+    ledger_patience_s: Number = Field(
+        default=300.0, description="Seconds that a driver waits for a database that is away."
+    )
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.gpus_per_population == 0 and self.device == "cuda":
+            raise ValueError("TUNER_GPUS_PER_POPULATION must be above 0 where TUNER_DEVICE is cuda")
+        return self
 
     @property
     def data_folder(self) -> Path:
@@ -65,7 +132,7 @@ class Settings:
         return self.home.expanduser().absolute()
 
     @property
-    def ledger(self) -> str:
+    def ledger_address(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or f"sqlite:///{self.home_folder / 'ledger.db'}"
 
@@ -78,13 +145,10 @@ class Settings:
         return self.home_folder / "artifacts" / study_id
 
 
-def _value(variable: str, text: str, kind: Any) -> Any:
-    if kind in (int, int | None):
-        if not text.isascii() or not text.isdigit() or len(text) > 12:
-            raise UserError(f"{variable} must be a whole number, 0 or more, got {text[:80]!r}")
-        return int(text)
-    if kind in (float, float | None):
-        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text):
-            raise UserError(f"{variable} must be a number, 0 or more, got {text[:80]!r}")
-        return float(text)
-    return Path(text) if kind in (Path, Path | None) else text
+def _sentence(error: Any) -> str:
+    """One of pydantic's errors: TUNER_PORT must be ..., got ..."""
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if not error["loc"]:
+        return str(message)  # which names the variables that it is about
+    came = shown(error["input"])
+    return f"{PREFIX}{str(error['loc'][0]).upper()} {message}" + (f", got {came}" if came else "")

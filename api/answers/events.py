@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.answers.views import etag
 from api.application.service import Service
-from tuner.errors import LedgerError, UserError
+from tuner.errors import LedgerError, StudyNotFoundError
 from tuner.ledger.rows import TERMINAL_STUDY_STATES
 
 _EVERY_S = 1.0
@@ -26,7 +26,7 @@ async def follow(service: Service, study_id: str) -> AsyncIterator[str]:
             row = await run_in_threadpool(service.ledger.study, study_id)
         except LedgerError:
             row = None
-        except UserError:
+        except StudyNotFoundError:
             yield _event("deleted", {"id": study_id}, "")
             return
         if row is not None and etag(row) != last:

@@ -1,7 +1,6 @@
 """Figures of a study as PNG bytes: the only place where the service asks the evidence to draw."""
 
 from trainables.tasks import task_metrics
-from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
@@ -21,17 +20,14 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
 
 
 def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
-    """One figure; nothing where the study has no data for it."""
+    """One figure. Raises UserError where the study has no data for it."""
     from tuner.evidence.figures.study_figures import figure_png
 
-    try:
-        return figure_png(
-            name,
-            study,
-            ledger.trials(study.id),
-            ledger.stream(study.id),
-            metrics=task_metrics(study.task),
-            artifacts=settings.artifacts_folder(study.id),
-        )
-    except UserError:
-        return b""
+    return figure_png(
+        name,
+        study,
+        ledger.trials(study.id),
+        ledger.stream(study.id),
+        metrics=task_metrics(study.task),
+        artifacts=settings.artifacts_folder(study.id),
+    )

@@ -1,12 +1,10 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from typing import Any
 
 from api.answers import figures
+from api.answers.cache import Cache, bytes_of
 from api.application.settings import ServiceSettings
 from trainables.tasks import task_metrics
 from tuner.errors import UserError
@@ -18,47 +16,8 @@ from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.tracking.links import comparison_page, run_page
 
-
-class Cache:
-    """Answers that are costly to make, by what they depend on; the one used least lately goes first. Made by
-    one thread each.
-    """
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[Hashable, tuple[Hashable, bytes]] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, what: Hashable, version: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The answer to `what` as of `version`."""
-        if (found := self._find(what, version)) is not None:
-            return found
-        with self._lock:
-            making = self._making.setdefault(what, threading.Lock())
-        try:
-            with making:
-                if (found := self._find(what, version)) is None:
-                    found = make()
-                    self._keep(what, version, found)
-                return found
-        finally:
-            with self._lock:
-                self._making.pop(what, None)
-
-    def _find(self, what: Hashable, version: Hashable) -> bytes | None:
-        with self._lock:
-            if what in self._kept and self._kept[what][0] == version:
-                self._kept.move_to_end(what)
-                return self._kept[what][1]
-        return None
-
-    def _keep(self, what: Hashable, version: Hashable, answer: bytes) -> None:
-        with self._lock:
-            self._bytes += len(answer) - len(self._kept.pop(what, ("", b""))[1])
-            self._kept[what] = (version, answer)
-            while self._bytes > self._most and len(self._kept) > 1:
-                self._bytes -= len(self._kept.popitem(last=False)[1][1])
+_STUDIES = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
+_LINES_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
 class Views:
@@ -66,28 +25,24 @@ class Views:
 
     def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
-        self._verdicts: dict[str, tuple[int, str]] = {}  # study -> (revision, verdict)
-        self._drawable: dict[str, tuple[int, list[str]]] = {}  # likewise the names of its figures
-        self._lines: dict[
-            str, tuple[tuple[Any, ...], bytes]
-        ] = {}  # likewise its line in a list, about 700 bytes
-        self._specs: dict[str, StudySpec | None] = {}  # a study's spec never changes
+        self._verdicts = Cache[str](_STUDIES)
+        self._figure_names = Cache[list[str]](_STUDIES)
+        self._lines = Cache[bytes](_LINES_BYTES, bytes_of)
+        self._specs = Cache[StudySpec | None](_STUDIES)
 
     def listed(self, page: list[StudyRevision]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
         change.
         """
-        changed = [
-            v.study_id for v in page if self._lines.get(v.study_id, ((), b""))[0] != (v.revision, v.state)
-        ]
+        kept = {v.study_id: self._lines.find(v.study_id, (v.revision, v.state)) for v in page}
+        lines = {study_id: line for study_id, line in kept.items() if line is not None}
+        changed = [v.study_id for v in page if v.study_id not in lines]
         rows = self._pages.studies(changed) if changed else []
         done = self._pages.work_done(row.id for row in rows) if rows else {}
         for row in rows:
             line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
-            self._lines[row.id] = (row.revision, row.state), line
-        return [
-            self._lines[v.study_id][1] for v in page if v.study_id in self._lines
-        ]  # not one that was deleted meanwhile
+            lines[row.id] = self._lines.keep(row.id, (row.revision, row.state), line)
+        return [lines[v.study_id] for v in page if v.study_id in lines]  # not one that was deleted meanwhile
 
     def study(self, row: StudyRow) -> dict[str, Any]:
         """A study with its spec."""
@@ -96,7 +51,8 @@ class Views:
             "host": row.host,
             "training_s": round(row.training_s, 3),
             "position": self._queue.position(row) if row.state == "queued" else None,
-            "figures": self._figures(row),
+            # while it runs, any may be asked for
+            "figures": self.figure_names(row) if row.state in TERMINAL_STUDY_STATES else [],
         }
 
     def state(self, row: StudyRow) -> dict[str, Any]:
@@ -153,29 +109,27 @@ class Views:
                 progress["eta_s"] = round(left_s, 1)
         return progress
 
+    def figure_names(self, row: StudyRow) -> list[str]:
+        """The names of the figures that a study has data for."""
+        return self._figure_names.get(
+            row.id, row.revision, lambda: figures.names(row, self._ledger, self._settings)
+        )
+
     def _verdict(self, row: StudyRow) -> str | None:
         if row.state not in TERMINAL_STUDY_STATES:
             return None
-        if self._verdicts.get(row.id, (0, ""))[0] != row.revision:
-            found = results(row, self._ledger.trials(row.id))
-            self._verdicts[row.id] = row.revision, found.verdict
-        return self._verdicts[row.id][1]
-
-    def _figures(self, row: StudyRow) -> list[str]:
-        """The names of the figures of a study that has ended; while it runs, any may be asked for."""
-        if row.state not in TERMINAL_STUDY_STATES:
-            return []
-        if self._drawable.get(row.id, (0, []))[0] != row.revision:
-            self._drawable[row.id] = row.revision, figures.names(row, self._ledger, self._settings)
-        return self._drawable[row.id][1]
+        return self._verdicts.get(
+            row.id, row.revision, lambda: results(row, self._ledger.trials(row.id)).verdict
+        )
 
     def _spec(self, row: StudyRow) -> StudySpec | None:
-        if row.id not in self._specs:
+        def parse() -> StudySpec | None:
             try:
-                self._specs[row.id] = parse_spec(row.spec)
+                return parse_spec(row.spec)
             except UserError:  # of a task that is not installed here, or of another version
-                self._specs[row.id] = None
-        return self._specs[row.id]
+                return None
+
+        return self._specs.get(row.id, None, parse)  # which never changes
 
     def _links(self, row: StudyRow) -> dict[str, str | None]:
         here, ray, mlflow = f"/studies/{row.id}", self._settings.ray_link, self._settings.mlflow_link

@@ -22,8 +22,10 @@ from api.studies import logs
 from api.studies.completer import Completer
 from api.studies.jobs import Jobs
 from api.studies.reconciler import Reconciler
+from tuner.driver.ray_private import DASHBOARD_TOKEN_COOKIE
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
+from tuner.network import reach_loopback_directly
 
 PAGES = Path(__file__).parent.parent / "pages"
 _ABOUT = """Finds the two temperatures of a straight-through estimator. Submit a study, follow it, read its
@@ -40,7 +42,9 @@ def create(settings: ServiceSettings | None = None) -> FastAPI:
     """
     known = settings or ServiceSettings.from_environment()
     logs.install(known.log_format)
-    service = Service(known, Ledger(known.ledger), Jobs(known.ray_address) if known.ray_address else None)
+    reach_loopback_directly()
+    jobs = Jobs(known.ray_address) if known.ray_address else None
+    service = Service(known, Ledger(known.ledger_address), jobs)
     _refuse_strangers(service)
 
     @asynccontextmanager
@@ -126,7 +130,7 @@ def _serve_page(app: FastAPI) -> None:
                 404, "there is no such page; `tuner serve` printed the address of Ray's dashboard"
             )
         answer = RedirectResponse(service.settings.ray_link, 303)
-        answer.set_cookie("ray-authentication-token", known.token, httponly=True, samesite="strict")
+        answer.set_cookie(DASHBOARD_TOKEN_COOKIE, known.token, httponly=True, samesite="strict")
         return answer
 
     app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")

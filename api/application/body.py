@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request
 
 from api.application import yaml_body
-from api.application.errors import Problem
+from api.application.errors import Problem, refused
 
 YAML = "application/yaml"
 
@@ -52,9 +52,7 @@ def mapping(body: Body) -> dict[str, Any]:
         raise Problem(400, "the body must be in UTF-8") from error
     given = yaml_body.load(text) if body.media == YAML else _json(text)
     if not isinstance(given, dict):
-        raise Problem(
-            422, "the body must be an object of fields", errors=[("spec", "must be an object of fields")]
-        )
+        raise refused("spec", "must be an object of fields", "the body must be an object of fields")
     return given
 
 

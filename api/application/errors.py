@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import singledispatch
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,8 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tuner.errors import LedgerError, UserError
-from tuner.spec.study import SpecError
+from tuner.errors import (
+    FieldError,
+    ForbiddenByStateError,
+    LedgerError,
+    SpecError,
+    StudyNotFoundError,
+    UserError,
+)
 
 _LOG = logging.getLogger("tuner.api")
 _FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,8}")
@@ -40,7 +47,7 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
         status: int,
         detail: str,
         *,
-        errors: Sequence[tuple[str, str]] = (),  # (field, what it must be)
+        errors: Sequence[FieldError] = (),  # what came with them is left out of the answer
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -54,29 +61,15 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
             "detail": self.detail,
         }
         if self.errors:
-            content["errors"] = [
-                {"field": _named(field), "message": message} for field, message in self.errors
-            ]
+            content["errors"] = [{"field": _named(e.field), "message": e.message} for e in self.errors]
         return JSONResponse(
             content, self.status, dict(self.headers or {}), media_type="application/problem+json"
         )
 
 
-def invalid(clauses: Sequence[str]) -> Problem:
-    """The problem of a spec that is not valid, from clauses like "seeds: must be 1 or more, got 0"."""
-    errors = []
-    for clause in clauses:
-        field, _, message = clause.partition(": ")
-        errors.append((field, without_input(message)))
-    fields = ", ".join(dict.fromkeys(_named(field) for field, _ in errors))
-    return Problem(422, f"the spec is not valid; see errors for {fields}", errors=errors)
-
-
-def without_input(message: str) -> str:
-    """Our sentences end in what came: ", got ..." or ". Got ...". A client knows what it sent, and a page
-    must not show it.
-    """
-    return re.split(r"[,.;] [Gg]ot ", message, maxsplit=1)[0]
+def refused(field: str, message: str, detail: str = "see errors") -> Problem:
+    """The problem of one wrong field."""
+    return Problem(422, detail, errors=[FieldError(field, message)])
 
 
 def _named(field: str) -> str:
@@ -100,20 +93,46 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
+@singledispatch
 def as_problem(error: Exception) -> Problem:
-    """Any error as a problem."""
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, SpecError):
-        return invalid(error.clauses)
-    if isinstance(error, LedgerError):
-        _LOG.error("%s", error)
-        return Problem(503, "the ledger does not answer; try again", headers={"Retry-After": "5"})
-    if isinstance(error, RequestValidationError):
-        fields = [
-            (str(e["loc"][-1]) if e["loc"] else "request", without_input(e["msg"])) for e in error.errors()
-        ]
-        return Problem(422, "the request is not valid; see errors", errors=fields)
-    if isinstance(error, HTTPException):
-        return Problem(error.status_code, str(error.detail), headers=error.headers)
-    return Problem(422, without_input(str(error)))
+    """Any error that users may see as a problem."""
+    return Problem(422, str(error))
+
+
+@as_problem.register
+def _(error: Problem) -> Problem:
+    return error
+
+
+@as_problem.register
+def _(error: SpecError) -> Problem:
+    fields = ", ".join(dict.fromkeys(_named(e.field) for e in error.errors))
+    others = f", and {error.more} more" if error.more else ""
+    return Problem(422, f"the spec is not valid; see errors for {fields}{others}", errors=error.errors)
+
+
+@as_problem.register
+def _(_: StudyNotFoundError) -> Problem:
+    return Problem(404, "there is no such study")
+
+
+@as_problem.register
+def _(error: ForbiddenByStateError) -> Problem:
+    return Problem(409, str(error))
+
+
+@as_problem.register
+def _(error: LedgerError) -> Problem:
+    _LOG.error("%s", error)
+    return Problem(503, "the ledger does not answer; try again", headers={"Retry-After": "5"})
+
+
+@as_problem.register
+def _(error: RequestValidationError) -> Problem:
+    errors = [FieldError(str(e["loc"][-1]) if e["loc"] else "request", e["msg"]) for e in error.errors()]
+    return Problem(422, "the request is not valid; see errors", errors=errors)
+
+
+@as_problem.register
+def _(error: HTTPException) -> Problem:
+    return Problem(error.status_code, str(error.detail), headers=error.headers)

@@ -13,19 +13,21 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from api.answers import figures, lists
+from api.answers.conditional import answer, tag_of
 from api.answers.curves import brief_trial, curves
 from api.answers.events import follow
 from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas
 from api.application.auth import Caller, Reader, Submitter
-from api.application.errors import Problem
+from api.application.errors import Problem, refused
 from api.application.service import Service
 from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
+from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
-from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey
+from tuner.ledger.study_queue import OtherBodyError, RequestKey
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
@@ -73,9 +75,7 @@ def submit(
 ) -> Response:
     """Accepts a spec, or a preset with changes, and queues it. It runs as a Ray job when its turn comes."""
     if once is not None and not _ONCE.fullmatch(once):
-        raise Problem(
-            422, "see errors", errors=[("Idempotency-Key", "must be 1 to 255 visible ASCII characters")]
-        )
+        raise refused("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     spec, notes = spec_of(body.mapping(content), service.settings)
     objective = _objective(spec)
     try:
@@ -89,7 +89,7 @@ def submit(
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
-        raise Problem(422, str(error), errors=[("Idempotency-Key", str(error))]) from error
+        raise refused("Idempotency-Key", str(error), str(error)) from error
     service.wake()
     row = service.ledger.study(study_id)
     headers = {"Location": f"/studies/{study_id}", "Retry-After": "2"}
@@ -153,7 +153,8 @@ def list_studies(
     last = page[limit - 1] if len(page) > limit else None
     following = _closed(last.created_at.isoformat(), last.study_id) if last else None
     items = b",".join(service.views.listed(page[:limit]))
-    return _hashed(b'{"items":[' + items + b'],"next":' + as_json(following) + b"}", match)
+    content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
+    return answer(match, tag_of(content), lambda: content)
 
 
 @router.get(
@@ -244,17 +245,20 @@ def get_figure(
     """landscape, curves, ...: drawn when asked for, and kept until the study changes."""
     row = service.find(study_id, caller)
 
-    def make() -> bytes:
-        return figures.draw(row, service.ledger, service.settings, name)
+    none = Problem(404, "the study has no such figure, or no data for it yet", headers={"Retry-After": "10"})
 
-    if match == etag(row):
-        return _unchanged(row)
-    picture = service.drawings.get((row.id, name), etag(row), make)
-    if not picture:
-        raise Problem(
-            404, "the study has no such figure, or no data for it yet", headers={"Retry-After": "10"}
-        )
-    return Response(picture, media_type="image/png", headers=_headers(row))
+    def draw() -> bytes:
+        try:
+            return figures.draw(row, service.ledger, service.settings, name)
+        except UserError as error:  # the study has been deleted meanwhile
+            raise none from error
+
+    def make() -> bytes:
+        if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
+            raise none
+        return service.drawings.get((row.id, name), etag(row), draw)
+
+    return answer(match, etag(row), make, "image/png")
 
 
 @router.get(
@@ -302,10 +306,7 @@ def _steered(
     service: Service, caller: Caller, study_id: str, act: Callable[[str], str], over: str
 ) -> Response:
     row = service.find(study_id, caller)
-    try:
-        state = act(row.id)
-    except ForbiddenByStateError as error:
-        raise Problem(409, str(error)) from error
+    state = act(row.id)
     service.wake()
     wait = {} if state == over else {"Retry-After": "2"}
     content = service.views.study(service.ledger.study(row.id))
@@ -319,42 +320,17 @@ def _steered(
 def delete(service: TheService, caller: Submitter, study_id: str) -> Response:
     """From the ledger, with its trials and measurements; not from MLflow. Not while it runs."""
     row = service.find(study_id, caller)
-    try:
-        service.queue.delete(row.id)
-    except ForbiddenByStateError as error:
-        raise Problem(409, str(error)) from error
+    service.queue.delete(row.id)
     return Response(status_code=204)
 
 
 # --- within ---
 
 
-def _hashed(answer: bytes, match: str | None) -> Response:
-    """An answer whose version is its content."""
-    headers = {
-        "ETag": f'"{hashlib.blake2b(answer, digest_size=12).hexdigest()}"',
-        "Cache-Control": "private, no-cache",
-    }
-    if match is not None and headers["ETag"] in match:
-        return Response(status_code=304, headers=headers)
-    return Response(answer, media_type="application/json", headers=headers)
-
-
 def _versioned(
     service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
 ) -> Response:
-    if match is not None and etag(row) in match:
-        return _unchanged(row)
-    answer = service.answers.get((row.id, what), etag(row), make)
-    return Response(answer, media_type="application/json", headers=_headers(row))
-
-
-def _headers(row: StudyRow) -> dict[str, str]:
-    return {"ETag": etag(row), "Cache-Control": "private, no-cache"}
-
-
-def _unchanged(row: StudyRow) -> Response:
-    return Response(status_code=304, headers=_headers(row))
+    return answer(match, etag(row), lambda: service.answers.get((row.id, what), etag(row), make))
 
 
 def _closed(*parts: str) -> str:
@@ -383,7 +359,7 @@ def _time(text: str) -> datetime:
 
 
 def _no_cursor() -> Problem:
-    return Problem(422, "see errors", errors=[("cursor", "must be the `next` of an earlier answer")])
+    return refused("cursor", "must be the `next` of an earlier answer")
 
 
 # --- what may be submitted ---

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from api.answers.cache import Cache, bytes_of
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
-from api.answers.views import Cache, Views
+from api.answers.views import Views
 from api.application.auth import Caller, Limiter
-from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 from api.studies.jobs import Jobs
-from tuner.errors import LedgerError, UserError
+from tuner.errors import StudyNotFoundError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.pages import Pages
 from tuner.ledger.rows import StudyRow
@@ -54,19 +54,12 @@ class Service:
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
         self.limiter = Limiter(self.settings.rate_per_minute)
-        self.answers, self.drawings = Cache(_CACHE_BYTES), Cache(_CACHE_BYTES)
+        self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
+        self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 
     def find(self, study_id: str, caller: Caller) -> StudyRow:
-        """A study that the caller may see. Raises Problem 404: others' studies are not there for it."""
-        unknown = Problem(404, "there is no such study")
-        if not _ID.fullmatch(study_id):
-            raise unknown
-        try:
-            row = self.ledger.study(study_id)
-        except LedgerError:
-            raise
-        except UserError as error:
-            raise unknown from error
-        if caller.sees is not None and row.owner != caller.sees:
-            raise unknown
+        """A study that the caller may see. Raises StudyNotFoundError, for others' studies too."""
+        row = self.ledger.study(study_id) if _ID.fullmatch(study_id) else None
+        if row is None or (caller.sees is not None and row.owner != caller.sees):
+            raise StudyNotFoundError("there is no such study")
         return row

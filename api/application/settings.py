@@ -1,45 +1,46 @@
-"""Settings of the service and of its clients, from the environment like all others; README.md's table lists
-them.
+"""Settings of the service and of its clients, from the environment like all others:
+docs/reference/settings.md lists them.
 """
 
-import os
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from tuner.errors import UserError
-from tuner.settings import Settings
+from pydantic import AfterValidator, Field
+
+from tuner.settings import FromEnvironment, Positive, Settings, Whole, matching
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104  # to recognise them, not to bind to them
 
 
-@dataclass(frozen=True)
+def _port(number: int) -> int:
+    if number > 65_535:
+        raise ValueError("must be from 0 to 65535")
+    return number
+
+
 class ServiceSettings(Settings):
     """What `tuner serve` and the API read."""
 
-    host: str = "127.0.0.1"  # address to bind to
-    port: int = 8000
-    max_trials: int = 10_000  # of one study
-    max_members: int = 100_000  # trials x seeds of one study
-    max_body_bytes: int = 262_144
-    rate_per_minute: int = (
-        1_200  # requests of one key, or of one address where there are no keys; 0: no limit
+    host: str = Field(default="127.0.0.1", description="Address to bind to.")
+    port: Annotated[Whole, AfterValidator(_port)] = 8000
+    max_trials: Positive = Field(default=10_000, description="Of one study.")
+    max_members: Positive = Field(default=100_000, description="Trials x seeds of one study.")
+    max_body_bytes: Positive = Field(default=262_144, description="Size of a request.")
+    rate_per_minute: Whole = Field(
+        default=1_200,
+        description="Requests of one key, or of one address where there are no keys; 0: no limit.",
     )
-    max_attempts: int = 3  # times a study that lost its job is resumed
-    mlflow_public_url: str | None = None  # MLflow as users' browsers reach it; default: mlflow_uri
-    ray_dashboard_url: str | None = None  # Ray's dashboard likewise; default: ray_address
-    allowed_hosts: str | None = None  # comma-separated names that requests may call us by; "*": any
-    log_format: str = "text"  # text | json
-
-    def __post_init__(self) -> None:
-        """Raises UserError for a value that does not make sense."""
-        super().__post_init__()
-        if self.log_format not in ("text", "json"):
-            raise UserError(f"TUNER_LOG_FORMAT must be text or json, got {self.log_format[:80]!r}")
-        if not 0 <= self.port <= 65_535:
-            raise UserError(f"TUNER_PORT must be from 0 to 65535, got {self.port}")
-        for name in ("max_running", "max_trials", "max_members", "max_body_bytes"):
-            if getattr(self, name) < 1:
-                raise UserError(f"TUNER_{name.upper()} must be 1 or more, got {getattr(self, name)}")
+    max_attempts: Whole = Field(default=3, description="Times a study that lost its job is resumed.")
+    mlflow_public_url: str | None = Field(
+        default=None, description="MLflow as users' browsers reach it; default: MLFLOW_URI."
+    )
+    ray_dashboard_url: str | None = Field(
+        default=None, description="Ray's dashboard likewise; default: RAY_ADDRESS."
+    )
+    allowed_hosts: str | None = Field(
+        default=None, description="Names that requests may call the service by, with commas; *: any."
+    )
+    log_format: Annotated[Literal["text", "json"], matching("text|json", "text or json")] = "text"
 
     @property
     def loopback(self) -> bool:
@@ -65,14 +66,8 @@ class ServiceSettings(Settings):
         return (self.ray_dashboard_url or internal or "").rstrip("/") or None
 
 
-@dataclass(frozen=True)
-class ClientSettings:
+class ClientSettings(FromEnvironment):
     """What the remote verbs read."""
 
-    server: str | None = None  # address of a service; default of --server
-    api_key: str | None = None  # default of --key
-
-    @classmethod
-    def from_environment(cls) -> "ClientSettings":
-        """Reads TUNER_SERVER and TUNER_API_KEY."""
-        return cls(os.environ.get("TUNER_SERVER") or None, os.environ.get("TUNER_API_KEY") or None)
+    server: str | None = Field(default=None, description="Address of a service; default of --server.")
+    api_key: str | None = Field(default=None, description="Default of --key.")

@@ -1,12 +1,11 @@
 """A Ray of our own on loopback, with its dashboard, as a child process that ends with us.
 
 `ray start --head --block` and all that it starts are one process group; the watcher of tuner/processes.py,
-which holds a pipe from us, ends that group when we close the pipe or die. Nothing else that is called Ray on
-this machine is touched.
+which holds a pipe from us, ends that group when we close the pipe or die. No other Ray on this machine is
+touched.
 """
 
 import os
-import secrets
 import sys
 import tempfile
 import time
@@ -15,40 +14,14 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from tuner.driver.ray_cluster import LOOPBACK
+from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, NO_IDLE_WORKERS_ENVIRONMENT, RAY_COMMAND
 from tuner.errors import UserError
-from tuner.processes import Watched, any_free_port, free
+from tuner.network import any_free_port, port_is_free
+from tuner.processes import ChildProcess
 
 DASHBOARD_PORT = 8265
 _OBJECT_STORE_BYTES = 200_000_000  # populations are not sent through it
-# Workers that wait for work cost 60 MB each; Ray's own metrics agents are for clusters.
-_LEAN = {
-    "RAY_enable_worker_prestart": "0",
-    "RAY_prestart_worker_first_driver": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
-
-
-def token_environment(home: Path) -> dict[str, str]:
-    """Ray's token authentication without typing: a token of our own in the state folder, which only its owner
-    can read.
-    """
-    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
-        return {"RAY_AUTH_MODE": "token"}
-    file = home / "ray_token"
-    if not file.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(secrets.token_hex(32))
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)}
-
-
-def token() -> str:
-    """The token of the Ray that this process's environment names."""
-    return (
-        os.environ.get("RAY_AUTH_TOKEN")
-        or Path(os.environ["RAY_AUTH_TOKEN_PATH"]).read_text(encoding="utf-8").strip()
-    )
+_OTHER_CLUSTERS = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")  # a user's variables for another Ray
 
 
 class RayHead:
@@ -56,43 +29,32 @@ class RayHead:
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         """Starts Ray; `environment` is what its jobs, the studies' drivers, find in theirs."""
-        self.port = DASHBOARD_PORT if free(DASHBOARD_PORT) else any_free_port()
+        self.port = DASHBOARD_PORT if port_is_free(DASHBOARD_PORT) else any_free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         folder = home / "ray"
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "head.log"
         # Sockets have short paths (107 bytes), and the state folder may have a long one.
         self._sessions = tempfile.TemporaryDirectory(prefix="tuner-ray-", ignore_cleanup_errors=True)
+        # fmt: off
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "ray.scripts.scripts",
-                "start",
-                "--head",
-                "--block",
-                "--disable-usage-stats",
-            ),
-            *(
-                "--node-ip-address",
-                "127.0.0.1",
-                "--port",
-                str(any_free_port()),
-                "--ray-client-server-port",
-                str(any_free_port()),
-            ),
-            *("--dashboard-host", "127.0.0.1", "--dashboard-port", str(self.port)),
-            *("--dashboard-agent-listen-port", str(any_free_port()), "--include-log-monitor", "false"),
-            *("--object-store-memory", str(_OBJECT_STORE_BYTES), "--temp-dir", self._sessions.name),
+            *RAY_COMMAND, "start", "--head", "--block", "--disable-usage-stats",
+            "--node-ip-address", "127.0.0.1", "--port", str(any_free_port()),
+            "--ray-client-server-port", str(any_free_port()),
+            "--dashboard-host", "127.0.0.1", "--dashboard-port", str(self.port),
+            "--dashboard-agent-listen-port", str(any_free_port()), "--include-log-monitor", "false",
+            "--object-store-memory", str(_OBJECT_STORE_BYTES), "--temp-dir", self._sessions.name,
         ]
+        # fmt: on
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        self._process = Watched(
+        own = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", "PATH": path}
+        self._process = ChildProcess(
             command,
             log=self.log,
-            environment=os.environ
-            | LOOPBACK
-            | _LEAN
-            | {"OMP_NUM_THREADS": "1", "PATH": path}
+            environment={name: value for name, value in os.environ.items() if name not in _OTHER_CLUSTERS}
+            | LOOPBACK_ENVIRONMENT
+            | NO_IDLE_WORKERS_ENVIRONMENT
+            | own
             | dict(environment),
         )
 

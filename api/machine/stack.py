@@ -7,7 +7,6 @@ import secrets
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -15,12 +14,13 @@ import uvicorn
 from api.application.app import create
 from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
-from api.machine.ray_head import RayHead, token, token_environment
+from api.machine.ray_head import RayHead
+from api.studies.ray_token import token, token_environment
 from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.database import without_password
 from tuner.ledger.store import Ledger
-from tuner.processes import any_free_port, free
+from tuner.network import any_free_port, port_is_free
 from tuner.tracking.server import MlflowServer
 
 
@@ -30,8 +30,13 @@ def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
 
     Raises UserError where something does not start, or the bind needs a key that is not there.
     """
-    settings = replace(
-        given, home=given.home_folder, data=given.data_folder, port=_port(given), ledger_url=given.ledger
+    settings = given.model_copy(
+        update={
+            "home": given.home_folder,
+            "data": given.data_folder,
+            "port": _port(given),
+            "ledger_url": given.ledger_address,
+        }
     )
     _refuse_early(settings)
     with ExitStack() as stack:
@@ -41,17 +46,17 @@ def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
         if not settings.mlflow_uri:
             mlflow = MlflowServer(settings.home_folder)
             stack.callback(mlflow.stop)
-            settings = replace(settings, mlflow_uri=mlflow.uri)
+            settings = settings.model_copy(update={"mlflow_uri": mlflow.uri})
         if not settings.ray_address:
             ray = RayHead(settings.home_folder, _for_drivers(settings))
             stack.callback(ray.stop)
-            settings = replace(settings, ray_address=ray.uri)
+            settings = settings.model_copy(update={"ray_address": ray.uri})
         app = create(settings)
         for part in (mlflow, ray):
             if part is not None:
                 part.wait_until_ready()
-        if ray is not None:
-            app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), token())
+        if ray is not None and (ray_token := token()):
+            app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
         _announce(settings, app, say)
         config = uvicorn.Config(
             app,
@@ -69,7 +74,7 @@ def _refuse_early(settings: ServiceSettings) -> None:
     """Before anything is started. `create` refuses it too, for those who start the application themselves."""
     if settings.loopback:
         return
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger_address)
     try:
         if not ApiKeys(ledger).exist():
             raise UserError(
@@ -86,7 +91,7 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
     return {
         "TUNER_HOME": str(settings.home_folder),
         "TUNER_DATA": str(settings.data_folder),
-        "TUNER_LEDGER_URL": settings.ledger,
+        "TUNER_LEDGER_URL": settings.ledger_address,
         "TUNER_MLFLOW_URI": settings.mlflow_uri or "",
         "TUNER_MAX_RUNNING": str(settings.max_running),
         "TUNER_RAY_ADDRESS": "",
@@ -95,7 +100,7 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
 
 def _port(settings: ServiceSettings) -> int:
     """The port that was asked for; another one where the usual one is taken and none was asked for."""
-    if "TUNER_PORT" in os.environ or free(settings.port):
+    if "TUNER_PORT" in os.environ or port_is_free(settings.port):
         return settings.port
     return any_free_port()
 
@@ -107,5 +112,5 @@ def _announce(settings: ServiceSettings, app: Any, say: Callable[[str], None]) -
     say(f"page    {page}/")
     say(f"MLflow  {settings.mlflow_link}")
     say(f"Ray     {f'{page}/ray?login={login.secret}' if login else settings.ray_link}")
-    say(f"ledger  {without_password(settings.ledger)}")
+    say(f"ledger  {without_password(settings.ledger_address)}")
     say(f"on {socket.gethostname()}; Ctrl-C ends what was started here")

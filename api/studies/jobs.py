@@ -1,31 +1,35 @@
-"""Studies as Ray jobs: submitted, looked at, stopped, through the Jobs API; the only file here that imports
-ray.
+"""Studies as Ray jobs: submitted, looked at, stopped, through Ray's Jobs REST API.
+
+Not through Ray's Python client, whose requests have no timeout that a caller can set, whose errors are texts,
+and which takes another cluster's address from RAY_API_SERVER_ADDRESS or RAY_ADDRESS. The service does not
+import Ray.
 
 The entry point is fixed and holds a study's id, which we made. A job's runtime_env is shown in the dashboard,
 so there is none: the driver has its settings from the environment of the nodes.
 """
 
-import os
 import re
 from typing import Any
 
-from tuner.errors import UserError
+import httpx
 
-os.environ.setdefault(
-    "RAY_AUTH_MODE", "token"
-)  # explicit: Ray's default depends on what ran on this machine before
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+from api.studies.ray_token import token
+from tuner.errors import UserError
+from tuner.network import is_loopback, through_proxy
 
 _NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
-# Ray's client waits for ever by itself, for a dashboard that is suspended say.
-_PATIENCE_S = 10.0
+_PATIENCE_S = 10.0  # for an answer; a dashboard that is suspended never gives one
 _SUBMIT_S = 30.0  # Ray first waits up to 10 s for an agent that takes the job
 _PING_S = 3.0  # somebody waits for /readyz
 
 
 class RayAwayError(UserError):
-    """Ray does not answer."""
+    """Ray does not answer, or not as it should. `status` is the HTTP status, where there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RayHangsError(RayAwayError):
@@ -36,80 +40,100 @@ class Jobs:
     """The jobs of one cluster. Made without asking it: it may be away, and come back."""
 
     def __init__(self, address: str) -> None:
-        if not address.startswith(("http://", "https://")):
+        """Args: address is that of Ray's dashboard. Raises UserError where it cannot be one."""
+        try:
+            url = httpx.URL(address.rstrip("/"))
+        except (httpx.InvalidURL, UnicodeError):
+            url = httpx.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
             raise UserError(
                 "TUNER_RAY_ADDRESS must be the address of Ray's dashboard, like http://127.0.0.1:8265, got "
                 f"{address[:80]!r}"
             )
-        self._address = address.rstrip("/")
-        self._clients: dict[float, Any] = {}  # by their patience
+        self._address = str(url)
+        # Loopback is reached directly, whatever proxy the environment names.
+        self._http = httpx.Client(base_url=url, trust_env=not is_loopback(url.host))
 
     def submit(self, study_id: str, job: str) -> None:
-        """Starts a study's driver under that name. One that was started under it already stays. Raises
+        """Starts a study's driver as a job of that name. One that was started under it already stays. Raises
         RayAwayError.
         """
         if not _NAME.fullmatch(job):
             raise ValueError(f"{job!r} is no name of a job")
-        metadata = {"study": study_id}
-        entrypoint = f"python -m tuner drive {study_id}"
+        content = {
+            "entrypoint": f"python -m tuner drive {study_id}",
+            "submission_id": job,
+            "metadata": {"study": study_id},
+        }
         try:
-            self._ask(
-                "submit_job",
-                entrypoint=entrypoint,
-                submission_id=job,
-                metadata=metadata,
-                patience_s=_SUBMIT_S,
-            )
+            self._ask("POST", "/api/jobs/", content=content, patience_s=_SUBMIT_S)
         except RayHangsError:
             raise
         except RayAwayError:
-            if self.status(job)[0] is None:  # Ray answers 500 to a name it knows
+            if self.status(job)[0] is None:  # Ray answers 500 to a name that it has already
                 raise
 
     def status(self, job: str) -> tuple[str | None, str]:
-        """Ray's word for a job's state, and its message; None for a job it does not know. Raises
+        """Ray's name for a job's state, and its message; None for a job that Ray does not know. Raises
         RayAwayError.
         """
         try:
-            found = self._ask("get_job_info", job)
+            found = self._ask("GET", f"/api/jobs/{job}")
         except RayAwayError as error:
-            if "status code 404" in str(error):
+            if error.status == 404:
                 return None, "Ray does not know the job"
             raise
-        lines = (found.message or "").strip().splitlines()
-        return str(getattr(found.status, "value", found.status)), lines[0][:300] if lines else ""
+        if not isinstance(found, dict) or not isinstance(found.get("status"), str):
+            raise RayAwayError(f"Ray at {self._address}: its answer has no status of job {job}")
+        lines = str(found.get("message") or "").strip().splitlines()
+        return found["status"], lines[0][:300] if lines else ""
 
     def stop(self, job: str) -> None:
         """Asks Ray to end a job; one that has ended stays so. Raises RayAwayError."""
-        self._ask("stop_job", job)
+        self._ask("POST", f"/api/jobs/{job}/stop")
 
     def ping(self) -> None:
         """Raises RayAwayError where Ray does not answer."""
-        self._ask("get_version", patience_s=_PING_S)
+        self._ask("GET", "/api/version", patience_s=_PING_S)
 
-    def _ask(self, what: str, *args: Any, patience_s: float | None = None, **kwargs: Any) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: dict[str, Any] | None = None,
+        patience_s: float | None = None,
+    ) -> Any:
+        """The JSON of Ray's answer."""
         patience_s = _PATIENCE_S if patience_s is None else patience_s
+        known = token()
+        headers = {"Authorization": f"Bearer {known}"} if known else {}
         try:
-            if patience_s not in self._clients:
-                self._clients[patience_s] = _client(self._address, patience_s)
-            return getattr(self._clients[patience_s], what)(*args, **kwargs)
-        except Exception as error:  # Ray's client raises RuntimeError, ConnectionError and requests' own
-            if "timed out" in str(error):
-                raise RayHangsError(
-                    f"Ray at {self._address} does not answer within {patience_s:g} s"
-                ) from error
-            raise RayAwayError(
-                f"Ray at {self._address}: "
-                f"{str(error).strip().splitlines()[0][:300] if str(error) else type(error)}"
+            answer = self._http.request(method, path, json=content, headers=headers, timeout=patience_s)
+        except httpx.TimeoutException as error:
+            proxy = through_proxy(self._address)
+            raise RayHangsError(
+                f"Ray at {self._address} does not answer within {patience_s:g} s{proxy}"
             ) from error
-
-
-def _client(address: str, patience_s: float) -> Any:
-    """Ray's client, with an end to its waiting. Asks for Ray's version; raises what Ray's client raises."""
-    from ray.job_submission import JobSubmissionClient
-
-    class Patient(JobSubmissionClient):  # type: ignore[misc]  # ray is untyped
-        def _do_request(self, *args: Any, **kwargs: Any) -> Any:
-            return super()._do_request(*args, **{"timeout": patience_s} | kwargs)
-
-    return Patient(address)
+        except httpx.HTTPError as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            proxy = through_proxy(self._address)
+            raise RayAwayError(f"Ray at {self._address} cannot be reached{proxy}: {said}") from error
+        if answer.status_code in (401, 403):
+            raise RayAwayError(
+                f"Ray at {self._address} wants its token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to that "
+                "of the cluster",
+                answer.status_code,
+            )
+        if not answer.is_success:
+            said = (answer.text.strip().splitlines() or ["no text"])[-1][:300]
+            raise RayAwayError(
+                f"Ray at {self._address} answered {answer.status_code}: {said}", answer.status_code
+            )
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise RayAwayError(
+                f"what answers at {self._address} is no Ray dashboard: its answer is no JSON",
+                answer.status_code,
+            ) from error

@@ -1,13 +1,14 @@
 """Keeps ledger and Ray jobs in agreement: starts what waits, ends what is to end, queues again what lost its
 job.
 
-It holds no state. Whatever it does is decided from the ledger and from Ray's answer, and written with a
-comparison, so that it may be killed at any point, and run in several processes at once. A state that is
-terminal is never changed.
+Whatever it does is decided from the ledger and from Ray's answer, and written with a comparison, so that it
+may be killed at any point, and run in several processes at once. It remembers only since when Ray has not
+known a job. A state that is terminal is never changed.
 """
 
 import logging
 import threading
+import time
 from typing import Protocol
 
 from api.studies.jobs import ENDED, RayAwayError, RayHangsError
@@ -18,6 +19,10 @@ from tuner.ledger.study_queue import Job, StudyQueue
 _LOG = logging.getLogger("tuner.reconciler")
 EVERY_S = 2.0
 DRIVER_MAY_TAKE_S = 10.0  # to react to a cancel; then its job is stopped
+DRIVER_MAY_BE_SILENT_S = 300.0  # after its lease has run out; the ledger may have been away for it alone
+# A job that Ray does not know: a driver that was left behind trains nothing, but would keep its place. Then
+# its study is taken from it.
+RAY_MAY_FORGET_S = 300.0
 
 
 class JobsLike(Protocol):
@@ -45,6 +50,7 @@ class Reconciler:
         """
         self._queue, self._jobs = queue, jobs
         self._most_running, self._most_losses = most_running, most_losses
+        self._unknown_since: dict[str, float] = {}  # job -> monotonic time since which Ray has not known it
         self._wake, self._stop = threading.Event(), False
         self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
 
@@ -67,13 +73,17 @@ class Reconciler:
 
         Where Ray hangs, the step ends at the first job: the others would each wait for the same timeout.
         """
-        for job in self._queue.jobs():
+        jobs = self._queue.jobs()
+        for job in jobs:
             try:
                 self._settle(job)
             except RayHangsError:
                 raise
             except RayAwayError as error:
                 _LOG.warning("%s", error, extra={"study": job.study_id})
+        self._unknown_since = {
+            name: since for name, since in self._unknown_since.items() if name in {job.name for job in jobs}
+        }
         while claimed := self._queue.claim(self._most_running):
             study_id, name = claimed
             _LOG.info("submitted as job %s", name, extra={"study": study_id})
@@ -83,11 +93,11 @@ class Reconciler:
         """Does what one study with a job needs."""
         status, message = self._jobs.status(job.name)
         about = {"study": job.study_id}
-        too_slow = job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S
+        forgotten = self._forgotten_s(job, status)
         if status is None and job.state is StudyState.QUEUED:
             self._jobs.submit(job.study_id, job.name)  # named, but the API died before Ray heard of it
-        elif status is None and job.state is StudyState.RUNNING:
-            return  # Ray was restarted and forgot it; the driver may live, and its lease says so
+        elif status is None and job.state is StudyState.RUNNING and forgotten <= RAY_MAY_FORGET_S:
+            return  # Ray was restarted, perhaps; the driver may live, and its lease says so
         elif status is None or status in ENDED:
             why = (
                 f"its job {job.name} ended as {status}" + (f" ({message})" if message else "")
@@ -96,10 +106,17 @@ class Reconciler:
             )
             state = self._queue.job_ended(job.study_id, job.name, why, self._most_losses)
             _LOG.info("job %s ended: %s; the study is %s", job.name, status, state, extra=about)
-        elif job.state is StudyState.CANCELLED or too_slow:
+        elif reason := _why_to_stop(job):
             self._jobs.stop(job.name)
-            if too_slow and job.state is StudyState.RUNNING:
-                _LOG.warning("job %s did not react to the cancel and is stopped", job.name, extra=about)
+            _LOG.info("job %s is stopped: %s", job.name, reason, extra=about)
+
+    def _forgotten_s(self, job: Job, status: str | None) -> float:
+        """For how long Ray has not known a job, as far as this process has seen."""
+        if status is not None:
+            self._unknown_since.pop(job.name, None)
+            return 0.0
+        now = time.monotonic()
+        return now - self._unknown_since.setdefault(job.name, now)
 
     def _loop(self) -> None:
         while not self._stop:
@@ -111,3 +128,14 @@ class Reconciler:
             except Exception:  # noqa: BLE001  # it must not end while the service lives
                 _LOG.exception("the reconciler failed; it goes on")
             self._wake.wait(EVERY_S)
+
+
+def _why_to_stop(job: Job) -> str | None:
+    """Why a job that runs should not."""
+    if job.state is StudyState.CANCELLED:
+        return "its study was cancelled"
+    if job.cancel_s is not None and job.cancel_s > DRIVER_MAY_TAKE_S:
+        return "its driver did not react to the cancel"
+    if job.state is StudyState.INTERRUPTED and (job.silent_s or 0.0) > DRIVER_MAY_BE_SILENT_S:
+        return f"its driver has not renewed its lease for {job.silent_s:.0f} s"
+    return None

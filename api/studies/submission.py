@@ -5,8 +5,9 @@ our limits.
 from collections.abc import Mapping
 from typing import Any
 
-from api.application.errors import Problem
+from api.application.errors import Problem, refused
 from api.application.settings import ServiceSettings
+from tuner.errors import FieldError
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
 
@@ -17,16 +18,14 @@ def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudyS
     """
     notes: list[str] = []
     spec = parse_spec(_with_preset(given) if "preset" in given else given, notes.append)
-    trials, members = spec.planned_trials, spec.planned_members
-    errors = []
-    if trials > settings.max_trials:
-        errors.append(
-            ("search", f"the study may have at most {settings.max_trials} trials, and has {trials}")
+    errors = [
+        FieldError(field, f"the study may have at most {most} {what}, and has {count}")
+        for field, what, count, most in (
+            ("search", "trials", spec.planned_trials, settings.max_trials),
+            ("seeds", "members", spec.planned_members, settings.max_members),
         )
-    if members > settings.max_members:
-        errors.append(
-            ("seeds", f"the study may have at most {settings.max_members} members, and has {members}")
-        )
+        if count > most
+    ]
     if errors:
         raise Problem(422, "the study is larger than this service allows; see errors", errors=errors)
     return spec, notes
@@ -35,9 +34,7 @@ def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudyS
 def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     name = given["preset"]
     if name not in preset_names():
-        raise Problem(
-            422, "there is no such preset", errors=[("preset", f"must be one of {', '.join(preset_names())}")]
-        )
+        raise refused("preset", f"must be one of {', '.join(preset_names())}", "there is no such preset")
     changes = {field: value for field, value in given.items() if field != "preset"}
     fields = load_spec(name).model_dump(mode="json")
     for one, other in (

@@ -19,11 +19,12 @@ from api.studies import jobs
 from tests.support.postgresql import free_port
 from tests.support.processes import kill, wait_for
 from tests.tuner.driver.test_study import SPEC
+from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.processes import free
+from tuner.network import port_is_free
 from tuner.spec.study import PRESETS, load_spec, preset_names
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -88,7 +89,8 @@ def test_what_a_study_found_is_what_the_command_line_prints(http, ledger):
 
     study = trained(http, ledger)
     results = http.get(f"/studies/{study}/results")
-    found = analysis.results(ledger.study(study), ledger.trials(study), ledger.measurements(study))
+    rows = ledger.study(study), ledger.trials(study), ledger.measurements(study)
+    found = analysis.results(*rows, metrics=task_metrics("sbn"))
     assert results.json() == found.plain()
     trials = http.get(f"/studies/{study}/trials").json()["items"]
     assert trials == [TrialResult.of(t).plain() for t in ledger.trials(study)]
@@ -124,6 +126,21 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(http, ledger, route):
     assert (again.status_code, again.content) == (304, b"")
     ledger.acquire(study, {})
     assert http.get(f"/studies/{study}{route}", headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "route"), [("POST", "/cancel"), ("POST", "/resume"), ("DELETE", ""), ("GET", "/events")]
+)
+def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, service, ledger, method, route):
+    study = submitted(http)
+    row = ledger.study(study)
+    assert http.delete(f"/studies/{study}").status_code == 204
+    service.state.service.find = lambda *_: row  # found a moment before
+    answer = http.request(method, f"/studies/{study}{route}")
+    if route == "/events":
+        assert "event: deleted" in answer.text
+    else:
+        assert (answer.status_code, answer.json()["detail"]) == (404, "there is no such study")
 
 
 def test_pages_of_studies_hold_each_once_newest_first(http):
@@ -224,6 +241,21 @@ def test_bad_input_is_refused_by_field_and_never_repeated(http, body, status, fi
         assert "script" not in answer.text
         assert "etc" not in answer.text
     assert http.get("/studies").json()["items"] == []
+
+
+def test_a_wrong_field_keeps_its_name_from_the_spec_to_the_clients_sentence(http):
+    wrong = SPEC | {"name": "a: b, got c", "options": {"unit": [3]}, "seeds": "many"}
+    answer = http.post("/studies/plan", json=wrong)
+    errors = {e["field"]: e["message"] for e in answer.json()["errors"]}
+    assert errors["seeds"] == "must be a valid integer, unable to parse string as an integer"
+    assert "got" not in answer.text.replace("must be", "")  # what came is left out
+    refused = http.post("/studies/plan", json=SPEC | {"options": {"unit": [3]}}).json()
+    assert refused["errors"] == [
+        {
+            "field": "options.unit",
+            "message": "is not an option of this task (did you mean units?); it has units, signed",
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +364,7 @@ def test_without_a_key_only_loopback_is_bound(tmp_path):
     settings = ServiceSettings(home=tmp_path, host="0.0.0.0")
     with pytest.raises(UserError, match=r"loopback only, not to 0\.0\.0\.0"):
         create(settings)
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger_address)
     ApiKeys(ledger).create("first", ["admin"])
     ledger.close()
     create(settings).state.service.ledger.close()
@@ -367,7 +399,7 @@ def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
         [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port := free_port())], **QUIET
     )
     try:
-        wait_for(lambda: not free(port))
+        wait_for(lambda: not port_is_free(port))
         hanging.send_signal(signal.SIGSTOP)
         app = create(
             ServiceSettings(home=tmp_path, ray_address=f"http://127.0.0.1:{port}", rate_per_minute=0)
@@ -423,8 +455,8 @@ def test_no_request_breaks_the_service_and_every_answer_is_described(http, ledge
         def attempt(case):
             nonlocal tried
             for known in (False, True):
-                if known and "study" in (case.path_parameters or {}):
-                    case.path_parameters["study"] = study
+                if known and "study_id" in (case.path_parameters or {}):
+                    case.path_parameters["study_id"] = study
                 if case.headers is not None:
                     case.headers.pop("Host", None)
                 sent = case.as_transport_kwargs(base_url="http://localhost")

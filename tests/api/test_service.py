@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from api.client import Client, ServiceError
-from api.machine.ray_head import RayHead, token_environment
+from api.machine.ray_head import RayHead
+from api.studies.ray_token import token_environment
 from tests.support.processes import alive, command, descendants, exposed, wait_for
 from tests.support.served import CHROMIUM, FLAGS, MISSING_BROWSER
 from tests.tuner.driver.test_study import SPEC
 from tuner.ledger.store import Ledger
-from tuner.processes import any_free_port
+from tuner.network import any_free_port
 from tuner.tracking.server import MlflowServer
 
 pytestmark = pytest.mark.stack

@@ -11,11 +11,11 @@ import pytest
 from api.answers.measured import Measured
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
-from tuner.errors import LeaseLostError, UserError
+from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import ForbiddenByStateError, OtherBodyError, RequestKey, StudyQueue
+from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
@@ -157,6 +157,53 @@ def test_a_driver_that_lives_while_ray_has_forgotten_its_job_keeps_its_study(led
     assert ledger.study(study).state == "running"
 
 
+def test_a_driver_whose_job_ray_has_not_known_for_minutes_loses_its_study(
+    ledger, queue, ray, reconciler, monkeypatch
+):
+    study, _ = queue.submit(**STUDY)
+    reconciler.step()
+    lease = ledger.acquire(study, {})
+    ray.jobs.clear()
+    reconciler.step()
+    monkeypatch.setattr("api.studies.reconciler.RAY_MAY_FORGET_S", -1)
+    reconciler.step()
+    with pytest.raises(LeaseLostError):
+        ledger.renew(lease)
+    assert ray.submissions == [f"{study}-1", f"{study}-2"]
+    assert "its job was lost; resumed, 1 of 2" in ledger.study(study).reason
+
+
+def test_a_job_that_ray_knows_again_is_not_held_against_it(ledger, queue, ray, reconciler):
+    study, _ = queue.submit(**STUDY)
+    reconciler.step()
+    ledger.acquire(study, {})
+    jobs, ray.jobs = ray.jobs, {}
+    reconciler.step()
+    assert list(reconciler._unknown_since) == [f"{study}-1"]
+    ray.jobs = jobs
+    reconciler.step()
+    assert reconciler._unknown_since == {}
+
+
+def test_a_driver_that_renews_no_more_loses_its_job_and_its_study_goes_on(
+    ledger, queue, ray, reconciler, monkeypatch
+):
+    study, _ = queue.submit(**STUDY)
+    reconciler.step()
+    with monkeypatch.context() as past:
+        past.setattr("tuner.ledger.lease.LEASE_S", -100.0)
+        lease = ledger.acquire(study, {})
+    reconciler.step()
+    assert ray.stopped == []  # the ledger may have been away
+    monkeypatch.setattr("api.studies.reconciler.DRIVER_MAY_BE_SILENT_S", 50.0)
+    reconciler.step()
+    assert ray.stopped == [f"{study}-1"]
+    reconciler.step()
+    assert ray.submissions == [f"{study}-1", f"{study}-2"]
+    with pytest.raises(LeaseLostError):
+        ledger.renew(lease)
+
+
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_a_terminal_state_is_never_changed(ledger, queue, ray, reconciler, state):
     study, _ = queue.submit(**STUDY)
@@ -180,6 +227,14 @@ def test_cancelling_what_waits_is_immediate_idempotent_and_final(ledger, queue, 
         queue.resume(study)
     with pytest.raises(UserError):
         ledger.acquire(study, {})
+
+
+def test_a_study_that_the_ledger_has_not_is_an_error_of_its_own(ledger, queue):
+    for ask in (ledger.study, ledger.find_study, queue.cancel, queue.resume, queue.delete):
+        with pytest.raises(StudyNotFoundError, match="there is no study 'beef'"):
+            ask("beef")
+    with pytest.raises(StudyNotFoundError, match="there is no study yet"):
+        ledger.find_study("latest")
 
 
 def test_a_driver_that_does_not_react_to_a_cancel_loses_its_job_and_keeps_what_was_finished(

@@ -311,7 +311,7 @@ NO_NAMES = [*PATHS, "-x", "pets\n", "é", "a b", "x" * 65, "x" * 9999, None, 3, 
         (
             "image_folder",
             {**GOOD, "sise": 3},
-            "sise: is not an option of dataset image_folder; it has folder, size",
+            r"sise: is not an option of dataset image_folder \(did you mean size\?\); it has folder, size",
         ),
         ("image_folder", {**GOOD, 3: 3}, "3: is not an option of dataset image_folder; it has folder, size"),
         ("image_folder", {"folder": "pets"}, "size: is missing; it must be a whole number from 1 to 512, .*"),

@@ -192,8 +192,8 @@ def test_the_file_of_a_trial_says_what_was_enumerated_and_does_not_depend_on_the
     task = CatAE(digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
     models = population(task)
     diagnosis = Diagnosis(2, (0.0, 0.5), (0.5, 1.0, 2.0))
-    files = models.errors(1, 1, diagnosis)
-    assert models.select([1]).errors(1, 0, diagnosis) == files
+    files = models.bias_artifacts(1, 1, diagnosis)
+    assert models.select([1]).bias_artifacts(1, 0, diagnosis) == files
     found = json.loads(files["bias.json"])
     assert (found["codes"], found["examples"], found["tau_f"], found["tau_b"]) == (
         16,
@@ -225,9 +225,12 @@ def test_a_diverged_member_has_a_file_of_nothing():
     models = population(CatAE(digits(), CatAEOptions(hidden=(), latents=2, classes=4)))
     for p in models.parameters.values():
         p.data.fill_(torch.nan)
-    found = json.loads(models.errors(0, 0, Diagnosis(2, (0.5,), (1.0,)))["bias.json"])
+    found = json.loads(models.bias_artifacts(0, 0, Diagnosis(2, (0.5,), (1.0,)))["bias.json"])
     assert (found["bias"], found["variance"], found["exact_norm"]) == ([[None]], [[None]], [None])
 
 
 def test_a_network_without_a_single_code_has_no_file():
-    assert population(SBN(digits(), SBNOptions(units=(8,)))).errors(0, 0, Diagnosis(2, (0.5,), (1.0,))) == {}
+    assert (
+        population(SBN(digits(), SBNOptions(units=(8,)))).bias_artifacts(0, 0, Diagnosis(2, (0.5,), (1.0,)))
+        == {}
+    )

@@ -185,9 +185,9 @@ def test_its_noise_of_a_binary_unit_is_distributed_as_logistic_noise_that_happen
     monkeypatch, unit, one
 ):
     seen = []
-    kernel = surrogates._sigmoid_product
+    kernel = surrogates.sigmoid_backward_
     monkeypatch.setattr(
-        surrogates, "_sigmoid_product", lambda q, h: (seen.append(q.clone()), kernel(q, h))[1]
+        surrogates, "sigmoid_backward_", lambda q, h: (seen.append(q.clone()), kernel(q, h))[1]
     )
     generator = torch.Generator().manual_seed(7)
     logits = torch.full((N,), unit, dtype=torch.float64)

@@ -1,18 +1,34 @@
-"""Datasets as tensors: uint8 pixels on the device, a fixed seeded train/validation split, the test set apart.
+"""Datasets as tensors on the device, a fixed seeded train/validation split, the test set apart.
 
-Inputs stay uint8 (a quarter of the memory) and become floats batch by batch, divided by the dataset's largest
-pixel value.
+Images stay uint8 (a quarter of the memory) and become floats batch by batch, divided by the dataset's largest
+pixel value. Other data are arrays of any dtype and shape. More datasets come by the entry points
+`trainables.datasets`: a function (data folder, **options) -> Dataset, whose attribute OPTIONS, if it has one,
+says what options it takes, {name: Option}.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from trainables.data import digits, image_folder, originals
-from trainables.data.dataset import DataError, Dataset, Option, Split
+from trainables.data import array_file, digits, image_folder, originals
+from trainables.data.dataset import Batch, DataError, Dataset, Option, Split
+from trainables.errors import OptionError, unknown
 
-__all__ = ["DATASETS", "DataError", "Dataset", "Split", "check_options", "load"]
+__all__ = [
+    "DATASETS",
+    "Batch",
+    "DataError",
+    "Dataset",
+    "Option",
+    "Split",
+    "check_options",
+    "dataset_names",
+    "load",
+]
 
+GROUP = "trainables.datasets"
 # Each is called with the data folder, and with its options as keywords.
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits.load,
@@ -20,10 +36,17 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "fashion_mnist": originals.fashion_mnist,
     "cifar10": originals.cifar10,
     "image_folder": image_folder.load,
+    "arrays": array_file.load,
 }
-_OPTIONS: dict[str, Mapping[str, Option]] = {
-    "image_folder": image_folder.OPTIONS
-}  # the others have none; all are required
+_OPTIONS: dict[str, Mapping[str, Option]] = {  # the others have none
+    "image_folder": image_folder.OPTIONS,
+    "arrays": array_file.OPTIONS,
+}
+
+
+def dataset_names() -> list[str]:
+    """The names of all datasets, built in and plugged in. Nothing of a plugged-in package is imported."""
+    return sorted({*DATASETS, *_plugged_in()})
 
 
 def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
@@ -31,40 +54,68 @@ def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None
     network.
 
     Args:
-        name: a key of DATASETS.
+        name: one of dataset_names().
         folder: the data folder, laid out as torchvision's `root`. Not used for digits, which scikit-learn
             carries.
         options: the dataset's own, see `check_options`.
 
     Raises:
         DataError: the dataset is not there and cannot be had, or a file is damaged.
-        ValueError: unknown name, or an option that is unknown, missing or wrong.
+        OptionError: an option that is unknown, missing or wrong.
+        ValueError: unknown name.
     """
     given = options or {}
     check_options(name, given)
-    return DATASETS[name](Path(folder), **given)
+    return _loader(name)(Path(folder), **given)
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
     """Looks whether a dataset takes these options, without reading a file.
 
-    Only image_folder has any: `folder`, the folder in the data folder, and `size`, what its images are
-    resized to.
+    image_folder has `folder`, the folder in the data folder, and `size`, what its images are resized to.
+    arrays has `file`, `inputs`, and optionally `labels`, `splits`, `validation` and `test`, see
+    data/array_file.py.
 
     Raises:
-        ValueError: "<option>: must be ..., got ..." for an option that is unknown, missing or wrong; or
-        unknown name.
+        OptionError: an option that is unknown, missing or wrong.
+        ValueError: unknown name.
     """
-    if name not in DATASETS:
-        raise ValueError(f"dataset must be one of {sorted(DATASETS)}. Got {name!r}.")
-    known = _OPTIONS.get(name, {})
+    known = _OPTIONS.get(name, {}) if name in DATASETS else getattr(_loader(name), "OPTIONS", {})
     for given in options:
         if given not in known:
-            raise ValueError(
-                f"{given}: is not an option of dataset {name}; it has {', '.join(known) or 'none'}"
-            )
+            raise OptionError(given, unknown(given, f"an option of dataset {name}", known))
     for key, option in known.items():
         if key not in options:
-            raise ValueError(f"{key}: is missing; it must be {option.wanted}")
-        if not option.accepts(options[key]):
-            raise ValueError(f"{key}: must be {option.wanted}, got {repr(options[key])[:80]}")
+            if option.required:
+                raise OptionError(key, f"is missing; it must be {option.wanted}")
+        elif not option.accepts(options[key]):
+            raise OptionError(key, f"must be {option.wanted}", repr(options[key])[:80])
+
+
+@cache
+def _plugged_in() -> dict[str, EntryPoint]:
+    """Entry points by name. A built-in dataset's name is not given away."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in DATASETS}
+
+
+def _loader(name: str) -> Callable[..., Dataset]:
+    """What reads a dataset. Whatever goes wrong in a user's own is told with its name."""
+    if name in DATASETS:
+        return DATASETS[name]
+    if name not in _plugged_in():
+        raise ValueError(f"dataset must be one of {dataset_names()}. Got {name!r}.")
+    entry = _plugged_in()[name]
+    try:
+        loader = entry.load()
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise ValueError(
+            f"dataset {name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {said}"
+        ) from error
+    if not callable(loader):
+        raise ValueError(  # noqa: TRY004  # one kind of error for a dataset that cannot be used
+            f"dataset {name!r} ({entry.value}) must be a function (data folder, **options) -> Dataset. Got "
+            f"{loader!r}."
+        )
+    found: Callable[..., Dataset] = loader
+    return found

@@ -1,13 +1,18 @@
-"""What a dataset is: three splits of bytes, its shape, and the one way to hold out the validation split."""
+"""What a dataset is: three splits of tensors, its shape, and the one way to hold out the validation split."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from trainables.randomness import Stream
+
+# Examples along the first axis: a tensor [n, ...], or tensors by name {name: [n, ...]}. As a type it is Any,
+# because every task narrows it to what its own datasets have; most have uint8 pixels [n, D].
+Batch: TypeAlias = Any
 
 
 class DataError(Exception):
@@ -16,30 +21,59 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Option:
-    """One required option of a dataset."""
+    """One option of a dataset."""
 
     wanted: str  # follows "must be"
     accepts: Callable[[Any], bool]
+    required: bool = True
+
+
+def each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """A batch with every tensor changed; None, the labels of a dataset that has none, stays None."""
+    if batch is None or isinstance(batch, Tensor):
+        return None if batch is None else change(batch)
+    return {name: change(tensor) for name, tensor in batch.items()}
+
+
+def tensors(batch: Batch) -> list[Tensor]:
+    """The tensors of a batch."""
+    if batch is None or isinstance(batch, Tensor):
+        return [] if batch is None else [batch]
+    return list(batch.values())
 
 
 @dataclass(frozen=True)
 class Split:
     """Examples of one split."""
 
-    inputs: Tensor  # [n, D] uint8
-    labels: Tensor  # [n] int64
+    inputs: Batch  # [n, D] uint8 for images; any tensor [n, ...], or {name: [n, ...]}, for other data
+    labels: Batch  # [n] int64 for classes; any tensors, or None where the inputs are what is to be learned
     noise_seed: int = 0  # of the noise that it is evaluated with
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(tensors(self.inputs)[0])
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return tensors(self.inputs)[0].device
+
+    def take(self, index: slice | Tensor) -> "Split":
+        """Some of the examples, by a slice or by their numbers [m]."""
+        inputs, labels = each(self.inputs, lambda x: x[index]), each(self.labels, lambda x: x[index])
+        return Split(inputs, labels, self.noise_seed)
 
     def to(self, device: torch.device | str) -> "Split":
         """The same split on a device."""
-        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+        return Split(
+            each(self.inputs, lambda x: x.to(device)),
+            each(self.labels, lambda x: x.to(device)),
+            self.noise_seed,
+        )
 
     def part(self, start: int, end: int, *, noise_seed: int) -> "Split":
         """The examples from `start` up to `end`, evaluated with noise of their own."""
-        return Split(self.inputs[start:end], self.labels[start:end], noise_seed)
+        return replace(self.take(slice(start, end)), noise_seed=noise_seed)
 
 
 @dataclass(frozen=True)
@@ -50,14 +84,16 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
-    shape: tuple[int, int, int]  # channels, height, width: inputs are this, flattened, and D is its product
-    classes: int
-    largest: int  # the largest pixel value: inputs / largest lies in [0, 1]
+    # Of one example; () where the inputs are several tensors. Images are [channels, height, width], and their
+    # inputs are flat: D is the shape's product.
+    shape: tuple[int, ...]
+    classes: int  # labels are 0 ... classes - 1; 0 where they are no classes
+    largest: int  # the largest pixel value: inputs / largest lies in [0, 1]; 1 where inputs are no pixels
 
     @property
     def features(self) -> int:
         """D, the number of input features."""
-        return self.train.inputs.shape[1]
+        return math.prod(self.shape)
 
     @property
     def selecting(self) -> Split:

@@ -9,19 +9,21 @@ which knows the estimator of each.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from itertools import groupby
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from trainables.data import Dataset, Split
+from trainables.data import Batch, Dataset, Split
+from trainables.errors import OptionError, unknown
 from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
 from trainables.metrics import Collapse, Metric
 from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
 
-Parameters = dict[str, Tensor]  # {name: [S, T, ...]}, or [...] for the one model that `init` draws
+# {name: [S, T, ...]}, or [...] for the one model that `init` draws. The task's buffers are among them.
+Parameters = dict[str, Tensor]
 Constants = dict[str, Tensor]  # {name: [S, ...]}, or [...] for one seed
 # {name: [S, 1, ...]}, or [...] for one seed. Where an estimator averages over further noise of the same kind
 # (Gumbel-Rao), the engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
@@ -49,7 +51,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """Neighbouring trials whose estimators have one surrogate."""
 
     trials: int
@@ -89,7 +91,12 @@ class Members:
         for surrogate, neighbours in groupby(estimators, key=lambda c: c.surrogate):
             run = list(neighbours)
             s = column([c.s for c in run]) if any(c.s != 0 for c in run) else None
-            self._runs.append(_Run(len(run), surrogate, s, column([c.tau_b for c in run])))
+            self._runs.append(Run(len(run), surrogate, s, column([c.tau_b for c in run])))
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The trials in order, as runs of neighbours with one surrogate."""
+        return tuple(self._runs)
 
     @property
     def relaxed(self) -> list[bool]:
@@ -147,21 +154,22 @@ class Members:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a task's own options: a frozen dataclass whose __post_init__ raises ValueError("<field>:
-    ...").
+    """Base of a task's own options: a frozen dataclass whose __post_init__ raises an OptionError for what is
+    wrong.
     """
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "Options":
-        """Builds the options from a study's mapping; an unknown name is an error that lists the known
-        ones.
+        """Builds the options from a study's mapping. Raises OptionError for one that is unknown, missing or
+        wrong.
         """
-        known = [f.name for f in fields(cls)]
+        options = {f.name: f for f in fields(cls)}
         for name in given:
-            if name not in known:
-                raise ValueError(
-                    f"{name}: is not an option of this task; it has {', '.join(known) or 'none'}"
-                )
+            if name not in options:
+                raise OptionError(name, unknown(name, "an option of this task", options))
+        for name, option in options.items():
+            if name not in given and option.default is MISSING and option.default_factory is MISSING:
+                raise OptionError(name, "is missing")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
@@ -201,6 +209,13 @@ class Task(ABC):
         device.
         """
 
+    def buffers(self) -> tuple[str, ...]:
+        """Names of the parameters that are not trained but change in training: running statistics.
+
+        Most tasks have none. A task that has some says in `step` what they become.
+        """
+        return ()
+
     def constants(self, generator: torch.Generator) -> Constants:  # noqa: ARG002  # most tasks have none
         """What a seed fixes beside the initial parameters and is never trained, {name: [...]}: random wiring,
         for instance.
@@ -224,20 +239,26 @@ class Task(ABC):
 
     @abstractmethod
     def loss(
-        self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
+        self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
     ) -> Tensor:
         """Mean loss over the batch of every member.
 
         Args:
             parameters: {name: [S, T, ...]}.
-            inputs: [S, B, D] uint8.
-            labels: [S, B] int64.
+            inputs: [S, B, D] uint8 for images; [S, B, ...], or {name: [S, B, ...]}, as the dataset has them.
+            labels: [S, B] int64 for classes; as the dataset has them, or None.
             noise: {name: [S, 1, ...]}.
             members: what to sample with; holds the constants.
 
         Returns:
             [S, T]. Its sum over members is differentiated, so no member may enter another's entry.
         """
+
+    def step(
+        self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
+    ) -> tuple[Tensor, Parameters]:
+        """The loss of a training step, and what the buffers are after it, {name: [S, T, ...]}."""
+        return self.loss(parameters, inputs, labels, noise, members), {}
 
     @abstractmethod
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:

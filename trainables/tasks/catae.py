@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trainables.data import Dataset, Split
+from trainables.errors import OptionError
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
 from trainables.tasks import built_in_metrics
@@ -45,16 +46,16 @@ class CatAEOptions(Options):
         if not (
             isinstance(self.hidden, tuple) and all(type(n) is int and 1 <= n <= 100_000 for n in self.hidden)
         ):
-            raise ValueError(
-                "hidden: must be a list of whole numbers from 1 to 100000, one for each hidden layer"
+            raise OptionError(
+                "hidden", "must be a list of whole numbers from 1 to 100000, one for each hidden layer"
             )
         if not (type(self.latents) is int and 1 <= self.latents <= 10_000):
-            raise ValueError("latents: must be a whole number from 1 to 10000")
+            raise OptionError("latents", "must be a whole number from 1 to 10000")
         if not (type(self.classes) is int and 2 <= self.classes <= 10_000):
-            raise ValueError("classes: must be a whole number from 2 to 10000")
+            raise OptionError("classes", "must be a whole number from 2 to 10000")
         weight: Any = self.kl_weight
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-            raise ValueError("kl_weight: must be a number, 0 or more")
+            raise OptionError("kl_weight", "must be a number, 0 or more")
 
 
 class CatAE(Task):

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Dataset, Split
+from trainables.errors import OptionError
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
 from trainables.randomness import Stream, gumbel_
@@ -67,18 +68,18 @@ class DLNOptions(Options):
             and self.widths
             and all(_whole(n, 1, 1_000_000) for n in self.widths)
         ):
-            raise ValueError(
-                "widths: must be a list of whole numbers from 1 to 1000000, the gates of each layer"
+            raise OptionError(
+                "widths", "must be a list of whole numbers from 1 to 1000000, the gates of each layer"
             )
         if not (_number(self.group_sum_temperature) and 0 < self.group_sum_temperature < math.inf):
-            raise ValueError("group_sum_temperature: must be a number greater than 0")
+            raise OptionError("group_sum_temperature", "must be a number greater than 0")
         given = self.thresholds
         if not (isinstance(given, tuple) and given and all(_number(t) and 0 <= t < 1 for t in given)) or len(
             set(given)
         ) < len(given):
-            raise ValueError("thresholds: must be a list of different numbers from 0 to below 1")
+            raise OptionError("thresholds", "must be a list of different numbers from 0 to below 1")
         if type(self.residual) is not bool:
-            raise ValueError("residual: must be true or false")
+            raise OptionError("residual", "must be true or false")
 
 
 class DLN(Task):
@@ -108,9 +109,10 @@ class DLN(Task):
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(DLNOptions, options)
         if options.widths[-1] % dataset.classes:
-            raise ValueError(
-                f"widths: the last must be a multiple of {dataset.classes}, the classes of {dataset.name}, "
-                f"got {options.widths[-1]}"
+            raise OptionError(
+                "widths",
+                f"the last must be a multiple of {dataset.classes}, the classes of {dataset.name}",
+                str(options.widths[-1]),
             )
         self._widths = options.widths
         self._inputs = dataset.features * len(options.thresholds)

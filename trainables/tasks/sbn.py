@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Dataset, Split
+from trainables.errors import OptionError
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, logistic_
 from trainables.surrogates import RAO_DRAWS
@@ -40,11 +41,11 @@ class SBNOptions(Options):
         if not (
             isinstance(sizes, tuple) and sizes and all(type(n) is int and 1 <= n <= 100_000 for n in sizes)
         ):
-            raise ValueError(
-                "units: must be a list of whole numbers from 1 to 100000, one for each hidden layer"
+            raise OptionError(
+                "units", "must be a list of whole numbers from 1 to 100000, one for each hidden layer"
             )
         if type(self.signed) is not bool:
-            raise ValueError("signed: must be true or false")
+            raise OptionError("signed", "must be true or false")
 
 
 class SBN(Task):

@@ -3,42 +3,42 @@ the end of its Ray.
 
 The main thread is inside Ray, waiting for a report that may be minutes away. A signal ends that wait as
 Ctrl-C does, Ray takes the training processes down with it, and the driver then says in the ledger what
-happened. A Ray job's driver is a child of Ray's, in a session of its own: where Ray is ended it would be left
+happened. A Ray job's driver is a child of Ray's, in a session of its own: where Ray ends it would be left
 behind, and Ray's part of it waits for minutes for a Ray that comes back, deaf to signals. So that driver
-gives its study back, and ends itself, from here.
+gives its study back, and ends itself, from a thread.
 """
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tuner.errors import LedgerError
+from tuner.errors import LedgerError, UserError
+from tuner.ledger.lease import Lease
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
+from tuner.processes import parent_has_ended
 
 EVERY_S = 1.5
 
 
-class Cancellation:
-    """Why the driver was interrupted."""
-
-    def __init__(self) -> None:
-        self.heard = False  # a cancel was asked for
+class CancelledError(UserError):
+    """The study was cancelled while it ran."""
 
 
 @contextmanager
-def listening(
-    ledger: Ledger, study_id: str, *, orphaned: Callable[[], None] | None = None
-) -> Iterator[Cancellation]:
-    """Interrupts the main thread, from which this must be called, with KeyboardInterrupt when a cancel is
-    asked for.
+def cancelled_when_asked(
+    ledger: Ledger, lease: Lease, *, when_orphaned: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has stopped.
+    To be used in the main thread.
 
-    Calls `orphaned`, in a thread of its own, when this process's parent has gone.
+    Calls `when_orphaned`, in another thread, when the process that started this one has ended.
+
+    Raises CancelledError.
     """
-    cancellation, stop, queue = Cancellation(), threading.Event(), StudyQueue(ledger)
-    main, parent = threading.get_ident(), os.getppid()
+    asked, stop, queue = threading.Event(), threading.Event(), StudyQueue(ledger)
+    main = threading.get_ident()
     # Ray blocks SIGINT in the processes that it starts, a job's driver among them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -46,12 +46,12 @@ def listening(
 
     def listen() -> None:
         while not stop.is_set():
-            if orphaned is not None and os.getppid() != parent:
-                orphaned()
+            if when_orphaned is not None and parent_has_ended():
+                when_orphaned()
                 return
             try:
-                if queue.cancel_requested(study_id):
-                    cancellation.heard = True
+                if queue.cancel_requested(lease.study_id):
+                    asked.set()
                     signal.pthread_kill(main, signal.SIGINT)
                     return
             except LedgerError:
@@ -59,9 +59,15 @@ def listening(
             stop.wait(EVERY_S)
 
     thread = threading.Thread(target=listen, name="cancel", daemon=True)
-    thread.start()
     try:
-        yield cancellation
-    finally:
-        stop.set()
-        thread.join()
+        try:
+            thread.start()
+            yield
+        finally:
+            stop.set()
+            thread.join()
+    except KeyboardInterrupt:  # it may come at once, or while the thread is ended
+        if not asked.is_set():
+            raise
+        queue.end_cancelled(lease)
+        raise CancelledError(f"study {lease.study_id} was cancelled; what it had finished is kept") from None

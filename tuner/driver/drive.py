@@ -6,24 +6,26 @@ import gc
 import os
 import platform
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from trainables.tasks import task_metrics, task_type
-from tuner.driver.cancellation import listening
-from tuner.driver.ray_cluster import in_job
+from tuner.driver.cancellation import CancelledError, cancelled_when_asked
+from tuner.driver.heartbeat import Heartbeat
+from tuner.driver.lease_keeping import give_back, given_back_on_error, renewing
+from tuner.driver.ray_private import in_job
+from tuner.driver.signals import stopping_on_signals
 from tuner.driver.tune_run import check, train
-from tuner.errors import LeaseLostError, LedgerError, UserError
+from tuner.errors import UserError
 from tuner.evidence.report import write_report
-from tuner.ledger.lease import LEASE_S, Lease
+from tuner.ledger.lease import Lease
 from tuner.ledger.projection import Projection
-from tuner.ledger.rows import StudyRow, StudyState, TrialState
+from tuner.ledger.rows import StudyRow, StudyState, TrialRow, TrialState
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_queue import StudyQueue
+from tuner.network import reach_loopback_directly
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.strategies import Signal, strategy_for
@@ -70,40 +72,58 @@ def drive(
     Raises:
         UserError: it cannot be trained, or another driver has it.
         LeaseLostError: another driver took it over.
-        KeyboardInterrupt: the user stopped it; it can be resumed.
+        KeyboardInterrupt: the user stopped it, by Ctrl-C or a signal (StoppedBySignal); it can be resumed.
         CancelledError: the user cancelled it, and that is done.
     """
+    reach_loopback_directly()
     spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s
-    lease = ledger.acquire(study_id, _host())
+    heartbeat = Heartbeat()
     with ExitStack() as stack:
-        stack.enter_context(_interrupted_on_error(ledger, lease))
-        stack.enter_context(_renewing(ledger, lease))
+        stack.enter_context(stopping_on_signals())
+        lease = ledger.acquire(study_id, _host())
+        stack.enter_context(given_back_on_error(ledger, lease))
+        stack.enter_context(renewing(ledger, lease, heartbeat))
         projector = None
         if mlflow:
             uri = stack.enter_context(_mlflow(settings))
             projector = Projector(ledger, study_id, uri)
             projector.start()
             say(f"MLflow  {uri}")
-        with _cancelled_when_asked(ledger, lease):
-            train(ledger, lease, spec, needs, settings, say)
+        with cancelled_when_asked(ledger, lease, when_orphaned=_end_with_ray(ledger, lease)):
+            train(ledger, lease, spec, needs, settings, say, heartbeat)
         gc.collect()  # Tune's objects hold each other; the analysis needs the memory
+        heartbeat.beat()
         _settle(ledger, lease, spec)
         row = ledger.study(study_id)
         files = _report(ledger, row, settings)
+        heartbeat.beat()
         for leftover in ("checkpoints", "tune"):
             shutil.rmtree(settings.home_folder / leftover / study_id, ignore_errors=True)
         problem = _complete(projector, files, settings.artifacts_folder(study_id)) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
 
 
+def _end_with_ray(ledger: Ledger, lease: Lease) -> Callable[[], None] | None:
+    """What a Ray job does when its Ray has ended; None for a driver that is no job."""
+    if not in_job():
+        return None
+
+    def end() -> None:
+        give_back(ledger, lease, "the Ray that ran it has ended")
+        os._exit(1)  # the main thread waits for Ray
+
+    return end
+
+
 def drive_job(ledger: Ledger, study_id: str, settings: Settings, *, say: Callable[[str], None]) -> None:
     """Drives a study that the service has accepted. One that cannot be trained at all has failed; the
     sentence says why.
     """
+    study = ledger.study(study_id)
     try:
-        check(parse_spec(ledger.study(study_id).spec), settings)
+        check(parse_spec(study.spec), settings)
     except UserError as error:
         ledger.release(ledger.acquire(study_id, _host()), StudyState.FAILED, str(error))
         raise
@@ -148,19 +168,29 @@ def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
 
 
 def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
-    """Ends the study in the state that its trials say."""
+    """Ends the study in the state that its trials say: it has failed where no trial succeeded."""
     trials = ledger.trials(lease.study_id)
     if not all(t.terminal for t in trials) or strategy_for(spec).suggest(trials, 1) is not Signal.DONE:
         raise UserError(
             f"study {lease.study_id} stopped before its end; `tuner resume {lease.study_id}` continues it"
         )
-    failed = [t for t in trials if t.state is TrialState.FAILED]
-    if len(failed) == len(trials):
-        ledger.release(lease, StudyState.FAILED, f"every trial failed: {failed[0].reason}")
+    if any(t.state is TrialState.SUCCEEDED for t in trials):
+        ledger.release(lease, StudyState.SUCCEEDED, what_went_wrong(trials))
     else:
-        ledger.release(
-            lease, StudyState.SUCCEEDED, f"{len(failed)} of {len(trials)} trials failed" if failed else None
-        )
+        ledger.release(lease, StudyState.FAILED, f"no trial succeeded: {what_went_wrong(trials)}")
+
+
+def what_went_wrong(trials: Sequence[TrialRow]) -> str | None:
+    """How many trials failed and diverged, and why the first of each did; None where none did."""
+    parts = []
+    for state in (TrialState.FAILED, TrialState.DIVERGED):
+        if bad := [t for t in trials if t.state is state]:
+            first = bad[0]
+            parts.append(
+                f"{len(bad)} of {len(trials)} trials {state} (trial {first.number}, {first.description}, "
+                f"lr {first.lr:g}: {first.reason})"
+            )
+    return "; ".join(parts) or None
 
 
 def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
@@ -190,78 +220,6 @@ def _complete(projector: Projector, files: Sequence[Path], artifacts: Path) -> s
         return projector.problem or f"it did not take everything within {_MLFLOW_PATIENCE_S:.0f} s"
     projector.publish(files, artifacts)
     return projector.problem
-
-
-@contextmanager
-def _renewing(ledger: Ledger, lease: Lease) -> Iterator[None]:
-    """Keeps the lease while a block runs. A lease that is lost shows at the next write, which raises."""
-    stop = threading.Event()
-
-    def renew() -> None:
-        while not stop.wait(LEASE_S / 3):
-            try:
-                ledger.renew(lease)
-            except LeaseLostError:
-                return
-            except LedgerError:
-                continue  # the next report that cannot be written says so
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-class CancelledError(UserError):
-    """The study was cancelled while it ran."""
-
-
-@contextmanager
-def _cancelled_when_asked(ledger: Ledger, lease: Lease) -> Iterator[None]:
-    """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has
-    stopped.
-    """
-
-    def orphaned() -> None:
-        ledger.patience_s = 0.0  # as below
-        with suppress(LeaseLostError, LedgerError):
-            ledger.release(lease, StudyState.INTERRUPTED, "the Ray that ran it has ended")
-        os._exit(1)  # the main thread waits for Ray
-
-    with listening(ledger, lease.study_id, orphaned=orphaned if in_job() else None) as cancellation:
-        try:
-            yield
-        except KeyboardInterrupt:
-            if not cancellation.heard:
-                raise
-            StudyQueue(ledger).end_cancelled(lease)
-            raise CancelledError(
-                f"study {lease.study_id} was cancelled; what it had finished is kept"
-            ) from None
-
-
-@contextmanager
-def _interrupted_on_error(ledger: Ledger, lease: Lease) -> Iterator[None]:
-    """Gives the lease back when a run ends early, so that it can be resumed at once."""
-    try:
-        yield
-    except (LeaseLostError, CancelledError):
-        raise
-    except BaseException as error:
-        reason = (
-            "stopped by the user"
-            if isinstance(error, KeyboardInterrupt)
-            else f"{type(error).__name__}: {error}"
-        )
-        ledger.patience_s = 0.0  # without it the study counts as interrupted, too, once we have ended
-        with suppress(
-            LeaseLostError, LedgerError
-        ):  # it had been given back (the study had ended), or the ledger is away
-            ledger.release(lease, StudyState.INTERRUPTED, reason.splitlines()[0])
-        raise
 
 
 def _host() -> dict[str, str]:

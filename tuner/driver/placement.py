@@ -12,24 +12,23 @@ _MEMORY_SHARE = 0.6  # of the device's free memory; the rest is for the dataset,
 class Placement:
     """The devices that populations run on, one population on each at a time."""
 
-    device: str  # "cpu" or "cuda"
-    devices: int
+    device: str  # "cpu" or "cuda": what torch trains on
+    devices: int  # how many there are
     cpus: int  # threads of each
     memory_bytes: int  # free on each
-    gpus: float = 0.0  # of Ray's GPUs, for each; a fraction shares one
-    share: int = 1  # studies that a device of CPUs is for, at once
+    gpus: float = 0.0  # that Ray reserves for a population; a fraction lets several share one
+    studies_at_once: int = 1  # that a device of CPUs is shared by
 
     @property
     def resources(self) -> dict[str, float]:
         """What Ray reserves for a population.
 
-        Of the CPUs a share, so that as many studies get on, each with all the threads; above 1, Ray wants
-        whole numbers.
+        CPUs are divided by the studies that run at once, so that all of them get a place; each trains with
+        all the threads. Above 1, Ray wants whole numbers.
         """
-        asked = self.cpus / self.share
-        return {"CPU": float(max(1, int(asked))) if asked >= 1 else asked} | (
-            {"GPU": self.gpus} if self.gpus else {}
-        )
+        cpus = self.cpus / self.studies_at_once
+        reserved = {"CPU": float(max(1, int(cpus))) if cpus >= 1 else cpus}
+        return reserved | ({"GPU": self.gpus} if self.gpus else {})
 
 
 def trials_per_population(
@@ -39,7 +38,7 @@ def trials_per_population(
 
     Args:
         placement: the devices.
-        trials: how many there are to run.
+        trials: how many there are to run; 0 or less where that is not known.
         seeds: S; a population holds every seed of its trials.
         bytes_per_member: the task's estimate.
         members: the user's own limit on a population's members; None chooses.

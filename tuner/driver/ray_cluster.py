@@ -3,54 +3,53 @@
 import importlib
 import logging
 import os
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tuner.driver.placement import Placement
+from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, QUIET_ENVIRONMENT, in_job
+from tuner.driver.signals import handler_kept
 from tuner.errors import UserError
 from tuner.settings import Settings
 
-# Ray and Tune say much that a study's user has no use for, and write loggers' files for every Tune trial.
-_QUIET = {
+# What Ray and Tune read when they are imported.
+_ENVIRONMENT = QUIET_ENVIRONMENT | {
+    # No files of loggers for every Tune trial, no usage statistics, no advice about snapshots.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    # snapshots of all Tune trials, which nobody would read: the ledger has it all
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # explicit, because Ray's default depends on what ran on this machine before
-    "RAY_AIR_NEW_OUTPUT": "0",  # the banner of the new output ignores verbose=0
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    # No snapshots of the experiment, which nobody would read: the ledger has it all.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Explicit, because Ray's default depends on whether there is a token in the user's home folder.
+    "RAY_AUTH_MODE": "token",
 }
-
-# Read by Ray when it is imported. It is meant for systems on which Ray joins no other machine's; what it does
-# everywhere is that all of Ray's ports (GCS, raylet, workers, agents) bind to 127.0.0.1, where Ray else takes
-# the machine's address, or every one.
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 # torch's threads spin while they wait for each other, by default for so long that another busy process
 # (MLflow, the driver itself) makes training several times slower. Measured on 2 cores with one of them busy:
 # 126 ms a step by default, 44 ms with this; alone: 33 ms both. Read by OpenMP when a worker starts.
 _WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
 
-
-def in_job() -> bool:
-    """Whether this process is a Ray job: then Ray says in its environment which cluster it runs on."""
-    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "RAY_ADDRESS" in os.environ
+_UNKNOWN_MEMORY_BYTES = 2e9  # of a node that does not say
+_START_ATTEMPTS = 2
+_LOOK_EVERY_S = 10.0
 
 
 @contextmanager
-def started(settings: Settings) -> Iterator[Any]:
-    """The module ray, connected to a private Ray of this machine or to the cluster that the settings name.
+def connected(settings: Settings) -> Iterator[Any]:
+    """The module ray, connected to a private Ray of this machine, to the cluster that the settings name, or,
+    in a Ray job, to the job's.
 
     Raises:
         UserError: it does not start, or there is no such cluster.
     """
     address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
-    for name, value in (_QUIET | _WORKER_ENVIRONMENT | ({} if address else LOOPBACK)).items():
+    environment = _ENVIRONMENT | _WORKER_ENVIRONMENT | ({} if address else LOOPBACK_ENVIRONMENT)
+    for name, value in environment.items():
         os.environ.setdefault(name, value)
     import ray
 
@@ -59,40 +58,73 @@ def started(settings: Settings) -> Iterator[Any]:
     threading.Thread(
         target=importlib.import_module, args=["tuner.driver.tune_searcher"], name="import"
     ).start()
-    if address:
-        try:
-            ray.init(
-                address=address,
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except ConnectionError as error:
-            raise UserError(f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {error}") from error
-    else:
-        try:
-            ray.init(
-                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-            )
-        except Exception as error:  # Ray has no class of its own for it
-            raise UserError(
-                f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}"
-            ) from error
+    with handler_kept(signal.SIGTERM):
+        if address:
+            _join(ray, address)
+        else:
+            _start(ray)
     try:
         yield ray
     finally:
         ray.shutdown()
 
 
-def devices(ray: Any, settings: Settings, *, share: int = 1) -> Placement:
-    """The devices of the cluster: its GPUs, or shares of them, if it has any; else each node's CPUs as one
-    device, shared by `share` studies.
+class RayNotStartedError(UserError):
+    """A Ray of our own does not start, or the cluster does not answer."""
 
-    What torch trains on and what Ray counts are two things: with `device` cpu and a share of GPUs, Ray's GPUs
-    are places for populations and no more, which is how a cluster without a GPU is tried.
+
+def _join(ray: Any, address: str) -> None:
+    """Connects to a cluster. Raises RayNotStartedError."""
+    environment = {"env_vars": _WORKER_ENVIRONMENT}
+    try:
+        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise RayNotStartedError(
+            f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {_first_line(error)}"
+        ) from error
+
+
+def _start(ray: Any) -> None:
+    """Starts a private Ray; once more where it did not start, as on a machine that is busy. Raises
+    RayNotStartedError.
+    """
+    for attempt in range(1, _START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
+        except Exception as error:  # Ray has no class of its own for it
+            ray.shutdown()  # what has started of it
+            if attempt == _START_ATTEMPTS:
+                raise RayNotStartedError(
+                    f"Ray does not start on this machine, tried {attempt} times: {_first_line(error)}"
+                ) from error
+        else:
+            return
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def placement_on(
+    ray: Any, settings: Settings, *, studies_at_once: int = 1, waiting: Callable[[], None] = lambda: None
+) -> Placement:
+    """The devices of the connected cluster: its GPUs, or parts of them, if it has any; else each node's CPUs
+    as one device, which as many studies share as run at once.
+
+    What torch trains on and what Ray counts are two things: with `device` cpu and a part of a GPU for each
+    population, Ray's GPUs are places for populations and no more, which is how a cluster without a GPU is
+    tried.
+
+    Args:
+        ray: the module, connected.
+        settings: devices and GPUs, as the user wants them.
+        studies_at_once: that share the CPUs.
+        waiting: is called now and then while a cluster that grows has no GPU yet.
 
     Raises:
-        UserError: there is nothing to train on.
+        UserError: there is nothing to train on, and the cluster is not said to grow.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = settings.gpus_per_population
@@ -100,41 +132,60 @@ def devices(ray: Any, settings: Settings, *, share: int = 1) -> Placement:
     if gpus is None:
         gpus = 1.0 if device == "cuda" else 0.0
     if gpus:
-        # A cluster that scales from no GPU at all has room for one as soon as one is asked for.
-        room = [
-            min(int(node.get("GPU", 0)) * int(1 / gpus + 1e-9), int(node.get("CPU", 0))) for node in nodes
-        ]
-        count = settings.devices or sum(room) or 1
-        if device == "cuda":
-            memory = int(gpus * _free_gpu_memory(ray, gpus))
-        else:
-            memory = int(
-                min(
-                    (node.get("memory", 2e9) / n for node, n in zip(nodes, room, strict=True) if n),
-                    default=2e9,
-                )
-            )
-        return Placement(device, count, 1, memory, gpus=gpus)
+        return _on_gpus(ray, nodes, device, gpus, settings, waiting)
     nodes = [node for node in nodes if node.get("CPU", 0) >= 1]
     if not nodes:
         raise UserError("the Ray cluster has neither a GPU nor a node with a CPU to train on")
     cpus = min(int(node["CPU"]) for node in nodes)
-    memory = int(min(node.get("memory", 2e9) for node in nodes)) // share
-    return Placement("cpu", settings.devices or len(nodes), cpus, memory, share=share)
+    memory = int(min(_memory(node) for node in nodes)) // studies_at_once
+    return Placement("cpu", settings.devices or len(nodes), cpus, memory, studies_at_once=studies_at_once)
 
 
-def _free_gpu_memory(ray: Any, share: float) -> int:
-    """Free memory of one of the GPUs, in bytes. Waits until there is one."""
+def _on_gpus(
+    ray: Any,
+    nodes: Sequence[Mapping[str, float]],
+    device: str,
+    gpus: float,
+    settings: Settings,
+    waiting: Callable[[], None],
+) -> Placement:
+    """As many devices as populations fit on the GPUs, each with a CPU of its node."""
+    places = [min(int(node.get("GPU", 0)) * int(1 / gpus + 1e-9), int(node.get("CPU", 0))) for node in nodes]
+    if not sum(places) and (settings.devices is None or not (settings.ray_address or in_job())):
+        asked = "TUNER_DEVICE=cuda" if settings.device == "cuda" else f"TUNER_GPUS_PER_POPULATION={gpus:g}"
+        raise UserError(
+            f"{asked} wants a GPU, and no node of Ray has one with a CPU beside it; TUNER_DEVICE=cpu without "
+            "TUNER_GPUS_PER_POPULATION trains on CPUs, and TUNER_DEVICES says how far a cluster may grow"
+        )
+    count = settings.devices or sum(places)
+    if device == "cuda":
+        memory = int(gpus * _free_gpu_memory(ray, gpus, waiting))
+    else:
+        of_each = [_memory(node) / n for node, n in zip(nodes, places, strict=True) if n]
+        memory = int(min(of_each, default=_UNKNOWN_MEMORY_BYTES))
+    return Placement(device, count, 1, memory, gpus=gpus)
+
+
+def _memory(node: Mapping[str, float]) -> float:
+    """What Ray says of a node's memory, in bytes."""
+    return node.get("memory", _UNKNOWN_MEMORY_BYTES)
+
+
+def _free_gpu_memory(ray: Any, gpus: float, waiting: Callable[[], None]) -> int:
+    """Free memory of one of the GPUs, in bytes, asked for on that GPU. Waits until there is one."""
 
     def free() -> int | None:
         import torch
 
         return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
 
-    found: int | None = ray.get(ray.remote(num_gpus=share)(free).remote())
-    if found is None:
+    answer = ray.remote(num_gpus=gpus)(free).remote()
+    while not ray.wait([answer], timeout=_LOOK_EVERY_S)[0]:
+        waiting()
+    free_bytes: int | None = ray.get(answer)
+    if free_bytes is None:
         raise UserError(
             "a node of the Ray cluster declares a GPU, but torch sees none there; TUNER_DEVICE=cpu trains on "
             "its CPUs"
         )
-    return found
+    return free_bytes

@@ -1,24 +1,24 @@
-"""Training what a study lacks, on Ray: whether it can be trained, what a population is told, and what it
-leaves on the disk.
-"""
+"""Training what a study lacks, on Ray: whether it can be trained at all, and the Tune run that trains it."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
-from tuner.driver.placement import Placement, trials_per_population
+from tuner.driver.heartbeat import Heartbeat
+from tuner.driver.placement import Placement
+from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
-from tuner.driver.ray_cluster import devices, in_job, started
-from tuner.errors import UserError
+from tuner.driver.ray_cluster import RayNotStartedError, connected, placement_on
+from tuner.driver.ray_private import in_job
+from tuner.errors import FieldError, SpecError, UserError
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
-from tuner.ledger.rows import Role, TrialRow
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
+from tuner.spec.invalid import option_error
 from tuner.spec.study import StudySpec
 from tuner.strategies import strategy_for
 
@@ -30,35 +30,32 @@ _MAX_FAILURES = 2  # times Ray restarts a population whose worker died
 
 @dataclass(frozen=True)
 class Needs:
-    """What the engine must know of a study's task before it trains."""
+    """What the driver must know of a study's task before it trains."""
 
     bytes_per_member: int
     epochs: float  # length of one member's training
 
 
 def check(spec: StudySpec, settings: Settings) -> Needs:
-    """Looks whether a study can be trained at all: its data is there, its batch fits. Raises UserError."""
+    """Checks that a study can be trained at all: its data is there, its batch fits. Raises UserError."""
     try:
         dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
         raise UserError(str(error)) from error
     if spec.batch_size > len(dataset.train):
-        raise UserError(
-            f"the spec is not valid: batch_size: must be at most {len(dataset.train)}, the training examples "
-            f"of {spec.dataset}, "
-            f"got {spec.batch_size}"
-        )
+        message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
+        raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
     cls = task_type(spec.task)
     try:
         task = cls(dataset, cls.options_type.parse(spec.options))
     except ValueError as error:  # options that do not fit the dataset
-        raise UserError(f"the spec is not valid: options.{error}") from error
+        raise SpecError([option_error("options", error)]) from error
     if spec.control and not task.logit_parameters():
-        raise UserError(
-            f"the spec is not valid: control: task {spec.task} names no parameters that make its logits and "
-            "nothing else "
-            f"(Task.logit_parameters) with these options, so it cannot be rescaled; leave control out"
+        message = (
+            f"task {spec.task} names no parameters that make its logits and nothing else "
+            "(Task.logit_parameters) with these options, so it cannot be rescaled; leave control out"
         )
+        raise SpecError([FieldError("control", message)])
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
     return Needs(task.bytes_per_member(spec.batch_size), epochs)
@@ -71,23 +68,46 @@ def train(
     needs: Needs,
     settings: Settings,
     say: Callable[[str], None],
+    heartbeat: Heartbeat,
 ) -> None:
     """Runs populations on Ray until the strategy is done.
 
+    Args:
+        ledger: holds the study.
+        lease: the study's.
+        spec: the study's.
+        needs: what `check` found.
+        settings: where things are.
+        say: prints a line for the user.
+        heartbeat: told at every turn of the run.
+
     Raises:
-        UserError: Ray gave up, or what was trained cannot be written down.
+        UserError: Ray does not start, or gave up, or what was trained cannot be written down.
         LeaseLostError: another driver took the study over.
     """
     history = History(ledger, lease.study_id)
     progress = Progress.of(spec, needs.epochs, history.trials())
-    with ProgressLine(progress), started(settings) as ray:
+    with ProgressLine(progress), _ray_for(lease, settings) as ray:
         from ray.tune.error import TuneError
 
-        placement = devices(ray, settings, share=settings.max_running if in_job() else 1)
+        from tuner.driver.tune_searcher import PopulationSearcher
+
+        progress.phase = "waiting for a device"
+        at_once = settings.max_running if in_job() else 1
+        placement = placement_on(ray, settings, studies_at_once=at_once, waiting=heartbeat.beat)
+        populations = Populations(
+            study_id=lease.study_id,
+            spec=spec,
+            settings=settings,
+            placement=placement,
+            bytes_per_member=needs.bytes_per_member,
+            trials_before=len(history.trials()),
+            progress=progress,
+        )
         progress.phase = "starting to train"
-        searcher = _searcher(ledger, lease, spec, needs, settings, history, placement, progress)
+        searcher = PopulationSearcher(ledger, lease, history, strategy_for(spec), populations)
         try:
-            _tuner(searcher, placement, settings, lease.study_id, say).fit()
+            _tuner(searcher, placement, settings, lease.study_id, say, heartbeat).fit()
         except TuneError as error:
             raise UserError(
                 f"Ray gave study {lease.study_id} up: {str(error).strip().splitlines()[-1]}"
@@ -96,55 +116,15 @@ def train(
             raise searcher.fatal
 
 
-def _searcher(
-    ledger: Ledger,
-    lease: Lease,
-    spec: StudySpec,
-    needs: Needs,
-    settings: Settings,
-    history: History,
-    placement: Placement,
-    progress: Progress,
-) -> "PopulationSearcher":
-    """What Tune asks for populations and tells of their reports."""
-    from tuner.driver.tune_searcher import PopulationSearcher
-
-    before = len(history.trials())
-    paused = PausedStates(settings.home_folder / "checkpoints" / lease.study_id)
-
-    def size(role: Role) -> int:
-        after = {Role.CONFIRM: spec.confirm_total, Role.CONTROL: spec.control_total}
-        return trials_per_population(
-            placement,
-            trials=max(1, after.get(role, spec.trials_total - before)),
-            seeds=spec.members_of(role),
-            bytes_per_member=needs.bytes_per_member,
-            members=spec.members_per_population,
-        )
-
-    def configure(population: str, trials: Sequence[TrialRow], start: int, until: int | None) -> Any:
-        paused.forget((t.number for t in trials), before=start)
-        return population_config(spec, settings, placement, lease.study_id, population, trials, start, until)
-
-    def keep(_population: str, report: Any) -> None:
-        keep_artifacts(report.artifacts, settings.artifacts_folder(lease.study_id))
-
-    def observe(population: str, report: Any) -> None:
-        progress.observe(population, report, history.trials())
-
-    return PopulationSearcher(
-        ledger=ledger,
-        history=history,
-        lease=lease,
-        spec=spec,
-        strategy=strategy_for(spec),
-        trials_per_population=size,
-        devices=placement.devices,
-        forget=paused.forget,
-        configure=configure,
-        keep=keep,
-        observe=observe,
-    )
+@contextmanager
+def _ray_for(lease: Lease, settings: Settings) -> Iterator[Any]:
+    """The connected module ray. Where it does not start, the error says how the study goes on."""
+    with ExitStack() as stack:
+        try:
+            ray = stack.enter_context(connected(settings))
+        except RayNotStartedError as error:
+            raise UserError(f"{error}; `tuner resume {lease.study_id}` tries again") from error
+        yield ray
 
 
 def _tuner(
@@ -153,6 +133,7 @@ def _tuner(
     settings: Settings,
     study_id: str,
     say: Callable[[str], None],
+    heartbeat: Heartbeat,
 ) -> Any:
     """The Tune experiment: a Tune trial is a population. What Tune would write or print beside the ledger is
     off.
@@ -172,9 +153,8 @@ def _tuner(
             num_samples=-1,
             max_concurrent_trials=placement.devices,
             reuse_actors=True,
-            trial_dirname_creator=lambda trial: str(
-                trial.trial_id
-            ),  # else a folder name made of the whole config
+            # Tune would make the folder's name of the whole config.
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
         run_config=tune.RunConfig(
             name=study_id,
@@ -183,79 +163,6 @@ def _tuner(
             stop=StopOnFatal(searcher),
             failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[Watchdog(settings.hung_after_s, say)],
+            callbacks=[Watchdog(settings.hung_after_s, say, heartbeat.beat)],
         ),
     )
-
-
-def population_config(
-    spec: StudySpec,
-    settings: Settings,
-    placement: Placement,
-    study_id: str,
-    population: str,
-    trials: Sequence[TrialRow],
-    start: int,
-    until: int | None,
-) -> Any:
-    """The PopulationConfig of trials that are trained from one interval to another."""
-    from trainables.ray_trainable import PopulationConfig
-
-    return PopulationConfig(
-        task=spec.task,
-        options=spec.options,
-        dataset=spec.dataset,
-        dataset_options=spec.dataset_options,
-        data_folder=str(settings.data_folder),
-        trials=tuple(
-            {name: getattr(t, name) for name in ("number", "estimator", "tau_f", "tau_b", "lr")}
-            | {"variant": t.variant.text, "source": t.number if t.source is None else t.source}
-            for t in trials
-        ),
-        seeds=trials[0].seeds,
-        batch_size=spec.batch_size,
-        epochs=spec.epochs,
-        steps=spec.steps,
-        intervals=spec.intervals,
-        evaluate_test=trials[0].role is Role.CONFIRM,
-        score=spec.score_at,
-        confirms=trials[0].role in (Role.CONFIRM, Role.CONTROL),
-        device=placement.device,
-        threads=placement.cpus,
-        checkpoint=str(settings.home_folder / "checkpoints" / study_id / f"{population}.pt"),
-        diagnosis=spec.diagnosis,
-        start=start,
-        until=until,
-    )
-
-
-@dataclass(frozen=True)
-class PausedStates:
-    """The files that paused trials leave in a study's folder, trial-NUMBER-INTERVAL.pt; see
-    trainables/ray_trainable.py.
-    """
-
-    folder: Path
-
-    def forget(self, numbers: Iterable[int], before: float = math.inf) -> None:
-        """Deletes those of some trials, from earlier intervals than `before`."""
-        for number in numbers:
-            for file in self.folder.glob(f"trial-{number}-*.pt"):
-                if int(file.stem.rpartition("-")[2]) < before:
-                    file.unlink(missing_ok=True)
-
-
-def keep_artifacts(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
-    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. Raises
-    UserError.
-    """
-    try:
-        for number, files in artifacts.items():
-            for name, content in files.items():
-                target = folder / f"trial-{number}" / Path(name).name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-    except OSError as error:
-        raise UserError(
-            f"the files of trained models cannot be written to {folder}: {error.strerror}"
-        ) from error

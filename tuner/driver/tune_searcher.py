@@ -5,23 +5,27 @@ ledger rows.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from trainables.ray_trainable import PopulationConfig, Report
+from trainables.ray_trainable import Report
+from tuner.driver.populations import Populations
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
 from tuner.ledger.rows import Proposal, Role, TrialRow, TrialState
 from tuner.ledger.store import Ledger
-from tuner.spec.study import StudySpec
 from tuner.strategies import Continue, Decision, Signal, Strategy
 
-# (population id, its trials, interval that they are at, interval at which they pause if any) -> what Tune is
-# told
-Configure = Callable[[str, Sequence[TrialRow], int, int | None], PopulationConfig]
-Observe = Callable[[str, Report], None]  # (population id, its report)
+
+@dataclass(frozen=True)
+class _Running:
+    """A population that is being trained."""
+
+    population: str  # its id
+    numbers: list[int]  # of its trials
 
 
 class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
@@ -32,38 +36,16 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
     """
 
     def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        history: History,
-        lease: Lease,
-        spec: StudySpec,
-        strategy: Strategy,
-        trials_per_population: Callable[[Role], int],  # role -> how many
-        devices: int,
-        forget: Callable[[Iterable[int]], None],  # numbers of trials whose paused states nobody will ask for
-        configure: Configure,
-        keep: Observe,
-        observe: Observe,
+        self, ledger: Ledger, lease: Lease, history: History, strategy: Strategy, populations: Populations
     ) -> None:
         super().__init__()  # no metric: selection is the evidence's, not Tune's
-        self._ledger, self._history, self._lease, self._spec, self._strategy = (
-            ledger,
-            history,
-            lease,
-            spec,
-            strategy,
+        self._ledger, self._lease, self._history = ledger, lease, history
+        self._strategy, self._populations = strategy, populations
+        self._running: dict[str, _Running] = {}  # by Tune's trial id
+        # Populations that a driver before this one did not finish.
+        self._unfinished = deque(
+            dict.fromkeys(t.population for t in history.trials() if t.state is TrialState.RUNNING)
         )
-        self._trials_per_population, self._configure = trials_per_population, configure
-        self._keep, self._observe = keep, observe
-        self._devices, self._forget = devices, forget
-        self._running: dict[
-            str, tuple[str, list[int]]
-        ] = {}  # Tune's trial id -> (population, numbers of its trials)
-        unfinished = [t.population for t in history.trials() if t.state is TrialState.RUNNING]
-        self._left_over = deque(
-            dict.fromkeys(unfinished)
-        )  # populations that a driver before this one did not finish
         self.fatal: BaseException | None = None
 
     def suggest(self, trial_id: str) -> Any:
@@ -86,13 +68,10 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         """Writes the last report; or, where the worker was lost for good, the failure of its trials."""
         if result and "report" in result and not error:
             self._take(trial_id, result)
-        _, numbers = self._running.pop(trial_id, ("", []))
-        if error and numbers:
-            self._guarded(
-                lambda: self._ledger.fail(
-                    self._lease, numbers, "the worker process died repeatedly; Ray's logs say more"
-                )
-            )
+        running = self._running.pop(trial_id, None)
+        if error and running:
+            reason = "the worker process died repeatedly; Ray's logs say more"
+            self._guarded(lambda: self._ledger.fail(self._lease, running.numbers, reason))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger has it all."""
@@ -107,8 +86,8 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         return {}
 
     def _next(self, trial_id: str) -> Any:
-        if self._left_over:
-            population = self._left_over.popleft()
+        if self._unfinished:
+            population = self._unfinished.popleft()
             trials = self._ledger.restart_population(self._lease, population)
         else:
             answer = self._ask()
@@ -119,45 +98,46 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             population, trials = (
                 self._go_on(answer.numbers) if isinstance(answer, Continue) else self._begin(answer)
             )
-        self._running[trial_id] = (population, [t.number for t in trials])
+        numbers = [t.number for t in trials]
+        self._running[trial_id] = _Running(population, numbers)
         start = self._rung_before(trials[0])
-        return self._configure(
-            population, trials, start, self._strategy.rung(trials[0].role, start)
-        ).to_tune()
+        self._populations.forget_paused_states(numbers, before=start)
+        until = self._strategy.rung(trials[0].role, start)
+        return self._populations.config(population, trials, start, until).to_tune()
 
     def _ask(self) -> Any:
         """The strategy's answer; its decisions are written on the way."""
-        n = self._trials_per_population(Role.SEARCH)
+        n = self._populations.size(Role.SEARCH)
         while isinstance(answer := self._strategy.suggest(self._history.trials(), n), Decision):
             self._ledger.decide(self._lease, answer.go_on, answer.stop)
-            self._forget(answer.stop)
+            self._populations.forget_paused_states(answer.stop)
         return answer
 
     def _begin(self, proposals: Sequence[Proposal]) -> tuple[str, list[TrialRow]]:
         """A population of new trials: those that are trained on the same seeds, and up to the same rung, as
         the first.
         """
+        spec = self._populations.spec
 
         def seeds(p: Proposal) -> tuple[int, ...]:
-            return self._spec.seeds_of(p.role, self._lease.study_id, p.look)
+            return spec.seeds_of(p.role, self._lease.study_id, p.look)
 
         def kind(p: Proposal) -> tuple[tuple[int, ...], int | None]:
             return seeds(p), self._strategy.rung(p.role, 0)
 
-        alike = [p for p in proposals if kind(p) == kind(proposals[0])][
-            : self._trials_per_population(proposals[0].role)
-        ]
-        population = _name(p.key for p in alike)
-        return population, self._ledger.start_population(self._lease, population, alike, seeds(alike[0]))
+        alike = [p for p in proposals if kind(p) == kind(proposals[0])]
+        chosen = alike[: self._populations.size(proposals[0].role)]
+        population = _population_id(p.key for p in chosen)
+        return population, self._ledger.start_population(self._lease, population, chosen, seeds(chosen[0]))
 
     def _go_on(self, numbers: Sequence[int]) -> tuple[str, list[TrialRow]]:
         """A population of trials that had paused, from whatever populations; those that wait are spread over
         idle devices.
         """
-        idle = max(1, self._devices - len(self._running))
+        idle = max(1, self._populations.at_once - len(self._running))
         chosen = numbers[: -(-len(numbers) // idle)]
-        history = {t.number: t for t in self._history.trials()}
-        population = _name(f"{n} {history[n].intervals}" for n in chosen)
+        trials = {t.number: t for t in self._history.trials()}
+        population = _population_id(f"{n} {trials[n].intervals}" for n in chosen)
         return population, self._ledger.continue_population(self._lease, population, chosen)
 
     def _rung_before(self, trial: TrialRow) -> int:
@@ -170,34 +150,32 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         return rung
 
     def _take(self, trial_id: str, result: dict[str, Any]) -> None:
-        population, numbers = self._running.get(trial_id, ("", []))
-        if self.fatal or not population or not result["report"]:
+        """Writes a report, once: Tune tells the last one of a population twice."""
+        running = self._running.get(trial_id)
+        if self.fatal or running is None or not result["report"]:
             return
         report = Report.from_tune(result)
         # Tune keeps the last result of every Tune trial to the end: of thousands of trials, and with the
         # files of trained models.
         result["report"].clear()
+        self._guarded(lambda: self._write(running, report))
 
-        def write() -> None:
-            self._keep(
-                population, report
-            )  # first: a trial that the ledger has as ended is never trained again
-            if report.error is not None:
-                self._ledger.fail(self._lease, numbers, report.error)
-            else:
-                self._ledger.record(
-                    self._lease,
-                    interval=report.interval,
-                    epoch=report.epoch,
-                    training_s=report.training_s,
-                    rows=report.rows,
-                    final=report.final,
-                    paused=report.paused,
-                )
-
-            self._observe(population, report)
-
-        self._guarded(write)
+    def _write(self, running: _Running, report: Report) -> None:
+        # The files first: a trial that has ended in the ledger is never trained again.
+        self._populations.keep_artifacts(report)
+        if report.error is not None:
+            self._ledger.fail(self._lease, running.numbers, report.error)
+        else:
+            self._ledger.record(
+                self._lease,
+                interval=report.interval,
+                epoch=report.epoch,
+                training_s=report.training_s,
+                rows=report.rows,
+                final=report.final,
+                paused=report.paused,
+            )
+        self._populations.progress.observe(running.population, report, self._history.trials())
 
     def _guarded(self, write: Callable[[], None]) -> None:
         try:
@@ -206,7 +184,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             self.fatal = error
 
 
-def _name(parts: Iterable[str]) -> str:
+def _population_id(parts: Iterable[str]) -> str:
     """A population's id: what is trained decides it."""
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
 

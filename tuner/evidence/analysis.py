@@ -288,8 +288,8 @@ def _notes(
         earlier = "refine" not in study.spec
         yield (
             ("the study was run by an earlier version, and its verdict is computed anew: " if earlier else "")
-            + "the diagonal was not refined, so an optimum on it between searched values can look as if it lay "
-            "off it"
+            + "the diagonal was not refined, so an optimum on it between searched values can look as if "
+            "it lay off it"
         )
 
 

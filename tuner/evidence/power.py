@@ -28,6 +28,7 @@ def power(effect: float, seeds: int, level: float = 0.05) -> float:
     return float(1 - nctdtr(df, shift, t) + nctdtr(df, shift, -t))
 
 
+@lru_cache(maxsize=4096)
 def detectable_effect(seeds: int, level: float = 0.05, probability: float = POWER) -> float:
     """The smallest effect that a two-sided t-test at that level calls, in its direction, with that
     probability.

@@ -145,9 +145,7 @@ def _fitted(pairs: tuple[tuple[float, float], ...], values: bytes, seeds: int) -
 
 
 def capped(data: Floats) -> Floats:
-    """Values [C, S], low is good, with no mean further behind the median mean than the best is ahead of
-    it.
-    """
+    """Values [C, S], low is good, no mean further behind the median mean than the best is ahead of it."""
     means = data.mean(1)
     cap = 2 * np.median(means) - means.min()
     drawn_up: Floats = data - np.maximum(means - cap, 0.0)[:, None]

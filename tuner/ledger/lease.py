@@ -47,13 +47,12 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
         repeated: whether an earlier try may have taken it already: then that lease is this process's own.
 
     Raises:
-        UserError: another driver holds it, or the study has ended.
+        UserError: another driver holds it, or the study has ended or is gone.
     """
-    row = (
-        db.execute(sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update())
-        .mappings()
-        .one()
-    )
+    query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise UserError(f"there is no study {study_id!r} in the ledger; it may have been deleted")
     if row["state"] in (StudyState.SUCCEEDED, StudyState.CANCELLED):
         raise UserError(f"study {study_id} has {row['state']}; there is nothing to resume")
     holder = this_process()
@@ -67,7 +66,8 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
     db.execute(
         studies.update().where(studies.c.id == study_id).values(
             state=StudyState.RUNNING, reason=None, fence=fence, holder=holder,
-            lease_until=clock(db) + LEASE_S, host=json.dumps(host), started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
+            lease_until=clock(db) + LEASE_S, host=json.dumps(host),
+            started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
             revision=studies.c.revision + 1,
         )
     )  # fmt: skip

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from tuner.errors import LedgerAwayError, LedgerError, UserError
+from tuner.errors import LedgerAwayError, LedgerError, StudyNotFoundError, UserError
 from tuner.ledger.database import is_away, message_of, open_database, without_password
 from tuner.ledger.lease import Lease, expired, given_back, hold, renew, take
 from tuner.ledger.reports import write_report
@@ -88,25 +88,27 @@ class Ledger:
 
     @retried
     def study(self, study_id: str) -> StudyRow:
-        """A study by its id. Raises UserError where there is none."""
+        """A study by its id. Raises StudyNotFoundError."""
         with self.reading() as db:
             query = sa.select(studies, expired(db)).where(studies.c.id == study_id)
             row = db.execute(query).mappings().first()
         if row is None:
-            raise UserError(
+            raise StudyNotFoundError(
                 f"there is no study {study_id!r} in the ledger; `tuner list` shows those there are"
             )
         return study_row(row)
 
     def find_study(self, name: str) -> StudyRow:
-        """A study by its id, a unique prefix of it, or "latest". Raises UserError."""
+        """A study by its id, a unique prefix of it, or "latest". Raises StudyNotFoundError, or
+        UserError where several have that prefix.
+        """
         query = sa.select(studies.c.id).order_by(studies.c.created_at.desc(), studies.c.id)
         if name != "latest":
             query = query.where(studies.c.id.startswith(name, autoescape=True))
         with self.reading() as db:
             ids = list(db.execute(query.limit(3)).scalars())
         if not ids:
-            raise UserError(
+            raise StudyNotFoundError(
                 "there is no study yet; `tuner run sbn-digits` makes one"
                 if name == "latest"
                 else f"there is no study {name!r} in the ledger; `tuner list` shows those there are"

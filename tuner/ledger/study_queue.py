@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from tuner.errors import UserError
+from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, expired
 from tuner.ledger.row_mapping import study_row
@@ -26,10 +26,6 @@ CANCELLED = "cancelled by the user"
 # An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
 # writer anyway.
 _LOCK = 7_270_415
-
-
-class ForbiddenByStateError(UserError):
-    """What was asked for is not possible in the state that the study is in."""
 
 
 class OtherBodyError(UserError):
@@ -52,6 +48,7 @@ class Job:
     name: str  # the job's submission id
     state: StudyState  # interrupted where its lease has run out
     cancel_s: float | None  # seconds since a cancel was asked for
+    silent_s: float | None = None  # seconds since its driver's lease ran out; below 0 while it holds
 
 
 class StudyQueue:
@@ -180,13 +177,16 @@ class StudyQueue:
         """The studies that a job has been named for and whose job is not known to have ended."""
         with self._ledger.reading() as db:
             cancel_s = (clock(db) - studies.c.cancel_at).label("cancel_s")
+            silent_s = (clock(db) - studies.c.lease_until).label("silent_s")
             query = (
-                sa.select(studies, expired(db), cancel_s)
+                sa.select(studies, expired(db), cancel_s, silent_s)
                 .where(studies.c.job.is_not(None))
                 .order_by(studies.c.created_at)
             )
-            rows = db.execute(query).mappings()
-            return [Job(row["id"], row["job"], study_row(row).state, row["cancel_s"]) for row in rows]
+            return [
+                Job(row["id"], row["job"], study_row(row).state, row["cancel_s"], row["silent_s"])
+                for row in db.execute(query).mappings()
+            ]
 
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.
@@ -252,7 +252,7 @@ def _locked(db: Connection, study_id: str) -> RowMapping:
     query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
     row = db.execute(query).mappings().first()
     if row is None:
-        raise UserError(f"there is no study {study_id!r} in the ledger")
+        raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
     return row
 
 

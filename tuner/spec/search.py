@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tuner.spec.invalid import wrong
+
 MAX_POINTS = 1_000  # values of one temperature
 
 
@@ -53,23 +55,23 @@ def _countable(given: list[float] | Range) -> list[float] | Range:
     """Counts the values before they are made: a million points are refused, not expanded."""
     count = given.points if isinstance(given, Range) else len(given)
     if not 1 <= count <= MAX_POINTS:
-        raise ValueError(f"must have from 1 to {MAX_POINTS} values, got {count}")
+        raise wrong(f"must have from 1 to {MAX_POINTS} values", count)
     if len(set(_values(given))) != count:
-        raise ValueError("must not name a value twice")
+        raise wrong("must not name a value twice")
     return given
 
 
 def _at_least_zero(given: list[float] | Range) -> list[float] | Range:
     lowest = _values(given)[0]
     if lowest < 0:
-        raise ValueError(f"must be 0 or more (0 is argmax), got {lowest:g}")
+        raise wrong("must be 0 or more (0 is argmax)", lowest)
     return given
 
 
 def _above_zero(given: list[float] | Range) -> list[float] | Range:
     lowest = _values(given)[0]
     if lowest <= 0:
-        raise ValueError(f"must be greater than 0 (the backward pass divides by it), got {lowest:g}")
+        raise wrong("must be greater than 0 (the backward pass divides by it)", lowest)
     return given
 
 
@@ -84,7 +86,7 @@ def listed(given: Any) -> Any:
 
 def _no_truth_value(given: Any) -> Any:
     if isinstance(given, bool):
-        raise ValueError(f"must be a number, got {str(given).lower()}")  # noqa: TRY004  # pydantic collects ValueErrors
+        raise wrong("must be a number", given)
     return given
 
 
@@ -201,13 +203,13 @@ class Bounds(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> "Bounds":
         if self.low >= self.high:
-            raise ValueError(f"low must be less than high, got {self.low:g} and {self.high:g}")
+            raise wrong(f"low must be less than high, and they are {self.low:g} and {self.high:g}")
         return self
 
 
 def _bounds(given: Any) -> Any:
     if not isinstance(given, dict | Bounds):
-        raise ValueError(f"must be a range {{low, high}}, got {str(given)[:80]}")  # noqa: TRY004  # as above
+        raise wrong("must be a range {low, high}", given)
     return given
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,18 +19,17 @@ from pydantic import (
 from trainables.data import DATASETS, check_options
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
-from tuner.errors import UserError
+from tuner.errors import FieldError, SpecError, UserError, shown
 from tuner.spec.counts import Counted
+from tuner.spec.invalid import InvalidError, option_error, wrong
+from tuner.spec.messages import spec_error
 from tuner.spec.search import (
-    SEARCH_FIELDS,
-    SEARCHES,
     Count,
     HalvingSearch,
     Number,
     PbtSearch,
     Search,
     Strict,
-    fields_of,
     listed,
 )
 
@@ -43,17 +41,8 @@ BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
 
 def _known_baseline(name: str) -> str:
     if name not in BASELINES:
-        raise ValueError(f"must be one of {', '.join(BASELINES)}, got {name!r}")
+        raise wrong(f"must be one of {', '.join(BASELINES)}", name)
     return name
-
-
-@contextmanager
-def _named(prefix: str) -> Iterator[None]:
-    """Puts the field's name before what a check of `trainables` says about its value."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{prefix}{error}") from error
 
 
 LearningRate = Annotated[Number, Field(gt=0, le=10)]
@@ -138,64 +127,83 @@ class StudySpec(Counted):
     @classmethod
     def _known_task(cls, name: str) -> str:
         if name not in task_names():
-            raise ValueError(f"must be one of {', '.join(task_names())}, got {name!r}")
+            raise wrong(f"must be one of {', '.join(task_names())}", name)
         return name
 
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
         if name not in DATASETS:
-            raise ValueError(f"must be one of {', '.join(sorted(DATASETS))}, got {name!r}")
+            raise wrong(f"must be one of {', '.join(sorted(DATASETS))}", name)
         return name
 
     @field_validator("diagnostics")
     @classmethod
     def _enough_to_vary(cls, passes: int) -> int:
         if passes == 1:
-            raise ValueError("must be 0 for none, or 2 or more, because a single pass has no spread, got 1")
+            raise wrong("must be 0 for none, or 2 or more, because a single pass has no spread", passes)
         return passes
 
     @field_validator("learning_rates", "baselines")
     @classmethod
     def _distinct(cls, values: list[Any]) -> list[Any]:
         if len(set(values)) != len(values):
-            raise ValueError("must not name a value twice")
+            raise wrong("must not name a value twice")
         return values
 
     @model_validator(mode="after")
     def _together(self) -> "StudySpec":
+        """What no field can know of itself. All of it that is wrong is told at once."""
+        errors = [*self._wrong_length(), *self._wrong_for_the_task(), *self._wrong_size()]
+        if errors:
+            raise InvalidError(errors)
+        return self
+
+    def _wrong_length(self) -> Iterator[FieldError]:
         if (self.epochs is None) == (self.steps is None):
-            raise ValueError("epochs: give either epochs or steps, one of the two")
-        with _named("task: "):  # a user's own may not be importable
+            yield FieldError("epochs", "give either epochs or steps, one of the two")
+
+    def _wrong_for_the_task(self) -> Iterator[FieldError]:
+        try:
             task = task_type(self.task)
+        except ValueError as error:  # a user's own may not be importable
+            yield FieldError("task", str(error))
+            return
         if isinstance(self.score, AtEpoch) and self.epochs is not None and self.score.epoch > self.epochs:
-            raise ValueError(
-                f"score.epoch: must be at most {self.epochs}, the epochs, got {self.score.epoch}"
+            yield FieldError(
+                "score.epoch", f"must be at most {self.epochs}, the epochs", str(self.score.epoch)
             )
         if self.dataset not in task.datasets:
-            raise ValueError(
-                f"dataset: task {self.task} learns from {', '.join(task.datasets)}, got {self.dataset!r}"
-            )
-        known = [name for name in BASELINES if name in task.estimators]
+            message = f"task {self.task} learns from {', '.join(task.datasets)}"
+            yield FieldError("dataset", message, shown(self.dataset))
+        there = [name for name in BASELINES if name in task.estimators]
         for name in self.baselines:
-            if name not in known:
-                raise ValueError(f"baselines: task {self.task} has {', '.join(known)}, got {name!r}")
-        with _named("dataset_options."):
-            check_options(self.dataset, self.dataset_options)
-        with _named("options."):
-            task.options_type.parse(self.options)
+            if name not in there:
+                message = f"task {self.task} has {', '.join(there)}"
+                yield FieldError("baselines", message, shown(name))
+        checks: dict[str, Callable[[], object]] = {
+            "dataset_options": lambda: check_options(self.dataset, self.dataset_options),
+            "options": lambda: task.options_type.parse(self.options),
+        }
+        for field, check in checks.items():
+            try:
+                check()
+            except (ValueError, TypeError) as error:
+                yield option_error(field, error)
+
+    def _wrong_size(self) -> Iterator[FieldError]:
         if isinstance(self.search, HalvingSearch | PbtSearch):
             ladder = self.search.ladder(self.intervals)
             if len({*ladder}) < len(ladder):
                 field = "rungs" if isinstance(self.search, HalvingSearch) else "rounds"
-                raise ValueError(
-                    f"search.{field}: each of the {len(ladder)} must end with a report of its own, and the "
-                    "training has "
-                    f"{self.intervals} reports; raise reports, or lower {field}"
+                yield FieldError(
+                    f"search.{field}",
+                    f"each of the {len(ladder)} must end with a report of its own, and the training has "
+                    f"{self.intervals} reports; raise reports, or lower {field}",
                 )
+                return
         if self.trials_total > MAX_TRIALS:
-            raise ValueError(f"search: must have at most {MAX_TRIALS} trials, got {self.trials_total}")
-        return self
+            yield FieldError("search", f"must have at most {MAX_TRIALS} trials", str(self.trials_total))
 
     @property
     def score_at(self) -> str | float:
@@ -211,7 +219,7 @@ def parse_spec(given: object, note: Callable[[str], None] | None = None) -> Stud
     try:
         return StudySpec.model_validate(with_new_names(given, note) if isinstance(given, Mapping) else given)
     except ValidationError as error:
-        raise SpecError(_sentences(error)) from error
+        raise spec_error(error, list(StudySpec.model_fields)) from error
 
 
 def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None) -> dict[str, Any]:
@@ -224,20 +232,11 @@ def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None)
         if value is None:
             continue
         if renamed.get(new) is not None:
-            raise SpecError([f"{old}: is the old name of {new}; give {new} alone"])
+            raise SpecError([FieldError(old, f"is the old name of {new}; give {new} alone")])
         renamed[new] = value
         if note:
             note(f"{old} is called {new} now; the next version will not know the old name")
     return renamed
-
-
-class SpecError(UserError):
-    """A spec that is not valid."""
-
-    def __init__(self, clauses: list[str]) -> None:
-        """Takes a clause for each wrong field: "FIELD: what it must be, got what came"."""
-        super().__init__("the spec is not valid: " + "; ".join(clauses))
-        self.clauses = clauses
 
 
 def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySpec:
@@ -268,65 +267,3 @@ def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySp
 def preset_names() -> list[str]:
     """The presets that come with the package."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
-
-
-def _sentences(error: ValidationError) -> list[str]:
-    """One clause for each error: the field, what it must be, what came. A union's branches are told as
-    one.
-    """
-    clauses: dict[str, str] = {}
-    for e in error.errors(include_url=False):
-        # pydantic puts the branch of a union into the path ("list[constrained-float]", "Range"); users know
-        # fields only.
-        unknown = e["loc"][-1:] if e["type"] == "extra_forbidden" else ()
-        known = e["loc"][: len(e["loc"]) - len(unknown)]
-        untold = (
-            ("strategy",) if e["type"].startswith("union_tag") else ()
-        )  # pydantic stops at the union: search
-        location = [
-            str(p) for p in (*(p for p in known if isinstance(p, int) or p in _FIELDS), *untold, *unknown)
-        ]
-        text = _clause(e)
-        name = ".".join(location)
-        # Of a union's two complaints the more specific one (the longer path) is the user's.
-        clauses.setdefault(name or text.split(":")[0], f"{name}: {text}" if name else text)
-    names = list(clauses)
-    return [clauses[n] for n in names if not any(other != n and other.startswith(n + ".") for other in names)]
-
-
-def _clause(e: Any) -> str:
-    message: str = e["msg"].removeprefix("Value error, ")
-    if e["type"] == "extra_forbidden":
-        *place, _ = e["loc"]
-        known = fields_of(tuple(place)) if place else list(StudySpec.model_fields)
-        return f"is not a field; there are {', '.join(known)}"
-    if e["type"] == "union_tag_not_found":
-        return f"is missing; it must be one of {', '.join(SEARCHES)}"
-    if e["type"] == "union_tag_invalid":
-        return f"must be one of {', '.join(SEARCHES)}, got {e['ctx']['tag'][:80]!r}"
-    if e["type"] == "missing":
-        return "is missing"
-    if e["type"] == "string_pattern_mismatch":
-        return "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a letter or digit"
-    if e["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        message = "must be a mapping of fields"
-    if e["type"] == "too_short":
-        message = f"must have at least {e['ctx']['min_length']} values, got {e['ctx']['actual_length']}"
-    given = e.get("input")
-    shown = (
-        f", got {str(given)[:80]!r}"
-        if isinstance(given, str)
-        else f", got {given}"
-        if _printable(given)
-        else ""
-    )
-    shown = "" if "got " in message else shown
-    return (message[0].lower() + message[1:]).replace("input should be", "must be") + shown
-
-
-def _printable(given: Any) -> bool:
-    """Python refuses to print whole numbers of thousands of digits."""
-    return isinstance(given, float) or (isinstance(given, int) and abs(given) < 10**20)
-
-
-_FIELDS = {*StudySpec.model_fields, *SEARCH_FIELDS}

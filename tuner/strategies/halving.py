@@ -7,9 +7,9 @@ fewer of its trials than another, and each has at least one that is trained to i
 several populations is joined in new ones.
 
 Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at
-least: the best by the mean objective over seeds. The cut is drawn by noisy numbers, so a trial that missed it
-by less than one standard error of its difference, seed by seed, to the last one that made it is spared; at
-most one is for every two that made it.
+least: the best by the mean objective over seeds. The cut is drawn by noisy numbers, so some that miss it go
+on, too: those within one standard error of the last trial that made it, by their differences seed by seed;
+at most half as many as made it.
 """
 
 from collections import defaultdict

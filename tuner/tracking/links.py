@@ -2,9 +2,8 @@
 MLflow is not asked.
 """
 
-from urllib.parse import quote, urlencode
-
 from tuner.ledger.rows import StudyRow
+from tuner.tracking.mlflow_private import run_address, runs_address
 
 
 def run_page(uri: str, study: StudyRow) -> str | None:
@@ -12,7 +11,7 @@ def run_page(uri: str, study: StudyRow) -> str | None:
     if study.mlflow_run is None:
         return None
     experiment, _, run = study.mlflow_run.partition("/")
-    return f"{uri}/#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+    return f"{uri}/{run_address(experiment, run)}"
 
 
 def comparison_page(uri: str, study: StudyRow, condition: str) -> str | None:
@@ -26,11 +25,9 @@ def comparison_page(uri: str, study: StudyRow, condition: str) -> str | None:
 
 def comparison(experiment: str, study: StudyRow, condition: str) -> str:
     """The same, as a link within MLflow."""
-    query = {
-        "workflowType": "machine_learning",
-        "searchFilter": f"tags.study = '{study.id}' and {condition}",
-        "orderByKey": f"metrics.`{study.objective.name}`",
-        "orderByAsc": str(study.objective.minimize).lower(),
-        "compareRunsMode": "CHART",
-    }
-    return f"#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"
+    return runs_address(
+        experiment,
+        f"tags.study = '{study.id}' and {condition}",
+        order_by=study.objective.name,
+        ascending=study.objective.minimize,
+    )

@@ -1,44 +1,50 @@
-"""MLflow as a projection of the ledger: one parent run for a study, one child for a trial; the only file that
-imports mlflow.
+"""MLflow as a projection of the ledger: one parent run for a study, one child run for each trial.
 
-A background thread tails the ledger's measurements past a cursor that the ledger keeps. A run is found by its
-tags before it is created, and timestamps come from the ledger, so sending again after a failure doubles
-nothing. MLflow may be away for as long as it likes: training does not wait for it.
+A background thread sends the ledger's measurements, from a cursor on that the ledger keeps. A run is looked
+for by its tags before it is created, and timestamps come from the ledger, so sending again after a failure
+doubles nothing. MLflow may be away for as long as it likes: training does not wait for it.
 """
 
 import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tuner.evidence.analysis import results
-from tuner.evidence.over_seeds import Summary
-from tuner.evidence.results import Results
-from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (
     TERMINAL_STUDY_STATES,
     Measurement,
-    Role,
     StudyRow,
     StudyState,
     TrialRow,
     TrialState,
 )
 from tuner.ledger.store import Ledger
-from tuner.tracking.links import comparison
+from tuner.tracking.content import (
+    metrics,
+    milliseconds,
+    note,
+    study_params,
+    study_tags,
+    trial_params,
+    trial_tags,
+)
+from tuner.tracking.mlflow_private import CLIENT_ENVIRONMENT, EXPERIMENT_TAGS, NOTE_TAG, run_address
 
-# Read by mlflow when a request is made. Its defaults wait for minutes on a server that is away; this thread
-# just comes again.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Read by mlflow when a request is made. Its defaults wait for minutes on a server that is away; the projector
+# tries again a few seconds later anyway.
+_ENVIRONMENT = CLIENT_ENVIRONMENT | {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
 
 _BATCH = 1000  # metrics in one request: MLflow's limit
 _PASS = 5000  # measurements in one pass, so that the cursor moves
@@ -72,10 +78,7 @@ class Projector:
     @property
     def address(self) -> str | None:
         """The study's parent run in the MLflow UI, once it exists."""
-        page = (
-            f"{self._uri}/#/experiments/{self.experiment}/runs/{self._parent}?workflowType=machine_learning"
-        )
-        return page if self._parent else None
+        return f"{self._uri}/{run_address(self.experiment, self._parent)}" if self._parent else None
 
     def start(self) -> None:
         """Begins to send in the background."""
@@ -131,10 +134,11 @@ class Projector:
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study_id)
         found = results(study, self._ledger.trials(self._study_id), self._ledger.stream(self._study_id))
+        finished = milliseconds(study.finished_at)
         if found.gain:
-            client.log_metric(self._parent, "gain", found.gain.mean, timestamp=_ms(study.finished_at), step=0)
+            client.log_metric(self._parent, "gain", found.gain.mean, timestamp=finished, step=0)
         client.set_tag(self._parent, "verdict", found.verdict)
-        client.set_tag(self._parent, "mlflow.note.content", _note(self.experiment, study, found))
+        client.set_tag(self._parent, NOTE_TAG, note(self.experiment, study, found))
         client.log_text(self._parent, yaml.safe_dump(study.spec, sort_keys=False), "spec.yaml")
         for file in files:
             if file.is_dir():
@@ -144,7 +148,7 @@ class Projector:
         if artifacts.is_dir():
             client.log_artifacts(self._parent, str(artifacts), "confirmed")
         if study.state in TERMINAL_STUDY_STATES:
-            client.set_terminated(self._parent, _STUDY_STATUS[study.state], end_time=_ms(study.finished_at))
+            client.set_terminated(self._parent, _STUDY_STATUS[study.state], end_time=finished)
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -152,16 +156,16 @@ class Projector:
             self._stop.wait(_EVERY_S)
 
     def _attempt(self) -> bool:
-        """sync until all is sent; False where MLflow does not answer, with the reason in `problem`."""
+        """Sends until all is sent; False where MLflow does not answer, with the reason in `problem`."""
 
-        def all_of_it() -> None:
+        def send_all() -> None:
             while not self.sync():
                 pass
 
-        return self._reaching(all_of_it)
+        return self._reaching(send_all)
 
     def _reaching(self, send: Callable[[], None]) -> bool:
-        """Does something with MLflow, which may be away: whether it worked; `problem` says why not."""
+        """Calls `send`, which speaks with MLflow. Returns whether it worked; `problem` says why not."""
         from mlflow.exceptions import MlflowException
         from requests.exceptions import RequestException
 
@@ -169,7 +173,7 @@ class Projector:
             send()
         except (MlflowException, RequestException, OSError) as error:
             self.problem = str(error).strip().splitlines()[0]
-            self._runs = None  # a run may have been created without our hearing of it: look again
+            self._runs = None  # a run may have been created and its id lost with the answer: look again
             return False
         self.problem = None
         return True
@@ -178,28 +182,13 @@ class Projector:
         """The runs of this study that MLflow already has; makes the experiment and the parent run where they
         are missing.
         """
-        found = client.get_experiment_by_name(study.name)
-        # The tag makes the UI open on a table of runs; without it, it guesses that this is about language
-        # models.
-        kind = {"mlflow.experimentKind": "custom_model_development"}
-        self.experiment = found.experiment_id if found else client.create_experiment(study.name, tags=kind)
-        parents = client.search_runs(
-            [self.experiment], f"tags.study = '{study.id}' and tags.role = 'study'", max_results=1
+        experiment = client.get_experiment_by_name(study.name)
+        self.experiment = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(study.name, tags=EXPERIMENT_TAGS)
         )
-        if parents:
-            self._parent = parents[0].info.run_id
-        else:
-            tags = {
-                "mlflow.runName": f"{study.name} {study.id}",
-                "study": study.id,
-                "role": "study",
-                "task": study.task,
-            }
-            run = client.create_run(self.experiment, start_time=_ms(study.created_at), tags=tags)
-            self._parent = run.info.run_id
-            for name in ("dataset", "seeds", "epochs", "steps", "batch_size", "confirm_seeds"):
-                if study.spec.get(name) is not None:
-                    client.log_param(self._parent, name, study.spec[name])
+        self._parent = self._find_parent(client, study)
         self._projection.note(study.id, run=f"{self.experiment}/{self._parent}")
         runs: dict[int, str] = {}
         token = None
@@ -212,32 +201,26 @@ class Projector:
             if not token:
                 return runs
 
+    def _find_parent(self, client: Any, study: StudyRow) -> str:
+        """The id of the study's run, which is made where it is missing."""
+        condition = f"tags.study = '{study.id}' and tags.role = 'study'"
+        if runs := client.search_runs([self.experiment], condition, max_results=1):
+            found: str = runs[0].info.run_id
+            return found
+        created, tags = milliseconds(study.created_at), study_tags(study)
+        run_id: str = client.create_run(self.experiment, start_time=created, tags=tags).info.run_id
+        for name, value in study_params(study).items():
+            client.log_param(run_id, name, value)
+        return run_id
+
     def _create_run(self, client: Any, study: StudyRow, trial: TrialRow) -> str:
         from mlflow.entities import Param
 
-        tags = {
-            "mlflow.parentRunId": self._parent,
-            "mlflow.runName": _run_name(trial),
-            "study": study.id,
-            "trial": str(trial.number),
-            "role": trial.role,
-            "estimator": trial.estimator,
-            "off_diagonal": str(trial.off_diagonal).lower(),
-        }
-        started = trial.started_at or study.created_at
-        run_id: str = client.create_run(self.experiment, start_time=_ms(started), tags=tags).info.run_id
-        params = {
-            "estimator": trial.estimator,
-            "tau_f": trial.tau_f,
-            "tau_b": trial.tau_b,
-            "lr": trial.lr,
-            "role": trial.role,
-        }
-        params |= {"variant": trial.variant.text or None, "seeds": len(trial.seeds)}
-        params |= {"task": study.task, "dataset": study.spec.get("dataset")}
-        client.log_batch(
-            run_id, params=[Param(name, str(value)) for name, value in params.items() if value is not None]
-        )
+        started = milliseconds(trial.started_at or study.created_at)
+        tags = trial_tags(study, trial, self._parent)
+        run_id: str = client.create_run(self.experiment, start_time=started, tags=tags).info.run_id
+        params = [Param(name, value) for name, value in trial_params(study, trial).items()]
+        client.log_batch(run_id, params=params)
         assert self._runs is not None
         self._runs[trial.number] = run_id
         return run_id
@@ -245,16 +228,9 @@ class Projector:
     def _send(self, client: Any, run: str, study: StudyRow, new: list[Measurement]) -> None:
         from mlflow.entities import Metric
 
-        # Reports come at most once an epoch, so epochs can be the steps of the UI's curves; else the number
-        # of the report is.
-        in_epochs = study.spec.get("epochs") is not None
-        metrics = [
-            Metric(name, value, _ms(m.recorded_at), round(m.epoch) if in_epochs else m.interval)
-            for m in new
-            for name, value in _means(m)
-        ]
-        for start in range(0, len(metrics), _BATCH):
-            client.log_batch(run, metrics=metrics[start : start + _BATCH])
+        sent = [Metric(*metric) for m in new for metric in metrics(study, m)]
+        for start in range(0, len(sent), _BATCH):
+            client.log_batch(run, metrics=sent[start : start + _BATCH])
 
     def _close(self, client: Any, trials: list[TrialRow]) -> None:
         """Ends the runs of trials that have ended."""
@@ -262,52 +238,5 @@ class Projector:
         for trial in trials:
             run = self._runs[trial.number]
             client.set_tag(run, "state", trial.state)
-            client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=_ms(trial.finished_at))
+            client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=milliseconds(trial.finished_at))
         self._projection.note(self._study_id, closed=[t.id for t in trials])
-
-
-def _run_name(trial: TrialRow) -> str:
-    """Short enough for the UI's narrow column: "f0.1 b0.7", "softmax 0.5", "confirm f0.1 b0.7", "control f1
-    b7".
-    """
-    if trial.estimator == DECOUPLED:
-        name = f"f{trial.tau_f:g} b{trial.tau_b:g}"
-    else:
-        name = trial.estimator if trial.tau_b is None else f"{trial.estimator} {trial.tau_b:g}"
-    return f"{trial.role} {name}" if trial.role in (Role.CONFIRM, Role.CONTROL) else name
-
-
-def _note(experiment: str, study: StudyRow, found: Results) -> str:
-    """The text of the study's run in the UI: the verdict, and links to comparisons of its trials."""
-
-    def link(text: str, condition: str) -> str:
-        return f"[{text}]({comparison(experiment, study, condition)})"
-
-    links = [
-        link("the search", "tags.role = 'search'"),
-        link("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
-        link("baselines", "tags.role = 'baseline'"),
-        link("fresh seeds", "tags.role = 'confirm'"),
-    ]
-    heading = f"**{_sentence(found.verdict)}** {_sentence(found.verdict_reason)}"
-    return f"{heading}\n\nCompare: {' · '.join(links)}. Landscape and report are among the artifacts."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _means(measurement: Measurement) -> Iterable[tuple[str, float]]:
-    """Mean over seeds and its standard error for each metric; a mean over seeds of which one diverged would
-    mislead: none.
-    """
-    for name, values in measurement.metrics.items():
-        over_seeds = Summary.of(values)
-        if over_seeds.mean is not None:
-            yield name, over_seeds.mean
-        if over_seeds.sem is not None:
-            yield f"{name}_sem", over_seeds.sem
-
-
-def _ms(time: datetime | None) -> int | None:
-    return None if time is None else int(time.timestamp() * 1000)

@@ -8,7 +8,9 @@ import urllib.request
 from pathlib import Path
 
 from tuner.errors import UserError
-from tuner.processes import Watched, any_free_port, free
+from tuner.network import any_free_port, port_is_free
+from tuner.processes import ChildProcess
+from tuner.tracking.mlflow_private import SERVER_ENVIRONMENT
 
 DEFAULT_PORT = 5000
 
@@ -21,36 +23,26 @@ class MlflowServer:
 
         Raises UserError where a port that was asked for is taken.
         """
-        if port is not None and not free(port):
+        if port is not None and not port_is_free(port):
             raise UserError(f"port {port} on 127.0.0.1 is taken by another program; choose another one")
-        self.port = port or (DEFAULT_PORT if free(DEFAULT_PORT) else any_free_port())
+        self.port = port or (DEFAULT_PORT if port_is_free(DEFAULT_PORT) else any_free_port())
         self.uri = f"http://127.0.0.1:{self.port}"
         folder = home / "mlflow"
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "server.log"
-        # One worker and no job runners: MLflow's own defaults start a dozen processes.
+        # One worker: MLflow's default is four.
+        # fmt: off
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "mlflow",
-                "server",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(self.port),
-                "--workers",
-                "1",
-            ),
-            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-            *("--artifacts-destination", str(folder / "artifacts")),
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+            "--artifacts-destination", str(folder / "artifacts"),
         ]
-        environment = os.environ | {
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "OMP_NUM_THREADS": "1",
-        }
-        self._process = Watched(command, log=self.log, environment=environment)
+        # fmt: on
+        # A prefix in the environment is meant for another server, and would move this one's addresses.
+        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_STATIC_PREFIX"}
+        own = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+        environment = inherited | SERVER_ENVIRONMENT | own
+        self._process = ChildProcess(command, log=self.log, environment=environment)
 
     @property
     def process_id(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from trainables.data import Dataset, Split
+from trainables.errors import OptionError
 from trainables.layers import init_linear, shared_input_linear
 from trainables.metrics import Collapse, Metric, Panel, Trend
 from trainables.randomness import Stream, gumbel_
@@ -26,7 +27,7 @@ class CodebookOptions(Options):
 
     def __post_init__(self) -> None:
         if not (type(self.vectors) is int and 2 <= self.vectors <= 10_000):
-            raise ValueError("vectors: must be a whole number from 2 to 10000")
+            raise OptionError("vectors", "must be a whole number from 2 to 10000")
 
 
 class Codebook(Task):

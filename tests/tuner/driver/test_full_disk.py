@@ -11,7 +11,6 @@ from tests.support import checker
 from tests.support.servers import MlflowProcess
 from tests.tuner.driver.test_rungs import Driver
 from tuner.driver.drive import _report, resend, submit
-from tuner.driver.tune_run import keep_artifacts
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
@@ -38,14 +37,9 @@ def settings(tmp_path):
 
 @pytest.fixture
 def ledger(settings):
-    opened = Ledger(settings.ledger)
+    opened = Ledger(settings.ledger_address)
     yield opened
     opened.close()
-
-
-def kept(settings, study):
-    """What the driver does with the files of trained models."""
-    return lambda _population, report: keep_artifacts(report.artifacts, settings.artifacts_folder(study))
 
 
 def fill(folder):
@@ -62,7 +56,7 @@ def empty(folder):
 def finished(ledger, settings):
     """A study that has ended, with the files of its confirmed trials."""
     study = submit(ledger, parse_spec(SPEC))
-    driver = Driver(ledger, study, settings.home, keep=kept(settings, study))
+    driver = Driver(ledger, study, settings.home)
     assert driver.run()
     ledger.release(driver.lease, "succeeded")
     return study
@@ -74,7 +68,7 @@ def test_a_full_disk_under_the_files_of_trained_models_ends_the_driver_and_no_tr
     (settings.home / "artifacts").symlink_to(small_disk)
     fill(small_disk)
     study = submit(ledger, parse_spec(SPEC))
-    driver = Driver(ledger, study, settings.home, keep=kept(settings, study))
+    driver = Driver(ledger, study, settings.home)
     with pytest.raises(
         UserError, match=rf"files of trained models cannot be written to .*{study}: No space left on device"
     ):
@@ -84,7 +78,7 @@ def test_a_full_disk_under_the_files_of_trained_models_ends_the_driver_and_no_tr
     before = checker.outcomes(ledger.trials(study))
 
     empty(small_disk)
-    assert Driver(ledger, study, settings.home, keep=kept(settings, study)).run()
+    assert Driver(ledger, study, settings.home).run()
     trials, _ = checker.check_ledger(ledger.url, study, intervals=1)
     assert before.items() <= checker.outcomes(trials).items()
     for trial in trials[2:]:

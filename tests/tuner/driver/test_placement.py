@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.driver import ray_cluster as engine
+from tuner.driver import ray_cluster
 from tuner.driver.placement import CPU_MEMBERS, Placement, trials_per_population
 from tuner.errors import UserError
 from tuner.settings import Settings
@@ -108,13 +108,16 @@ def node(**resources):
 
 
 HEAD = node(CPU=0)
+CLUSTER = {"ray_address": "ray.example.org:6379"}
 LOST = node(CPU=8, GPU=8) | {"Alive": False}
 
 
-def devices(monkeypatch, *nodes, share=1, **settings):
-    """What `engine.devices` finds on a cluster of some nodes whose GPUs have 16 GB free."""
-    monkeypatch.setattr(engine, "_free_gpu_memory", lambda _ray, _share: 16e9)
-    return engine.devices(SimpleNamespace(nodes=lambda: [*nodes, LOST]), Settings(**settings), share=share)
+def placement(monkeypatch, *nodes, studies_at_once=1, **settings):
+    """What `placement_on` finds on a cluster of some nodes whose GPUs have 16 GB free."""
+    monkeypatch.setattr(ray_cluster, "_free_gpu_memory", lambda _ray, _gpus, _waiting: 16e9)
+    return ray_cluster.placement_on(
+        SimpleNamespace(nodes=lambda: [*nodes, LOST]), Settings(**settings), studies_at_once=studies_at_once
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,28 +141,27 @@ def devices(monkeypatch, *nodes, share=1, **settings):
             Placement("cpu", 4, 1, 4 * 10**9, gpus=0.5),
         ),
         # A cluster that grows from nothing.
-        ([HEAD], {"device": "cuda"}, Placement("cuda", 1, 1, 16 * 10**9, gpus=1)),
-        ([HEAD], {"device": "cuda", "devices": 8}, Placement("cuda", 8, 1, 16 * 10**9, gpus=1)),
+        ([HEAD], {"device": "cuda", "devices": 8} | CLUSTER, Placement("cuda", 8, 1, 16 * 10**9, gpus=1)),
         (
             [HEAD],
-            {"device": "cpu", "gpus_per_population": 1.0, "devices": 8},
+            {"device": "cpu", "gpus_per_population": 1.0, "devices": 8} | CLUSTER,
             Placement("cpu", 8, 1, 2 * 10**9, gpus=1),
         ),
     ],
 )
 def test_known_clusters(monkeypatch, nodes, settings, expected):
-    assert devices(monkeypatch, *nodes, **settings) == expected
+    assert placement(monkeypatch, *nodes, **settings) == expected
 
 
 def test_studies_that_run_at_once_share_the_cpus(monkeypatch):
-    found = devices(monkeypatch, node(CPU=2), share=2)
+    found = placement(monkeypatch, node(CPU=2), studies_at_once=2)
     assert (found.cpus, found.memory_bytes, found.resources) == (2, 4 * 10**9, {"CPU": 1.0})
-    assert devices(monkeypatch, node(CPU=2), share=4).resources == {"CPU": 0.5}
+    assert placement(monkeypatch, node(CPU=2), studies_at_once=4).resources == {"CPU": 0.5}
 
 
 def test_a_gpu_is_reserved_whole_or_in_part(monkeypatch):
-    assert devices(monkeypatch, node(CPU=8, GPU=1)).resources == {"CPU": 1.0, "GPU": 1.0}
-    assert devices(monkeypatch, node(CPU=8, GPU=1), gpus_per_population=0.25).resources == {
+    assert placement(monkeypatch, node(CPU=8, GPU=1)).resources == {"CPU": 1.0, "GPU": 1.0}
+    assert placement(monkeypatch, node(CPU=8, GPU=1), gpus_per_population=0.25).resources == {
         "CPU": 1.0,
         "GPU": 0.25,
     }
@@ -167,4 +169,39 @@ def test_a_gpu_is_reserved_whole_or_in_part(monkeypatch):
 
 def test_a_cluster_with_nothing_to_train_on_is_an_error(monkeypatch):
     with pytest.raises(UserError, match="neither a GPU nor a node with a CPU"):
-        devices(monkeypatch, HEAD)
+        placement(monkeypatch, HEAD)
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({"device": "cuda"}, "TUNER_DEVICE=cuda wants a GPU"),
+        ({"device": "cuda"} | CLUSTER, "TUNER_DEVICE=cuda wants a GPU"),
+        ({"gpus_per_population": 0.5}, "TUNER_GPUS_PER_POPULATION=0.5 wants a GPU"),
+        ({"device": "cuda", "devices": 2}, "TUNER_DEVICE=cuda wants a GPU"),  # this machine does not grow
+    ],
+)
+def test_a_gpu_that_will_never_come_is_not_waited_for(monkeypatch, settings, asked):
+    with pytest.raises(UserError, match=asked):
+        placement(monkeypatch, node(CPU=8), **settings)
+
+
+def test_while_a_gpu_is_waited_for_the_driver_shows_that_it_lives():
+    beats, answers = [], iter([[], [], ["ready"]])
+
+    class Ray:
+        """A cluster that has no GPU at first."""
+
+        def remote(self, **_):
+            return lambda _: SimpleNamespace(remote=lambda: "an answer")
+
+        def wait(self, _, timeout):
+            assert timeout > 0
+            return next(answers), []
+
+        def get(self, answer):
+            assert answer == "an answer"
+            return 1234
+
+    assert ray_cluster._free_gpu_memory(Ray(), 1.0, lambda: beats.append(1)) == 1234
+    assert len(beats) == 2

@@ -4,7 +4,7 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -17,7 +17,8 @@ from trainables.ray_trainable import PopulationTrainable, Report
 from trainables.tasks.sbn import SBN, SBNOptions
 from tuner.driver.drive import submit
 from tuner.driver.placement import Placement
-from tuner.driver.tune_run import PausedStates, population_config
+from tuner.driver.populations import Populations
+from tuner.driver.progress import Progress
 from tuner.driver.tune_searcher import PopulationSearcher
 from tuner.ledger.history import History
 from tuner.ledger.store import Ledger
@@ -45,38 +46,38 @@ RANGES = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}
 PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 4} | RANGES, "baselines": ["identity"]}
 
 
+@dataclass(frozen=True)
+class FixedSize(Populations):
+    """Populations of a size that the test chooses."""
+
+    trials: int = 5
+
+    def size(self, _role):
+        return self.trials
+
+
 class Driver:
     """Runs a study of a ledger like tuner/driver/drive.py does, in this process: one population after
     another.
     """
 
-    def __init__(self, ledger, study, home, *, size=5, keep=lambda _population, _report: None):
-        self.ledger, self.study, self.folder = ledger, study, home / "checkpoints" / study
-        self.settings = replace(Settings.from_environment(), home=home)
+    def __init__(self, ledger, study, home, *, size=5):
+        self.ledger, self.study = ledger, study
         self.spec = parse_spec(ledger.study(study).spec)
         self.lease = ledger.acquire(study, {})
-        paused = PausedStates(self.folder)
-
-        def configure(population, trials, start, until):
-            paused.forget((t.number for t in trials), before=start)
-            placement = Placement("cpu", 1, 1, 1 << 30)
-            return population_config(
-                self.spec, self.settings, placement, study, population, trials, start, until
-            )
-
-        self.searcher = PopulationSearcher(
-            ledger=ledger,
-            history=History(ledger, study),
-            lease=self.lease,
+        history = History(ledger, study)
+        populations = FixedSize(
+            study_id=study,
             spec=self.spec,
-            strategy=strategy_for(self.spec),
-            trials_per_population=lambda _role: size,
-            devices=1,
-            forget=paused.forget,
-            configure=configure,
-            keep=keep,
-            observe=lambda _population, _report: None,
+            settings=Settings.from_environment().model_copy(update={"home": home}),
+            placement=Placement("cpu", 1, 1, 1 << 30),
+            bytes_per_member=1,
+            trials_before=len(history.trials()),
+            progress=Progress.of(self.spec, 1.0, history.trials()),
+            trials=size,
         )
+        self.folder = populations.checkpoints
+        self.searcher = PopulationSearcher(ledger, self.lease, history, strategy_for(self.spec), populations)
         self.populations = 0
 
     def run(self, *, reports=10_000):

@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from tuner.evidence.trends import trend
 
 from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, NOW, finished_study, study, trial
+from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.curves import Curves, epochs_saved, reached_at
@@ -22,7 +24,6 @@ from tuner.evidence.report import write_report
 from tuner.evidence.results import ClaimStatus
 from tuner.evidence.selection import select
 from tuner.evidence.sequential_replay import sequential_replay
-from tuner.evidence.trends import trend
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Measurement
 
@@ -177,7 +178,7 @@ def whole_study():
 def test_the_claims_follow_from_the_evidence():
     searched, confirmed = whole_study()
     rows = [*searched, *confirmed]
-    found = results(study(), rows, measured(rows)).claims
+    found = results(study(), rows, measured(rows), metrics=task_metrics("sbn")).claims
     assert {name: claim.status for name, claim in found.items()} == {
         "C1": SUPPORTED,
         "C2": SUPPORTED,
@@ -223,7 +224,8 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
     (tmp_path / "artifacts" / "trial-6" / "bias.json").write_text(
         json.dumps(tables | {"exact_norm": [1.0], "codes": 16})
     )
-    names = figure_names(study(), rows, measurements, artifacts=tmp_path / "artifacts")
+    sbn, artifacts = task_metrics("sbn"), tmp_path / "artifacts"
+    names = figure_names(study(), rows, measurements, metrics=sbn, artifacts=artifacts)
     assert names == [
         "landscape",
         "marginals",
@@ -235,7 +237,7 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
         "rungs",
         "schedule",
     ]
-    files = write_report(study(), rows, measurements, tmp_path / "out", artifacts=tmp_path / "artifacts")
+    files = write_report(study(), rows, measurements, tmp_path / "out", artifacts=artifacts, metrics=sbn)
     assert [f.stem for f in files if f.suffix == ".png"] == names
     assert {f.name for f in files[-1].iterdir()} == {
         f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf")

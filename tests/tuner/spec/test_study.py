@@ -51,7 +51,7 @@ JARGON = (
             "must be one of grid, sequential, tpe, gp, halving, pbt, got 'annealing'",
         ),
         ("search.strategy", None, "must be one of grid, sequential, tpe, gp, halving, pbt"),
-        ("search.tau_b_start", 1.0, "not a field; there are strategy, tau_f, tau_b"),
+        ("search.tau_b_start", 1.0, "not a field (did you mean tau_b?); there are strategy, tau_f, tau_b"),
         ("learning_rates", [0.1, 0.1], "twice"),
         ("learning_rates", [0], "greater than 0"),
         ("learning_rates", [math.nan], "finite"),
@@ -113,7 +113,11 @@ def test_a_wrong_value_is_refused_by_name(field, value, allowed):
         ("tau_b_start", None, "must be a valid number"),
         ("tau_b", [0], "greater than 0"),
         ("tau_f", span(0, 1, -1), "greater than 0"),
-        ("tau_start", 1.0, "not a field; there are strategy, tau_f, tau_b, tau_b_start"),
+        (
+            "tau_start",
+            1.0,
+            "not a field (did you mean tau_b_start?); there are strategy, tau_f, tau_b, tau_b_start",
+        ),
         ("strategy", "grid-sequential", "must be one of grid, sequential, tpe, gp, halving, pbt"),
     ],
 )

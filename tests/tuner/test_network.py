@@ -1,0 +1,99 @@
+"""Loopback is asked directly, whatever proxy the environment names; a proxy in between is named."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+
+import httpx
+import pytest
+
+from api.client import Client, ServiceError
+from api.studies.jobs import Jobs, RayAwayError
+from tests.support.fake_server import answering
+from tuner.network import is_loopback, proxy_variable, reach_loopback_directly, through_proxy
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for scheme in ("http", "https", "all", "no"):
+        for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper()):
+            # Set first: what the code under test sets is removed again after the test.
+            monkeypatch.setenv(name, "")
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("LocalHost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_known(host, loopback):
+    assert is_loopback(host) is loopback
+
+
+def test_loopback_is_reached_past_a_proxy_by_this_process_and_its_children(monkeypatch):
+    monkeypatch.setenv("http_proxy", NOWHERE)
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
+    with answering(lambda *_: (200, {}, b"here")) as address:
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(address, timeout=5)
+        reach_loopback_directly()
+        assert urllib.request.urlopen(address, timeout=5).read() == b"here"
+        assert httpx.get(address).text == "here"
+        done = subprocess.run(
+            [sys.executable, "-c", code, address], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "here"
+    assert os.environ["no_proxy"].split(",")[0] == "example.org"  # what the user had stays
+
+
+def test_without_a_proxy_the_environment_stays(monkeypatch):
+    before = dict(os.environ)
+    reach_loopback_directly()
+    assert dict(os.environ) == before
+    monkeypatch.setenv("http_proxy", NOWHERE)
+    monkeypatch.setenv("no_proxy", "*")
+    reach_loopback_directly()
+    assert os.environ["no_proxy"] == "*"
+
+
+def test_a_client_of_the_service_and_of_ray_reaches_loopback_directly(monkeypatch):
+    monkeypatch.setenv("http_proxy", NOWHERE)
+    monkeypatch.setenv("ALL_PROXY", NOWHERE)
+    with answering(lambda *_: (200, {"Content-Type": "application/json"}, b'{"id": "a"}')) as address:
+        with Client(address) as client:
+            assert client.status("a") == {"id": "a"}
+        Jobs(address).ping()
+
+
+def test_the_proxy_that_stands_in_between_is_named(monkeypatch):
+    url = "http://tuner.example.org:8000"
+    assert (proxy_variable(url), through_proxy(url)) == (None, "")
+    monkeypatch.setenv("HTTPS_PROXY", NOWHERE)
+    assert proxy_variable(url) is None
+    monkeypatch.setenv("HTTP_PROXY", NOWHERE)
+    assert proxy_variable(url) == "HTTP_PROXY"
+    with pytest.raises(RayAwayError, match="asked through the proxy that HTTP_PROXY names"):
+        Jobs(url).ping()
+    monkeypatch.setattr("api.client.time.sleep", lambda _: None)
+    with (
+        Client(url) as client,
+        pytest.raises(ServiceError, match=r"does not answer .*through the proxy that HTTP_PROXY names"),
+    ):
+        client.status("a")
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    monkeypatch.setenv("no_proxy", "example.org")
+    assert proxy_variable(url) is None

@@ -1,0 +1,142 @@
+"""A module as a function: of its tensors, a batch, and the noise that its sites are given.
+
+`functional_call` puts a member's tensors in the place of the module's own, so that one module serves all
+members of a population (trainables/stacking.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from trainables.data import Batch, Dataset, Split
+from trainables.data.dataset import each
+from trainables.estimators import Coefficients
+from trainables.sites import Draw, Given, Recorder, Sites, Source
+from trainables.stacking import Member, Values
+from trainables.tasks.base import Noise, Parameters
+
+Loss: TypeAlias = Callable[[Any, Any], Tensor]  # (what forward returns, the target) -> a scalar
+OWN = "torch's generator"  # the noise that sets it, for what a module draws by itself
+
+
+class MemberModel:
+    """One module with its loss and metrics.
+
+    Args:
+        module: built for this purpose: its StraightThrough layers and dropout are changed to ask for noise.
+        loss: of the output and the target, which is the labels, or the inputs where the data has no labels.
+        metrics: likewise, {name: function}.
+        dataset: on which examples are drawn.
+
+    Raises:
+        ValueError: two layers have one name.
+    """
+
+    def __init__(self, module: nn.Module, loss: Loss, metrics: Mapping[str, Loss], dataset: Dataset) -> None:
+        self.module = module
+        self.sites = Sites(module)
+        parameters = dict(module.named_parameters())
+        self.trained = tuple(name for name, p in parameters.items() if p.requires_grad)
+        self.frozen = tuple(name for name, p in parameters.items() if not p.requires_grad)
+        self.running = tuple(name for name, _ in module.named_buffers())  # changed by forward: statistics
+        self.draws_itself = False  # whether forward uses torch's generator
+        self._loss = loss
+        self._metrics = dict(metrics)
+        self._dataset = dataset
+        self._draws: dict[tuple[bool, int], list[Draw]] = {}
+
+    def tensors(self) -> Parameters:
+        """The module's own parameters and buffers, trained ones first."""
+        own = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+        return {name: own[name].detach() for name in (*self.trained, *self.frozen, *self.running)}
+
+    def to(self, device: torch.device) -> None:
+        """Moves the module, for what it holds beside its tensors."""
+        self.module.to(device)
+
+    def examples(self, n: int) -> Split:
+        """n training examples, from the first on, again and again where there are fewer."""
+        train = self._dataset.train
+        return train.take(torch.arange(n, device=train.device) % len(train))
+
+    def prepared(self, batch: Batch, dtype: torch.dtype, axes: int) -> Batch:
+        """What forward and loss are given: pixels in [0, 1] and in their shape, other floats in `dtype`.
+
+        Args:
+            batch: [..., D] uint8 or any other tensors, or None.
+            dtype: of the parameters.
+            axes: how many axes stand before those of an example.
+        """
+
+        def change(x: Tensor) -> Tensor:
+            if x.is_floating_point():
+                return x.to(dtype)
+            if x.dtype != torch.uint8 or self._dataset.largest == 1:
+                return x
+            shape = self._dataset.shape or x.shape[axes:]
+            return x.to(dtype).div_(self._dataset.largest).view(*x.shape[:axes], *shape)
+
+        return each(batch, change)
+
+    def data(self, split: Split, dtype: torch.dtype, axes: int = 1) -> tuple[Batch, Batch]:
+        """Inputs and labels, prepared."""
+        return self.prepared(split.inputs, dtype, axes), self.prepared(split.labels, dtype, axes)
+
+    def forward(self, tensors: Parameters, inputs: Batch, source: Source) -> tuple[Any, Parameters]:
+        """What the module returns with other tensors than its own, and its buffers afterwards."""
+        self.sites.source = source
+        used = {name: t.clone() if name in self.running else t for name, t in tensors.items()}
+        output = functional_call(self.module, used, (inputs,))
+        return output, {name: used[name] for name in self.running}
+
+    def member(self, *, training: bool) -> Member:
+        """The loss of one member and its buffers; in evaluation, loss and metrics. Sets the module's mode."""
+        self.module.train(training)
+        functions = {"loss": self._loss} | ({} if training else self._metrics)
+
+        def call(
+            tensors: Parameters, inputs: Batch, labels: Batch, noise: Noise | None, c: Coefficients
+        ) -> tuple[Values, Parameters]:
+            own = None if noise is None or OWN not in noise else int(noise[OWN])
+            further = None
+            if own is not None:
+                device = next(iter(tensors.values())).device
+                further = lambda draw: draw.noise(own, device)  # noqa: E731  # bound to this call
+            with self._generator(own):
+                output, buffers = self.forward(tensors, inputs, Given(noise, c, further))
+                target = inputs if labels is None else labels
+                values = {name: function(output, target) for name, function in functions.items()}
+            return values, buffers if training else {}
+
+        return Member(call, tuple(functions), self.running if training else ())
+
+    def draws(self, batch_size: int, *, training: bool) -> list[Draw]:
+        """The noise that one forward pass of so many examples wants, in order."""
+        key = (training, batch_size)
+        if key not in self._draws:
+            inputs, _ = self.data(self.examples(batch_size), torch.get_default_dtype())
+            self.module.train(training)
+            recorder = Recorder()
+            with torch.no_grad(), self._generator(0):
+                self.forward(self.tensors(), inputs, recorder)
+            self._draws[key] = recorder.draws
+        return self._draws[key]
+
+    def noise(self, batch_size: int, base: int, device: torch.device, *, training: bool) -> Noise:
+        """The noise of one forward pass, a function of the number `base`: {draw's name: [...]}."""
+        return {draw.name: draw.noise(base, device) for draw in self.draws(batch_size, training=training)}
+
+    def _generator(self, seed: int | None) -> AbstractContextManager[None]:
+        """torch's generators set for a module that draws by itself, and restored."""
+        return _seeded(seed or 0, self._dataset.train.device) if self.draws_itself else nullcontext()
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

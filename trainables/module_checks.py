@@ -1,0 +1,277 @@
+"""What is looked at before a module is trained: whether it can be, and whether vmap can do it.
+
+One training step on a few examples finds what would otherwise fail, or be silently wrong, in the middle of a
+study. Every error names the module, and the layer where that is known, and says what to do.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.data import Batch, Dataset, Split
+from trainables.data.dataset import each, tensors
+from trainables.estimators import ESTIMATORS
+from trainables.layer_trace import LayerTrace
+from trainables.member_model import OWN, MemberModel
+from trainables.sites import Recorder
+from trainables.stacking import Member, Mode, all_members
+from trainables.surrogates import RAO_DRAWS
+from trainables.tasks.base import DRAWS, Noise, Parameters, Run
+
+_EXAMPLES = 4  # of a pass, beside those with the extreme labels
+_SEEDS = 2  # of the small population that is trained both ways; it has two trials
+_CLOSE = {"rtol": 1e-3, "atol": 1e-5}  # the same in float32, stacked and one by one
+_SLOW = "performance drop because we have not yet implemented the batching rule for"  # of torch's warning
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks found out."""
+
+    activation_bytes: int  # what a training step keeps of one example for its backward pass
+    mode: Mode
+    reason: str  # why the members are looped over; empty under vmap
+
+
+class ModuleChecks:
+    """The checks of one module on one dataset, on the CPU.
+
+    Args:
+        model: the module.
+        title: what errors call it.
+        loss_name: likewise for the loss.
+        dataset: whose examples are used.
+    """
+
+    def __init__(self, model: MemberModel, title: str, loss_name: str, dataset: Dataset) -> None:
+        self._model = model
+        self._title = f"module {title}"
+        self._loss = f"the loss {loss_name}"
+        self._split = _probe(dataset)
+        self._inputs, self._labels = model.data(self._split, torch.get_default_dtype())
+
+    def run(self, stack: str) -> Checked:
+        """All of them. `stack` is auto, vmap or loop.
+
+        Raises:
+            ValueError: the module cannot be trained, or not under vmap where that was asked for.
+        """
+        if not self._model.sites.names:
+            raise ValueError(
+                f"{self._title} has no StraightThrough layer, so there is nothing to tune; put "
+                "trainables.nn.StraightThrough where it samples."
+            )
+        if not self._model.trained:
+            raise ValueError(f"{self._title} has no parameter to train.")
+        with torch.random.fork_rng([]):
+            trace = LayerTrace(self._model.module)
+            activation_bytes = self._trained(trace) // len(self._split)
+            self._evaluated(trace)
+            self._model.draws_itself = trace.drew is not None
+            obstacle = "stack is loop" if stack == "loop" else self._obstacle(trace)
+        if obstacle and stack == "vmap":
+            raise ValueError(f"{self._title} cannot be trained under vmap: {obstacle}. Use stack='auto'.")
+        return Checked(activation_bytes, "loop" if obstacle else "vmap", obstacle)
+
+    def _trained(self, trace: LayerTrace) -> int:
+        """Looks at the loss of one training step. Returns the bytes that it keeps for its backward pass."""
+        before = [x.clone() for x in tensors(self._inputs)]
+        noise = self._noise(trace, training=True)
+        parameters = self._parameters()
+        own = {t.untyped_storage().data_ptr() for t in (*parameters.values(), *tensors(self._inputs))}
+        kept: dict[int, int] = {}
+
+        def keep(x: Tensor) -> Tensor:
+            storage = x.untyped_storage()
+            if storage.data_ptr() not in own:
+                kept[storage.data_ptr()] = storage.nbytes()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+            loss = self._called(parameters, noise, trace, training=True)["loss"]
+        self._check_loss(loss)
+        if any(not torch.equal(a, b) for a, b in zip(before, tensors(self._inputs), strict=True)):
+            raise ValueError(
+                f"{self._title} changes its inputs in place, and a seed's trials share them; let forward "
+                "clone them first."
+            )
+        again = self._called(self._parameters(), noise, trace, training=True)["loss"]
+        if trace.drew is None and not torch.equal(loss, again):
+            raise ValueError(
+                f"{self._title} gives another loss for the same parameters, batch and noise "
+                f"({loss.item():.6g}, then {again.item():.6g}): it keeps something between calls. Keep "
+                "it in a buffer (register_buffer)."
+            )
+        return sum(kept.values())
+
+    def _evaluated(self, trace: LayerTrace) -> None:
+        """Looks at loss and metrics in evaluation."""
+        with torch.no_grad():
+            noise = self._noise(trace, training=False)
+            values = self._called(self._parameters(), noise, trace, training=False)
+        for name, value in values.items():
+            self._check_scalar(self._loss if name == "loss" else f"the metric {name}", value)
+
+    def _parameters(self) -> Parameters:
+        own = self._model.tensors()
+        return {name: t.clone().requires_grad_(name in self._model.trained) for name, t in own.items()}
+
+    def _noise(self, trace: LayerTrace, *, training: bool) -> Noise:
+        """The noise of a pass; the first pass of all is made to know its shapes."""
+        with trace:
+            try:
+                noise = self._model.noise(len(self._split), 0, _CPU, training=training)
+            except Exception as error:
+                raise ValueError(self._explained(error, trace)) from error
+        return noise | {OWN: torch.tensor(0)}
+
+    def _called(
+        self, parameters: Parameters, noise: Noise, trace: LayerTrace, *, training: bool
+    ) -> dict[str, Tensor]:
+        """The values of one member; whatever goes wrong is told with the names of module, layer or loss."""
+        member = self._model.member(training=training)
+        with trace, warnings.catch_warnings():
+            # torch's losses only warn where they broadcast the output against the target, and then they learn
+            # something else.
+            warnings.filterwarnings("error", ".*target size.*")
+            try:
+                values, _ = member.call(parameters, self._inputs, self._labels, noise, _coefficients())
+            except Exception as error:
+                raise ValueError(self._explained(error, trace)) from error
+        return values
+
+    def _explained(self, error: Exception, trace: LayerTrace) -> str:
+        said = _one_line(error)
+        given = f"Its inputs were {_described(self._inputs)}"
+        if trace.layer:
+            return f"{self._title} cannot be called: {trace.layer}: {said}. {given}."
+        target = self._inputs if self._labels is None else self._labels
+        with torch.no_grad():
+            output, _ = self._model.forward(self._model.tensors(), self._inputs, Recorder())
+        return (
+            f"{self._title}: {self._loss}, or a metric, cannot be computed: {said}. {given}, forward "
+            f"returned {_described(output)}, and the target is {_described(target)}. Make forward return "
+            "what the loss expects, and let labels of classes count from 0 to one less than its scores."
+        )
+
+    def _check_scalar(self, what: str, value: Any) -> None:
+        if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
+            raise ValueError(
+                f"{self._title}: {what} must return a scalar, the mean over the batch, as a "
+                f"floating-point tensor. Got {_described(value)}."
+            )
+
+    def _check_loss(self, loss: Tensor) -> None:
+        self._check_scalar(self._loss, loss)
+        if not loss.requires_grad:
+            raise ValueError(
+                f"{self._title}: {self._loss} does not depend on the parameters; compute it from what "
+                "forward returns, without detach() or no_grad()."
+            )
+        if not bool(loss.isfinite()):
+            floats = [x for x in (*tensors(self._inputs), *tensors(self._labels)) if x.is_floating_point()]
+            finite = all(bool(x.isfinite().all()) for x in floats)
+            cause = "" if finite else "; the data has values that are NaN or infinite: clean it"
+            raise ValueError(f"{self._title}: {self._loss} is {loss.item()} before any training{cause}.")
+
+    def _obstacle(self, trace: LayerTrace) -> str:
+        """Why vmap cannot do it; empty where it can."""
+        if trace.drew is not None:
+            return f"{trace.drew} draws random numbers by itself"
+        for training in (True, False):
+            member = self._model.member(training=training)
+            with warnings.catch_warnings(record=True) as caught, trace:
+                warnings.simplefilter("always")
+                try:
+                    stacked = self._members(member, "vmap", training=training)
+                except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+                    return f"{trace.layer or 'the loss'}: {_one_line(error)[:300]}"
+            slow = [str(w.message).partition(_SLOW)[2].partition(". ")[0].strip() for w in caught]
+            if any(slow):
+                return f"torch has no batching rule for {next(filter(None, slow))}"
+            alone = self._members(member, "loop", training=training)
+            if not all(
+                torch.allclose(x, stacked[name], equal_nan=True, **_CLOSE) for name, x in alone.items()
+            ):
+                return "its losses, gradients or buffers differ from those one by one"
+        return ""
+
+    def _members(self, member: Member, mode: Mode, *, training: bool) -> dict[str, Tensor]:
+        """Losses, gradients and buffers of a small population."""
+        model, runs = self._model, _runs()
+        generator = torch.Generator().manual_seed(0)
+
+        def stacked(t: Tensor) -> Tensor:
+            whole = t.expand(_SEEDS, len(runs), *t.shape).clone()
+            if t.is_floating_point():  # members that differ
+                whole *= 1 + 0.01 * torch.rand(*whole.shape[:2], *(1,) * t.ndim, generator=generator)
+            return whole
+
+        own = {name: stacked(t) for name, t in model.tensors().items()}
+        trained = [own[name].requires_grad_() for name in model.trained]
+        seeds = [model.noise(len(self._split), s, _CPU, training=training) for s in range(_SEEDS)]
+        noise = {name: torch.stack([drawn[name] for drawn in seeds]) for name in seeds[0]}
+        noise |= {name + DRAWS: x.expand(RAO_DRAWS, *x.shape) for name, x in noise.items()}
+        if mode == "loop":
+            noise[OWN] = torch.arange(_SEEDS)
+        inputs, labels = (
+            each(x, lambda x: x.expand(_SEEDS, *x.shape).clone()) for x in (self._inputs, self._labels)
+        )
+        with torch.set_grad_enabled(training):
+            values, buffers = all_members(member, mode, own, inputs, labels, noise, runs)
+        if not training:
+            return values
+        gradients = torch.autograd.grad(
+            values["loss"].sum(), trained, allow_unused=True, materialize_grads=True
+        )
+        named = {f"gradient of {name}": g for name, g in zip(model.trained, gradients, strict=True)}
+        return values | buffers | named
+
+
+def _coefficients() -> Any:
+    return ESTIMATORS["decoupled"].coefficients(0.5, 1.0)
+
+
+def _runs() -> tuple[Run, ...]:
+    """Two trials: decoupled, whose surrogate needs nothing, and Gumbel-Rao, whose needs all of a pass."""
+    rows = [_coefficients(), ESTIMATORS["gumbel_rao"].coefficients(None, 1.0)]
+    return tuple(Run(1, c.surrogate, torch.tensor([c.s]), torch.tensor([c.tau_b])) for c in rows)
+
+
+def _probe(dataset: Dataset) -> Split:
+    """A few training examples, and those with the extreme whole-number labels of all splits, on the CPU."""
+    parts = [dataset.train.take(slice(_EXAMPLES))]
+    for split in (dataset.train, dataset.validation, dataset.test):
+        labels = split.labels
+        if isinstance(labels, Tensor) and labels.ndim == 1 and not labels.is_floating_point() and len(labels):
+            parts.append(split.take(torch.stack([labels.argmin(), labels.argmax()])))
+    parts = [part.to("cpu") for part in parts]
+    return Split(_concatenated([p.inputs for p in parts]), _concatenated([p.labels for p in parts]))
+
+
+def _concatenated(batches: list[Batch]) -> Batch:
+    if isinstance(batches[0], dict):
+        return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    return None if batches[0] is None else torch.cat(batches)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _described(value: Any) -> str:
+    """Shape, type and, of whole numbers, range of what is passed to and fro."""
+    if isinstance(value, Tensor):
+        kind = str(value.dtype).removeprefix("torch.")
+        whole = value.numel() and not value.is_floating_point() and not value.is_complex()
+        ends = f" from {int(value.min())} to {int(value.max())}" if whole else ""
+        return f"{kind} {list(value.shape)}{ends}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_described(x)}" for name, x in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "(" + ", ".join(_described(x) for x in value) + ")"
+    return type(value).__name__

@@ -1,0 +1,177 @@
+"""What a task of a module is made of: its factory, its loss, its data, and the options of a study."""
+
+import inspect
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, make_dataclass, replace
+from functools import cache
+from typing import Any, Literal, TypeAlias, cast
+
+from torch import nn
+
+from trainables.data import Dataset
+from trainables.data.arrays import from_examples
+from trainables.member_model import Loss
+from trainables.metrics import Direction, Metric, Panel, Side
+from trainables.tasks.base import Options
+
+Stack: TypeAlias = Literal["auto", "vmap", "loop"]
+STACKS = ("auto", "vmap", "loop")
+_DATASET = "dataset"  # the keyword of a factory that receives the Dataset
+
+
+@dataclass(frozen=True)
+class ModuleOptions(Options):
+    """Options of a module's task: `stack`, and the keywords of its factory."""
+
+    stack: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.stack not in STACKS:
+            raise ValueError(f"stack: must be one of {', '.join(STACKS)}")
+        for field in fields(self):
+            value, default = getattr(self, field.name), field.default
+            if default is not None and not _fits(value, default):
+                raise ValueError(f"{field.name}: must be like its default, {default!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleRecipe:
+    """The arguments of ModuleTask.from_module, which says what they are."""
+
+    factory: Callable[..., nn.Module]
+    loss: Loss
+    metrics: Mapping[str, Loss]
+    data: Any
+    shares: tuple[float, float]  # of the data for validation and test
+    stack: Stack
+    samples: int
+    chunk: int
+    logit_parameters: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not callable(self.factory) or isinstance(self.factory, nn.Module):
+            raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
+                "a module is given by its class, or by a function that builds it, because every seed "
+                f"has its own. Got {type(self.factory).__name__}."
+            )
+        if self.stack not in STACKS:
+            raise ValueError(f"stack must be one of {', '.join(STACKS)}. Got {self.stack!r}.")
+        for name in ("samples", "chunk"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more. Got {getattr(self, name)}.")
+        if "loss" in self.metrics:
+            raise ValueError("a metric cannot be called 'loss', which is the loss itself; call it otherwise.")
+
+    @property
+    def title(self) -> str:
+        """What the module is called."""
+        return _name(self.factory)
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called."""
+        return _name(self.loss)
+
+    def options_type(self) -> type[ModuleOptions]:
+        """The factory's keywords, with their defaults, as options of a study."""
+        keywords: list[tuple[str, Any, Any]] = [("stack", str, self.stack)]
+        for parameter in inspect.signature(self.factory).parameters.values():
+            if parameter.name == _DATASET or parameter.kind in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
+                continue
+            if parameter.default is parameter.empty or parameter.kind is parameter.POSITIONAL_ONLY:
+                raise ValueError(
+                    f"module {self.title}: its parameter {parameter.name!r} has no default; give it one, "
+                    f"or give a function that builds the module. (One called {_DATASET!r} receives the "
+                    "Dataset.)"
+                )
+            if parameter.name == "stack":
+                raise ValueError(f"module {self.title}: 'stack' is an option of its task; call it otherwise.")
+            default = parameter.default
+            default = tuple(default) if isinstance(default, list) else default
+            keywords.append((parameter.name, Any, default))
+        return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
+
+    def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
+        """The metrics of `evaluate` for readers; the first that was given stands beside the loss.
+
+        Raises:
+            ValueError: `maximize` names a metric that is not there.
+        """
+        if unknown := set(maximize) - set(self.metrics):
+            raise ValueError(
+                f"maximize must name metrics, which are {', '.join(self.metrics) or 'none'}. Got "
+                f"{min(unknown)!r}."
+            )
+        declared = []
+        for name in ("loss", *self.metrics):
+            direction: Direction = "maximize" if name in maximize else "minimize"
+            declared += [
+                Metric(
+                    f"val_{name}", f"validation {name}", direction=direction, second_verdict=name != "loss"
+                ),
+                Metric(f"val_{name}_argmax", f"validation {name}, argmax", direction=direction),
+            ]
+        beside = 2 if self.metrics else 1
+        for place, side in ((0, "left"), (beside, "right")):
+            declared[place] = replace(declared[place], panel=Panel(cast(Side, side)))
+        return tuple(declared)
+
+    def build(self, options: ModuleOptions, dataset: Dataset) -> nn.Module:
+        """A module with some options."""
+        given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "stack"}
+        if _DATASET in inspect.signature(self.factory).parameters:
+            given[_DATASET] = dataset
+        module = self.factory(**given)
+        if not isinstance(module, nn.Module):
+            raise ValueError(  # noqa: TRY004  # as above
+                f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
+            )
+        return module
+
+    def check_picklable(self) -> None:
+        """Looks whether the module can be sent to another process.
+
+        Raises:
+            ValueError: it cannot; says which part, and what to do.
+        """
+        parts = {"module": self.factory, "loss": self.loss} | {
+            f"metric {n}": f for n, f in self.metrics.items()
+        }
+        for what, part in parts.items():
+            try:
+                pickle.dumps(part)
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                raise ValueError(
+                    f"the {what} {_name(part)} cannot be sent to another machine ({error}); define it "
+                    "with `class` or `def` at the top of a file, not inside a function and not as a "
+                    "lambda."
+                ) from error
+
+
+@cache
+def own_data(recipe: ModuleRecipe) -> Dataset | None:
+    """The recipe's data as a Dataset."""
+    data = recipe.data
+    if callable(data) and not hasattr(data, "__getitem__"):
+        data = data()
+    if data is None or isinstance(data, Dataset):
+        return data
+    validation, test = recipe.shares
+    return from_examples(data, validation=validation, test=test, name=recipe.title)
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether an option's value is of its default's kind; a whole number is a number too."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return type(value) is type(default)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))
+
+
+def _name(callable_: Any) -> str:
+    return getattr(callable_, "__name__", None) or type(callable_).__name__

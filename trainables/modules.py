@@ -1,0 +1,269 @@
+"""A population of plain torch modules: any nn.Module with a loss, data and StraightThrough layers, as a task.
+
+One module is built per seed, under that seed, and stacked with a copy per trial; every member has its own
+estimator, temperatures and learning rate, and a seed's trials share initial weights, batches and noise, as
+those of a built-in task do. What vmap can do is stacked, the rest is trained member by member with the same
+numbers (trainables/stacking.py); the log says which layer made it so, and why.
+
+    class Autoencoder(nn.Module):
+        def __init__(self, width: int = 64): ...
+        def forward(self, x): ...                # with a StraightThrough layer inside
+
+    Task = ModuleTask.from_module(Autoencoder, loss=lambda output, x: F.mse_loss(output, x), data=x)
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from trainables.data import Batch, Dataset, Split, dataset_names
+from trainables.data.arrays import Examples
+from trainables.estimators import ESTIMATORS
+from trainables.member_model import OWN, Loss, MemberModel
+from trainables.module_checks import ModuleChecks
+from trainables.module_recipe import ModuleOptions, ModuleRecipe, Stack, own_data
+from trainables.nn import StraightThrough
+from trainables.randomness import Stream
+from trainables.stacking import Values, all_members
+from trainables.tasks.base import DRAWS, Members, Noise, Objective, Options, Parameters, Task
+
+_log = logging.getLogger(__name__)
+
+
+class ModuleTask(Task):
+    """A module as a task. Its classes are made by `from_module`.
+
+    Metrics of `evaluate`, each [S, T], all of the module after `.eval()`:
+        val_loss: the loss with samples as in training, averaged over passes with other noise; the objective
+            unless from_module was told another.
+        val_loss_argmax: the loss with every sample at its most probable value.
+        val_<name>, val_<name>_argmax: likewise for every metric that from_module was given.
+    """
+
+    recipe: ClassVar[ModuleRecipe]
+    estimators: ClassVar[tuple[str, ...]] = tuple(ESTIMATORS)
+
+    @classmethod
+    def from_module(
+        cls,
+        factory: Any,
+        *,
+        loss: Loss,
+        metrics: Mapping[str, Loss] | None = None,
+        data: Examples | Dataset | Any = None,
+        validation: float = 0.1,
+        test: float = 0.1,
+        objective: str = "val_loss",
+        maximize: Sequence[str] = (),
+        stack: Stack = "auto",
+        samples: int = 4,
+        chunk: int = 250,
+        logit_parameters: tuple[str, ...] = (),
+    ) -> "type[ModuleTask]":
+        """The task of a module.
+
+        Args:
+            factory: an nn.Module class, or a function that returns a module. What its keywords are is what
+                a study may set under `options`; one called `dataset` receives the Dataset.
+            loss: (what forward returns, target) -> scalar, the mean over the batch. The target is the
+                labels, or the inputs where the data has none. torch.nn.functional.cross_entropy is such a
+                function.
+            metrics: further functions like the loss, by name. The smaller a value the better, as of a loss.
+            data: a Dataset, or what trainables.data.arrays.from_examples takes: (x, y), x, {name: array}, a
+                map-style torch Dataset; or a function without arguments that returns one of these. None:
+                the study names a dataset.
+            validation, test: shares of the data, where it is not split already.
+            objective: the metric by which configurations are selected, see the class docstring.
+            maximize: names of those metrics whose larger values are the better ones: accuracy.
+            stack: "vmap", "loop", or "auto", which is vmap wherever that works.
+            samples: sampled passes of an evaluation.
+            chunk: examples per forward pass of an evaluation. Metrics are averaged over chunks by their
+                sizes.
+            logit_parameters: names of parameters that scale the logits and nothing else, for the rescaling
+                control.
+
+        Raises:
+            ValueError: a keyword of the factory has no default, or an argument is out of range.
+        """
+        recipe = ModuleRecipe(
+            factory,
+            loss,
+            dict(metrics or {}),
+            data,
+            (validation, test),
+            stack,
+            samples,
+            chunk,
+            logit_parameters,
+        )
+        declared = recipe.declared_metrics(maximize)
+        names = {metric.name: metric.direction for metric in declared}
+        if objective not in names:
+            raise ValueError(f"objective must be one of {', '.join(sorted(names))}. Got {objective!r}.")
+        members = {
+            "recipe": recipe,
+            "datasets": tuple(dataset_names()),
+            "objective": Objective(objective, names[objective] or "minimize"),
+            "metrics": declared,
+            "options_type": recipe.options_type(),
+            "__doc__": f"{recipe.title} as a task, see ModuleTask.",
+            "__module__": cls.__module__,
+        }
+        return type(recipe.title, (cls,), members)
+
+    @classmethod
+    def own_dataset(cls) -> Dataset | None:
+        """The data that from_module was given; None where the study names a dataset."""
+        return own_data(cls.recipe)
+
+    def __init__(self, dataset: Dataset, options: Options) -> None:
+        self._options = cast(ModuleOptions, options)
+        self._dataset = dataset
+        device = dataset.train.device
+        recipe = self.recipe
+        if len(dataset.train) < 2:
+            raise ValueError(
+                f"dataset {dataset.name} has {len(dataset.train)} training example; training needs at "
+                f"least 2."
+            )
+        built = self._built(0)
+        self._model = MemberModel(built, recipe.loss, recipe.metrics, dataset)
+        self._own = self._model.tensors()
+        self._check_reproducible()
+        checks = ModuleChecks(self._model, recipe.title, recipe.loss_name, dataset)
+        checked = checks.run(self._options.stack)
+        self.stack, self.stack_reason = checked.mode, checked.reason
+        self._activation_bytes = checked.activation_bytes
+        if checked.mode == "loop":
+            _log.info("module %s is trained member by member: %s", recipe.title, checked.reason)
+        unknown = {*recipe.logit_parameters} - {*self._model.trained}
+        if unknown:
+            raise ValueError(
+                f"module {recipe.title} has no parameter {sorted(unknown)[0]!r} to name among "
+                f"logit_parameters; it has {', '.join(self._model.trained)}."
+            )
+        self._model.to(device)
+
+    def init(self, generator: torch.Generator) -> Parameters:
+        """Parameters and buffers of ONE module, built under a seed that the generator gives."""
+        seed = int(torch.randint(2**62, (), generator=generator))
+        model = MemberModel(self._built(seed), self.recipe.loss, {}, self._dataset)
+        tensors = model.tensors()
+        mine, its = ({name: t.shape for name, t in of.items()} for of in (self._own, tensors))
+        if mine != its:
+            raise ValueError(
+                f"module {self.recipe.title} has other parameters under another seed; a population's "
+                f"members must have the same shapes. Got {mine} and {its}."
+            )
+        return tensors
+
+    def buffers(self) -> tuple[str, ...]:
+        """Frozen parameters, and the module's buffers."""
+        return (*self._model.frozen, *self._model.running)
+
+    def logit_parameters(self) -> tuple[str, ...]:
+        """Those that from_module was given."""
+        return self.recipe.logit_parameters
+
+    def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
+        """The noise of every site; of looped modules the number that sets torch's generator as well."""
+        base, device = generator.initial_seed(), generator.device
+        return self._with_own(self._model.noise(batch_size, base, device, training=True), base)
+
+    def loss(
+        self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
+    ) -> Tensor:
+        """The loss of every member, [S, T]."""
+        return self.step(parameters, inputs, labels, noise, members)[0]
+
+    def step(
+        self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
+    ) -> tuple[Tensor, Parameters]:
+        """The loss of every member, [S, T], and its buffers after the forward pass."""
+        model, dtype = self._model, self._dtype(parameters)
+        values, buffers = all_members(
+            model.member(training=True),
+            self.stack,
+            parameters,
+            model.prepared(inputs, dtype, 2),
+            model.prepared(labels, dtype, 2),
+            {name: n[:, :, 0] if name.endswith(DRAWS) else n[:, 0] for name, n in noise.items()},
+            members.runs,
+        )
+        return values["loss"], buffers
+
+    @torch.no_grad()
+    def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
+        """The metrics of the class docstring, {name: [S, T]}."""
+        model, recipe, dtype = self._model, self.recipe, self._dtype(parameters)
+        member = model.member(training=False)
+        stream = Stream(0, "evaluation noise", split.device)
+        sums: dict[str, Tensor] = {}
+        for i, start in enumerate(range(0, len(split), recipe.chunk)):
+            part = split.take(slice(start, start + recipe.chunk))
+            inputs, labels = model.data(part, dtype)
+
+            def values(noise: Noise | None, inputs: Batch = inputs, labels: Batch = labels) -> Values:
+                return all_members(
+                    member, self.stack, parameters, inputs, labels, noise, members.runs, shared=True
+                )[0]
+
+            found = {f"val_{name}_argmax": value for name, value in values(None).items()}
+            for k in range(recipe.samples):
+                base = stream.at(i * recipe.samples + k).initial_seed()
+                drawn = self._with_own(model.noise(len(part), base, split.device, training=False), base)
+                noise = {name: n.to(dtype) if n.is_floating_point() else n for name, n in drawn.items()}
+                for name, value in values(noise).items():
+                    found[f"val_{name}"] = value / recipe.samples + found.get(f"val_{name}", 0)
+            share = len(part) / len(split)
+            sums = {name: value * share + sums.get(name, 0) for name, value in found.items()}
+        return sums
+
+    def bytes_per_member(self, batch_size: int) -> int:
+        """Parameters, gradients and two moments, buffers, and what a step keeps for its backward pass."""
+        trained = sum(self._own[name].numel() for name in self._model.trained)
+        buffers = sum(self._own[name].nbytes for name in self.buffers())
+        return 4 * 4 * trained + buffers + self._activation_bytes * max(batch_size, self.recipe.chunk // 2)
+
+    def module(
+        self, parameters: Parameters, estimator: str, tau_f: float | None, tau_b: float | None
+    ) -> nn.Module:
+        """One trained member as an ordinary module, its layers set to its estimator and temperatures.
+
+        parameters: {name: [1, 1, ...]}, or {name: [...]}, buffers included.
+        """
+        module = self._built(0)
+        own = dict(module.named_parameters()) | dict(module.named_buffers())
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(parameters[name].view(tensor.shape))
+        for layer in module.modules():
+            if isinstance(layer, StraightThrough):
+                layer.set(estimator, tau_f, tau_b)
+        return module.eval()
+
+    def _built(self, seed: int) -> nn.Module:
+        """A module whose initial weights are a function of the seed."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            return self.recipe.build(self._options, self._dataset)
+
+    def _check_reproducible(self) -> None:
+        again = MemberModel(self._built(0), self.recipe.loss, {}, self._dataset).tensors()
+        for name, tensor in self._own.items():
+            if again[name].shape != tensor.shape or not torch.equal(again[name], tensor):
+                raise ValueError(
+                    f"module {self.recipe.title} is built with another {name} under the same seed, so "
+                    "that its trials cannot begin alike; draw initial weights with torch's generator "
+                    "only."
+                )
+
+    def _with_own(self, noise: Noise, base: int) -> Noise:
+        """What a looped module draws further is a function of this number."""
+        return noise | {OWN: torch.tensor(base)} if self.stack == "loop" else noise
+
+    def _dtype(self, parameters: Parameters) -> torch.dtype:
+        return parameters[self._model.trained[0]].dtype

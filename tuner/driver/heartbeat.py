@@ -1,0 +1,32 @@
+"""Whether a driver gets on: its main thread says so at every turn, and others look how long ago that was.
+
+A driver whose Ray has died at the wrong moment waits for it for ever, and its other threads would keep its
+lease for ever, too.
+"""
+
+import threading
+import time
+
+# Without a sign for so long a driver counts as stuck. Its longest steps without one are those of the end: the
+# analysis and the figures of a study with thousands of trials take minutes.
+STUCK_AFTER_S = 1800.0
+
+
+class Heartbeat:
+    """The last sign of the main thread."""
+
+    def __init__(self, stuck_after_s: float = STUCK_AFTER_S) -> None:
+        self._stuck_after_s = stuck_after_s
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        """The main thread gets on."""
+        with self._lock:
+            self._last = time.monotonic()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether there has been no sign for too long."""
+        with self._lock:
+            return time.monotonic() - self._last > self._stuck_after_s

@@ -1,0 +1,126 @@
+"""The populations of one study: how many trials each holds, what it is told, and the files that it leaves.
+
+What the searcher knows of training. It knows nothing of Ray and decides nothing about trials; the searcher
+asks it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.driver.placement import Placement, trials_per_population
+from tuner.driver.progress import Progress
+from tuner.errors import UserError
+from tuner.ledger.rows import Role, TrialRow
+from tuner.settings import Settings
+from tuner.spec.study import StudySpec
+
+if TYPE_CHECKING:
+    from trainables.ray_trainable import PopulationConfig, Report  # ray takes seconds to import
+
+
+@dataclass(frozen=True)
+class Populations:
+    """The populations of one study."""
+
+    study_id: str
+    spec: StudySpec
+    settings: Settings
+    placement: Placement
+    bytes_per_member: int  # the task's estimate
+    trials_before: int  # trials that the study had when this driver began
+    progress: Progress  # told of every report
+
+    @property
+    def at_once(self) -> int:
+        """How many can train at the same time."""
+        return self.placement.devices
+
+    def size(self, role: Role) -> int:
+        """How many trials of a role a population should hold."""
+        after_search = {Role.CONFIRM: self.spec.confirm_total, Role.CONTROL: self.spec.control_total}
+        return trials_per_population(
+            self.placement,
+            trials=max(1, after_search.get(role, self.spec.trials_total - self.trials_before)),
+            seeds=self.spec.members_of(role),
+            bytes_per_member=self.bytes_per_member,
+            members=self.spec.members_per_population,
+        )
+
+    def config(
+        self, population: str, trials: Sequence[TrialRow], start: int, until: int | None
+    ) -> "PopulationConfig":
+        """What a population is told.
+
+        Args:
+            population: its id.
+            trials: its trials, of the same seeds.
+            start: report intervals that they have been trained for.
+            until: the interval after which they pause; None trains them to the end.
+        """
+        from trainables.ray_trainable import PopulationConfig
+
+        fields = ("number", "estimator", "tau_f", "tau_b", "lr")
+        spec = self.spec
+        return PopulationConfig(
+            task=spec.task,
+            options=spec.options,
+            dataset=spec.dataset,
+            dataset_options=spec.dataset_options,
+            data_folder=str(self.settings.data_folder),
+            trials=tuple(
+                {name: getattr(t, name) for name in fields}
+                | {"variant": t.variant.text, "source": t.number if t.source is None else t.source}
+                for t in trials
+            ),
+            seeds=trials[0].seeds,
+            batch_size=spec.batch_size,
+            epochs=spec.epochs,
+            steps=spec.steps,
+            intervals=spec.intervals,
+            evaluate_test=trials[0].role is Role.CONFIRM,
+            score=spec.score_at,
+            confirms=trials[0].role in (Role.CONFIRM, Role.CONTROL),
+            device=self.placement.device,
+            threads=self.placement.cpus,
+            checkpoint=str(self.checkpoints / f"{population}.pt"),
+            diagnosis=spec.diagnosis,
+            start=start,
+            until=until,
+        )
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the populations' checkpoints and of the paused trials' states."""
+        return self.settings.home_folder / "checkpoints" / self.study_id
+
+    def forget_paused_states(self, numbers: Iterable[int], before: float = math.inf) -> None:
+        """Deletes the states that some trials left when they paused, trial-NUMBER-INTERVAL.pt, of intervals
+        before one. trainables/ray_trainable.py writes them.
+        """
+        for number in numbers:
+            for file in self.checkpoints.glob(f"trial-{number}-*.pt"):
+                if int(file.stem.rpartition("-")[2]) < before:
+                    file.unlink(missing_ok=True)
+
+    def keep_artifacts(self, report: "Report") -> None:
+        """Writes the files of trained models that came with a report. Raises UserError."""
+        write_artifacts(report.artifacts, self.settings.artifacts_folder(self.study_id))
+
+
+def write_artifacts(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
+    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. Raises
+    UserError.
+    """
+    try:
+        for number, files in artifacts.items():
+            for name, content in files.items():
+                target = folder / f"trial-{number}" / Path(name).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+    except OSError as error:
+        raise UserError(
+            f"the files of trained models cannot be written to {folder}: {error.strerror}"
+        ) from error

@@ -1,0 +1,56 @@
+"""What we use of Ray that its documentation does not promise. A test looks each of these up in the installed
+Ray, so that an update that changes one is noticed there.
+
+Imports nothing of Ray: the service reads this file, too, and starts without Ray's import.
+"""
+
+import os
+import sys
+from typing import Any
+
+# Read by Ray when it is imported. It is meant for systems on which Ray joins no other machine's; what it does
+# everywhere is that all of Ray's ports (GCS, raylet, workers, agents) bind to 127.0.0.1, where Ray else takes
+# the machine's address, or every one.
+LOOPBACK_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+# Of a Ray that is to be small: workers that wait for work cost 60 MB each.
+NO_IDLE_WORKERS_ENVIRONMENT = {
+    "RAY_enable_worker_prestart": "0",
+    "RAY_prestart_worker_first_driver": "0",
+}
+
+# Of Tune: no banner (the one of the new output ignores verbose=0), no advice about Ray Train.
+QUIET_ENVIRONMENT = {"RAY_AIR_NEW_OUTPUT": "0", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
+
+# Set by Ray for the entry point of a job, and nowhere else.
+JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+
+# `ray start` as a module: the console script need not be on the PATH.
+RAY_COMMAND = (sys.executable, "-m", "ray.scripts.scripts")
+
+# The cookie by which Ray's dashboard knows a browser that has given its token.
+DASHBOARD_TOKEN_COOKIE = "ray-authentication-token"  # noqa: S105  # a name, no secret
+
+
+def in_job() -> bool:
+    """Whether this process is a Ray job. Then RAY_ADDRESS is the address of the job's cluster."""
+    return JOB_VARIABLE in os.environ and "RAY_ADDRESS" in os.environ
+
+
+class RayChangedError(Exception):
+    """The installed Ray lacks something that this file needs."""
+
+
+def actor_of(tune_trial: Any) -> Any:
+    """The actor that trains a Tune trial, to be killed where it hangs; None while there is none. Tune tells
+    callbacks of its trials, but has no public way from a trial to its actor.
+
+    Raises RayChangedError where this Ray has it elsewhere.
+    """
+    try:
+        return tune_trial.temporary_state.ray_actor
+    except AttributeError as error:
+        raise RayChangedError(
+            "the installed Ray does not tell which worker trains a Tune trial "
+            "(Trial.temporary_state.ray_actor is gone)"
+        ) from error

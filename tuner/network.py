@@ -1,0 +1,79 @@
+"""Ports on loopback, and whether a proxy stands between us and an address.
+
+Ray, MLflow and the service on one machine talk over loopback, which no proxy can reach: whatever the
+environment names, loopback is asked directly.
+"""
+
+import ipaddress
+import os
+import socket
+import urllib.request
+from urllib.parse import urlsplit
+
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing on loopback has this port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def any_free_port() -> int:
+    """A port of loopback that nothing has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's loopback."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def reach_loopback_directly() -> None:
+    """Adds loopback to NO_PROXY and no_proxy, where the environment names a proxy: for all clients in this
+    process, and for the processes that it starts.
+    """
+    if not urllib.request.getproxies().keys() - {"no"}:
+        return
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if "*" in names:
+        return
+    direct = ",".join([*names, *(name for name in _LOOPBACK_NAMES if name not in names)])
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = direct
+
+
+def proxy_variable(url: str) -> str | None:
+    """The name of the environment variable whose proxy stands between us and an address; None where it is
+    asked directly.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    for scheme in (parts.scheme, "all"):
+        for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper()):
+            if os.environ.get(name):
+                return name
+    return None
+
+
+def through_proxy(url: str) -> str:
+    """For an error about an address that does not answer: which proxy it was asked through; nothing where it
+    was asked directly.
+    """
+    name = proxy_variable(url)
+    return f", asked through the proxy that {name} names" if name else ""

@@ -1,0 +1,76 @@
+"""What is said of a spec that is not valid: pydantic's errors as FieldErrors, in the words of a spec.
+
+pydantic names the branch of a union in an error's path ("list[constrained-float]", "Range") and speaks of its
+own types; users know fields, numbers, lists and mappings.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainables.errors import unknown
+from tuner.errors import FieldError, SpecError, shown
+from tuner.spec.invalid import InvalidError
+from tuner.spec.search import SEARCH_FIELDS, SEARCHES, fields_of
+
+Path = tuple[str, ...]
+_WHOLE = "must be a mapping of fields"
+_TEXTS = {  # pydantic's types of error that have a sentence of their own here
+    "missing": "is missing",
+    "invalid_key": "a field's name must be text",
+    "string_pattern_mismatch": "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', and begin with a "
+    "letter or digit",
+    "model_type": _WHOLE,
+    "model_attributes_type": _WHOLE,
+    "dict_type": _WHOLE,
+    "union_tag_not_found": f"is missing; it must be one of {', '.join(SEARCHES)}",
+    "union_tag_invalid": f"must be one of {', '.join(SEARCHES)}",
+}
+_NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "too_short", "union_tag_not_found")
+
+
+def spec_error(error: ValidationError, fields: Sequence[str]) -> SpecError:
+    """A pydantic error as a SpecError. `fields` are those of the spec itself."""
+    names = {*fields, *SEARCH_FIELDS}
+    complaints: dict[Path, Any] = {}
+    for e in error.errors(include_url=False):
+        complaints.setdefault(_path(e, names), e)  # of a union's branches that complain, the first is told
+    # Of two complaints, about a field and about a part of it, the one about the part is the user's.
+    wholes = {path[:length] for path in complaints for length in range(len(path))}
+    told = [(path, e) for path, e in complaints.items() if path not in wholes]
+    return SpecError([one for path, e in told for one in _field_errors(path, e, fields)])
+
+
+def _path(e: Any, names: set[str]) -> Path:
+    """An error's place as users know it: fields, and places in lists."""
+    *place, last = e["loc"] or [None]
+    if e["type"] == "extra_forbidden":
+        own = [last]  # a name that no field has
+    elif e["type"].startswith("union_tag"):
+        own = [last, "strategy"]  # pydantic stops at the union: search
+    else:
+        own = [last] if isinstance(last, int) or last in names else []
+    return tuple(str(part) for part in (*(p for p in place if isinstance(p, int) or p in names), *own))
+
+
+def _field_errors(path: Path, e: Any, fields: Sequence[str]) -> list[FieldError]:
+    name = ".".join(path)
+    raised = e.get("ctx", {}).get("error")
+    if isinstance(raised, InvalidError):
+        return [
+            FieldError(".".join(part for part in (name, one.field) if part), one.message, one.got)
+            for one in raised.errors
+        ]
+    if e["type"] == "extra_forbidden":
+        *place, last = e["loc"]
+        known = fields_of(tuple(place)) if place else fields
+        return [FieldError(name, unknown(last, "a field", known, have="there are"))]
+    message = _TEXTS.get(e["type"])
+    if e["type"] == "too_short":
+        message = f"must have at least {e['ctx']['min_length']} values"
+    if message is None:
+        given = e["msg"].removeprefix("Value error, ")
+        message = (given[0].lower() + given[1:]).replace("input should be", "must be")
+    came = e["ctx"]["tag"] if e["type"] == "union_tag_invalid" else e.get("input")
+    return [FieldError(name, message, None if e["type"] in _NOT_SHOWN else shown(came))]
