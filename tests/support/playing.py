@@ -20,6 +20,9 @@ def spec(**changes):
         "epochs": INTERVALS,
         "reports": INTERVALS,
         "baselines": ["identity", "softmax", "gumbel"],
+        "confirm_seeds": 0,
+        "extend": False,
+        "refine": False,
     }
     return parse_spec({"name": "s", "task": "sbn", "dataset": "digits", "search": search, **rest, **changes})
 
@@ -74,6 +77,10 @@ SPECS = {
     "gp": between("gp", learning_rates=[0.001]),
     "halving": halving(),
     "halving, confirmed": halving(confirm_seeds=2, search={"eta": 2, "rungs": 2}),
+    "grid, extended and refined": spec(confirm_seeds=3, extend=True, refine=True),
+    "sequential, extended and refined": sequential(confirm_seeds=3, extend=True, refine=True),
+    "halving, extended and refined": halving(confirm_seeds=3, extend=True, refine=True),
+    "grid, look by look": spec(confirm_seeds={"looks": [3, 5, 8]}),
     "pbt": pbt(),
     "pbt, confirmed": pbt(confirm_seeds=2, baselines=[]),
 }

@@ -55,7 +55,7 @@ def trial(
 
 def running(proposal: Proposal, number: int, seeds=(0, 1, 2)) -> TrialRow:
     """A trial that has just been started."""
-    names = ("role", "estimator", "tau_f", "tau_b", "lr", "variant")
+    names = ("role", "estimator", "tau_f", "tau_b", "lr", "variant", "look")
     configuration = {name: getattr(proposal, name) for name in names}
     return trial(number, **configuration, seeds=seeds, state="running")
 

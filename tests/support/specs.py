@@ -13,6 +13,9 @@ GOOD = {
     "dataset": "digits",
     "search": {"strategy": "grid", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0]},
     "epochs": 2,
+    "confirm_seeds": 0,
+    "extend": False,
+    "refine": False,
 }
 SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0, 2.0]}
 BETWEEN = {"strategy": "tpe", "tau_f": {"low": 0, "high": 1}, "tau_b": {"low": 0.1, "high": 2}, "trials": 25}

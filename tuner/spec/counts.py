@@ -137,8 +137,9 @@ class Counted(Strict):
     @property
     def most_trials(self) -> int:
         """Trials of all roles where everything is extended and refined, and every look is needed."""
-        further_looks = max(0, len(self.looks) - 1) * self.confirm_total
-        return self.planned_trials + self.extension_most + self.refinement_most + further_looks
+        extra = 2 if self.looks and (self.extend or self.refine) else 0  # what the search alone would have selected
+        further_looks = max(0, len(self.looks) - 1) * (self.confirm_total + extra)
+        return self.planned_trials + self.extension_most + self.refinement_most + extra + further_looks
 
     @property
     def control_total(self) -> int:

@@ -53,9 +53,14 @@ class Confirmed(Strategy):
         return Signal.DONE
 
     def _selected(self, searched: Sequence[TrialRow]) -> list[TrialRow]:
-        """The best of every method, and what the search alone would have selected where that is another."""
+        """The best of every method; and off the diagonal and on it what the search alone would have selected,
+        where that is another.
+        """
         chosen: dict[Method, TrialRow] = {}
-        for choose in (select, select_as_printed):
-            for trial in choose(searched, self._objective).distinct():
-                chosen.setdefault(trial.method, trial)
+        printed = select_as_printed(searched, self._objective)
+        for trial in (
+            *select(searched, self._objective).distinct(),
+            *(t for t in (printed.off_diagonal, printed.diagonal) if t is not None),
+        ):
+            chosen.setdefault(trial.method, trial)
         return list(chosen.values())
