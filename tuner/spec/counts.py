@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainables.estimators import ESTIMATORS
-from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search, Strict
+from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
+from tuner.spec.temperatures import Strict
 
 ROLES = ("search", "baseline", "confirm", "control")  # of trials
 
