@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.data import DATASETS, check_options
+from trainables.data import check_options, dataset_names
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import FieldError, SpecError, UserError, shown
@@ -54,7 +54,7 @@ PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class StudySpec(Counted):
-    """One study. README.md shows it as YAML."""
+    """One study. docs/reference/spec.md explains every field."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
     task: str
@@ -94,8 +94,8 @@ class StudySpec(Counted):
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if name not in DATASETS:
-            raise wrong(f"must be one of {', '.join(sorted(DATASETS))}", name)
+        if name not in dataset_names():
+            raise wrong(f"must be one of {', '.join(dataset_names())}", name)
         return name
 
     @field_validator("diagnostics")
