@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.data import DATASETS, check_options
+from trainables.data import check_options, dataset_names
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import FieldError, SpecError, UserError, shown
@@ -87,8 +87,8 @@ class StudySpec(Counted):
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if name not in DATASETS:
-            raise wrong(f"must be one of {', '.join(sorted(DATASETS))}", name)
+        if name not in dataset_names():
+            raise wrong(f"must be one of {', '.join(dataset_names())}", name)
         return name
 
     @field_validator("diagnostics")
