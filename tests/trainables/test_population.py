@@ -19,7 +19,8 @@ from trainables import (
     softmax_st_binary,
 )
 from trainables.data import Split, load
-from trainables.population import Configuration, Population, join_states, select_state
+from trainables.population import Configuration, Population
+from trainables.population_state import join_states, select_state
 from trainables.randomness import Stream
 from trainables.tasks import sbn
 from trainables.tasks.base import DRAWS

@@ -5,11 +5,12 @@ logit layer.
 import pytest
 import torch
 
-from tests.trainables.test_tasks import BATCH, OPTIONS, TASKS, digits, identical, parameters, trained
+from tests.support.tasks import OPTIONS, TASKS, digits, parameters, trained
 from trainables import optim
 from trainables.optim import Adam
 from trainables.population import Configuration, Population
 from trainables.tasks.catae import CatAE, CatAEOptions
+from trainables.testing.subject import BATCH, identical
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_task = pytest.mark.parametrize("name", TASKS)

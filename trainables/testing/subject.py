@@ -95,7 +95,7 @@ class Subject:
         return [*(BY_ESTIMATOR[estimator] for estimator in self.task_type.estimators), SILENT]
 
     def company(self, name: str) -> tuple[tuple[int, ...], list[Configuration]]:
-        """Seeds and configurations of a population: neighbours, places, runs of estimators and learning rates."""
+        """Seeds and configurations of a population, which differ in neighbours and places."""
         everyone = self.everyone()
         return {
             "twins": ((7,), [DECOUPLED, DECOUPLED]),
