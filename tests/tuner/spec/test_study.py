@@ -72,7 +72,7 @@ JARGON = (
             "task sbn has gst, gumbel, gumbel_rao, identity, reinmax, softmax, got 'soft'",
         ),
         ("task", "chess", ", ".join(task_names())),
-        ("dataset", "imagenet", "cifar10, digits, fashion_mnist, image_folder, mnist"),
+        ("dataset", "imagenet", "arrays, cifar10, digits, fashion_mnist, image_folder, mnist"),
         ("name", "<b>", "letters, digits"),
         ("name", "a" * 65, "1 to 64"),
         ("seeds", 0, "greater than or equal to 1"),
