@@ -18,7 +18,7 @@ from tuner.ledger.rows import Role
 def test_every_part_makes_a_table_and_all_together_a_page(tmp_path, monkeypatch, capsys):
     # Whole studies are tried below.
     monkeypatch.delitem(PARTS, "studies")
-    main(["--studies", "40", "--out", str(tmp_path / "new" / "calibration.md")])
+    main(["--studies", "20", "--out", str(tmp_path / "new" / "calibration.md")])
     page = (tmp_path / "new" / "calibration.md").read_text()
     assert page.count("\n## ") == len(PARTS)
     assert "| normal |" in page

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.calibration.curves import CURVES, REPORTS, TRENDS
+from benchmarks.calibration.play import OBJECTIVE
 from benchmarks.calibration.table import Table, share
 from benchmarks.calibration.worlds import Surface, axis, bowl, waves
 from tuner.evidence.best_of_pool import best_of_pool
@@ -26,7 +27,7 @@ def convergence_table(studies: int) -> Table:
         for seeds in (3, 5, 10):
             rng = np.random.default_rng(seeds)
             found = [
-                convergence(epochs, draw(rng, seeds).tolist(), draw(rng, seeds).tolist(), "minimize")
+                convergence(epochs, draw(rng, seeds).tolist(), draw(rng, seeds).tolist(), OBJECTIVE)
                 for _ in range(studies)
             ]
             called = sum((f.area.p_value or 1.0) < LEVEL for f in found if f)
@@ -87,7 +88,7 @@ def _held(make: Callable[[int], Surface], noise: float, seeds: int, studies: int
         surface = make(study)
         truth = np.array([surface(*pair) for pair in PAIRS])
         values = truth[:, None] + _varied(np.random.default_rng([study, seeds]), seeds, noise)
-        place = optimum_place(PAIRS, values.tolist(), "minimize")
+        place = optimum_place(PAIRS, values.tolist(), OBJECTIVE)
         inside = place.inside if place else ()
         held.append(PAIRS[int(truth.argmin())] in inside)
         size.append(len(inside))
@@ -113,7 +114,7 @@ def best_of_many_table(studies: int) -> Table:
             for _ in range(studies // 4):
                 values = rng.normal(size=(off + on, 3)) + 3 * rng.normal(size=(1, 3))
                 values[0] -= lead
-                found = best_of_pool(values[:off].tolist(), values[off:].tolist(), "minimize")
+                found = best_of_pool(values[:off].tolist(), values[off:].tolist(), OBJECTIVE)
                 called += found is not None and (found.p_value or 1.0) < LEVEL
             cells.append(share(called, studies // 4, LEVEL if lead == 0 else None))
         rows.append(tuple(cells))
@@ -140,7 +141,7 @@ def examples_table(studies: int) -> Table:
                     + of_example * rng.normal(size=(1, 100))
                     + 0.5 * rng.normal(size=(seeds, 100))
                 )
-                found = two_way_gain(-table, np.zeros_like(table), "minimize")
+                found = two_way_gain(-table, np.zeros_like(table), OBJECTIVE)
                 if found is None:
                     continue
                 low, high = found.interval()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.calibration.pairs import NULL, UNSEEN, PairWorld, diverging, shifted
+from benchmarks.calibration.play import OBJECTIVE
 from benchmarks.calibration.table import Table, share
 from tuner.evidence.paired_gain import paired_gain
 from tuner.evidence.sequential_design import SequentialDesign, fixed
@@ -45,7 +46,7 @@ def play(
     for _ in range(studies):
         mine, rival = world.seeds(rng, design.last + added)
         for seeds in (*design.looks, *range(design.last + 1, design.last + added + 1)):
-            end = judge(paired_gain(mine[:seeds], rival[:seeds], "minimize"), design, margin=margin)
+            end = judge(paired_gain(mine[:seeds], rival[:seeds], OBJECTIVE), design, margin=margin)
             if end.final:
                 break
         ends.append(end)

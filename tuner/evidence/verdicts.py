@@ -58,7 +58,7 @@ VERDICTS: Mapping[Decision, Verdict] = {
 }
 
 
-class Method(StrEnum):
+class Basis(StrEnum):
     """What a decision rests on."""
 
     T_TEST = "paired t-test"
@@ -73,7 +73,7 @@ class Judgement:
 
     decision: Decision
     reason: str  # one sentence, true whatever the decision
-    by: Method | None = None  # None where nothing was decided
+    by: Basis | None = None  # None where nothing was decided
     gain: PairedGain | None = None
     interval: tuple[float, float] | None = None  # of the mean gain, 95 % over all looks
     equivalence_interval: tuple[float, float] | None = None  # 90 % over all looks
@@ -158,7 +158,7 @@ def _by_mean(found: Judgement, measured: SeedMean, levels: Levels, say: Sentence
     if _within(found.equivalence_interval, found.margin):
         shown = low > 0 or high < 0
         return replace(
-            found, decision=Decision.EQUAL, by=Method.ONE_SIDED_TESTS,
+            found, decision=Decision.EQUAL, by=Basis.ONE_SIDED_TESTS,
             reason=say.within_margin(size, found.equivalence_interval, shown=shown),
         )  # fmt: skip
     if low > 0 or high < 0:
@@ -166,7 +166,7 @@ def _by_mean(found: Judgement, measured: SeedMean, levels: Levels, say: Sentence
             return replace(found, decision=Decision.MIXED, reason=say.mixed_median(size))
         side = Decision.BETTER if low > 0 else Decision.WORSE
         reason = say.directional(size, better=low > 0, relevant=found.relevant)
-        return replace(found, decision=side, by=Method.T_TEST, reason=reason)
+        return replace(found, decision=side, by=Basis.T_TEST, reason=reason)
     lead = gain.wins.wins - gain.wins.losses
     if levels.wins_p(gain.wins) <= levels.level and lead * measured.mean < 0:
         return replace(found, decision=Decision.MIXED, reason=say.mixed_wins(size))
@@ -184,16 +184,16 @@ def _by_wins(found: Judgement, levels: Levels, say: Sentences) -> Judgement:
     if p > levels.level:
         return _undecided(found, say.wins(p, levels, enough=levels.wins_that_decide))
     side = Decision.BETTER if gain.wins.wins > gain.wins.losses else Decision.WORSE
-    return replace(found, decision=side, by=Method.WINS, reason=say.wins(p, levels))
+    return replace(found, decision=side, by=Basis.WINS, reason=say.wins(p, levels))
 
 
 def _without_spread(found: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
     """The decision where every seed has the same difference: 0, or another one."""
     found = replace(found, detectable=None, seeds_for_margin=None, exaggeration=None)
     if abs(measured.mean) <= measured.rounding:
-        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same())
+        return replace(found, decision=Decision.EQUAL, by=Basis.ROUNDING, reason=say.same())
     if found.margin is not None and abs(measured.mean) < found.margin:
-        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same_difference())
+        return replace(found, decision=Decision.EQUAL, by=Basis.ROUNDING, reason=say.same_difference())
     return _by_wins(found, levels, say)
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.outcomes import interquartile_mean, rate, sign_test, wins
 
 
@@ -34,24 +35,24 @@ def test_without_a_win_or_a_loss_nothing_is_shown():
 
 def test_divergence_ranks_worst_and_two_that_diverge_are_equal():
     mine, rival = [0.2, None, 0.4, None, 0.5, 0.3], [0.3, 0.9, None, None, 0.5, 0.2]
-    found = wins(mine, rival, "minimize")
+    found = wins(mine, rival, MINIMIZE)
     assert (found.wins, found.losses, found.ties, found.seeds) == (2, 2, 2, 6)
     assert found.share.count == 3
     assert (found.share.low, found.share.high) == pytest.approx(proportion_confint(3, 6, method="beta"))
-    turned = wins(rival, mine, "minimize")
+    turned = wins(rival, mine, MINIMIZE)
     assert (turned.wins, turned.losses, turned.p_value) == (found.losses, found.wins, found.p_value)
-    higher = wins(mine, rival, "maximize")
+    higher = wins(mine, rival, MAXIMIZE)
     assert (higher.wins, higher.losses) == (2, 2)
 
 
 def test_equal_up_to_rounding_is_a_tie():
-    found = wins([0.3, 0.3, 0.3], [0.3 + 5.6e-17, 0.3 - 3e-8, 0.301], "minimize")
+    found = wins([0.3, 0.3, 0.3], [0.3 + 5.6e-17, 0.3 - 3e-8, 0.301], MINIMIZE)
     assert (found.wins, found.losses, found.ties) == (1, 0, 2)
 
 
 def test_the_two_have_the_same_seeds():
     with pytest.raises(ValueError, match="argument 2"):
-        wins([1.0], [1.0, 2.0], "minimize")
+        wins([1.0], [1.0, 2.0], MINIMIZE)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 10, 11])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.paired_gain import paired_gain
 from tuner.evidence.reasons import Missing, Names
 from tuner.evidence.sequential_design import SequentialDesign, fixed
-from tuner.evidence.verdicts import Decision, Method, Verdict, judge, no_verdict, withheld
+from tuner.evidence.verdicts import Basis, Decision, Verdict, judge, no_verdict, withheld
 
 LOOKS = SequentialDesign((5, 10, 15, 20, 30))
 BASE = [0.30, 0.34, 0.28, 0.33, 0.31, 0.29, 0.35, 0.32, 0.30, 0.33]
@@ -19,7 +20,7 @@ def judged(gains, design=None, **options):
     """The judgement on gains over BASE; a gain of None: the method diverged, "rival": the rival did."""
     rival = [None if g == "rival" else BASE[i % 10] for i, g in enumerate(gains)]
     mine = [None if g is None else BASE[i % 10] - (0 if g == "rival" else g) for i, g in enumerate(gains)]
-    return judge(paired_gain(mine, rival, "minimize"), design or fixed(len(gains)), **options)
+    return judge(paired_gain(mine, rival, MINIMIZE), design or fixed(len(gains)), **options)
 
 
 # --- gains with a spread ---
@@ -28,7 +29,7 @@ def judged(gains, design=None, **options):
 def test_a_gain_whose_interval_excludes_0_is_better_and_relevant_where_it_excludes_the_margin():
     gains = [0.020, 0.022, 0.019, 0.021, 0.018]
     found = judged(gains, margin=0.003)
-    assert (found.verdict, found.decision, found.by) == (Verdict.OFF, Decision.BETTER, Method.T_TEST)
+    assert (found.verdict, found.decision, found.by) == (Verdict.OFF, Decision.BETTER, Basis.T_TEST)
     assert found.interval == pytest.approx(stats.ttest_1samp(gains, 0).confidence_interval())
     assert found.p_value == found.overall_p == pytest.approx(stats.ttest_1samp(gains, 0).pvalue)
     assert (found.relevant, found.final, found.next_look) == (True, True, None)
@@ -44,7 +45,7 @@ def test_a_gain_whose_interval_excludes_0_is_better_and_relevant_where_it_exclud
 
 def test_a_gain_within_the_margin_is_practically_none_even_where_it_is_surely_not_0():
     found = judged([0.0005, -0.0004, 0.0002, -0.0001, 0.0003], margin=0.003)
-    assert (found.verdict, found.by) == (Verdict.PRACTICALLY_ON, Method.ONE_SIDED_TESTS)
+    assert (found.verdict, found.by) == (Verdict.PRACTICALLY_ON, Basis.ONE_SIDED_TESTS)
     assert -0.003 < found.equivalence_interval[0] < found.equivalence_interval[1] < 0.003
     small = judged([0.0010, 0.0011, 0.0009, 0.0010, 0.0012], margin=0.003)
     assert (small.verdict, small.relevant) == (Verdict.PRACTICALLY_ON, False)
@@ -111,21 +112,21 @@ def test_two_seeds_decide_nothing_however_far_apart():
 def test_equal_up_to_rounding_is_practically_the_same_and_has_no_p():
     for tiny in ([5.6e-17] * 4 + [1.1e-16], [3e-8, 0.0, -3e-8, 3e-8, 0.0], [0.0] * 5):
         found = judged(tiny)
-        assert (found.verdict, found.by) == (Verdict.PRACTICALLY_ON, Method.ROUNDING)
+        assert (found.verdict, found.by) == (Verdict.PRACTICALLY_ON, Basis.ROUNDING)
         assert (found.p_value, found.detectable) == (None, None)
         assert "no more than rounding on each of 5 fresh seeds" in found.reason
 
 
 def test_the_same_difference_on_every_seed_is_judged_by_the_wins():
     mine, rival = [0.90] * 5, [0.89] * 5  # accuracies of 100 examples
-    found = judge(paired_gain(mine, rival, "maximize"), fixed(5))
+    found = judge(paired_gain(mine, rival, MAXIMIZE), fixed(5))
     assert (found.verdict, found.p_value) == (Verdict.UNDECIDED, 0.0625)
     assert "the gain is 0.01 on every seed, so that there is no spread to test by" in found.reason
     assert "it takes 6 seeds, all of them won" in found.reason
-    more = judge(paired_gain(mine * 2, rival * 2, "maximize"), fixed(10))
-    assert (more.verdict, more.by) == (Verdict.OFF, Method.WINS)
-    within = judge(paired_gain(mine, rival, "maximize"), fixed(5), margin=0.02)
-    assert (within.verdict, within.by) == (Verdict.PRACTICALLY_ON, Method.ROUNDING)
+    more = judge(paired_gain(mine * 2, rival * 2, MAXIMIZE), fixed(10))
+    assert (more.verdict, more.by) == (Verdict.OFF, Basis.WINS)
+    within = judge(paired_gain(mine, rival, MAXIMIZE), fixed(5), margin=0.02)
+    assert (within.verdict, within.by) == (Verdict.PRACTICALLY_ON, Basis.ROUNDING)
 
 
 # --- divergence ---
@@ -138,7 +139,7 @@ def test_a_rival_that_diverges_on_every_seed_is_said_to_and_loses_once_the_wins_
     assert "it takes 6 seeds" in five.reason
     assert five.gain.measured is None
     ten = judged(["rival"] * 10, LOOKS)
-    assert (ten.verdict, ten.by) == (Verdict.OFF, Method.WINS)
+    assert (ten.verdict, ten.by) == (Verdict.OFF, Basis.WINS)
     assert ten.p_value == pytest.approx(2 * 0.5**10)
     assert "wins 10 of 10 fresh seeds and loses 0" in ten.reason
     assert judged([None] * 10, LOOKS).verdict is Verdict.ON
@@ -147,7 +148,7 @@ def test_a_rival_that_diverges_on_every_seed_is_said_to_and_loses_once_the_wins_
 def test_where_one_diverges_the_wins_decide_and_means_are_marked_as_the_survivors():
     gains = ["rival", *[0.02, 0.021, 0.019, 0.02, 0.018, 0.022, 0.02, 0.021, 0.019]]
     found = judged(gains)
-    assert (found.verdict, found.by) == (Verdict.OFF, Method.WINS)
+    assert (found.verdict, found.by) == (Verdict.OFF, Basis.WINS)
     assert (found.gain.survivors_only, found.gain.rival_diverged, found.gain.diverged) == (True, 1, 0)
     assert (found.interval, found.relevant) == (None, None)
     assert found.p_value == pytest.approx(stats.binomtest(10, 10).pvalue)
@@ -159,10 +160,10 @@ def test_where_one_diverges_the_wins_decide_and_means_are_marked_as_the_survivor
 
 
 def test_both_diverging_everywhere_is_no_verdict():
-    found = judge(paired_gain([None] * 5, [None] * 5, "minimize"), fixed(5))
+    found = judge(paired_gain([None] * 5, [None] * 5, MINIMIZE), fixed(5))
     assert found.verdict is Verdict.NONE
     assert "diverged on every seed" in found.reason
-    equal = judge(paired_gain([None, 0.3, 0.4], [None, 0.3, 0.4], "minimize"), fixed(3))
+    equal = judge(paired_gain([None, 0.3, 0.4], [None, 0.3, 0.4], MINIMIZE), fixed(3))
     assert equal.verdict is Verdict.NONE
     assert "on each of 3 seeds both diverged or both are equal" in equal.reason
 
@@ -176,7 +177,7 @@ def test_more_seeds_help_though_one_in_twenty_diverges():
             lost = rng.random((2, n)) < 0.05
             pair = [[None if gone else v for v, gone in zip(*x, strict=True)]
                     for x in zip((mine.tolist(), rival.tolist()), lost.tolist(), strict=True)]  # fmt: skip
-            found.append(judge(paired_gain(*pair, "minimize"), fixed(n)).verdict is Verdict.OFF)
+            found.append(judge(paired_gain(*pair, MINIMIZE), fixed(n)).verdict is Verdict.OFF)
         shown[n] = np.mean(found)
     assert shown[20] > shown[10] > 0.8
 
@@ -227,7 +228,7 @@ def test_where_there_is_nothing_to_judge_the_reason_says_so(why):
 
 
 def test_no_seed_in_common_and_a_verdict_that_is_withheld():
-    assert judge(paired_gain([], [], "minimize"), fixed(5)).verdict is Verdict.NONE
+    assert judge(paired_gain([], [], MINIMIZE), fixed(5)).verdict is Verdict.NONE
     found = judged([0.020, 0.022, 0.019, 0.021, 0.018])
     held = withheld(found, "the diagonal's optimum is at the edge of what was searched")
     assert (held.verdict, held.by, held.interval) == (Verdict.UNDECIDED, None, found.interval)
@@ -250,7 +251,7 @@ def test_exchanging_the_two_turns_the_decision():
             [None if rng.random() < 0.1 else v for v in rng.normal(shift, 0.5, n)] for shift in (0.0, 0.5)
         )
         there, back = (
-            judge(paired_gain(a, b, "minimize"), fixed(n), margin=0.3)
+            judge(paired_gain(a, b, MINIMIZE), fixed(n), margin=0.3)
             for a, b in ((mine, rival), (rival, mine))
         )
         assert back.decision is opposite.get(there.decision, there.decision)
@@ -267,7 +268,7 @@ def rates(draw, design, *, studies=1500, margin=None):
     for _ in range(studies):
         mine, rival = draw(rng, design.last)
         for n in design.looks:
-            found = judge(paired_gain(mine[:n], rival[:n], "minimize"), design, margin=margin)
+            found = judge(paired_gain(mine[:n], rival[:n], MINIMIZE), design, margin=margin)
             if found.final:
                 break
         ends.append(found.verdict)
