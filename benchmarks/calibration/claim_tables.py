@@ -71,7 +71,7 @@ def place_table(studies: int) -> Table:
     surfaces = {"a bowl, ratio 1": bowl(1), "a bowl, ratio 16": bowl(16), "no order": waves}
     for name, make in surfaces.items():
         for noise in (0.005, 0.02):
-            cells = [_held(make, noise, seeds, studies // 10) for seeds in (3, 5)]
+            cells = [_held(make, noise, seeds, studies // 20) for seeds in (3, 5)]
             rows.append((f"{name}, noise {noise:g}", *cells))
     return Table(
         "Where the optimum lies",
