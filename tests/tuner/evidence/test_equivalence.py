@@ -44,11 +44,11 @@ def test_it_is_wrong_in_5_percent_at_the_margin():
 def test_a_control_that_is_off_by_the_whole_gain_does_not_agree_though_it_is_within_5_percent():
     original = [0.300, 0.310, 0.305, 0.295, 0.302]
     control = [v + 0.010 for v in original]  # 3 % off
-    found = rescaling_equivalence(
+    result = rescaling_equivalence(
         control, [v + e for v, e in zip(original, _JITTER, strict=True)], 0.010, MINIMIZE
     )
-    assert (found.agreement, found.margin) == (Agreement.DIFFERENT, 0.005)
-    assert found.mean == pytest.approx(-0.010, abs=1e-3)
+    assert (result.agreement, result.margin) == (Agreement.DIFFERENT, 0.005)
+    assert result.mean == pytest.approx(-0.010, abs=1e-3)
     near = rescaling_equivalence(
         [v + e for v, e in zip(original, _JITTER, strict=True)], original, -0.010, MINIMIZE
     )

@@ -26,16 +26,16 @@ def draw(rng, seeds=5, examples=60, of_seed=0.1, of_example=1.0, rest=0.5, gain=
 
 def test_the_mean_squares_are_those_of_the_two_way_table():
     mine, rival = draw(np.random.default_rng(1), seeds=4, examples=7, of_seed=0.8)
-    found = two_way_gain(mine, rival, MINIMIZE)
+    gain = two_way_gain(mine, rival, MINIMIZE)
     seed, example = np.indices((4, 7)).reshape(2, -1)
     data = pd.DataFrame({"y": (rival - mine).ravel(), "seed": seed, "example": example})
     table = anova_lm(ols("y ~ C(seed) + C(example)", data).fit())
     a, b, e = (table["sum_sq"] / table["df"]).to_numpy()
-    assert found.mean == pytest.approx((rival - mine).mean())
-    assert found.sem == pytest.approx(np.sqrt((a + b - e) / 28))
-    assert found.sem_over_seeds == pytest.approx(np.sqrt(a / 28))
-    assert found.variances == pytest.approx((max(0, (a - e) / 7), max(0, (b - e) / 4), e))
-    assert found.df == pytest.approx((a + b - e) ** 2 / (a**2 / 3 + b**2 / 6 + e**2 / 18))
+    assert gain.mean == pytest.approx((rival - mine).mean())
+    assert gain.sem == pytest.approx(np.sqrt((a + b - e) / 28))
+    assert gain.sem_over_seeds == pytest.approx(np.sqrt(a / 28))
+    assert gain.variances == pytest.approx((max(0, (a - e) / 7), max(0, (b - e) / 4), e))
+    assert gain.df == pytest.approx((a + b - e) ** 2 / (a**2 / 3 + b**2 / 6 + e**2 / 18))
 
 
 @pytest.mark.parametrize(("of_seed", "of_example"), [(0.1, 1.0), (0.5, 0.2), (0.0, 0.0), (0.3, 2.0)])
@@ -52,8 +52,8 @@ def test_it_holds_the_gain_on_new_seeds_and_examples(of_seed, of_example):
 def test_an_interval_over_seeds_alone_is_too_narrow_where_examples_are_few():
     rng, held = np.random.default_rng(3), []
     for _ in range(300):
-        found = two_way_gain(*draw(rng), MINIMIZE)
-        held.append(abs(found.mean - 0.3) < 2.78 * found.sem_over_seeds)
+        gain = two_way_gain(*draw(rng), MINIMIZE)
+        held.append(abs(gain.mean - 0.3) < 2.78 * gain.sem_over_seeds)
     assert np.mean(held) < 0.85
 
 
@@ -69,11 +69,11 @@ def test_it_says_what_would_narrow_it():
 
 
 def test_accuracies_turn_the_sign_and_no_spread_has_no_p():
-    found = two_way_gain([[1, 0, 1], [1, 1, 1]], [[0, 0, 1], [1, 0, 1]], MAXIMIZE)
-    assert found.mean == pytest.approx(2 / 6)
+    gain = two_way_gain([[1, 0, 1], [1, 1, 1]], [[0, 0, 1], [1, 0, 1]], MAXIMIZE)
+    assert gain.mean == pytest.approx(2 / 6)
     same = two_way_gain([[1.0, 2.0]] * 2, [[1.0, 2.0]] * 2, MINIMIZE)
     assert (same.sem, same.p_value, same.interval()) == (0.0, None, (0.0, 0.0))
-    assert 0 < found.p_value < 1
+    assert 0 < gain.p_value < 1
 
 
 def test_what_cannot_be_analysed():
