@@ -125,7 +125,7 @@ def test_the_same_difference_on_every_seed_is_judged_by_the_wins():
     mine, rival = [0.90] * 5, [0.89] * 5  # accuracies of 100 examples
     judgement = judge(paired_gain(mine, rival, MAXIMIZE), fixed(5))
     assert (judgement.verdict, judgement.p_value) == (Verdict.UNDECIDED, 0.0625)
-    assert "the gain is 0.01 on every seed, so that forth is no spread to test by" in judgement.reason
+    assert "the gain is 0.01 on every seed, so that there is no spread to test by" in judgement.reason
     assert "it takes 6 seeds, all of them won" in judgement.reason
     more = judge(paired_gain(mine * 2, rival * 2, MAXIMIZE), fixed(10))
     assert (more.verdict, more.by) == (Verdict.OFF, Basis.WINS)
