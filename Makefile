@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test test-faults lint format types bench bench-api bench-gpu bench-scale calibrate lock sbom clean
+.PHONY: install study serve mlflow docs test test-faults lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
 
 install: .venv/installed
 
@@ -53,6 +53,10 @@ bench: install
 # Latency of the API.
 bench-api: install
 	$(BIN)/python -m benchmarks.service
+
+# The worst request bodies.
+bench-bodies: install
+	$(BIN)/python -m benchmarks.bodies
 
 # What 1,000 and 10,000 trials cost their driver: minutes.
 bench-scale: install

@@ -9,7 +9,8 @@ import json
 import pytest
 import torch
 
-from benchmarks import gpu, scale
+from api.application.settings import ServiceSettings
+from benchmarks import bodies, gpu, scale
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,6 +27,12 @@ def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpu
         gpu.STUDIES
     )
     assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
+
+
+def test_the_worst_bodies_are_as_large_as_bodies_may_be():
+    sizes = {what: len(body) for what, _, body in bodies.bodies()}
+    assert max(sizes.values()) <= bodies.BYTES == ServiceSettings().max_body_bytes
+    assert sum(size > 0.7 * bodies.BYTES for size in sizes.values()) > 20
 
 
 def test_the_studies_of_the_benchmark_of_scale_have_their_sizes():

@@ -18,7 +18,7 @@ from tuner.ledger.rows import Role
 def test_every_part_makes_a_table_and_all_together_a_page(tmp_path, monkeypatch, capsys):
     # Whole studies are tried below.
     monkeypatch.delitem(PARTS, "studies")
-    main(["--studies", "40", "--out", str(tmp_path / "new" / "calibration.md")])
+    main(["--studies", "20", "--out", str(tmp_path / "new" / "calibration.md")])
     page = (tmp_path / "new" / "calibration.md").read_text()
     assert page.count("\n## ") == len(PARTS)
     assert "| normal |" in page
@@ -66,7 +66,7 @@ def test_a_world_has_its_optimum_where_it_says(name):
 
 def test_a_worlds_values_follow_from_study_seed_and_place_alone():
     world = WORLDS["on the diagonal, ratio 4"]
-    here, same, there = (
+    here, same, elsewhere = (
         trial(0, tau_f=0.1, tau_b=0.3),
         trial(7, tau_f=0.1, tau_b=0.3),
         trial(1, tau_f=0.5, tau_b=0.5),
@@ -75,7 +75,7 @@ def test_a_worlds_values_follow_from_study_seed_and_place_alone():
     assert world.value(3, here, 1) == world.value(3, same, 1)
     assert world.value(3, here, 1) != world.value(4, here, 1)
     # Trials of one seed are paired: most of what differs between seeds is common to both.
-    pairs = np.array([(world.value(3, here, s), world.value(3, there, s)) for s in range(200)])
+    pairs = np.array([(world.value(3, here, s), world.value(3, elsewhere, s)) for s in range(200)])
     assert np.corrcoef(pairs.T)[0, 1] > 0.7
     assert np.var(pairs[:, 0]) == pytest.approx(0.03**2, rel=0.4)
     assert world.mean(3, "softmax", softmax.tau_f, softmax.tau_b) == world.mean(3, "decoupled", 0.5, 0.5)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from trainables.diagnostics import Diagnosis
 from trainables.memory import is_out_of_memory
-from trainables.population import Configuration, Population, join_states, select_state
+from trainables.population import Configuration, Population
+from trainables.population_state import join_states, select_state
 from trainables.scoring import ScoreRule
 
 State = dict[str, Any]  # of Population.state_dict

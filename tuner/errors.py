@@ -40,10 +40,10 @@ class UserError(Exception):
 class SpecError(UserError):
     """A spec that is not valid."""
 
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        """Keeps the first MOST_FIELD_ERRORS and counts the others."""
+    def __init__(self, errors: Sequence[FieldError], more: int = 0) -> None:
+        """Keeps the first MOST_FIELD_ERRORS and counts the others; `more` are not among them."""
         self.errors = tuple(errors[:MOST_FIELD_ERRORS])
-        self.more = len(errors) - len(self.errors)
+        self.more = more + len(errors) - len(self.errors)
         others = f"; and {self.more} more" if self.more else ""
         super().__init__(f"the spec is not valid: {'; '.join(map(str, self.errors))}{others}")
 

@@ -1,4 +1,4 @@
-"""Request bodies as strict JSON, or as YAML (yaml_body.py).
+"""Request bodies as strict JSON, or as YAML, which is read as a spec's file is.
 
 What Python's parser lets pass and JSON does not know is refused: NaN, Infinity, 1e999, a name given twice,
 half a surrogate pair, nesting without end.
@@ -11,8 +11,9 @@ from typing import Any
 
 from fastapi import Request
 
-from api.application import yaml_body
 from api.application.errors import Problem, refused
+from tuner.errors import FieldError
+from tuner.spec.yaml_reader import YamlError, read_yaml
 
 YAML = "application/yaml"
 
@@ -36,12 +37,12 @@ async def read(request: Request, most_bytes: int) -> Body:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and (len(announced) > 15 or int(announced) > most_bytes):
         raise too_large
-    body = b""
+    body = bytearray()  # not bytes: those are copied with every chunk, and a chunk may be one byte
     async for chunk in request.stream():
         body += chunk
         if len(body) > most_bytes:
             raise too_large
-    return Body(body, media)
+    return Body(bytes(body), media)
 
 
 def mapping(body: Body) -> dict[str, Any]:
@@ -50,10 +51,18 @@ def mapping(body: Body) -> dict[str, Any]:
         text = body.content.decode("utf-8")
     except UnicodeError as error:
         raise Problem(400, "the body must be in UTF-8") from error
-    given = yaml_body.load(text) if body.media == YAML else _json(text)
+    given = _yaml(text) if body.media == YAML else _json(text)
     if not isinstance(given, dict):
         raise refused("spec", "must be an object of fields", "the body must be an object of fields")
     return given
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return read_yaml(text)
+    except YamlError as error:
+        twice = [FieldError(error.field, "is given twice")] if error.field is not None else []
+        raise Problem(400, f"the body {error}", errors=twice) from error
 
 
 def _json(text: str) -> Any:
@@ -67,21 +76,26 @@ def _json(text: str) -> Any:
     except RecursionError as error:
         raise Problem(400, "the body is nested too deeply") from error
     except _RefusedError as error:
-        raise Problem(400, str(error)) from error
+        twice = [FieldError(error.field, "is given twice")] if error.field is not None else []
+        raise Problem(400, str(error), errors=twice) from error
     except json.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: line {error.lineno}, column {error.colno}") from error
     return given
 
 
 class _RefusedError(Exception):
-    pass
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field  # that is given twice
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _RefusedError("the body has an object that names a field twice")
-    return found
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise _RefusedError("the body has an object that gives a field twice", name)
+        fields[name] = value
+    return fields
 
 
 def _constant(_: str) -> Any:

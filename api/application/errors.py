@@ -73,7 +73,9 @@ def refused(field: str, message: str, detail: str = "see errors") -> Problem:
 
 
 def _named(field: str) -> str:
-    """The name of a field, which may be the client's own, and then anything."""
+    """The name of a field, which may be the client's own, and then anything; "spec" for the whole."""
+    if not field:
+        return "spec"
     return field if _FIELD.fullmatch(field) else "(a name that no field has)"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.calibration.curves import CURVES, REPORTS, TRENDS
+from benchmarks.calibration.play import OBJECTIVE
 from benchmarks.calibration.table import Table, share
 from benchmarks.calibration.worlds import Surface, axis, bowl, waves
 from tuner.evidence.best_of_pool import best_of_pool
@@ -25,11 +26,11 @@ def convergence_table(studies: int) -> Table:
         cells = [name]
         for seeds in (3, 5, 10):
             rng = np.random.default_rng(seeds)
-            found = [
-                convergence(epochs, draw(rng, seeds).tolist(), draw(rng, seeds).tolist(), "minimize")
+            measured = [
+                convergence(epochs, draw(rng, seeds).tolist(), draw(rng, seeds).tolist(), OBJECTIVE)
                 for _ in range(studies)
             ]
-            called = sum((f.area.p_value or 1.0) < LEVEL for f in found if f)
+            called = sum((f.area.p_value or 1.0) < LEVEL for f in measured if f)
             cells.append(share(called, studies, LEVEL))
         rows.append(tuple(cells))
     return Table(
@@ -51,8 +52,8 @@ def trend_table(studies: int) -> Table:
             called = 0
             for _ in range(studies):
                 columns = draw(rng, seeds).T.tolist()
-                found = trend_contrast({float(i): column for i, column in enumerate(columns)})
-                called += found is not None and (found.p_value or 1.0) < LEVEL
+                measured = trend_contrast({float(i): column for i, column in enumerate(columns)})
+                called += measured is not None and (measured.p_value or 1.0) < LEVEL
             cells.append(share(called, studies, LEVEL))
         rows.append(tuple(cells))
     return Table(
@@ -70,7 +71,7 @@ def place_table(studies: int) -> Table:
     surfaces = {"a bowl, ratio 1": bowl(1), "a bowl, ratio 16": bowl(16), "no order": waves}
     for name, make in surfaces.items():
         for noise in (0.005, 0.02):
-            cells = [_held(make, noise, seeds, studies // 10) for seeds in (3, 5)]
+            cells = [_held(make, noise, seeds, studies // 20) for seeds in (3, 5)]
             rows.append((f"{name}, noise {noise:g}", *cells))
     return Table(
         "Where the optimum lies",
@@ -87,7 +88,7 @@ def _held(make: Callable[[int], Surface], noise: float, seeds: int, studies: int
         surface = make(study)
         truth = np.array([surface(*pair) for pair in PAIRS])
         values = truth[:, None] + _varied(np.random.default_rng([study, seeds]), seeds, noise)
-        place = optimum_place(PAIRS, values.tolist(), "minimize")
+        place = optimum_place(PAIRS, values.tolist(), OBJECTIVE)
         inside = place.inside if place else ()
         held.append(PAIRS[int(truth.argmin())] in inside)
         size.append(len(inside))
@@ -113,8 +114,8 @@ def best_of_many_table(studies: int) -> Table:
             for _ in range(studies // 4):
                 values = rng.normal(size=(off + on, 3)) + 3 * rng.normal(size=(1, 3))
                 values[0] -= lead
-                found = best_of_pool(values[:off].tolist(), values[off:].tolist(), "minimize")
-                called += found is not None and (found.p_value or 1.0) < LEVEL
+                measured = best_of_pool(values[:off].tolist(), values[off:].tolist(), OBJECTIVE)
+                called += measured is not None and (measured.p_value or 1.0) < LEVEL
             cells.append(share(called, studies // 4, LEVEL if lead == 0 else None))
         rows.append(tuple(cells))
     return Table(
@@ -140,10 +141,10 @@ def examples_table(studies: int) -> Table:
                     + of_example * rng.normal(size=(1, 100))
                     + 0.5 * rng.normal(size=(seeds, 100))
                 )
-                found = two_way_gain(-table, np.zeros_like(table), "minimize")
-                if found is None:
+                measured = two_way_gain(-table, np.zeros_like(table), OBJECTIVE)
+                if measured is None:
                     continue
-                low, high = found.interval()
+                low, high = measured.interval()
                 both += low <= 0 <= high
                 rows_only = table.mean(1)
                 t = abs(rows_only.mean()) / (rows_only.std(ddof=1) / seeds**0.5)

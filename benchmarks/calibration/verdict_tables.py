@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.calibration.pairs import NULL, UNSEEN, PairWorld, diverging, shifted
+from benchmarks.calibration.play import OBJECTIVE
 from benchmarks.calibration.table import Table, share
 from tuner.evidence.paired_gain import paired_gain
 from tuner.evidence.sequential_design import SequentialDesign, fixed
@@ -21,6 +22,8 @@ DESIGNS: Mapping[str, SequentialDesign] = {
     "looks 10 to 30": LATE,
     "O'Brien-Fleming": CAUTIOUS,
 }
+ADDED = 30  # seeds, one by one
+MOST = LOOKS.last + ADDED  # seeds that a study can have; all are drawn, so that designs see the same ones
 ONE_SIDE = 0.025  # what a false "off", and a false "on", may have
 
 
@@ -41,11 +44,11 @@ def play(
     world: PairWorld, design: SequentialDesign, studies: int, *, margin: float | None = None, added: int = 0
 ) -> Played:
     """Sequential studies in a world; `added`: seeds added one by one where the looks decide nothing."""
-    rng, ends = np.random.default_rng(studies), []
-    for _ in range(studies):
-        mine, rival = world.seeds(rng, design.last + added)
+    ends = []
+    for study in range(studies):
+        mine, rival = world.seeds(np.random.default_rng(study), MOST)
         for seeds in (*design.looks, *range(design.last + 1, design.last + added + 1)):
-            end = judge(paired_gain(mine[:seeds], rival[:seeds], "minimize"), design, margin=margin)
+            end = judge(paired_gain(mine[:seeds], rival[:seeds], OBJECTIVE), design, margin=margin)
             if end.final:
                 break
         ends.append(end)
@@ -197,7 +200,7 @@ def added_table(studies: int) -> Table:
     for name, design in (("5 seeds", fixed(5)), ("10 seeds", fixed(10)), ("looks 5 to 30", LOOKS)):
         cells = [f"{name}, then up to 30 more one by one"]
         for gain in (0.0, 0.5, 1.0):
-            planned, more = (play(shifted(gain), design, studies // 4, added=n) for n in (0, 30))
+            planned, more = (play(shifted(gain), design, studies // 4, added=n) for n in (0, ADDED))
             called = [p.count(Verdict.OFF, Verdict.ON) for p in (planned, more)]
             cells.append(" / ".join(share(n, studies // 4) for n in called))
         rows.append(tuple(cells))

@@ -99,7 +99,7 @@ NAMED_IN = {  # what a recipe says is in a file
     "strategy": ("StrategyName", "SEARCHES", "study_seed", "strategy_for", "trainings_total", "SPECS"),
     "figure": ("_MAKERS", "Material", "Picture"),
     "metric": ("evaluate", "metrics"),
-    "route": ("_versioned", "_hashed", "Submitter"),
+    "route": ("_versioned", "answer", "Submitter"),
     "setting": ("_for_drivers", "ServiceSettings", "ClientSettings"),
     "dataset": ("DATASETS", "_OPTIONS", "hold_out", "DataError"),
     "migration": ("server_default", "downgrade"),

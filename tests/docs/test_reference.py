@@ -191,9 +191,9 @@ def test_every_verdict_is_explained_in_the_readme_and_in_the_explanation():
 
 
 def test_every_setting_is_there_once_and_where_it_belongs():
-    base = [f.name for f in dataclasses.fields(Settings)]
-    service = [f.name for f in dataclasses.fields(ServiceSettings) if f.name not in base]
-    client = [f.name for f in dataclasses.fields(ClientSettings)]
+    base = [*Settings.model_fields]
+    service = [name for name in ServiceSettings.model_fields if name not in base]
+    client = [*ClientSettings.model_fields]
     for heading, expected in (
         ("Where things are, and how populations are placed", base),
         ("The service", service),
@@ -204,8 +204,8 @@ def test_every_setting_is_there_once_and_where_it_belongs():
 
 def test_the_defaults_of_settings_are_told():
     told = {names(row[0])[0]: row[2] for table in tables(REFERENCE / "settings.md") for row in table[1:]}
-    for field in (*dataclasses.fields(ServiceSettings), *dataclasses.fields(ClientSettings)):
-        default = told[f"TUNER_{field.name.upper()}"]
+    for name, field in (ServiceSettings.model_fields | ClientSettings.model_fields).items():
+        default = told[f"TUNER_{name.upper()}"]
         if field.default is None:
             assert default
         else:

@@ -5,18 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.trainables.test_tasks import (
-    BATCH,
-    BY_ESTIMATOR,
-    CLOSE,
-    TASKS,
-    all_of,
-    digits,
-    identical,
-    parameters,
-    population,
-    trained,
-)
+from tests.support.tasks import TASKS, all_of, digits, parameters, population, trained
 from trainables.data import Split
 from trainables.diagnostics import gradient_statistics
 from trainables.estimators import ESTIMATORS
@@ -24,6 +13,7 @@ from trainables.population import Configuration, Population
 from trainables.randomness import Stream
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import DRAWS, Members, Task
+from trainables.testing.subject import BATCH, BY_ESTIMATOR, assert_close, identical
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -156,7 +146,7 @@ def test_the_batch_is_the_first_training_examples():
     models, _ = trained("sbn", all_of("sbn"), [0, 7], steps=5)
     untrained = population("sbn", all_of("sbn"), [0, 7])
     initial = {f"{key}_initial": value for key, value in statistics(untrained).items()}
-    torch.testing.assert_close(models.diagnose(R), statistics(models) | initial, **CLOSE[torch.float32])
+    assert_close(models.diagnose(R), statistics(models) | initial, torch.float32)
 
 
 @every_task

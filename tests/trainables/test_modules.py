@@ -5,6 +5,8 @@ vmap.
 import io
 import logging
 import re
+import subprocess
+import sys
 from functools import cache
 from itertools import pairwise
 
@@ -21,13 +23,16 @@ from tests.support.module_models import (
     accuracy,
     cross_entropy_of_pixels,
 )
+from tests.support.paths import ROOT
 from trainables.data import Dataset, Split, load
 from trainables.data.arrays import from_examples
 from trainables.diagnostics import Diagnosis
+from trainables.metrics import Metrics
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.population import Configuration, Population
 from trainables.tasks import task_type
+from trainables.testing import CHECKS, Subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 BATCH, STEPS = 16, 50
@@ -221,7 +226,7 @@ def test_a_selection_and_diagnostics_work_on_modules_as_on_built_in_tasks():
     chosen = models.select([1, 4])
     assert all(torch.equal(t, everything(models)[n][:, [1, 4]]) for n, t in everything(chosen).items())
     assert models.diagnose(4)["grad_snr"].shape == (2, len(EVERY))
-    assert models.errors(0, 0, Diagnosis(4, (0.5,), (1.0,))) == {}
+    assert models.bias_artifacts(0, 0, Diagnosis(4, (0.5,), (1.0,))) == {}
 
 
 class Checking(Mixed):
@@ -452,7 +457,9 @@ def test_the_keywords_of_a_factory_are_the_studys_options():
     cls = ModuleTask.from_module(Mixed, loss=F.cross_entropy)
     task = cls(tabular(), cls.options_type.parse({"width": 12}))
     assert population(task, EVERY[:1], [0]).parameters["signs"].shape == (1, 1, 12, 3)
-    with pytest.raises(ValueError, match=r"^sise: is not an option of this task; it has stack, features, w"):
+    with pytest.raises(
+        ValueError, match=r"^sise: is not an option of this task.*; it has stack, features, w"
+    ):
         cls.options_type.parse({"sise": 3})
     with pytest.raises(ValueError, match=r"^width: must be like its default, 8"):
         cls.options_type.parse({"width": "wide"})
@@ -490,3 +497,68 @@ def test_a_module_is_built_under_its_seed_and_leaves_torchs_generator_as_it_was(
     again, other = (task.init(torch.Generator().manual_seed(k)) for k in (1, 2))
     assert all(torch.equal(again[name], t) for name, t in first.items())
     assert not torch.equal(other["signs"], first["signs"])
+
+
+# --- the contract of a task
+# --------------------------------------------------------------------------------------------------
+
+
+@cache
+def subject():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(480, 6, generator=generator)
+    data = from_examples((x, x[:, :3].argmax(1)), name="tabular")
+    return Subject(ModuleTask.from_module(Mixed, loss=F.cross_entropy, metrics={"accuracy": accuracy}), data)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_contract(check):
+    CHECKS[check](subject())
+
+
+def test_the_metrics_are_declared():
+    cls = subject().task_type
+    declared = Metrics(cls.metrics)
+    measured = population(module_task("mixed"), EVERY[:1], [0]).evaluate()
+    assert {metric.name for metric in declared.declared} == measured.keys()
+    assert [m.name for m in declared.panels()] == ["val_loss", "val_accuracy"]
+    chosen = ModuleTask.from_module(
+        Mixed,
+        loss=F.cross_entropy,
+        metrics={"accuracy": accuracy},
+        objective="val_accuracy",
+        maximize=["accuracy"],
+    )
+    assert (chosen.objective.name, chosen.objective.direction) == ("val_accuracy", "maximize")
+    assert Metrics(chosen.metrics).of("val_accuracy_argmax").direction == "maximize"
+    alone = ModuleTask.from_module(Mixed, loss=F.cross_entropy)
+    assert [m.name for m in Metrics(alone.metrics).panels()] == ["val_loss", "val_loss_argmax"]
+
+
+TORCH_ALONE = """
+import sys
+
+ABSENT = {"torchvision", "sklearn", "numpy", "scipy", "pandas", "safetensors", "ray", "pydantic", "tuner"}
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"{name} is not on this machine")
+
+sys.meta_path.insert(0, Blocked())
+
+from tests.support.own_models.good_model import Task
+from trainables.population import Configuration, Population
+
+dataset = Task.own_dataset()
+task = Task(dataset, Task.options_type.parse({}))
+models = Population(task, dataset, [Configuration("decoupled", 0.5, 1.0, 0.01)], [0, 1], batch_size=16)
+print(bool(models.train(5).isfinite().all()), {*models.evaluate()} == {"val_loss", "val_loss_argmax"}, task.stack)
+"""
+
+
+def test_a_module_is_trained_where_there_is_only_torch():
+    warnings = ("-W", "error", "-W", "ignore:Failed to initialize NumPy")  # which torch says by itself
+    command = [sys.executable, *warnings, "-c", TORCH_ALONE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("True True vmap\n", "")

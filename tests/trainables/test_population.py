@@ -2,6 +2,7 @@
 every task.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -18,7 +19,8 @@ from trainables import (
     softmax_st_binary,
 )
 from trainables.data import Split, load
-from trainables.population import Configuration, Population, join_states, select_state
+from trainables.population import Configuration, Population
+from trainables.population_state import join_states, select_state
 from trainables.randomness import Stream
 from trainables.tasks import sbn
 from trainables.tasks.base import DRAWS
@@ -402,3 +404,56 @@ def test_states_that_are_taken_apart_are_joined_again():
     assert equal(joined.parameters.values(), models.parameters.values())
     with pytest.raises(ValueError, match="must be alike"):
         join_states([trials[0], select_state(joined.state_dict(), [1], range(2))], by="trials")
+
+
+# --- optimisers
+# --------------------------------------------------------------------------------------------------
+
+OPTIMIZER = {"weight_decay": 0.1, "betas": [0.8, 0.99], "clip_norm": 0.5, "schedule": "cosine", "warmup": 0.2}
+
+
+def with_optimizer(configuration, optimizer):
+    return replace(configuration, optimizer=optimizer)
+
+
+def optimised(configurations, *, total_steps=STEPS):
+    return Population(
+        SBN(digits(), OPTIONS), digits(), configurations, [0, 7], batch_size=32, total_steps=total_steps
+    )
+
+
+def test_a_members_optimizer_is_its_own_wherever_it_stands():
+    configurations = [A, with_optimizer(A, OPTIMIZER), with_optimizer(B, {"weight_decay": 0.1}), B]
+    together = optimised(configurations)
+    together.train(STEPS)
+    for t, configuration in enumerate(configurations):
+        alone = optimised([configuration])
+        alone.train(STEPS)
+        for name, p in alone.parameters.items():
+            torch.testing.assert_close(together.parameters[name][:, t : t + 1], p, rtol=1e-5, atol=1e-5)
+
+
+def test_an_optimizer_of_defaults_changes_nothing():
+    models = optimised([with_optimizer(A, {"weight_decay": 0.0, "betas": [0.9, 0.999]})])
+    models.train(STEPS)
+    assert equal(models.parameters.values(), trained([A], [0, 7])[0].parameters.values())
+
+
+def test_a_saved_population_continues_its_schedules():
+    configurations = [with_optimizer(A, OPTIMIZER), B]
+    whole, first, second = (optimised(configurations) for _ in range(3))
+    whole.train(STEPS)
+    first.train(11)
+    second.load_state_dict(first.state_dict())
+    second.train(STEPS - 11)
+    assert equal(whole.parameters.values(), second.parameters.values())
+    other = optimised([A, B])
+    with pytest.raises(ValueError, match="the state is of other trials"):
+        other.load_state_dict(first.state_dict())
+
+
+def test_a_schedule_needs_the_trainings_length():
+    with pytest.raises(ValueError, match="needs total_steps, the training's length"):
+        optimised([with_optimizer(A, {"warmup": 0.1})], total_steps=None)
+    with pytest.raises(ValueError, match="warmup must be a share of the training"):
+        with_optimizer(A, {"warmup": 2})

@@ -5,11 +5,12 @@ logit layer.
 import pytest
 import torch
 
-from tests.trainables.test_tasks import BATCH, OPTIONS, TASKS, digits, identical, parameters, trained
+from tests.support.tasks import OPTIONS, TASKS, digits, parameters, trained
 from trainables import optim
 from trainables.optim import Adam
 from trainables.population import Configuration, Population
 from trainables.tasks.catae import CatAE, CatAEOptions
+from trainables.testing.subject import BATCH, identical
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -27,16 +28,20 @@ RATES = {"dln": 1e-2}
 EXACT, EPS = {"rtol": 1e-12, "atol": 1e-13}, {"rtol": 1e-3, "atol": 0.0}
 
 
-def controlled(lr):
+def controlled(lr, **keywords):
     """The pairs, and the control of each."""
-    pairs = [Configuration("decoupled", f, b, lr) for f, b in PAIRS]
-    return pairs + [Configuration("decoupled", 1.0, b / f, lr, logit_scale=1 / f) for f, b in PAIRS]
+    pairs = [Configuration("decoupled", f, b, lr, **keywords) for f, b in PAIRS]
+    return pairs + [
+        Configuration("decoupled", 1.0, b / f, lr, logit_scale=1 / f, **keywords) for f, b in PAIRS
+    ]
 
 
 def population(name, configurations, *, dtype=torch.float64, seeds=(0, 7)):
     options = {key: value for key, value in OPTIONS[name].items() if key != "kl_weight"}
     task = TASKS[name](digits(), TASKS[name].options_type.parse(options))
-    return Population(task, digits(), configurations, seeds, batch_size=BATCH, dtype=dtype)
+    return Population(
+        task, digits(), configurations, seeds, batch_size=BATCH, dtype=dtype, total_steps=STEPS * INTERVALS
+    )
 
 
 def trajectory(models):
@@ -64,9 +69,14 @@ def rescaled(models):
 
 
 @every_task
-def test_the_control_is_the_pair_but_for_adams_eps(name, monkeypatch):
+@pytest.mark.parametrize(
+    "optimizer",
+    [{}, {"weight_decay": 0.3, "betas": (0.8, 0.99), "schedule": "cosine", "warmup": 0.2}],
+    ids=str,
+)
+def test_the_control_is_the_pair_but_for_adams_eps(name, optimizer, monkeypatch):
     monkeypatch.setattr(optim, "EPS", 1e-30)
-    models = population(name, controlled(RATES.get(name, 1e-3)))
+    models = population(name, controlled(RATES.get(name, 1e-3), optimizer=optimizer))
     mine, control = rescaled(models)
     torch.testing.assert_close(mine, control, **EXACT)
     found = trajectory(models)

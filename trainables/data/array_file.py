@@ -149,7 +149,8 @@ class _Fields:
 def _npz(path: Path, wanted: Set[str]) -> tuple[dict[str, Any], list[str]]:
     import numpy as np  # not on a machine that has only torch
 
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here, because numpy leaves a damaged file open.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return {name: file[name] for name in file.files if name in wanted}, file.files
 
 

@@ -382,7 +382,7 @@ def _best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMan
     if not all(groups.values()) or len({t.seeds for group in groups.values() for t in group}) != 1:
         return None
     off, on = ([[v for v in t.objective or () if v is not None] for t in groups[kind]] for kind in (OFF, ON))
-    tested = best_of_pool(off, on, objective.direction.value)
+    tested = best_of_pool(off, on, objective)
     if tested is None or tested.p_value is None:
         return None
     return BestOfMany(

@@ -11,13 +11,13 @@ too coarsely.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tuner.evidence.pooled_noise import lead_p, pooled_noise
 from tuner.evidence.seed_mean import ROUNDING
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class BestOfPool:
 
 
 def best_of_pool(
-    off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], direction: Literal["minimize", "maximize"]
+    off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], objective: Objective
 ) -> BestOfPool | None:
     """Tests the best of trials off the diagonal [C][S] against the best on it [D][S], all on the same seeds.
 
@@ -45,7 +45,7 @@ def best_of_pool(
     """
     if not off or not on:
         return None
-    sign = -1.0 if direction == "minimize" else 1.0
+    sign = -float(objective.sign)
     candidates, rivals = sign * np.array(off, dtype=float), sign * np.array(on, dtype=float)  # high is good
     everything = np.concatenate([candidates, rivals])
     noise, seeds = pooled_noise(everything), candidates.shape[1]

@@ -9,7 +9,7 @@ or refuted are one family, Holm-adjusted. All but the trends are on fresh seeds 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from trainables.metrics import Metric, Metrics, Temperature
 from trainables.metrics import Trend as Expectation
@@ -243,8 +243,8 @@ def _compared_curves(e: Evidence, name: str) -> Convergence | None:
     seeds = [seed for seed in mine if seed in its]
     if epochs != its_epochs or not seeds:
         return None
-    direction: Literal["minimize", "maximize"] = "minimize" if e.study.objective.minimize else "maximize"
-    return convergence(epochs, [mine[seed] for seed in seeds], [its[seed] for seed in seeds], direction)
+    ours, other = ([curves[seed] for seed in seeds] for curves in (mine, its))
+    return convergence(epochs, ours, other, e.study.objective)
 
 
 def _curves_of(e: Evidence, name: str) -> tuple[tuple[float, ...], dict[int, list[float | None]]]:

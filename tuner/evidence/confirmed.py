@@ -89,9 +89,7 @@ def compare(
         return None
     ours, its = (dict(zip(t.seeds, t.objective or (), strict=True)) for t in (mine, rival))
     seeds = [seed for seed in mine.seeds if seed in its]
-    gain = paired_gain(
-        [ours[seed] for seed in seeds], [its[seed] for seed in seeds], rules.objective.direction.value
-    )
+    gain = paired_gain([ours[seed] for seed in seeds], [its[seed] for seed in seeds], rules.objective)
     return judge(gain, rules.design, margin=margin, names=names or Names(), decide_from=rules.decide_from)
 
 

@@ -17,12 +17,12 @@ Beside it, in epochs: by how much sooner the method has what the worse of the tw
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tuner.evidence.seed_mean import SeedMean, seed_mean
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
 FEWEST_REPORTS = 2
@@ -43,13 +43,13 @@ def convergence(
     epochs: Sequence[float],
     mine: Sequence[Sequence[float | None]],
     rival: Sequence[Sequence[float | None]],
-    direction: Literal["minimize", "maximize"],
+    objective: Objective,
 ) -> Convergence | None:
     """Compares the curves of two methods, [S][I] over the same seeds and the same I ascending epochs.
 
     None with fewer than 2 reports, or where no seed has whole curves of both.
     """
-    sign = 1.0 if direction == "minimize" else -1.0
+    sign = float(objective.sign)
     whole = [
         (a, b)
         for a, b in zip(mine, rival, strict=True)

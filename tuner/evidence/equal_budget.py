@@ -11,10 +11,11 @@ C(n - 1 - r, k - 1) / C(n, k).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class EqualBudget:
 
 
 def equal_budget(
-    off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], direction: Literal["minimize", "maximize"]
+    off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], objective: Objective
 ) -> EqualBudget | None:
     """The curves of trials off the diagonal [C][S] and on it [D][S], all on the same seeds.
 
@@ -39,7 +40,7 @@ def equal_budget(
     """
     if not off or not on or len(off[0]) < 2:
         return None
-    sign = -1.0 if direction == "minimize" else 1.0
+    sign = -float(objective.sign)
     curves = [best_of_k(sign * np.array(group, dtype=float)) for group in (off, on)]  # [S, k], high is good
     common = min(len(off), len(on))
     gains = curves[0][:, :common] - curves[1][:, :common]

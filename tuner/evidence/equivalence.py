@@ -14,11 +14,11 @@ the control keeps, so half the gain is the margin.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from scipy.special import stdtr
 
 from tuner.evidence.seed_mean import FEWEST_SEEDS, SeedMean, seed_mean
+from tuner.ledger.objective import Objective
 
 LEVEL = 0.05  # of each of the two tests
 
@@ -71,15 +71,14 @@ def rescaling_equivalence(
     control: Sequence[float],
     original: Sequence[float],
     gain: float,
-    direction: Literal["minimize", "maximize"],
+    objective: Objective,
 ) -> Equivalence | None:
     """Control minus original, positive where the control is better, against half of a gain.
 
     `control` and `original` hold the objective of the same seeds, both finite; `gain` is that of the original
     over its rival. None without a seed.
     """
-    sign = 1 if direction == "minimize" else -1
-    differences = [sign * (b - a) for a, b in zip(control, original, strict=True)]
+    differences = [objective.gain(a, b) for a, b in zip(control, original, strict=True)]
     return equivalence(differences, abs(gain) / 2, [*control, *original])
 
 

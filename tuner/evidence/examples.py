@@ -18,11 +18,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
+
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.floating]
 
@@ -76,7 +77,7 @@ class TwoWayGain:
 def two_way_gain(
     mine: Sequence[Sequence[float]] | Floats,
     rival: Sequence[Sequence[float]] | Floats,
-    direction: Literal["minimize", "maximize"],
+    objective: Objective,
 ) -> TwoWayGain | None:
     """The gain of a trial over its rival from the losses of both, [S][N]: the same seeds, the same examples.
 
@@ -89,7 +90,7 @@ def two_way_gain(
             "mine, rival: expected two tables [seeds, examples] of one shape, got "
             f"{first.shape} and {second.shape}"
         )
-    gains = (second - first) * (1.0 if direction == "minimize" else -1.0)
+    gains = (second - first) * objective.sign
     if not np.all(np.isfinite(gains)):
         raise ValueError("mine, rival: expected finite losses; leave out the seeds that diverged")
     seeds, examples = gains.shape

@@ -91,7 +91,7 @@ def _by_seed(trial: TrialRow) -> Values:
 def _numbers(mine: Values, its: Values, objective: Objective) -> PairedGain:
     seeds = [seed for seed in mine if seed in its]
     ours, other = ([values[seed] for seed in seeds] for values in (mine, its))
-    return paired_gain(ours, other, objective.direction.value)
+    return paired_gain(ours, other, objective)
 
 
 def _wins(wins: Wins) -> WinsResult:

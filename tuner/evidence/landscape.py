@@ -143,7 +143,7 @@ def optimum(trials: Sequence[TrialRow], objective: Objective) -> Optimum | None:
     seeds = max((t.seeds for t in leaders.values()), key=len, default=())
     alike = {pair: t for pair, t in leaders.items() if t.seeds == seeds}
     values = [[v for v in t.objective or () if v is not None] for t in alike.values()]
-    place = optimum_place(list(alike), values, objective.direction.value)
+    place = optimum_place(list(alike), values, objective)
     if place is None:
         return None
     cells = tuple(

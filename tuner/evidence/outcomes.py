@@ -10,11 +10,11 @@ Agarwal et al., "Deep reinforcement learning at the edge of the statistical prec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
 from scipy.special import bdtr, betaincinv
 
 from tuner.evidence.seed_mean import ROUNDING
+from tuner.ledger.objective import Objective
 
 LEVEL = 0.05
 Value = float | None  # of one seed; None where it diverged
@@ -66,14 +66,14 @@ def rate(count: float, of: int, level: float = LEVEL) -> Rate:
 def wins(
     mine: Sequence[Value],
     rival: Sequence[Value],
-    direction: Literal["minimize", "maximize"],
+    objective: Objective,
     level: float = LEVEL,
 ) -> Wins:
     """The seeds that a method wins against its rival, seed by seed; a diverged one is the worst there is.
 
     Raises ValueError where the two do not have the same seeds.
     """
-    sides = [_side(a, b, direction) for a, b in zip(mine, rival, strict=True)]
+    sides = [_side(a, b, objective) for a, b in zip(mine, rival, strict=True)]
     won, lost = sides.count(1), sides.count(-1)
     ties = len(sides) - won - lost
     share = rate(won + ties / 2, len(sides), level)
@@ -86,13 +86,13 @@ def sign_test(won: int, lost: int) -> float:
     return min(1.0, 2 * float(bdtr(few, n, 0.5))) if n else 1.0
 
 
-def _side(mine: Value, rival: Value, direction: str) -> int:
+def _side(mine: Value, rival: Value, objective: Objective) -> int:
     """1 where a method wins a seed, -1 where it loses it, 0 where neither."""
     if mine is None or rival is None:
         return (mine is not None) - (rival is not None)
     if abs(mine - rival) <= ROUNDING * max(abs(mine), abs(rival)):
         return 0
-    return 1 if (mine < rival) == (direction == "minimize") else -1
+    return 1 if objective.better(mine, rival) else -1
 
 
 def interquartile_mean(values: Sequence[float]) -> float:

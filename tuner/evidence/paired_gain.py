@@ -9,12 +9,10 @@ decide nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
 from tuner.evidence.outcomes import Value, Wins, interquartile_mean, wins
 from tuner.evidence.seed_mean import SeedMean, seed_mean
-
-Direction = Literal["minimize", "maximize"]
+from tuner.ledger.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -41,22 +39,21 @@ class PairedGain:
 
 
 def paired_gain(
-    mine: Sequence[Value], rival: Sequence[Value], direction: Direction, level: float = 0.05
+    mine: Sequence[Value], rival: Sequence[Value], objective: Objective, level: float = 0.05
 ) -> PairedGain:
     """The gain of a method over its rival, from the objective of both on the same seeds in the same order.
 
     None stands for a seed on which a method diverged. `level` is that of the interval of the wins. Raises
     ValueError where the two do not have as many seeds.
     """
-    sign = 1 if direction == "minimize" else -1
     both = [(a, b) for a, b in zip(mine, rival, strict=True) if a is not None and b is not None]
-    differences = tuple(sign * (b - a) for a, b in both)
+    differences = tuple(objective.gain(a, b) for a, b in both)
     return PairedGain(
         measured=seed_mean(differences, [v for pair in both for v in pair]),
         differences=differences,
         median=median(differences) if differences else None,
         interquartile_mean=interquartile_mean(differences) if differences else None,
-        wins=wins(mine, rival, direction, level),
+        wins=wins(mine, rival, objective, level),
         diverged=sum(v is None for v in mine),
         rival_diverged=sum(v is None for v in rival),
     )

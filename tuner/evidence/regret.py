@@ -10,10 +10,11 @@ the protocol does better.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[float, float]
@@ -30,13 +31,11 @@ class Regret:
     seeds: int
 
 
-def cross_fitted_regret(
-    values: Sequence[Sequence[float]], pick: Pick, direction: Literal["minimize", "maximize"]
-) -> Regret | None:
+def cross_fitted_regret(values: Sequence[Sequence[float]], pick: Pick, objective: Objective) -> Regret | None:
     """The regret of a protocol on cells [C][S]. None without a cell, or with fewer than 2 seeds."""
     if not values or len(values[0]) < 2:
         return None
-    sign = 1.0 if direction == "minimize" else -1.0
+    sign = float(objective.sign)
     scores = sign * np.array(values, dtype=float)  # low is good
     regrets, same = [], 0
     for seed in range(scores.shape[1]):

@@ -192,7 +192,7 @@ class Optimum(Model):
     """Where the optimum of the search lies, as a description; no verdict rests on it."""
 
     method: str = Field(
-        description="surface: a Gaussian process through all pairs; subset: those that are not further behind "
+        description="surface: a Gaussian process through all pairs; subset: those not further behind "
         "the best than the pooled noise explains."
     )
     seeds: int
@@ -423,7 +423,7 @@ class Results(Model):
     diagonal_best: TrialResult | None
     baselines: dict[str, TrialResult] = Field(description="The best of each.")
     confirmed: dict[str, TrialResult] = Field(
-        description="The selected trials on fresh seeds, by off_diagonal, argmax, diagonal and the baselines' "
+        description="The selected trials on fresh seeds, by off_diagonal, argmax, diagonal, and baseline "
         "names."
     )
     gain: Gain | None = Field(description="Of the best off the diagonal over the best on it.")

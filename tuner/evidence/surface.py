@@ -27,9 +27,9 @@ import numpy.typing as npt
 from tuner.evidence import gaussian_process
 from tuner.evidence.gaussian_process import Surface
 from tuner.evidence.pooled_noise import critical_lead, pooled_noise
+from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
-Direction = Literal["minimize", "maximize"]
 SURE = 0.95
 FEWEST_CELLS = 8  # of a surface
 MOST_CELLS = 400  # of a surface: the best ones
@@ -86,14 +86,14 @@ def coordinates(pairs: Sequence[tuple[float, float]]) -> Floats:
 
 
 def optimum_place(
-    pairs: Sequence[tuple[float, float]], values: Sequence[Sequence[float]], direction: Direction
+    pairs: Sequence[tuple[float, float]], values: Sequence[Sequence[float]], objective: Objective
 ) -> OptimumPlace | None:
     """The place of the optimum among searched pairs (tau_f, tau_b), from their values [C][S] on the same
     seeds.
 
     None with fewer than 2 pairs or 2 seeds.
     """
-    sign = 1.0 if direction == "minimize" else -1.0
+    sign = float(objective.sign)
     data = sign * np.array(values, dtype=float)  # low is good
     if data.ndim != 2 or len(data) < 2 or data.shape[1] < 2:
         return None

@@ -58,8 +58,8 @@ class TrendContrast:
         """Two-sided: the larger of the two tests' p. None with fewer than 3 seeds, or without any spread."""
         if self.rises is None and self.values.tested:
             return 1.0
-        found = [p for p in (self.ranks.p_value, self.values.p_value) if p is not None]
-        return max(found) if self.values.tested and found else None
+        p_values = [p for p in (self.ranks.p_value, self.values.p_value) if p is not None]
+        return max(p_values) if self.values.tested and p_values else None
 
 
 def trend_contrast(values: Mapping[float, Sequence[float | None]]) -> TrendContrast | None:

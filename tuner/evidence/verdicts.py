@@ -58,7 +58,7 @@ VERDICTS: Mapping[Decision, Verdict] = {
 }
 
 
-class Method(StrEnum):
+class Basis(StrEnum):
     """What a decision rests on."""
 
     T_TEST = "paired t-test"
@@ -73,7 +73,7 @@ class Judgement:
 
     decision: Decision
     reason: str  # one sentence, true whatever the decision
-    by: Method | None = None  # None where nothing was decided
+    by: Basis | None = None  # None where nothing was decided
     gain: PairedGain | None = None
     interval: tuple[float, float] | None = None  # of the mean gain, 95 % over all looks
     equivalence_interval: tuple[float, float] | None = None  # 90 % over all looks
@@ -133,68 +133,74 @@ def withheld(judgement: Judgement, reason: str) -> Judgement:
     return replace(judgement, decision=Decision.UNDECIDED, by=None, reason=reason)
 
 
-def _decided(found: Judgement, levels: Levels, say: Sentences, decide_from: int) -> Judgement:
+def _decided(judgement: Judgement, levels: Levels, say: Sentences, decide_from: int) -> Judgement:
     gain = say.gain
     if gain.seeds < FEWEST_SEEDS:
-        return _undecided(found, say.too_few(FEWEST_SEEDS))
+        return _undecided(judgement, say.too_few(FEWEST_SEEDS))
     if levels.between:
-        return _undecided(found, say.waits(levels.next_look or gain.seeds))
+        return _undecided(judgement, say.waits(levels.next_look or gain.seeds))
     if gain.seeds < decide_from:
-        return _undecided(found, say.may_collapse(decide_from))
+        return _undecided(judgement, say.may_collapse(decide_from))
     if gain.survivors_only or gain.measured is None:
-        return _by_wins(found, levels, say)
+        return _by_wins(judgement, levels, say)
     if not gain.measured.spread:
-        return _without_spread(found, gain.measured, levels, say)
-    return _by_mean(found, gain.measured, levels, say)
+        return _without_spread(judgement, gain.measured, levels, say)
+    return _by_mean(judgement, gain.measured, levels, say)
 
 
-def _by_mean(found: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
+def _by_mean(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
     """The decision by the t-test."""
     gain = say.gain
-    if found.interval is None or gain.median is None:
-        return _undecided(found, say.no_interval(levels))
-    low, high = found.interval
-    size = say.size(found.interval, levels)
-    if _within(found.equivalence_interval, found.margin):
+    if judgement.interval is None or gain.median is None:
+        return _undecided(judgement, say.no_interval(levels))
+    low, high = judgement.interval
+    size = say.size(judgement.interval, levels)
+    if _within(judgement.equivalence_interval, judgement.margin):
         shown = low > 0 or high < 0
         return replace(
-            found, decision=Decision.EQUAL, by=Method.ONE_SIDED_TESTS,
-            reason=say.within_margin(size, found.equivalence_interval, shown=shown),
+            judgement, decision=Decision.EQUAL, by=Basis.ONE_SIDED_TESTS,
+            reason=say.within_margin(size, judgement.equivalence_interval, shown=shown),
         )  # fmt: skip
     if low > 0 or high < 0:
         if gain.median * measured.mean <= 0:
-            return replace(found, decision=Decision.MIXED, reason=say.mixed_median(size))
+            return replace(judgement, decision=Decision.MIXED, reason=say.mixed_median(size))
         side = Decision.BETTER if low > 0 else Decision.WORSE
-        reason = say.directional(size, better=low > 0, relevant=found.relevant)
-        return replace(found, decision=side, by=Method.T_TEST, reason=reason)
+        reason = say.directional(size, better=low > 0, relevant=judgement.relevant)
+        return replace(judgement, decision=side, by=Basis.T_TEST, reason=reason)
     lead = gain.wins.wins - gain.wins.losses
     if levels.wins_p(gain.wins) <= levels.level and lead * measured.mean < 0:
-        return replace(found, decision=Decision.MIXED, reason=say.mixed_wins(size))
-    return _undecided(found, say.undecided(size, found.detectable, found.seeds_for_margin))
+        return replace(judgement, decision=Decision.MIXED, reason=say.mixed_wins(size))
+    return _undecided(judgement, say.undecided(size, judgement.detectable, judgement.seeds_for_margin))
 
 
-def _by_wins(found: Judgement, levels: Levels, say: Sentences) -> Judgement:
+def _by_wins(judgement: Judgement, levels: Levels, say: Sentences) -> Judgement:
     """The decision by the wins, where a mean would hide a divergence or has no test."""
     gain = say.gain
     p = levels.wins_p(gain.wins)
-    found = replace(found, p_value=p, overall_p=levels.overall(p), interval=None, equivalence_interval=None,
-                    relevant=None, detectable=None, seeds_for_margin=None, exaggeration=None)  # fmt: skip
+    judgement = replace(
+        _without_power(judgement),
+        p_value=p,
+        overall_p=levels.overall(p),
+        interval=None,
+        equivalence_interval=None,
+        relevant=None,
+    )
     if gain.wins.wins == gain.wins.losses == 0:
-        return replace(found, decision=Decision.NONE, reason=say.nothing_but_ties())
+        return replace(judgement, decision=Decision.NONE, reason=say.nothing_but_ties())
     if p > levels.level:
-        return _undecided(found, say.wins(p, levels, enough=levels.wins_that_decide))
+        return _undecided(judgement, say.wins(p, levels, enough=levels.wins_that_decide))
     side = Decision.BETTER if gain.wins.wins > gain.wins.losses else Decision.WORSE
-    return replace(found, decision=side, by=Method.WINS, reason=say.wins(p, levels))
+    return replace(judgement, decision=side, by=Basis.WINS, reason=say.wins(p, levels))
 
 
-def _without_spread(found: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
+def _without_spread(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
     """The decision where every seed has the same difference: 0, or another one."""
-    found = replace(found, detectable=None, seeds_for_margin=None, exaggeration=None)
+    judgement = _without_power(judgement)
     if abs(measured.mean) <= measured.rounding:
-        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same())
-    if found.margin is not None and abs(measured.mean) < found.margin:
-        return replace(found, decision=Decision.EQUAL, by=Method.ROUNDING, reason=say.same_difference())
-    return _by_wins(found, levels, say)
+        return replace(judgement, decision=Decision.EQUAL, by=Basis.ROUNDING, reason=say.same())
+    if judgement.margin is not None and abs(measured.mean) < judgement.margin:
+        return replace(judgement, decision=Decision.EQUAL, by=Basis.ROUNDING, reason=say.same_difference())
+    return _by_wins(judgement, levels, say)
 
 
 def _numbers(gain: PairedGain, levels: Levels, margin: float | None) -> Judgement:
@@ -213,29 +219,34 @@ def _numbers(gain: PairedGain, levels: Levels, margin: float | None) -> Judgemen
     )  # fmt: skip
 
 
-def _with_power(found: Judgement, levels: Levels) -> Judgement:
+def _with_power(judgement: Judgement, levels: Levels) -> Judgement:
     """With what these seeds could have shown."""
-    measured = found.gain.measured if found.gain else None
+    measured = judgement.gain.measured if judgement.gain else None
     if measured is None or not measured.tested or measured.sem is None:
-        return found
+        return judgement
     deviation = measured.sem * measured.seeds**0.5
     level = levels.nominal(measured.seeds)
     if level <= 0:
-        return found
-    found = replace(found, detectable=detectable_effect(measured.seeds, level) * deviation)
-    if found.margin is None:
-        return found
-    effect = found.margin / deviation
+        return judgement
+    judgement = replace(judgement, detectable=detectable_effect(measured.seeds, level) * deviation)
+    if judgement.margin is None:
+        return judgement
+    effect = judgement.margin / deviation
     return replace(
-        found,
+        judgement,
         seeds_for_margin=seeds_to_detect(effect, level),
         exaggeration=exaggeration(effect, measured.seeds, level),
     )
+
+
+def _without_power(judgement: Judgement) -> Judgement:
+    """Without it, where no t-test was made."""
+    return replace(judgement, detectable=None, seeds_for_margin=None, exaggeration=None)
 
 
 def _within(interval: tuple[float, float] | None, margin: float | None) -> bool:
     return interval is not None and margin is not None and -margin < interval[0] and interval[1] < margin
 
 
-def _undecided(found: Judgement, reason: str) -> Judgement:
-    return replace(found, decision=Decision.UNDECIDED, by=None, reason=reason)
+def _undecided(judgement: Judgement, reason: str) -> Judgement:
+    return replace(judgement, decision=Decision.UNDECIDED, by=None, reason=reason)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainables.estimators import ESTIMATORS
-from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search, Strict
+from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
+from tuner.spec.temperatures import Strict
 
 EXTENSIONS = 4  # steps by which a range is extended at most, each by a factor of sqrt(3)
 REFINEMENTS = 6  # trials between the searched values, for a method that is not on the diagonal
@@ -137,7 +138,9 @@ class Counted(Strict):
     @property
     def most_trials(self) -> int:
         """Trials of all roles where everything is extended and refined, and every look is needed."""
-        extra = 2 if self.looks and (self.extend or self.refine) else 0  # what the search alone would have selected
+        extra = (
+            2 if self.looks and (self.extend or self.refine) else 0
+        )  # what the search alone would have selected
         further_looks = max(0, len(self.looks) - 1) * (self.confirm_total + extra)
         return self.planned_trials + self.extension_most + self.refinement_most + extra + further_looks
 

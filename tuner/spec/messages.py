@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainables.errors import unknown
-from tuner.errors import FieldError, SpecError, shown
+from tuner.errors import MOST_FIELD_ERRORS, FieldError, SpecError, shown
 from tuner.spec.invalid import InvalidError
+from tuner.spec.judging import BRANCHES
 from tuner.spec.search import SEARCH_FIELDS, SEARCHES, fields_of
 
 Path = tuple[str, ...]
@@ -27,19 +28,21 @@ _TEXTS = {  # pydantic's types of error that have a sentence of their own here
     "union_tag_not_found": f"is missing; it must be one of {', '.join(SEARCHES)}",
     "union_tag_invalid": f"must be one of {', '.join(SEARCHES)}",
 }
-_NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "too_short", "union_tag_not_found")
+_NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "union_tag_not_found")
 
 
 def spec_error(error: ValidationError, fields: Sequence[str]) -> SpecError:
     """A pydantic error as a SpecError. `fields` are those of the spec itself."""
-    names = {*fields, *SEARCH_FIELDS}
+    names = {*fields, *SEARCH_FIELDS, *(name for part in BRANCHES.values() for name in part.model_fields)}
     complaints: dict[Path, Any] = {}
     for e in error.errors(include_url=False):
         complaints.setdefault(_path(e, names), e)  # of a union's branches that complain, the first is told
     # Of two complaints, about a field and about a part of it, the one about the part is the user's.
     wholes = {path[:length] for path in complaints for length in range(len(path))}
     told = [(path, e) for path, e in complaints.items() if path not in wholes]
-    return SpecError([one for path, e in told for one in _field_errors(path, e, fields)])
+    worded = told[:MOST_FIELD_ERRORS]
+    errors = [one for path, e in worded for one in _field_errors(path, e, fields)]
+    return SpecError(errors, more=len(told) - len(worded))
 
 
 def _path(e: Any, names: set[str]) -> Path:
@@ -64,13 +67,16 @@ def _field_errors(path: Path, e: Any, fields: Sequence[str]) -> list[FieldError]
         ]
     if e["type"] == "extra_forbidden":
         *place, last = e["loc"]
-        known = fields_of(tuple(place)) if place else fields
+        branch = next((BRANCHES[part] for part in place if part in BRANCHES), None)
+        known = list(branch.model_fields) if branch else fields_of(tuple(place)) if place else fields
         return [FieldError(name, unknown(last, "a field", known, have="there are"))]
     message = _TEXTS.get(e["type"])
-    if e["type"] == "too_short":
-        message = f"must have at least {e['ctx']['min_length']} values"
+    came = e["ctx"]["tag"] if e["type"] == "union_tag_invalid" else e.get("input")
+    if e["type"] in ("too_short", "too_long"):
+        least, most = e["ctx"].get("min_length"), e["ctx"].get("max_length")
+        message = f"must have at {f'least {least}' if most is None else f'most {most}'} values"
+        came = e["ctx"]["actual_length"]
     if message is None:
         given = e["msg"].removeprefix("Value error, ")
         message = (given[0].lower() + given[1:]).replace("input should be", "must be")
-    came = e["ctx"]["tag"] if e["type"] == "union_tag_invalid" else e.get("input")
     return [FieldError(name, message, None if e["type"] in _NOT_SHOWN else shown(came))]

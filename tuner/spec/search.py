@@ -4,11 +4,23 @@ import math
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from tuner.spec.invalid import wrong
+from tuner.spec.temperatures import (
+    BackwardBounds,
+    BackwardTemperature,
+    BackwardTemperatures,
+    Bounds,
+    Count,
+    ForwardBounds,
+    ForwardTemperatures,
+    Range,
+    Strict,
+    readable,
+    values_of,
+)
 
-MAX_POINTS = 1_000  # values of one temperature
+MAX_TRIALS = 50_000  # of one study
 
 
 class StrategyName(StrEnum):
@@ -22,85 +34,6 @@ class StrategyName(StrEnum):
     PBT = "pbt"
 
 
-class Strict(BaseModel):
-    """A part of a spec: unknown fields and infinite numbers are errors."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Range(Strict):
-    """Evenly spaced values low, low + step, ..., up to and including high."""
-
-    low: float
-    high: float
-    step: float = Field(gt=0)
-
-    @property
-    def points(self) -> int:
-        """How many values there are, without making them. The tolerance lets 0.0 .. 2.0 by 0.1 end at 2.0."""
-        steps = min((self.high - self.low) / self.step, 1e18)  # an infinite quotient has no floor
-        return max(0, math.floor(steps + 1e-9) + 1)
-
-    def values(self) -> list[float]:
-        """The values, rounded so that 3 * 0.1 is 0.3."""
-        return [round(self.low + i * self.step, 10) for i in range(self.points)]
-
-
-def _values(given: list[float] | Range) -> list[float]:
-    """Ascending; rounded, so that 0.1 + 0.2 is 0.3 and lies on the diagonal with it."""
-    return sorted(round(v, 10) for v in (given if isinstance(given, list) else given.values()))
-
-
-def _countable(given: list[float] | Range) -> list[float] | Range:
-    """Counts the values before they are made: a million points are refused, not expanded."""
-    count = given.points if isinstance(given, Range) else len(given)
-    if not 1 <= count <= MAX_POINTS:
-        raise wrong(f"must have from 1 to {MAX_POINTS} values", count)
-    if len(set(_values(given))) != count:
-        raise wrong("must not name a value twice")
-    return given
-
-
-def _at_least_zero(given: list[float] | Range) -> list[float] | Range:
-    lowest = _values(given)[0]
-    if lowest < 0:
-        raise wrong("must be 0 or more (0 is argmax)", lowest)
-    return given
-
-
-def _above_zero(given: list[float] | Range) -> list[float] | Range:
-    lowest = _values(given)[0]
-    if lowest <= 0:
-        raise wrong("must be greater than 0 (the backward pass divides by it)", lowest)
-    return given
-
-
-def _one_above_zero(given: float) -> float:
-    return _values(_above_zero([given]))[0]
-
-
-def listed(given: Any) -> Any:
-    """One value as a list of one."""
-    return given if isinstance(given, list | dict | Range) else [given]
-
-
-def _no_truth_value(given: Any) -> Any:
-    if isinstance(given, bool):
-        raise wrong("must be a number", given)
-    return given
-
-
-Number = Annotated[float, BeforeValidator(_no_truth_value)]
-Count = Annotated[int, BeforeValidator(_no_truth_value)]
-ForwardTemperatures = Annotated[
-    list[Number] | Range, BeforeValidator(listed), AfterValidator(_countable), AfterValidator(_at_least_zero)
-]
-BackwardTemperatures = Annotated[
-    list[Number] | Range, BeforeValidator(listed), AfterValidator(_countable), AfterValidator(_above_zero)
-]
-BackwardTemperature = Annotated[Number, AfterValidator(_one_above_zero)]
-
-
 class _Listed(Strict):
     """A search over lists of temperatures. A temperature is a list of values, one value, or a Range."""
 
@@ -111,12 +44,12 @@ class _Listed(Strict):
     @property
     def forward(self) -> list[float]:
         """Values of tau_f, ascending."""
-        return _values(self.tau_f)
+        return values_of(self.tau_f)
 
     @property
     def backward(self) -> list[float]:
         """Values of tau_b, ascending."""
-        return _values(self.tau_b)
+        return values_of(self.tau_b)
 
     @property
     def off_diagonal(self) -> bool:
@@ -156,7 +89,7 @@ class SequentialSearch(_Listed):
         """Values of tau_b, ascending; tau_b_start is one of them, because the first stage runs it at every
         tau_f.
         """
-        return sorted({*_values(self.tau_b), self.tau_b_start})
+        return sorted({*values_of(self.tau_b), self.tau_b_start})
 
     def trials_total(self, learning_rates: int) -> int:
         """How many trials the search has: the stages share the pair at tau_b_start and the best tau_f."""
@@ -194,42 +127,13 @@ class HalvingSearch(_Listed):
         return sum(n * length for n, length in zip(going, lengths, strict=True)) / intervals
 
 
-class Bounds(Strict):
-    """All values from low to high."""
-
-    low: Number
-    high: Number
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Bounds":
-        if self.low >= self.high:
-            raise wrong(f"low must be less than high, and they are {self.low:g} and {self.high:g}")
-        return self
-
-
-def _bounds(given: Any) -> Any:
-    if not isinstance(given, dict | Bounds):
-        raise wrong("must be a range {low, high}", given)
-    return given
-
-
-def _bounded_above_zero(given: Bounds) -> Bounds:
-    _above_zero([given.low])
-    return given
-
-
-def _bounded_at_least_zero(given: Bounds) -> Bounds:
-    _at_least_zero([given.low])
-    return given
-
-
 class _Bounded(Strict):
     """A search over all values between bounds. tau_f.low may be 0, which is argmax."""
 
     strategy: str
-    tau_f: Annotated[Bounds, BeforeValidator(_bounds), AfterValidator(_bounded_at_least_zero)]
-    tau_b: Annotated[Bounds, BeforeValidator(_bounds), AfterValidator(_bounded_above_zero)]
-    trials: Count = Field(ge=1)
+    tau_f: ForwardBounds
+    tau_b: BackwardBounds
+    trials: Count = Field(ge=1, le=MAX_TRIALS)
     off_diagonal: ClassVar[bool] = True  # almost surely
     on_diagonal: ClassVar[bool] = False  # likewise: only softmax ST is on it
 
@@ -257,7 +161,8 @@ class _Bounded(Strict):
         positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
         low, high = min(positive), max(positive)
         last = max(2, math.ceil(math.sqrt(self.trials / learning_rates))) - 1
-        return sorted({significant(low * (high / low) ** (i / last)) for i in range(last + 1)})
+        spaced = (low * (high / low) ** (i / last) for i in range(last + 1))
+        return sorted({readable(tau, low, high, last + 1) for tau in spaced})
 
 
 class SampledSearch(_Bounded):
@@ -266,7 +171,7 @@ class SampledSearch(_Bounded):
     """
 
     strategy: Literal["tpe", "gp"]
-    batch: Count = Field(default=8, ge=1)  # trials that are asked for at a time
+    batch: Count = Field(default=8, ge=1, le=MAX_TRIALS)  # trials that are asked for at a time
 
 
 class PbtSearch(_Bounded):
@@ -277,17 +182,12 @@ class PbtSearch(_Bounded):
     strategy: Literal["pbt"]
     trials: Count = Field(ge=4, le=200)  # the population
     rounds: Count = Field(
-        default=8, ge=2
+        default=8, ge=2, le=10_000
     )  # parts of the training, after each of which but the last trials exploit and explore
 
     def ladder(self, intervals: int) -> list[int]:
         """The report intervals at which the rounds end."""
         return [round(intervals * (k + 1) / self.rounds) for k in range(self.rounds)]
-
-
-def significant(value: float) -> float:
-    """Rounded to 3 significant digits: temperatures that people can read, write down and use again."""
-    return float(f"{value:.3g}")
 
 
 Search = Annotated[

@@ -1,12 +1,10 @@
 """StudySpec: what a user asks for, the same object in YAML, in Python, on the command line and in the API."""
 
-import math
+import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -16,25 +14,20 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.data import DATASETS, check_options
+from trainables.data import check_options, dataset_names
 from trainables.estimators import ESTIMATORS
 from trainables.tasks import task_names, task_type
 from tuner.errors import FieldError, SpecError, UserError, shown
+from tuner.spec.bounds import too_large
 from tuner.spec.counts import Counted
 from tuner.spec.invalid import InvalidError, option_error, wrong
+from tuner.spec.judging import AtEpoch, Looks, Margin
 from tuner.spec.messages import spec_error
-from tuner.spec.search import (
-    Count,
-    HalvingSearch,
-    Number,
-    PbtSearch,
-    Search,
-    Strict,
-    listed,
-)
+from tuner.spec.search import MAX_TRIALS, HalvingSearch, PbtSearch, Search
+from tuner.spec.temperatures import Count, Number, listed
+from tuner.spec.yaml_reader import YamlError, read_yaml
 
 PRESETS = Path(__file__).parent / "presets"
-MAX_TRIALS = 50_000  # of one study
 RENAMED = {"population": "members_per_population"}  # old name -> new name; read for one more version
 BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
 
@@ -45,48 +38,24 @@ def _known_baseline(name: str) -> str:
     return name
 
 
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """A spec is kept as JSON: options must be made of what that can say."""
+    for name, value in options.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            message = "must be made of text, finite numbers, true, false, null, lists and mappings"
+            raise InvalidError([FieldError(name, message)]) from error
+    return options
+
+
 LearningRate = Annotated[Number, Field(gt=0, le=10)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
-
-
-def _margin(given: float | str) -> float | str:
-    text = str(given).strip()
-    share = text.removesuffix("%").strip()
-    try:
-        value = float(share)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            "must be a number in units of the objective, or a share of the diagonal's objective like "
-            "'1 %', got "
-            f"{text[:80]!r}"
-        )
-    return f"{value:g} %" if text.endswith("%") else value
-
-
-def _ascending(looks: list[int]) -> list[int]:
-    if any(later <= earlier for earlier, later in pairwise(looks)):
-        raise ValueError(f"must ascend: how many fresh seeds there are at each look, got {looks[:10]}")
-    return looks
-
-
-class Looks(Strict):
-    """Fresh seeds that are added, block by block, until the interval of the gain decides."""
-
-    looks: Annotated[list[Annotated[Count, Field(ge=1, le=1000)]], AfterValidator(_ascending)] = Field(
-        min_length=1, max_length=10
-    )
-
-
-class AtEpoch(Strict):
-    """A score that is taken at the first report at or after an epoch."""
-
-    epoch: Count = Field(ge=1, le=1_000_000)
+PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class StudySpec(Counted):
-    """One study. README.md shows it as YAML."""
+    """One study. docs/reference/spec.md explains every field."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
     task: str
@@ -100,13 +69,13 @@ class StudySpec(Counted):
     epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
     steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
     batch_size: Count = Field(default=128, ge=1, le=1_000_000)
-    baselines: list[Baseline] = Field(default=[])
+    baselines: list[Baseline] = Field(default=[], max_length=100)
     confirm_seeds: Annotated[Count, Field(ge=0, le=1000)] | Looks = 5
-    # a gain below it is of no interest, in units of the objective or as a share of the diagonal's objective
-    margin: Annotated[Number | str, AfterValidator(_margin)] = "1 %"
+    # A gain below it is of no interest: in units of the objective, or as a share of the diagonal's objective.
+    margin: Margin = "1 %"
     extend: bool = True  # ranges at whose end an optimum lies are extended before the confirmation
     refine: bool = (
-        True  # between the searched values beside an optimum more are tried before the confirmation
+        True  # more is tried between the searched values beside an optimum, before the confirmation
     )
     control: Literal["rescaled"] | None = (
         None  # the best pair once more, with the logit layer scaled instead of the noise
@@ -120,8 +89,8 @@ class StudySpec(Counted):
     members_per_population: Count | None = Field(
         default=None, ge=1, le=1_000_000
     )  # models trained together; default: by trials, devices and memory
-    options: dict[str, Any] = Field(default={})  # the task's own
-    dataset_options: dict[str, Any] = Field(default={})  # the dataset's own
+    options: PlainOptions = Field(default={})  # the task's own
+    dataset_options: PlainOptions = Field(default={})  # the dataset's own
 
     @field_validator("task")
     @classmethod
@@ -133,8 +102,8 @@ class StudySpec(Counted):
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if name not in DATASETS:
-            raise wrong(f"must be one of {', '.join(sorted(DATASETS))}", name)
+        if name not in dataset_names():
+            raise wrong(f"must be one of {', '.join(dataset_names())}", name)
         return name
 
     @field_validator("diagnostics")
@@ -216,6 +185,8 @@ def parse_spec(given: object, note: Callable[[str], None] | None = None) -> Stud
 
     Raises SpecError: one sentence naming each wrong field and what it may be.
     """
+    if errors := too_large(given):
+        raise SpecError(errors)
     try:
         return StudySpec.model_validate(with_new_names(given, note) if isinstance(given, Mapping) else given)
     except ValidationError as error:
@@ -250,17 +221,17 @@ def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySp
             )
         path = PRESETS / f"{source}.yaml"
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"the spec {path} cannot be read: {error.strerror}") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # yaml's own, and those of the values it makes
-        raise UserError(f"the spec {path} is not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeError as error:
+        raise UserError(f"the spec {path} must be text in UTF-8") from error
+    except YamlError as error:
+        raise UserError(f"the spec {path} {error}") from error
+    if given is None:
+        raise UserError(f"the spec {path} is empty; it must be a mapping of fields, like `task: sbn`")
     if not isinstance(given, dict):
-        raise UserError(f"the spec {path} must be a mapping of fields, got {type(given).__name__}")
+        raise UserError(f"the spec {path} must be a mapping of fields, got {shown(given)}")
     return parse_spec(given, note)
 
 

@@ -30,7 +30,7 @@ from tuner.spec.search import SampledSearch, StrategyName
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Signal, Strategy, lacking
 from tuner.strategies.proposals import baselines
-from tuner.strategies.space import Axis, study_seed
+from tuner.strategies.space import Axis, SpaceExhaustedError, study_seed
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -44,7 +44,9 @@ class Sampled(Strategy):
 
     def __init__(self, spec: StudySpec, search: SampledSearch, objective: Objective) -> None:
         self._spec, self._search, self._objective = spec, search, objective
-        self._forward, self._backward = Axis(search.tau_f), Axis(search.tau_b)
+        self._forward, self._backward = (
+            Axis(bounds, search.trials) for bounds in (search.tau_f, search.tau_b)
+        )
         self._space: dict[str, BaseDistribution] = {
             "tau_f": FloatDistribution(self._forward.low, self._forward.high),
             "tau_b": FloatDistribution(self._backward.low, self._backward.high),
@@ -75,7 +77,9 @@ class Sampled(Strategy):
             tries = 0
             while proposal.key in have:  # a sampler that is sure of an optimum would ask for it for ever
                 if (tries := tries + 1) > _TRIES:
-                    return batch  # the space has run out of values that differ in 3 digits
+                    if batch:
+                        return batch
+                    raise SpaceExhaustedError(len(have), self._search.trials)
                 proposal = self._near(proposal, _NEAR * tries, generator)
             have.add(proposal.key)
             batch.append(proposal)

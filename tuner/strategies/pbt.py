@@ -23,9 +23,10 @@ from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
 from tuner.strategies.proposals import baselines
 from tuner.strategies.scores import Scores
-from tuner.strategies.space import Axis, study_seed
+from tuner.strategies.space import Axis, SpaceExhaustedError, study_seed
 
 _QUARTER = 4  # the best and the worst quarter
+_TRIES = 1_000  # for a first configuration that no other trial has
 _STEP = 0.2  # the largest step of exploration, as a share of a temperature's coordinate range
 _LR_STEP = 0.25  # probability of a neighbouring learning rate
 
@@ -39,7 +40,9 @@ class Pbt(Strategy):
         self._spec, self._search = spec, search
         self._scores = Scores(objective)
         self._ladder = search.ladder(spec.intervals)
-        self._forward, self._backward = Axis(search.tau_f), Axis(search.tau_b)
+        self._forward, self._backward = (
+            Axis(bounds, search.trials) for bounds in (search.tau_f, search.tau_b)
+        )
 
     def rung(self, role: Role, interval: int) -> int | None:
         """The end of the next round, but for the last; baselines are trained to their end."""
@@ -84,7 +87,10 @@ class Pbt(Strategy):
         made: dict[str, Proposal] = {}
         for tau_f, tau_b, lr in zip(*columns, rates, strict=True):
             proposal = Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr)
-            while proposal.key in made:  # values of 3 digits may meet
+            tries = 0
+            while proposal.key in made:  # rounded values may meet
+                if (tries := tries + 1) > _TRIES:
+                    raise SpaceExhaustedError(len(made), n)
                 coordinate = generator.uniform(self._backward.low, self._backward.high)
                 proposal = replace(proposal, tau_b=self._backward.temperature(coordinate))
             made[proposal.key] = proposal

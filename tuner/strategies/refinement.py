@@ -30,7 +30,6 @@ from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, PRINTED, Proposal, Role, TrialRow
 from tuner.spec.counts import EXTENSIONS, REFINEMENTS
-from tuner.spec.search import significant
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Signal, Strategy
 
@@ -186,6 +185,11 @@ def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
         if p.method not in have and (p.estimator == SOFTMAX or not p.method.on_diagonal):
             new.setdefault(p.method, p)
     return list(new.values())
+
+
+def significant(tau: float) -> float:
+    """Rounded to 3 significant digits: temperatures that people can read, write down and use again."""
+    return float(f"{tau:.3g}")
 
 
 def _proposal(estimator: str, tau_f: float | None, tau_b: float | None, lr: float) -> Proposal:

@@ -11,11 +11,22 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from tuner.spec.search import Bounds, significant
+from tuner.errors import UserError
 from tuner.spec.study import StudySpec
+from tuner.spec.temperatures import Bounds, readable
 
 ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
 _LEAST = 1e-3  # of the highest value: a tau_f below it samples as argmax does, and is taken for it
+
+
+class SpaceExhaustedError(UserError):
+    """A search wants more trials than there are configurations between its bounds."""
+
+    def __init__(self, made: int, wanted: int) -> None:
+        super().__init__(
+            f"the search has made {made} of its {wanted} trials and finds no other configuration between its "
+            "bounds; widen tau_f or tau_b, or lower trials"
+        )
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,7 @@ class Axis:
     """One temperature between bounds, as a coordinate from `low` to `high`."""
 
     bounds: Bounds
+    trials: int  # of the search; the axis has at least as many values
 
     @property
     def low(self) -> float:
@@ -39,13 +51,13 @@ class Axis:
         return math.log(self.bounds.high) if self.bounds.low > 0 else math.sqrt(self.bounds.high)
 
     def temperature(self, coordinate: float) -> float:
-        """The temperature at a coordinate: 3 significant digits, never outside the bounds."""
+        """The temperature at a coordinate, rounded to what people can read, never outside the bounds."""
         if self.bounds.low > 0:
             raw = math.exp(coordinate)
         else:
             raw = max(coordinate, 0.0) ** 2
             raw = raw if raw >= _LEAST * self.bounds.high else 0.0
-        return min(max(significant(raw), self.bounds.low), self.bounds.high)
+        return readable(raw, self.bounds.low, self.bounds.high, self.trials)
 
     def coordinate(self, temperature: float) -> float:
         """The coordinate of a temperature; of argmax the middle of its part."""

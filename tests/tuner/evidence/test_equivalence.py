@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.equivalence import Agreement, equivalence, rescaling_equivalence
 
 
@@ -43,13 +44,13 @@ def test_it_is_wrong_in_5_percent_at_the_margin():
 def test_a_control_that_is_off_by_the_whole_gain_does_not_agree_though_it_is_within_5_percent():
     original = [0.300, 0.310, 0.305, 0.295, 0.302]
     control = [v + 0.010 for v in original]  # 3 % off
-    found = rescaling_equivalence(
-        control, [v + e for v, e in zip(original, _JITTER, strict=True)], 0.010, "minimize"
+    result = rescaling_equivalence(
+        control, [v + e for v, e in zip(original, _JITTER, strict=True)], 0.010, MINIMIZE
     )
-    assert (found.agreement, found.margin) == (Agreement.DIFFERENT, 0.005)
-    assert found.mean == pytest.approx(-0.010, abs=1e-3)
+    assert (result.agreement, result.margin) == (Agreement.DIFFERENT, 0.005)
+    assert result.mean == pytest.approx(-0.010, abs=1e-3)
     near = rescaling_equivalence(
-        [v + e for v, e in zip(original, _JITTER, strict=True)], original, -0.010, "minimize"
+        [v + e for v, e in zip(original, _JITTER, strict=True)], original, -0.010, MINIMIZE
     )
     assert near.agreement is Agreement.EQUIVALENT
 
@@ -61,8 +62,8 @@ def test_a_control_that_is_the_same_up_to_rounding_agrees_with_any_gain():
     original = [0.300, 0.310, 0.305]
     for off in ([0.0, 0.0, 0.0], [3e-8, 0.0, -3e-8]):
         control = [v + o for v, o in zip(original, off, strict=True)]
-        assert rescaling_equivalence(control, original, 0.0, "minimize").agreement is Agreement.EQUIVALENT
-    better = rescaling_equivalence([0.9, 0.8], [0.7, 0.7], 0.1, "maximize")
+        assert rescaling_equivalence(control, original, 0.0, MINIMIZE).agreement is Agreement.EQUIVALENT
+    better = rescaling_equivalence([0.9, 0.8], [0.7, 0.7], 0.1, MAXIMIZE)
     assert better.mean == pytest.approx(0.15)
 
 

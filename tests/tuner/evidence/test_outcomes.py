@@ -5,15 +5,16 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.outcomes import interquartile_mean, rate, sign_test, wins
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 5), (1, 5), (5, 5), (7, 20)])
 def test_a_rate_has_the_interval_of_clopper_and_pearson(count, of):
-    found = rate(count, of)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(count, of, method="beta"))
-    assert found.share == count / of
-    assert rate(count, of, 0.2).low >= found.low
+    result = rate(count, of)
+    assert (result.low, result.high) == pytest.approx(proportion_confint(count, of, method="beta"))
+    assert result.share == count / of
+    assert rate(count, of, 0.2).low >= result.low
 
 
 def test_a_rate_of_nothing_may_be_anything():
@@ -34,24 +35,24 @@ def test_without_a_win_or_a_loss_nothing_is_shown():
 
 def test_divergence_ranks_worst_and_two_that_diverge_are_equal():
     mine, rival = [0.2, None, 0.4, None, 0.5, 0.3], [0.3, 0.9, None, None, 0.5, 0.2]
-    found = wins(mine, rival, "minimize")
-    assert (found.wins, found.losses, found.ties, found.seeds) == (2, 2, 2, 6)
-    assert found.share.count == 3
-    assert (found.share.low, found.share.high) == pytest.approx(proportion_confint(3, 6, method="beta"))
-    turned = wins(rival, mine, "minimize")
-    assert (turned.wins, turned.losses, turned.p_value) == (found.losses, found.wins, found.p_value)
-    higher = wins(mine, rival, "maximize")
+    result = wins(mine, rival, MINIMIZE)
+    assert (result.wins, result.losses, result.ties, result.seeds) == (2, 2, 2, 6)
+    assert result.share.count == 3
+    assert (result.share.low, result.share.high) == pytest.approx(proportion_confint(3, 6, method="beta"))
+    turned = wins(rival, mine, MINIMIZE)
+    assert (turned.wins, turned.losses, turned.p_value) == (result.losses, result.wins, result.p_value)
+    higher = wins(mine, rival, MAXIMIZE)
     assert (higher.wins, higher.losses) == (2, 2)
 
 
 def test_equal_up_to_rounding_is_a_tie():
-    found = wins([0.3, 0.3, 0.3], [0.3 + 5.6e-17, 0.3 - 3e-8, 0.301], "minimize")
-    assert (found.wins, found.losses, found.ties) == (1, 0, 2)
+    result = wins([0.3, 0.3, 0.3], [0.3 + 5.6e-17, 0.3 - 3e-8, 0.301], MINIMIZE)
+    assert (result.wins, result.losses, result.ties) == (1, 0, 2)
 
 
 def test_the_two_have_the_same_seeds():
     with pytest.raises(ValueError, match="argument 2"):
-        wins([1.0], [1.0, 2.0], "minimize")
+        wins([1.0], [1.0, 2.0], MINIMIZE)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 10, 11])

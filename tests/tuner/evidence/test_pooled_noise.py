@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.best_of_pool import best_of_pool
 from tuner.evidence.pooled_noise import critical_lead, lead_p, pooled_noise
 
@@ -11,12 +12,12 @@ from tuner.evidence.pooled_noise import critical_lead, lead_p, pooled_noise
 def test_the_noise_is_the_residual_of_a_two_way_table():
     rng = np.random.default_rng(1)
     values = rng.normal(size=(6, 1)) + 5 * rng.normal(size=(1, 4)) + 0.3 * rng.normal(size=(6, 4))
-    found = pooled_noise(values)
+    result = pooled_noise(values)
     table = np.hstack([np.kron(np.eye(6), np.ones((4, 1))), np.kron(np.ones((6, 1)), np.eye(4))])
     left = values.ravel() - table @ np.linalg.lstsq(table, values.ravel(), rcond=None)[0]
-    assert found.df == 15
-    assert found.deviation == pytest.approx(np.sqrt((left**2).sum() / 15))
-    assert found.of_difference(4) == pytest.approx(found.deviation / np.sqrt(2))
+    assert result.df == 15
+    assert result.deviation == pytest.approx(np.sqrt((left**2).sum() / 15))
+    assert result.of_difference(4) == pytest.approx(result.deviation / np.sqrt(2))
     assert pooled_noise(values[:1]) is None
     assert pooled_noise(values[:, :1]) is None
 
@@ -42,20 +43,22 @@ def draw(rng, off, on, seeds=3):
 
 def test_one_against_one_is_the_one_sided_paired_t_test():
     off, on = draw(np.random.default_rng(3), 1, 1, 5)
-    found = best_of_pool(off.tolist(), on.tolist(), "minimize")
-    assert found.p_value == pytest.approx(stats.ttest_rel(off[0], on[0], alternative="less").pvalue, rel=1e-4)
-    assert (found.candidates, found.rivals, found.seeds, found.df) == (1, 1, 5, 4)
-    upside_down = best_of_pool((-off).tolist(), (-on).tolist(), "maximize")
-    assert upside_down.p_value == found.p_value
+    result = best_of_pool(off.tolist(), on.tolist(), MINIMIZE)
+    assert result.p_value == pytest.approx(
+        stats.ttest_rel(off[0], on[0], alternative="less").pvalue, rel=1e-4
+    )
+    assert (result.candidates, result.rivals, result.seeds, result.df) == (1, 1, 5, 4)
+    upside_down = best_of_pool((-off).tolist(), (-on).tolist(), MAXIMIZE)
+    assert upside_down.p_value == result.p_value
 
 
 @pytest.mark.parametrize(("off", "on", "least"), [(15, 1, 0.03), (15, 4, 0.0)])
 def test_choosing_the_best_of_many_fools_it_in_at_most_5_percent_and_of_one_rival_in_nearly_5(off, on, least):
-    rng, studies = np.random.default_rng(5), 2000
+    rng, studies = np.random.default_rng(5), 1000
     wrong = 0
     for _ in range(studies):
         a, b = draw(rng, off, on)
-        wrong += best_of_pool(a.tolist(), b.tolist(), "minimize").p_value < 0.05
+        wrong += best_of_pool(a.tolist(), b.tolist(), MINIMIZE).p_value < 0.05
     assert least <= wrong / studies <= 0.05 + 3 * (0.05 / studies) ** 0.5
 
 
@@ -64,18 +67,18 @@ def test_a_clear_lead_is_seen_with_three_seeds():
     for _ in range(200):
         a, b = draw(rng, 15, 3)
         a[0] -= 4.0
-        seen += best_of_pool(a.tolist(), b.tolist(), "minimize").p_value < 0.05
+        seen += best_of_pool(a.tolist(), b.tolist(), MINIMIZE).p_value < 0.05
     assert seen / 200 > 0.8
 
 
 def test_what_is_selected_on_the_other_seeds_is_compared_on_the_one_left_out():
-    found = best_of_pool([[1.0, 9.0, 2.5], [5.0, 4.8, 6.0]], [[4.0, 6.0, 5.0]], "minimize")
+    result = best_of_pool([[1.0, 9.0, 2.5], [5.0, 4.8, 6.0]], [[4.0, 6.0, 5.0]], MINIMIZE)
     # Without the first seed the second trial is best, without the second the first, then the second again.
-    assert found.left_out_lead == pytest.approx(np.mean([4 - 5.0, 6 - 9.0, 5 - 6.0]))
-    assert best_of_pool([[1.0, 2.0]], [[2.0, 2.5]], "minimize").left_out_lead is None
+    assert result.left_out_lead == pytest.approx(np.mean([4 - 5.0, 6 - 9.0, 5 - 6.0]))
+    assert best_of_pool([[1.0, 2.0]], [[2.0, 2.5]], MINIMIZE).left_out_lead is None
 
 
 def test_nothing_to_compare_and_nothing_but_rounding():
-    assert best_of_pool([], [[1.0, 2.0]], "minimize") is None
-    assert best_of_pool([[1.0]], [[2.0]], "minimize") is None
-    assert best_of_pool([[1.0, 1.0]], [[2.0, 2.0 + 1e-9]], "minimize").p_value is None
+    assert best_of_pool([], [[1.0, 2.0]], MINIMIZE) is None
+    assert best_of_pool([[1.0]], [[2.0]], MINIMIZE) is None
+    assert best_of_pool([[1.0, 1.0]], [[2.0, 2.0 + 1e-9]], MINIMIZE).p_value is None

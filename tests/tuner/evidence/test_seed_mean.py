@@ -29,8 +29,8 @@ def test_two_seeds_have_an_interval_but_no_p():
 def test_differences_of_the_last_bit_are_no_spread():
     rounding = [5.6e-17, 5.6e-17, 5.6e-17, 5.6e-17, 1.1e-16]
     assert stats.ttest_1samp(rounding, 0.0).pvalue < 0.01
-    found = seed_mean(rounding, magnitudes=[0.31, 0.30, 0.29, 0.33, 0.32])
-    assert (found.spread, found.p_value) == (False, None)
+    measured = seed_mean(rounding, magnitudes=[0.31, 0.30, 0.29, 0.33, 0.32])
+    assert (measured.spread, measured.p_value) == (False, None)
     float32 = [3e-8, 3e-8, 3e-8, 6e-8, 3e-8]
     assert seed_mean(float32, magnitudes=[0.3] * 5).p_value is None
 
@@ -41,5 +41,5 @@ def test_small_numbers_that_differ_have_a_spread():
 
 
 def test_equal_differences_are_no_spread_however_large():
-    found = seed_mean([0.1] * 5, magnitudes=[0.5])
-    assert (found.mean, found.p_value) == (pytest.approx(0.1), None)
+    measured = seed_mean([0.1] * 5, magnitudes=[0.5])
+    assert (measured.mean, measured.p_value) == (pytest.approx(0.1), None)

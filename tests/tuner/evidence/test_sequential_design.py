@@ -34,11 +34,11 @@ def test_the_levels_are_those_that_were_computed_elsewhere():
 @pytest.mark.parametrize("looks", [(5, 10), (5, 10, 15, 20, 30), (10, 20)])
 def test_the_table_agrees_with_a_smaller_simulation(looks, boundary):
     studies = 100_000
-    found = simulated_constants(looks, boundary, studies, seed=7)
+    simulated = simulated_constants(looks, boundary, studies, seed=7)
     # At the tabulated constants the simulation's overall error is 5 %, within 4 of its standard errors; the
     # error grows about as fast as the constant, or slower.
     tolerance = 4 * np.sqrt(ERROR * (1 - ERROR) / studies) / ERROR
-    assert found == pytest.approx(LEVELS[boundary, looks], rel=tolerance)
+    assert simulated == pytest.approx(LEVELS[boundary, looks], rel=tolerance)
 
 
 @pytest.mark.parametrize("looks", [(5, 10, 20), (4, 7, 13)])

@@ -6,6 +6,7 @@ from scipy import optimize
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import kernels
 
+from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence import gaussian_process
 from tuner.evidence.surface import best_probabilities, capped, coordinates, optimum_place
 
@@ -88,11 +89,11 @@ def test_too_little_for_a_surface_is_refused(values):
 
 def test_the_set_holds_the_optimum_in_90_percent_with_3_seeds():
     held, size = [], []
-    for seed in range(75):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         noise, cliff = ((0.1, 0.0), (0.4, 0.0), (0.4, 15.0))[seed % 3]
         surface = bowl(rng) + cliff * (PLACES[:, 1] < np.log(0.2))
-        place = optimum_place(PAIRS, seeds_of(rng, surface, noise).tolist(), "minimize")
+        place = optimum_place(PAIRS, seeds_of(rng, surface, noise).tolist(), MINIMIZE)
         held.append(PAIRS[surface.argmin()] in place.inside)
         size.append(len(place.inside))
     assert np.mean(held) >= 0.9
@@ -103,7 +104,7 @@ def test_a_clear_optimum_is_found_whichever_way_is_better():
     rng = np.random.default_rng(4)
     surface = bowl(rng)
     values = seeds_of(rng, surface, 0.01)
-    place = optimum_place(PAIRS, values.tolist(), "minimize")
+    place = optimum_place(PAIRS, values.tolist(), MINIMIZE)
     best = PAIRS[surface.argmin()]
     assert (place.method, place.inside, (place.cells[0].tau_f, place.cells[0].tau_b)) == (
         "surface",
@@ -113,7 +114,7 @@ def test_a_clear_optimum_is_found_whichever_way_is_better():
     assert place.cells[0].mean == pytest.approx(values.mean(1).min())
     assert place.cells[0].predicted == pytest.approx(values.mean(1).min(), abs=0.05)
     assert sum(cell.probability for cell in place.cells) == pytest.approx(1.0)
-    upside_down = optimum_place(PAIRS, (-values).tolist(), "maximize")
+    upside_down = optimum_place(PAIRS, (-values).tolist(), MAXIMIZE)
     assert upside_down.inside == place.inside
     assert upside_down.cells[0].predicted == pytest.approx(-place.cells[0].predicted)
     mean, deviation = place.predict([0.0, 0.2, 1.0], [0.1, 1.5])
@@ -139,7 +140,7 @@ def test_few_cells_have_the_subset_that_luck_explains():
     pairs = PAIRS[:5]
     surface = np.array([0.0, 0.1, 0.3, 1.0, 3.0])
     for _ in range(400):
-        place = optimum_place(pairs, seeds_of(rng, surface, 0.3).tolist(), "minimize")
+        place = optimum_place(pairs, seeds_of(rng, surface, 0.3).tolist(), MINIMIZE)
         assert (place.method, place.predict([0.0], [1.0])) == ("subset", None)
         held += pairs[0] in place.inside
     assert held / 400 >= 0.93
@@ -147,7 +148,7 @@ def test_few_cells_have_the_subset_that_luck_explains():
 
 
 def test_one_seed_or_one_cell_says_nothing_of_the_place():
-    assert optimum_place(PAIRS, [[1.0]] * 25, "minimize") is None
-    assert optimum_place(PAIRS[:1], [[1.0, 2.0]], "minimize") is None
+    assert optimum_place(PAIRS, [[1.0]] * 25, MINIMIZE) is None
+    assert optimum_place(PAIRS[:1], [[1.0, 2.0]], MINIMIZE) is None
     with pytest.raises(ValueError, match="tau_b above 0"):
         coordinates([(0.1, 0.0)])

@@ -21,23 +21,23 @@ def smooth(rng, seeds, levels=6, length=0.7):
 
 def test_the_contrasts_are_scipys_rank_correlations_and_straight_lines():
     table = np.random.default_rng(1).normal(size=(5, 6)).round(1) + 0.2 * np.arange(6)
-    found = of(table)
+    trend = of(table)
     correlations = [stats.spearmanr(np.arange(6), row)[0] for row in table]
     slopes = [stats.linregress(np.arange(6), row).slope * 5 for row in table]
-    assert found.spearman == pytest.approx(np.mean(correlations))
-    assert found.ranks.p_value == pytest.approx(stats.ttest_1samp(correlations, 0).pvalue)
-    assert found.values.mean == pytest.approx(np.mean(slopes))
-    assert found.values.p_value == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
-    assert found.p_value == max(found.ranks.p_value, found.values.p_value)
-    assert found.means == pytest.approx(table.mean(0))
-    assert found.sems == pytest.approx(stats.sem(table))
+    assert trend.spearman == pytest.approx(np.mean(correlations))
+    assert trend.ranks.p_value == pytest.approx(stats.ttest_1samp(correlations, 0).pvalue)
+    assert trend.values.mean == pytest.approx(np.mean(slopes))
+    assert trend.values.p_value == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    assert trend.p_value == max(trend.ranks.p_value, trend.values.p_value)
+    assert trend.means == pytest.approx(table.mean(0))
+    assert trend.sems == pytest.approx(stats.sem(table))
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_smooth_curves_without_a_trend_are_called_one_in_at_most_5_percent(seeds):
     rng, studies = np.random.default_rng(seeds), 1500
-    found = [of(smooth(rng, seeds)).p_value < 0.05 for _ in range(studies)]
-    assert np.mean(found) <= 0.05 + 3 * (0.05 / studies) ** 0.5
+    trend = [of(smooth(rng, seeds)).p_value < 0.05 for _ in range(studies)]
+    assert np.mean(trend) <= 0.05 + 3 * (0.05 / studies) ** 0.5
     # Page's test takes every order of a seed's values for equally likely, and is fooled by the same curves.
     tables = [smooth(rng, seeds) for _ in range(100)]
     paged = [
@@ -49,10 +49,10 @@ def test_smooth_curves_without_a_trend_are_called_one_in_at_most_5_percent(seeds
 
 def test_a_trend_that_every_seed_shows_is_found_with_three():
     rising = np.array([[1.0, 2.0, 3.1], [1.5, 2.4, 3.4], [0.7, 1.8, 2.9]])
-    found = of(rising)
-    assert (found.spearman, found.rises, found.seeds) == (1.0, True, 3)
-    assert found.ranks.p_value is None  # all the same
-    assert found.p_value == found.values.p_value < 0.05
+    trend = of(rising)
+    assert (trend.spearman, trend.rises, trend.seeds) == (1.0, True, 3)
+    assert trend.ranks.p_value is None  # all the same
+    assert trend.p_value == trend.values.p_value < 0.05
     assert of(-rising).rises is False
 
 
@@ -66,14 +66,14 @@ def test_one_or_two_seeds_show_no_trend():
 def test_ranks_and_values_that_disagree_are_no_trend():
     # Four steps up and one deep fall, on every seed: the ranks rise, the values fall.
     table = np.array([[1.0, 2, 3, 4, 5, -30], [1.1, 2, 3.2, 4, 5, -29], [0.9, 2, 3, 4.1, 5, -31]])
-    found = of(table)
-    assert found.ranks.mean > 0 > found.values.mean
-    assert (found.rises, found.p_value) == (None, 1.0)
+    trend = of(table)
+    assert trend.ranks.mean > 0 > trend.values.mean
+    assert (trend.rises, trend.p_value) == (None, 1.0)
 
 
 def test_a_trend_leaves_out_what_some_seed_lacks_and_is_none_of_two_levels():
     values = {0.0: [None, 1.0, 1.0], 0.1: [1.0] * 3, 0.2: [1.0] * 3, 0.3: [1.0] * 3}
-    found = trend_contrast(values)
-    assert (found.levels, found.spearman, found.p_value) == ((0.1, 0.2, 0.3), 0.0, None)
+    trend = trend_contrast(values)
+    assert (trend.levels, trend.spearman, trend.p_value) == ((0.1, 0.2, 0.3), 0.0, None)
     assert trend_contrast({k: values[k] for k in (0.0, 0.1, 0.2)}) is None
     assert trend_contrast({0.1: [1.0], 0.2: [1.0, 2.0], 0.3: [1.0]}) is None

@@ -51,6 +51,20 @@ def test_what_came_is_shown_in_few_words(value, got):
     assert (error.field, error.got) == ("seeds", got)
 
 
+@pytest.mark.parametrize(
+    ("rates", "error"),
+    [
+        ([], FieldError("learning_rates", "must have at least 1 values", "0")),
+        (
+            [i / 1000 for i in range(1, 102)],
+            FieldError("learning_rates", "must have at most 100 values", "101"),
+        ),
+    ],
+)
+def test_a_list_of_another_length_is_told_with_its_length(rates, error):
+    assert errors(GOOD | {"learning_rates": rates}) == (error,)
+
+
 def test_what_is_wrong_with_fields_together_is_told_at_once():
     spec = GOOD | {
         "steps": 3,

@@ -1,5 +1,6 @@
 """What a user writes becomes a StudySpec, or one sentence that names the field and what it may be."""
 
+import json
 import math
 import re
 
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, refusal, span
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
-from tuner.spec.search import Range
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
 JARGON = (
@@ -34,14 +34,14 @@ JARGON = (
         ("colour", "red", "not a field"),
         ("search.tau", [1], "not a field"),
         ("search.tau_f", [], "from 1 to 1000 values"),
-        ("search.tau_f", span(1, 0, 0.1), "from 1 to 1000 values"),
+        ("search.tau_f", span(1, 0, 0.1), "low must not be above high, and they are 1 and 0"),
         ("search.tau_b", 0, "greater than 0"),
         ("search.tau_b", [0, 1], "greater than 0"),
         ("search.tau_b", span(0, 1, 0.5), "greater than 0"),
         ("search.tau_f", -1, "0 or more"),
         ("search.tau_f", math.nan, "finite"),
         ("search.tau_b", [1.0, math.inf], "finite"),
-        ("search.tau_f", list(range(1001)), "from 1 to 1000 values"),
+        ("search.tau_f", list(range(1001)), "must have at most 1000 values, got 1001"),
         ("search.tau_f", span(0, 1e300, 1e-300), "from 1 to 1000 values"),
         ("search.tau_f", span(0, 1e308, 1e-9), "from 1 to 1000 values"),
         ("search.tau_f", [1, 1.0], "twice"),
@@ -72,7 +72,7 @@ JARGON = (
             "task sbn has gst, gumbel, gumbel_rao, identity, reinmax, softmax, got 'soft'",
         ),
         ("task", "chess", ", ".join(task_names())),
-        ("dataset", "imagenet", "cifar10, digits, fashion_mnist, image_folder, mnist"),
+        ("dataset", "imagenet", "arrays, cifar10, digits, fashion_mnist, image_folder, mnist"),
         ("name", "<b>", "letters, digits"),
         ("name", "a" * 65, "1 to 64"),
         ("seeds", 0, "greater than or equal to 1"),
@@ -104,7 +104,7 @@ def test_a_wrong_value_is_refused_by_name(field, value, allowed):
     ("field", "value", "allowed"),
     [
         ("tau_b_start", 0, "greater than 0"),
-        ("tau_b_start", 1e-12, "greater than 0"),  # which is 0, rounded
+        ("tau_b_start", 1e-40, "must be from 1e-30 to 1e+30"),  # which is 0 in single precision
         ("tau_b_start", -1, "greater than 0"),
         ("tau_b_start", math.nan, "finite"),
         ("tau_b_start", math.inf, "finite"),
@@ -208,12 +208,6 @@ def test_a_sequential_search_has_few_trials_of_many_values():
     assert "search: must have at most 50000 trials, got 60000" in refused
 
 
-def test_a_billion_points_are_counted_and_not_made(monkeypatch):
-    monkeypatch.setattr(Range, "values", lambda _: pytest.fail("the values were made"))
-    assert Range(low=0, high=1e9, step=1).points == 1_000_000_001
-    assert "got 1000000001" in refusal(changed("search.tau_f", span(0, 1e9, 1)))
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -252,45 +246,6 @@ def test_every_wrong_field_is_told():
     assert all(f"{field}: " in message for field in ("seeds", "epochs", "search.tau_f", "search.tau_b"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[a list]",
-        "",
-        "name: [unclosed",
-        "a: b: c",
-        "foo: !!python/object/apply:os.system [ls]",
-        "name: 2024-13-01",
-        f"seeds: {'1' * 5000}",
-        f"options: {'[' * 1000}",
-    ],
-    ids=[
-        "list",
-        "empty",
-        "unclosed",
-        "two colons",
-        "python object",
-        "no such date",
-        "too many digits",
-        "too deep",
-    ],
-)
-def test_a_file_that_is_no_spec_is_named(tmp_path, text):
-    path = tmp_path / "study.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        load_spec(str(path))
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    folder, binary = tmp_path / "folder.yaml", tmp_path / "binary.yaml"
-    folder.mkdir()
-    binary.write_bytes(b"\xff\xfe\xff")
-    for path in (folder, binary, tmp_path / "missing.yaml"):
-        with pytest.raises(UserError, match=re.escape(str(path))):
-            load_spec(str(path))
-
-
 def test_an_unknown_preset_lists_those_there_are():
     with pytest.raises(UserError, match=r"no preset 'sbn-mars': use one of .*sbn-digits.*sbn-paper"):
         load_spec("sbn-mars")
@@ -313,47 +268,6 @@ def test_the_paper_preset_is_the_papers_study():
     assert spec.trials_total == 231 + 1 + 20 + 20
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "step", "values"),
-    [
-        (0.0, 2.0, 0.1, [i / 10 for i in range(21)]),
-        (0.1, 0.3, 0.1, [0.1, 0.2, 0.3]),
-        (0.5, 0.5, 1.0, [0.5]),
-        (0.0, 1.0, 0.4, [0.0, 0.4, 0.8]),
-        (1.0, 0.0, 0.1, []),
-    ],
-)
-def test_a_range_has_its_values_exactly_and_ends_with_high(low, high, step, values):
-    assert Range(low=low, high=high, step=step).values() == values
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "search: {strategy: grid, tau_f: [0, 1], tau_b: [1]}\nlearning_rates: [1e-3]",
-        "search: {strategy: grid, tau_f: [1e-3], tau_b: [1]}",
-        "search: {strategy: grid, tau_f: 1e-3, tau_b: 1}",
-        "search: {strategy: grid, tau_f: {low: 1e-3, high: 1e-3, step: 1e-3}, tau_b: 1}",
-    ],
-    ids=["learning rate", "list", "one value", "range"],
-)
-def test_1e_3_is_a_number_although_yaml_reads_a_string(tmp_path, text):
-    path = tmp_path / "study.yaml"
-    path.write_text(f"name: small\ntask: sbn\ndataset: digits\nepochs: 2\n{text}\n")
-    spec = load_spec(str(path))
-    assert 0.001 in [*spec.learning_rates, *spec.search.forward]
-    assert spec.learning_rates == [0.001]
-
-
-def test_one_temperature_is_a_list_of_one():
-    assert parse_spec(changed("search.tau_f", 0)).search.forward == [0.0]
-
-
-def test_starts_that_differ_by_rounding_are_one_value():
-    spec = parse_spec(changed("search", SEQUENTIAL | {"tau_b": [0.3, 1.0], "tau_b_start": 0.1 + 0.2}))
-    assert (spec.search.tau_b_start, spec.search.backward) == (0.3, [0.3, 1.0])
-
-
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -363,16 +277,23 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 NUMBERS = st.floats() | st.sampled_from([0, 1, 0.1, -1])
-SPANS = st.builds(span, NUMBERS, NUMBERS, NUMBERS)
+SPANS = st.builds(span, NUMBERS, NUMBERS, NUMBERS) | st.fixed_dictionaries({"low": NUMBERS, "high": NUMBERS})
 FIELDS = st.sampled_from(
-    [*StudySpec.model_fields, *(f"search.{n}" for n in ("strategy", "tau_f", "tau_b", "tau_b_start", "x"))]
+    [
+        *StudySpec.model_fields,
+        *(f"search.{n}" for n in ("strategy", "tau_f", "tau_b", "tau_b_start", "trials", "x")),
+    ]
 )
-SEARCHES = st.sampled_from([GOOD["search"], SEQUENTIAL])
+SEARCHES = st.sampled_from([GOOD["search"], SEQUENTIAL, BETWEEN, BETWEEN | {"strategy": "pbt", "rounds": 2}])
 
 
-def spec_or_sentence(spec):
+def spec_or_sentence(given):
+    """What is accepted can be kept and counted."""
     try:
-        assert isinstance(parse_spec(spec), StudySpec)
+        spec = parse_spec(given)
+        assert parse_spec(json.loads(json.dumps(spec.model_dump(mode="json"), allow_nan=False))) == spec
+        assert 1 <= spec.planned_trials <= spec.planned_members
+        assert all(math.isfinite(tau) for tau in spec.baseline_temperatures)
     except UserError as error:
         assert str(error).startswith("the spec is not valid: ")  # noqa: PT017  # both ends are right
 

@@ -16,12 +16,14 @@ from tests.support.playing import (
     halving,
     pbt,
     play,
+    spec,
     succeed,
     train,
 )
 from tests.support.rows import running
+from tuner.errors import UserError
 from tuner.ledger.rows import TrialState
-from tuner.strategies import Signal, strategy_for
+from tuner.strategies import Signal, space, strategy_for
 
 # --- between bounds ---
 
@@ -55,6 +57,31 @@ def test_what_diverged_is_avoided(strategy):
     history = batch_by_batch(studied, lambda t: diverge(t) if t.tau_b > 0.5 else succeed(t, t.tau_b))
     diverged = [t.tau_b > 0.5 for t in history]
     assert sum(diverged[-30:]) < 30 / 3  # 46 % of the space diverges
+
+
+NARROW = {"low": 0.7, "high": 0.70003}  # three digits have one value between them
+
+
+def narrow(strategy, trials):
+    rounds = {"rounds": 2} if strategy == "pbt" else {}
+    search = {"strategy": strategy, "tau_f": NARROW, "tau_b": NARROW, "trials": trials} | rounds
+    return spec(search=search, baselines=[], learning_rates=[0.001])
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
+@pytest.mark.parametrize("trials", [6, 24])
+def test_a_narrow_range_has_as_many_trials_as_are_asked_for(strategy, trials):
+    history, _ = play(lambda: strategy_for(narrow(strategy, trials)), 4)
+    pairs = {(t.tau_f, t.tau_b) for t in history}
+    assert len(pairs) == len(history) == trials
+    assert all(0.7 <= tau <= 0.70003 and len(repr(tau)) <= 10 for pair in pairs for tau in pair)
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "gp", "pbt"])
+def test_a_space_without_another_configuration_says_so(strategy, monkeypatch):
+    monkeypatch.setattr(space, "readable", lambda _value, low, *_: low)  # all values are one
+    with pytest.raises(UserError, match="the search has made 1 of its 6 trials and finds no other"):
+        play(lambda: strategy_for(narrow(strategy, 6)), 4)
 
 
 # --- halving ---

@@ -1,0 +1,54 @@
+"""How a study is judged: when a score is taken, on how many fresh seeds, and what gain is of interest."""
+
+import math
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tuner.spec.invalid import wrong
+from tuner.spec.temperatures import Count, Number, Strict
+
+MOST_SEEDS = 1000  # fresh ones of one study
+
+
+def _margin(given: float | str) -> float | str:
+    text = str(given).strip()
+    try:
+        value = float(text.removesuffix("%").strip())
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise wrong(
+            "must be a number, 0 or more, in units of the objective, or a share of the diagonal's objective "
+            "like "
+            "'1 %'",
+            given,
+        )
+    return f"{value:g} %" if text.endswith("%") else value
+
+
+def _ascending(looks: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(looks)):
+        raise wrong("must ascend: how many fresh seeds there are at each look", looks)
+    return looks
+
+
+Margin = Annotated[Number | str, AfterValidator(_margin)]
+Seeds = Annotated[Count, Field(ge=1, le=MOST_SEEDS)]
+
+
+class Looks(Strict):
+    """Fresh seeds that are added, block by block, until the interval of the gain decides."""
+
+    looks: Annotated[list[Seeds], AfterValidator(_ascending)] = Field(min_length=1, max_length=10)
+
+
+class AtEpoch(Strict):
+    """A score that is taken at the first report at or after an epoch."""
+
+    epoch: Count = Field(ge=1, le=1_000_000)
+
+
+# Fields of a spec's mappings other than `search`, by the branch that pydantic names.
+BRANCHES: dict[str, type[Strict]] = {"Looks": Looks, "AtEpoch": AtEpoch}
