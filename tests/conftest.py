@@ -5,7 +5,17 @@ import subprocess
 import pytest
 import torch
 
+from tests.support.patience import patient
 from tests.support.postgresql import MISSING, PostgresqlServer
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """A test's time limit, which pytest-timeout takes from its marker, is one for this machine as it is."""
+    marker = item.get_closest_marker("timeout")
+    seconds = marker.args[0] if marker else float(item.config.getini("timeout"))
+    item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+    return (yield)
 
 
 @pytest.fixture(scope="module")

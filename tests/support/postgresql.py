@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
+from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, kill
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -68,13 +68,12 @@ class PostgresqlServer:
             ]
             command = self._as_user("postgres", "-D", str(self._data), "-p", str(self.port), *options)
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
-        deadline = time.monotonic() + 30
-        while subprocess.run(
-            [BINARIES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
-        ).returncode:
-            assert self._process.poll() is None, (self._folder / "server.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(self._answers, 30, every_s=0.05)
+
+    def _answers(self):
+        assert self._process.poll() is None, (self._folder / "server.log").read_text()
+        asked = [BINARIES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def running(self):
         return self._process is not None and self._process.poll() is None
@@ -91,7 +90,7 @@ class PostgresqlServer:
     def stop(self):
         """Ends it as its administrator would, cutting clients off."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(30)
+        self._process.wait(patient(30))
 
     def create(self, name):
         """A new database; its URL."""

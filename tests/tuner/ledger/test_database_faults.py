@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 
+from tests.support.patience import patient
 from tests.support.postgresql import MISSING, PostgresqlServer
 from tests.tuner.ledger.test_store import PROPOSALS, SCORES, create, dump, record, started
 from tuner.errors import LedgerAwayError, LedgerError, UserError
@@ -221,7 +222,7 @@ def test_many_processes_open_a_new_ledger_at_once(url):
     for process in opening:
         process.stdin.write("\n")
         process.stdin.close()
-    assert [process.wait(60) for process in opening] == [0] * len(opening)
+    assert [process.wait(patient(60)) for process in opening] == [0] * len(opening)
     with closing(Ledger(url)) as ledger, ledger.engine.connect() as db:
         assert compare_metadata(MigrationContext.configure(db), metadata) == []
 
