@@ -30,13 +30,29 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def postgresql():
+def postgresql_server():
     """A private PostgreSQL server for the whole session."""
     if MISSING:
         pytest.skip(MISSING)
     server = PostgresqlServer()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def postgresql(postgresql_server):
+    """The session's PostgreSQL server, which runs whatever the last test has done to it; it may be killed."""
+    if not postgresql_server.running():
+        postgresql_server.start()
+    return postgresql_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of a database for a ledger, of either kind: not there yet, or empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return request.getfixturevalue("postgresql").empty()
 
 
 @pytest.fixture
