@@ -2,7 +2,6 @@
 resumed, cancelled.
 """
 
-import secrets
 import threading
 from contextlib import closing
 
@@ -45,12 +44,8 @@ class FakeRay:
             raise RayAwayError("Ray is away")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        url = request.getfixturevalue("postgresql").create(f"service_{secrets.token_hex(8)}")
+@pytest.fixture
+def ledger(url):
     with closing(Ledger(url)) as opened:
         yield opened
 
