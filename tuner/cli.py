@@ -130,12 +130,13 @@ def resume(settings: "Settings", ledger: Any, study: str, as_json: bool, mlflow:
 
 @cli.command(hidden=True)
 @click.argument("study")
+@click.option("--job", help="The job's name, as the service gave it.")
 @with_ledger
-def drive(settings: "Settings", ledger: Any, study: str) -> None:
+def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> None:
     """Run a study as the service does, in a Ray job."""
     from tuner.driver.drive import drive_job
 
-    drive_job(ledger, study, settings, say=lambda line: click.echo(f"study {study}  {line}"))
+    drive_job(ledger, study, settings, job=job, say=lambda line: click.echo(f"study {study}  {line}"))
 
 
 def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
