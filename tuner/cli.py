@@ -355,7 +355,7 @@ def summary_of(found: "Results", objective: str) -> str:
         for m in methods_table(found)
     ]
     names = ["method", *_NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
-    lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
+    lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
     lines += [f"  note: {note}" for note in found.notes]
     if found.gain and found.gain.p_value is not None:
