@@ -108,9 +108,8 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     from tuner.driver.tune_run import check
     from tuner.settings import Settings
 
-    check(
-        parsed, Settings.from_environment()
-    )  # before the ledger: a study that cannot run leaves nothing behind
+    # Before the ledger is opened: a study that cannot be trained leaves nothing behind.
+    check(parsed, Settings.from_environment())
     submitted()
 
 
