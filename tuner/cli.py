@@ -108,9 +108,8 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     from tuner.driver.tune_run import check
     from tuner.settings import Settings
 
-    check(
-        parsed, Settings.from_environment()
-    )  # before the ledger: a study that cannot run leaves nothing behind
+    # Before the ledger is opened: a study that cannot be trained leaves nothing behind.
+    check(parsed, Settings.from_environment())
     submitted()
 
 
@@ -356,7 +355,7 @@ def summary_of(found: "Results", objective: str) -> str:
         for m in methods_table(found)
     ]
     names = ["method", *_NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
-    lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
+    lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
     lines += [f"  note: {note}" for note in found.notes]
     if found.gain and found.gain.p_value is not None:

@@ -4,6 +4,7 @@ Ray, MLflow and the service on one machine talk over loopback, which no proxy ca
 environment names, loopback is asked directly.
 """
 
+import errno
 import ipaddress
 import os
 import socket
@@ -14,14 +15,20 @@ _BACKLOG = 2048  # connections that wait to be accepted
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def port_is_free(port: int) -> bool:
-    """Whether nothing on loopback has this port."""
-    with socket.socket() as probe:
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether this port can be bound on a host's address. True for a host that is none of this machine's:
+    whoever binds to it says so.
+    """
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return True
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+            probe.bind(address)
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
     return True
 
 

@@ -86,12 +86,12 @@ def drive(
     spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s
+    lease = ledger.acquire(study_id, _host(), job=job)
     heartbeat = Heartbeat()
     with ExitStack() as stack:
-        stack.enter_context(stopping_on_signals())
-        lease = ledger.acquire(study_id, _host(), job=job)
         stack.enter_context(given_back_on_error(ledger, lease))
         stack.enter_context(renewing(ledger, lease, heartbeat))
+        stack.enter_context(stopping_on_signals())
         projector = None
         if mlflow:
             uri = stack.enter_context(_mlflow(settings))
