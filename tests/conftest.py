@@ -5,7 +5,17 @@ import subprocess
 import pytest
 import torch
 
+from tests.support.patience import patient
 from tests.support.postgresql import MISSING, PostgresqlServer
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """A test's time limit, which pytest-timeout takes from its marker, is one for this machine as it is."""
+    marker = item.get_closest_marker("timeout")
+    seconds = marker.args[0] if marker else float(item.config.getini("timeout"))
+    item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+    return (yield)
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +30,29 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def postgresql():
+def postgresql_server():
     """A private PostgreSQL server for the whole session."""
     if MISSING:
         pytest.skip(MISSING)
     server = PostgresqlServer()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def postgresql(postgresql_server):
+    """The session's PostgreSQL server, which runs whatever the last test has done to it; it may be killed."""
+    if not postgresql_server.running():
+        postgresql_server.start()
+    return postgresql_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of a database for a ledger, of either kind: not there yet, or empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return request.getfixturevalue("postgresql").empty()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ NEVER = {  # folder -> what nothing in it imports
 FLOORS = (
     ("tuner/errors.py",),
     ("tuner/settings.py", "tuner/processes.py", "tuner/network.py"),
+    ("tuner/home.py", "tuner/temporary.py"),
     ("tuner/ledger/", "tuner/spec/"),
     ("tuner/evidence/",),
     ("tuner/strategies/", "tuner/tracking/"),

@@ -1,9 +1,9 @@
 """A population as one Ray Tune trial: the only file here that imports ray.
 
-A step is one report interval: checkpoint the last one, train, evaluate, report a row per trial. Checkpoints
-are ours, one file per population, replaced atomically, and found again by whoever trains that population
-next: the actor that Ray restarts, or a driver that resumes the study. (Tune's own checkpoints belong to one
-Tune experiment, which a killed driver leaves behind.)
+A step is one report interval: write a checkpoint of the interval before, train, evaluate, report a row per
+trial. Checkpoints are our own files, one for each population, replaced atomically. Whoever trains the
+population next continues from it: the actor that Ray starts in place of a lost one, or a driver that resumes
+the study. (Tune's own checkpoints belong to one Tune experiment, which ends with its driver.)
 """
 
 import json
@@ -44,9 +44,8 @@ class PopulationConfig:
     dataset: str
     dataset_options: dict[str, Any]
     data_folder: str
-    trials: tuple[
-        dict[str, Any], ...
-    ]  # of {"number", "estimator", "tau_f", "tau_b", "lr", "variant", "source"}
+    # Of {"number", "estimator", "tau_f", "tau_b", "lr", "variant", "source"}.
+    trials: tuple[dict[str, Any], ...]
     seeds: tuple[int, ...]
     batch_size: int
     epochs: int | None  # length of training: either in epochs
@@ -61,12 +60,10 @@ class PopulationConfig:
     threads: int  # CPU threads
     checkpoint: str  # file
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
-    start: int = (
-        0  # intervals that the trials have been trained for; then their states lie beside the checkpoint
-    )
-    until: int | None = (
-        None  # the interval after which they pause, and their states are left there; None: trained to the end
-    )
+    # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
+    start: int = 0
+    # The interval after which they pause, and their states are written there; None: trained to the end.
+    until: int | None = None
 
     def to_tune(self) -> dict[str, Any]:
         """The config dictionary of the Tune trial."""
@@ -89,12 +86,10 @@ class Report:
     training_s: float  # wall time of this interval's training and evaluation
     paused: bool = False  # the population ends here, and its trials may be continued
     began: float = 0.0  # training that its trials had when the population was made, in epochs
-    rows: dict[int, dict[str, list[float]]] = field(
-        default_factory=dict
-    )  # trial number -> metric -> value per seed
-    artifacts: dict[int, dict[str, bytes]] = field(
-        default_factory=dict
-    )  # trial number -> file name -> content, first seed's
+    # {trial number: {metric: value per seed}}
+    rows: dict[int, dict[str, list[float]]] = field(default_factory=dict)
+    # {trial number: {file name: content}}, of the first seed
+    artifacts: dict[int, dict[str, bytes]] = field(default_factory=dict)
     error: str | None = None  # the population failed: why, in one sentence
 
     def to_tune(self) -> dict[str, Any]:
@@ -160,9 +155,9 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         if self._blocks is None:
             self._blocks = self._build()
         elif time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
-            # Not at the end of the interval before: Tune asks for a step once it has taken in the report of
-            # the last one, and a checkpoint must not be ahead of the ledger. A report that was lost with its
-            # worker would never be made again.
+            # Now, and not at the end of the last step: a checkpoint must not hold an interval that the
+            # ledger lacks, which would never be trained and reported again. Tune asks for a step only when
+            # the driver has the report of the last one.
             self._checkpoint()
         config, i = self._config, self._interval
         final = i + 1 == len(self._ends)
@@ -178,7 +173,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         self._interval += 1
         paused = not final and self._interval == config.until
         if paused:
-            self._leave_states()
+            self._write_paused_states()
         tables = {name: value.T.tolist() for name, value in result.metrics.items()}  # {metric: [T][S]}
         numbers = [trial["number"] for trial in config.trials]
         return Report(
@@ -225,22 +220,22 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         if Path(config.checkpoint).exists():
             self.load_checkpoint(str(Path(config.checkpoint).parent))
         if config.start and not self._interval:
-            self._take_up_states(configurations)
+            self._continue_from_paused_states(configurations)
         return self._blocks
 
     def _state_file(self, number: int, interval: int) -> Path:
-        """Where the state of a trial that paused after an interval is."""
+        """The file of a trial's state when it paused after an interval."""
         return Path(self._config.checkpoint).parent / f"trial-{number}-{interval}.pt"
 
-    def _leave_states(self) -> None:
-        """Writes a file for each trial: which of them go on, and with whom, is decided later."""
+    def _write_paused_states(self) -> None:
+        """Writes a file for each trial: which of them go on, and together with which, is decided later."""
         assert self._blocks is not None
         for trial, state in zip(self._config.trials, self._blocks.trial_states(), strict=True):
             _write(self._state_file(trial["number"], self._interval), state)
 
-    def _take_up_states(self, configurations: Sequence[Configuration]) -> None:
-        """Continues the trials from their files; where one is lost, all of them from the beginning, which
-        ends the same.
+    def _continue_from_paused_states(self, configurations: Sequence[Configuration]) -> None:
+        """Continues the trials from their files. Where one is lost, all are trained from the beginning, with
+        the same result.
         """
         assert self._blocks is not None
         sources = [trial["source"] for trial in self._config.trials]
@@ -253,15 +248,12 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         self._interval = self._config.start
 
     def _checkpoint(self) -> None:
-        """Saves where training stands, where that can be: what a full disk costs is only what a kill would
-        then cost.
+        """Saves where training stands. Where that fails (a full disk), training goes on: only a kill would
+        now cost more.
         """
         try:
             self.save_checkpoint(str(Path(self._config.checkpoint).parent))
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # torch has RuntimeError for a file that could not be written to its end
+        except (OSError, RuntimeError) as error:  # RuntimeError is torch's for a file cut short
             _log.warning("the checkpoint %s cannot be written: %s", self._config.checkpoint, error)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -279,8 +271,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             state = torch.load(file, weights_only=True)
             blocks, interval = state["blocks"], int(state["interval"])
         except (RuntimeError, EOFError, UnpicklingError, KeyError) as error:
-            # What it held is lost, but the population can be trained again; its earlier reports are in the
-            # ledger already.
+            # The population is trained again from the beginning; the ledger keeps its earlier reports.
             _log.warning("the checkpoint %s is damaged (%s); its population starts anew", file, error)
             return
         self._blocks.load_state(blocks)
@@ -299,8 +290,8 @@ def _configuration(trial: dict[str, Any]) -> Configuration:
 
 
 def _write(target: Path, state: Any) -> None:
-    """Writes a state to a file, atomically: another process that still writes it, or a full disk, leaves what
-    is there.
+    """Writes a state to a file, atomically: where the disk is full, or another process writes the same file,
+    the file that is there stays whole.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(f".{secrets.token_hex(4)}.partial")

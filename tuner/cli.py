@@ -108,9 +108,8 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     from tuner.driver.tune_run import check
     from tuner.settings import Settings
 
-    check(
-        parsed, Settings.from_environment()
-    )  # before the ledger: a study that cannot run leaves nothing behind
+    # Before the ledger is opened: a study that cannot be trained leaves nothing behind.
+    check(parsed, Settings.from_environment())
     submitted()
 
 
@@ -130,12 +129,13 @@ def resume(settings: "Settings", ledger: Any, study: str, as_json: bool, mlflow:
 
 @cli.command(hidden=True)
 @click.argument("study")
+@click.option("--job", help="The job's name, as the service gave it.")
 @with_ledger
-def drive(settings: "Settings", ledger: Any, study: str) -> None:
+def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> None:
     """Run a study as the service does, in a Ray job."""
     from tuner.driver.drive import drive_job
 
-    drive_job(ledger, study, settings, say=lambda line: click.echo(f"study {study}  {line}"))
+    drive_job(ledger, study, settings, job=job, say=lambda line: click.echo(f"study {study}  {line}"))
 
 
 def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
@@ -355,7 +355,7 @@ def summary_of(found: "Results", objective: str) -> str:
         for m in methods_table(found)
     ]
     names = ["method", *_NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
-    lines = [columns(names, table, left=1)] if table else ["No trial has finished yet."]
+    lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
     if found.argmax:
         decision = found.argmax.gain.decision if found.argmax.gain else found.argmax.verdict

@@ -4,23 +4,31 @@ Ray, MLflow and the service on one machine talk over loopback, which no proxy ca
 environment names, loopback is asked directly.
 """
 
+import errno
 import ipaddress
 import os
 import socket
 import urllib.request
 from urllib.parse import urlsplit
 
+_BACKLOG = 2048  # connections that wait to be accepted
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def port_is_free(port: int) -> bool:
-    """Whether nothing on loopback has this port."""
-    with socket.socket() as probe:
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether this port can be bound on a host's address. True for a host that is none of this machine's:
+    whoever binds to it says so.
+    """
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return True
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+            probe.bind(address)
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
     return True
 
 
@@ -30,6 +38,25 @@ def any_free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on a port, or on any free one for 0: from now on nobody else can answer there.
+    Whoever connects waits until somebody accepts. Raises OSError where the port is taken, or the address is
+    none of this machine.
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+
+
+def listen_on_loopback(wanted: int) -> socket.socket:
+    """A socket that listens on a port of loopback, or on a free one where that is taken."""
+    try:
+        return listen("127.0.0.1", wanted)
+    except OSError:
+        return listen("127.0.0.1", 0)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,22 +1,29 @@
-"""Child processes that end with the one that started them.
+"""Child processes that end with the one that started them, whatever ends it.
 
-Between a parent and its server stands a watcher (this file as a program). It holds the reading end of a pipe
-from the parent and ends the server's process group when that pipe closes, so that nothing is left behind even
-where the parent is killed.
+Two things see to that. Beside the child stands a watcher (this file as a program): it holds the reading end
+of a pipe from the parent and ends the child's process group when that pipe closes. And on Linux the kernel
+tells the child when its parent has died, should the watcher have been killed, too. The watcher is no parent
+of the child: one that is killed is replaced, and the child runs on.
 """
 
-import contextlib
+import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+_PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
+_ITSELF = (sys.executable, "-PES", __file__)  # needs nothing but the standard library, and starts in 20 ms
 # Looked up when this file is imported, which a Ray job's driver does first of all: a parent that ends while
 # the driver imports the rest is noticed, too.
 PARENT_AT_START = os.getppid()
+_DONE = b"."  # tells a watcher that nothing is left to be ended
 
 
 def parent_has_ended() -> bool:
@@ -27,68 +34,175 @@ def parent_has_ended() -> bool:
 class ChildProcess:
     """A command that ends when `stop` is called, or when this process ends."""
 
-    def __init__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        listener: socket.socket | None = None,
+        keep_open: Sequence[int] = (),
+    ) -> None:
         """Starts the command in a session of its own: Ctrl-C reaches the parent, which ends the command when
-        it is done with it.
+        it is done with it. Not from a thread that ends before the command does: the kernel would take that
+        for the parent's end.
 
         Args:
             command: the program and its arguments.
             log: file that its output is added to.
             environment: its whole environment.
+            listener: a socket that it is to answer on, as its standard input. Nobody else can answer there as
+                long as this process has it, whether the command runs or not.
+            keep_open: file descriptors, of locks say, that are closed when nothing is left of the command.
         """
+        self._keep_open = tuple(keep_open)
+        self._lock, self._over = threading.Lock(), False  # over: the command has ended, and all it started
         with log.open("ab") as output:
-            self._watcher = subprocess.Popen(
-                [sys.executable, "-m", "tuner.processes", *command],
-                stdin=subprocess.PIPE,
+            self._process = subprocess.Popen(
+                [*_ITSELF, "start", str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL if listener is None else listener.fileno(),
                 stdout=output,
                 stderr=output,
                 env=dict(environment),
                 start_new_session=True,
             )
+        self._watcher = self._watch()
+        threading.Thread(target=self._replace_watchers, name="watcher", daemon=True).start()
+        self._end = threading.Thread(target=self._see_to_its_end, name="child", daemon=True)
+        self._end.start()
 
     @property
     def process_id(self) -> int:
-        """Of the watcher, from which the command and all of its processes descend."""
-        return self._watcher.pid
+        """Of the command, from which all of its processes descend."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
-        return self._watcher.poll() is None
+        return self._process.poll() is None
+
+    def listens_on(self, port: int) -> bool:
+        """Whether a port of this machine is the command's, or that of a process that it has started."""
+        import psutil  # takes 30 ms to import, and not every command needs it
+
+        with suppress(psutil.NoSuchProcess):
+            command = psutil.Process(self.process_id)
+            for process in (command, *command.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    for connection in process.net_connections("tcp"):
+                        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                            return True
+        return False
 
     def wait(self) -> int:
         """Waits until the command ends by itself, and returns its exit code."""
-        return self._watcher.wait()
+        return self._process.wait()
 
     def stop(self) -> None:
         """Ends the command and all of its processes, and waits until they have gone."""
-        assert self._watcher.stdin is not None
-        self._watcher.stdin.close()
+        if self.running:
+            end_group(self.process_id)
+        self._end.join()
+
+    def _watch(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*_ITSELF, "watch", str(self.process_id)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=self._keep_open,
+        )
+
+    def _replace_watchers(self) -> None:
+        while True:
+            self._watcher.wait()
+            with self._lock:
+                if self._over:
+                    return
+                assert self._watcher.stdin is not None
+                self._watcher.stdin.close()
+                self._watcher = self._watch()
+
+    def _see_to_its_end(self) -> None:
+        """Where the command was killed, what it had started is ended, too; then the watcher may go."""
+        self._process.wait()
+        end_group(self.process_id)
+        with self._lock:
+            self._over = True
+            assert self._watcher.stdin is not None
+            with suppress(OSError):  # it was killed just now
+                self._watcher.stdin.write(_DONE)
+                self._watcher.stdin.close()
         self._watcher.wait()
 
 
-def run_until_parent_ends(command: list[str]) -> int:
-    """The watcher: runs a command until it ends, or until standard input does; then ends its process group.
-    Returns its exit code.
+def end_group(group: int) -> None:
+    """Ends a process group, whose processes get some time to end by themselves, and waits until it has gone.
+
+    Its leader must be somebody's child who waits for it, so that its number is not given to another group.
     """
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-
-    def end_with_parent() -> None:
-        sys.stdin.buffer.read()
-        _end(server)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    return server.wait()
+    for sign, patience_s in _PATIENCE_S.items():
+        with suppress(ProcessLookupError):
+            os.killpg(group, sign)
+        deadline = time.monotonic() + patience_s
+        while _runs(group) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(patience_s)
-            return
+def _runs(group: int) -> bool:
+    """Whether a process group has a process that is more than an entry in the kernel's table: some containers
+    have nobody who removes those.
+    """
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    processes = list(Path("/proc").glob("[0-9]*/stat"))
+    for file in processes:
+        with suppress(OSError):
+            state, _, its_group = file.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return not processes
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process of this machine runs. A killed one whose parent has not waited for it still has its
+    number, and does nothing any more.
+    """
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def _start(parent: int, command: list[str]) -> None:
+    """Becomes a command that gets SIGTERM when its parent dies."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the process that started this one has ended")
+    os.execvp(command[0], command)  # noqa: S606  # no shell is wanted
+
+
+def _watch_parent(group: int) -> None:
+    if sys.stdin.buffer.read() != _DONE:
+        end_group(group)
 
 
 if __name__ == "__main__":
-    sys.exit(run_until_parent_ends(sys.argv[1:]))
+    what, number, *rest = sys.argv[1:]
+    if what == "start":
+        _start(int(number), rest)
+    else:
+        _watch_parent(int(number))

@@ -41,9 +41,8 @@ class Service:
     settings: ServiceSettings
     ledger: Ledger
     jobs: Jobs | None = None  # None: there is no Ray, and studies only wait
-    wake: Callable[[], None] = field(
-        default=lambda: None
-    )  # tells the reconciler that there is something to do
+    # Tells the reconciler that there is something to do.
+    wake: Callable[[], None] = field(default=lambda: None)
 
     dashboard: DashboardLogin | None = None  # of a Ray that `tuner serve` has started
 

@@ -1,23 +1,22 @@
 """A Ray of our own on loopback, with its dashboard, as a child process that ends with us.
 
-`ray start --head --block` and all that it starts are one process group; the watcher of tuner/processes.py,
-which holds a pipe from us, ends that group when we close the pipe or die. No other Ray on this machine is
-touched.
+`ray start --head --block` and all that it starts are one process group, which ends when we end it or die. No
+other Ray on this machine is touched, and no other program is taken for this one's dashboard.
 """
 
 import os
 import sys
-import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from api.studies.ray_token import token
 from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, NO_IDLE_WORKERS_ENVIRONMENT, RAY_COMMAND
 from tuner.errors import UserError
 from tuner.network import any_free_port, port_is_free
 from tuner.processes import ChildProcess
+from tuner.temporary import SocketFolder
 
 DASHBOARD_PORT = 8265
 _OBJECT_STORE_BYTES = 200_000_000  # populations are not sent through it
@@ -27,15 +26,28 @@ _OTHER_CLUSTERS = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")  # a user's variable
 class RayHead:
     """Starts at once and gets ready while other things happen."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        """Starts Ray; `environment` is what its jobs, the studies' drivers, find in theirs."""
+    name = "Ray"
+
+    def __init__(self, home: Path, environment: Mapping[str, str], *, keep_open: Sequence[int] = ()) -> None:
+        """Starts Ray.
+
+        Args:
+            home: the state folder.
+            environment: what its jobs, the studies' drivers, find in theirs.
+            keep_open: see ChildProcess.
+        """
         self.port = DASHBOARD_PORT if port_is_free(DASHBOARD_PORT) else any_free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self._environment, self._keep_open = dict(environment), keep_open
         folder = home / "ray"
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "head.log"
-        # Sockets have short paths (107 bytes), and the state folder may have a long one.
-        self._sessions = tempfile.TemporaryDirectory(prefix="tuner-ray-", ignore_cleanup_errors=True)
+        self._folder = SocketFolder()
+        self.start()
+
+    def start(self) -> None:
+        """Starts Ray, again where it has ended: on the same port, if nobody has taken it meanwhile."""
+        if not port_is_free(self.port):
+            self.port = any_free_port()
         # fmt: off
         command = [
             *RAY_COMMAND, "start", "--head", "--block", "--disable-usage-stats",
@@ -43,7 +55,9 @@ class RayHead:
             "--ray-client-server-port", str(any_free_port()),
             "--dashboard-host", "127.0.0.1", "--dashboard-port", str(self.port),
             "--dashboard-agent-listen-port", str(any_free_port()), "--include-log-monitor", "false",
-            "--object-store-memory", str(_OBJECT_STORE_BYTES), "--temp-dir", self._sessions.name,
+            "--object-store-memory", str(_OBJECT_STORE_BYTES),
+            # Ray opens this folder to all users, and the one around it is closed.
+            "--temp-dir", str(self._folder.path / "ray"),
         ]
         # fmt: on
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -55,34 +69,56 @@ class RayHead:
             | LOOPBACK_ENVIRONMENT
             | NO_IDLE_WORKERS_ENVIRONMENT
             | own
-            | dict(environment),
+            | self._environment,
+            keep_open=[*self._keep_open, self._folder.lock],
         )
+
+    @property
+    def uri(self) -> str:
+        """The dashboard's address."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def process_id(self) -> int:
         """Of the process from which all of Ray's processes descend, those of its jobs included."""
         return self._process.process_id
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.running
+
     def wait_until_ready(self, timeout_s: float = 90.0) -> None:
         """Returns when the dashboard answers. Raises UserError where Ray ended or does not answer."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if not self._process.running:
+            if not self.running:
                 raise UserError(f"Ray ended while starting; its log is {self.log}")
-            try:
-                with urllib.request.urlopen(f"{self.uri}/api/version", timeout=2):  # noqa: S310  # loopback, http
-                    return
-            except urllib.error.HTTPError as answer:
-                if answer.code in (401, 403):  # it is there, and wants its token
-                    return
-            except OSError:
-                pass
+            if self.answers():
+                return
             time.sleep(0.3)
         raise UserError(
             f"Ray did not answer on port {self.port} within {timeout_s:.0f} s; its log is {self.log}"
         )
 
+    def listens(self) -> bool:
+        """Whether it is this Ray that has the dashboard's port: its token is sent to nobody else."""
+        return self._process.listens_on(self.port)
+
+    def answers(self) -> bool:
+        """Whether the dashboard answers now."""
+        if not self.listens():
+            return False
+        known = token(os.environ | self._environment)
+        headers = {"Authorization": f"Bearer {known}"} if known else {}
+        request = urllib.request.Request(f"{self.uri}/api/version", headers=headers)  # noqa: S310  # loopback, http
+        try:
+            with urllib.request.urlopen(request, timeout=2):  # noqa: S310
+                return True
+        except OSError:
+            return False
+
     def stop(self) -> None:
         """Ends Ray and waits until it has gone."""
         self._process.stop()
-        self._sessions.cleanup()
+        self._folder.remove()

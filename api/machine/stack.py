@@ -71,7 +71,15 @@ def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
 
 
 def _refuse_early(settings: ServiceSettings) -> None:
-    """Before anything is started. `create` refuses it too, for those who start the application themselves."""
+    """Refuses what cannot be served before anything is started: a port that was asked for and is taken, an
+    address beyond loopback without a key. (`create` refuses the latter, too, for those who start the
+    application themselves.)
+    """
+    if settings.port and not port_is_free(settings.port, settings.host):
+        raise UserError(
+            f"port {settings.port} on {settings.host} is taken by another program; choose another one "
+            "(--port, TUNER_PORT)"
+        )
     if settings.loopback:
         return
     ledger = Ledger(settings.ledger_address)

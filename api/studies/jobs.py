@@ -9,6 +9,7 @@ so there is none: the driver has its settings from the environment of the nodes.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -39,8 +40,21 @@ class RayHangsError(RayAwayError):
 class Jobs:
     """The jobs of one cluster. Made without asking it: it may be away, and come back."""
 
-    def __init__(self, address: str) -> None:
-        """Args: address is that of Ray's dashboard. Raises UserError where it cannot be one."""
+    def __init__(
+        self, address: str, *, cluster: str | None = None, is_ours: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Args:
+            address: that of Ray's dashboard.
+            cluster: a name of the cluster that no other one has; None asks Ray for its session's name.
+            is_ours: whether what listens at the address is that Ray. Where it is not, nothing is sent there.
+
+        Raises UserError where the address cannot be one.
+        """
+        self._cluster, self._is_ours = cluster, is_ours
+        self.move(address)
+
+    def move(self, address: str) -> None:
+        """Ray is at another address from now on. Raises UserError where it cannot be one."""
         try:
             url = httpx.URL(address.rstrip("/"))
         except (httpx.InvalidURL, UnicodeError):
@@ -54,6 +68,18 @@ class Jobs:
         # Loopback is reached directly, whatever proxy the environment names.
         self._http = httpx.Client(base_url=url, trust_env=not is_loopback(url.host))
 
+    def cluster(self) -> str:
+        """The cluster's name: of two services that share a ledger, each looks after the jobs of its own
+        cluster. Raises RayAwayError.
+        """
+        if self._cluster is not None:
+            return self._cluster
+        found = self._ask("GET", "/api/version")
+        name = found.get("session_name") if isinstance(found, dict) else None
+        if not isinstance(name, str) or not 1 <= len(name) <= 128:
+            raise RayAwayError(f"Ray at {self._address} does not tell its session's name")
+        return name
+
     def submit(self, study_id: str, job: str) -> None:
         """Starts a study's driver as a job of that name. One that was started under it already stays. Raises
         RayAwayError.
@@ -61,7 +87,7 @@ class Jobs:
         if not _NAME.fullmatch(job):
             raise ValueError(f"{job!r} is no name of a job")
         content = {
-            "entrypoint": f"python -m tuner drive {study_id}",
+            "entrypoint": f"python -m tuner drive {study_id} --job {job}",
             "submission_id": job,
             "metadata": {"study": study_id},
         }
@@ -105,6 +131,8 @@ class Jobs:
         patience_s: float | None = None,
     ) -> Any:
         """The JSON of Ray's answer."""
+        if not self._is_ours():
+            raise RayAwayError(f"Ray at {self._address} has ended; it is started again")
         patience_s = _PATIENCE_S if patience_s is None else patience_s
         known = token()
         headers = {"Authorization": f"Bearer {known}"} if known else {}

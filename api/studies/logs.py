@@ -1,4 +1,4 @@
-"""Structured logs: a line an event, as text or JSON, with the study that it is about."""
+"""Structured logs: one line for each event, as text or JSON, with the study that it is about."""
 
 import json
 import logging

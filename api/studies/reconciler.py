@@ -23,10 +23,15 @@ DRIVER_MAY_BE_SILENT_S = 300.0  # after its lease has run out; the ledger may ha
 # A job that Ray does not know: a driver that was left behind trains nothing, but would keep its place. Then
 # its study is taken from it.
 RAY_MAY_FORGET_S = 300.0
+# A job that another cluster's service was to start, or to take note of, is ours after so long.
+OTHERS_MAY_TAKE_S = 300.0
 
 
 class JobsLike(Protocol):
     """What the reconciler needs of `api.studies.jobs.Jobs`."""
+
+    def cluster(self) -> str:
+        """The name of the Ray cluster."""
 
     def submit(self, study_id: str, job: str) -> None:
         """Starts a job; one that was started under that name already stays."""
@@ -73,10 +78,13 @@ class Reconciler:
 
         Where Ray hangs, the step ends at the first job: the others would each wait for the same timeout.
         """
-        jobs = self._queue.jobs()
+        jobs, cluster = self._queue.jobs(), self._jobs.cluster()
         for job in jobs:
             try:
-                self._settle(job)
+                if job.cluster in (None, cluster):
+                    self._settle(job)
+                else:
+                    self._look_after(job)
             except RayHangsError:
                 raise
             except RayAwayError as error:
@@ -84,10 +92,22 @@ class Reconciler:
         self._unknown_since = {
             name: since for name, since in self._unknown_since.items() if name in {job.name for job in jobs}
         }
-        while claimed := self._queue.claim(self._most_running):
+        while claimed := self._queue.claim(self._most_running, cluster):
             study_id, name = claimed
             _LOG.info("submitted as job %s", name, extra={"study": study_id})
             self._jobs.submit(study_id, name)
+
+    def _look_after(self, job: Job) -> None:
+        """Does what a study needs whose job is on another cluster: nothing, as long as that cluster's service
+        may do it.
+        """
+        if job.state is StudyState.RUNNING or job.idle_s <= OTHERS_MAY_TAKE_S:
+            return
+        why = f"its job {job.name} was on a Ray cluster that is gone"
+        state = self._queue.job_ended(job.study_id, job.name, why, self._most_losses)
+        _LOG.info(
+            "job %s was on another cluster; the study is %s", job.name, state, extra={"study": job.study_id}
+        )
 
     def _settle(self, job: Job) -> None:
         """Does what one study with a job needs."""

@@ -37,10 +37,8 @@ def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
         raise refused("preset", f"must be one of {', '.join(preset_names())}", "there is no such preset")
     changes = {field: value for field, value in given.items() if field != "preset"}
     fields = load_spec(name).model_dump(mode="json")
-    for one, other in (
-        ("epochs", "steps"),
-        ("steps", "epochs"),
-    ):  # a length replaces the preset's, whatever that counts
+    # A length in epochs or steps replaces the preset's, whichever that has.
+    for one, other in (("epochs", "steps"), ("steps", "epochs")):
         if changes.get(one) is not None:
             fields[other] = None
     return fields | changes

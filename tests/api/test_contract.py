@@ -16,8 +16,9 @@ from api.application.auth import Limiter
 from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 from api.studies import jobs
+from tests.support.patience import wait_for
 from tests.support.postgresql import free_port
-from tests.support.processes import kill, wait_for
+from tests.support.processes import kill
 from tests.tuner.driver.test_study import SPEC
 from trainables.tasks import task_metrics
 from tuner.errors import UserError

@@ -72,7 +72,7 @@ def test_a_job_is_submitted_once_seen_and_stopped(monkeypatch):
         jobs.stop("abc-1")
         assert jobs.status("abc-1")[0] == "STOPPED"
     (job,) = dashboard.jobs.values()
-    assert (job["entrypoint"], job["metadata"]) == ("python -m tuner drive abc", {"study": "abc"})
+    assert (job["entrypoint"], job["metadata"]) == ("python -m tuner drive abc --job abc-1", {"study": "abc"})
     assert "runtime_env" not in job  # it would show in the dashboard
 
 

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.support.patience import patient
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
@@ -319,5 +320,5 @@ def test_a_lost_connection_is_told_and_mended(page, served):
     expect(page.get_by_text("The service cannot be reached.")).to_be_visible()
     Driver(served, study).finish()
     served.start()
-    expect(page.locator(".badge").first).to_have_text("succeeded", timeout=20_000)
+    expect(page.locator(".badge").first).to_have_text("succeeded", timeout=1000 * patient(20))
     expect(page.get_by_text("The service cannot be reached.")).to_be_hidden()

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import pytest
 from api.client import Client, ServiceError
 from api.machine.ray_head import RayHead
 from api.studies.ray_token import token_environment
-from tests.support.processes import alive, command, descendants, exposed, wait_for
+from tests.support.patience import patient, wait_for
+from tests.support.processes import alive, command, descendants, exposed
 from tests.support.served import CHROMIUM, FLAGS, MISSING_BROWSER
 from tests.tuner.driver.test_study import SPEC
 from tuner.ledger.store import Ledger
@@ -37,7 +37,7 @@ class Api:
         command = [sys.executable, "-m", "api.cli", "serve"]
         with (self.home / "api.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        until(self.answers, 60)
+        wait_for(self.answers, 60)
 
     def answers(self):
         try:
@@ -54,14 +54,6 @@ class Api:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +101,7 @@ def ledger(api):
 
 
 def ended(client, study, seconds=150):
-    return until(
+    return wait_for(
         lambda: (
             (s := client.status(study))["state"] in ("succeeded", "failed", "cancelled", "interrupted") and s
         ),
@@ -119,7 +111,7 @@ def ended(client, study, seconds=150):
 
 def driver_of(ledger, study):
     """The process that drives a study, once something has been measured."""
-    until(lambda: ledger.measurements(study), 90)
+    wait_for(lambda: ledger.measurements(study), 90)
     with ledger.reading() as db:
         holder = db.exec_driver_sql("select holder from studies where id = ?", (study,)).scalar_one()
     return int(holder.rpartition(":")[2])
@@ -146,14 +138,14 @@ def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driv
         most = max(most, sum(r["state"] == "running" for r in rows))
         return ledger.measurements(first)
 
-    until(busy, 90)
+    wait_for(busy, 90)
     driver = driver_of(ledger, first)
     before = {t.number: t for t in ledger.trials(first) if t.terminal}
     api.kill()
     os.kill(driver, signal.SIGKILL)
     api.start()
     for study in (first, *others):
-        until(lambda study=study: busy() and client.status(study)["state"] == "succeeded", 200)
+        wait_for(lambda study=study: busy() and client.status(study)["state"] == "succeeded", 200)
     assert most <= 2
     trials = ledger.trials(first)
     assert len(trials) == 4
@@ -177,7 +169,7 @@ def test_a_cancel_stops_training_within_15_s_and_is_final(api, client, ledger):
         "options": {"units": [200, 200]},
     }
     study = client.submit(spec)["id"]
-    until(lambda: any(t.state == "running" for t in ledger.trials(study)), 90)
+    wait_for(lambda: any(t.state == "running" for t in ledger.trials(study)), 90)
     with ledger.reading() as db:
         driver = int(
             db.exec_driver_sql("select holder from studies where id = ?", (study,))
@@ -189,7 +181,7 @@ def test_a_cancel_stops_training_within_15_s_and_is_final(api, client, ledger):
     assert client.cancel(study)["cancelling"]
     client.cancel(study)
     assert ended(client, study, 15)["state"] == "cancelled"
-    until(lambda: not Path(f"/proc/{driver}").exists(), 15)
+    wait_for(lambda: not Path(f"/proc/{driver}").exists(), 15)
     assert {t.state for t in ledger.trials(study)} == {"stopped"}
     assert client.cancel(study)["state"] == "cancelled"
     with pytest.raises(ServiceError, match="was cancelled"):
@@ -203,7 +195,7 @@ def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up
     os.kill(dashboard, signal.SIGSTOP)
     try:
         study = client.submit(SPEC | {"batch_size": 5000})["id"]
-        ready = httpx.get(f"{client.server}/readyz", timeout=30)
+        ready = httpx.get(f"{client.server}/readyz", timeout=patient(30))
         assert (ready.status_code, ready.json()["parts"]) == (
             503,
             {"ledger": "ok", "ray": "does not answer", "mlflow": "ok"},
@@ -227,7 +219,7 @@ def test_the_remote_verbs_say_what_the_service_says(api, client):
         environment = api.environment | {"TUNER_SERVER": api.url}
         command = [sys.executable, "-m", "api.cli", *arguments]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, capture_output=True, text=True, timeout=patient(60), check=False
         )
 
     newest = client.newest()[0]["id"]
@@ -256,7 +248,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
         command = [sys.executable, "-m", "api.cli", "serve"]
         serve = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        until(lambda: serve.poll() is None and "Ctrl-C" in said.read_text(), 120)
+        wait_for(lambda: serve.poll() is None and "Ctrl-C" in said.read_text(), 120)
         addresses = dict(
             line.split()
             for line in said.read_text().splitlines()
@@ -264,7 +256,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
         )
         with Client(addresses["page"]) as mine:
             study = mine.submit(SPEC | {"confirm_seeds": 0, "epochs": 4000, "reports": 400})["id"]
-            until(lambda: (links := mine.status(study)["links"])["mlflow"] and links["job"], 90)
+            wait_for(lambda: (links := mine.status(study)["links"])["mlflow"] and links["job"], 90)
         with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
             driver = driver_of(ledger, study)
             with sync_playwright() as playwright:
@@ -275,7 +267,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
                 for link, there in (("MLflow run", SPEC["name"]), ("Ray job", f"tuner drive {study}")):
                     with page.context.expect_page() as opened:
                         page.get_by_role("link", name=link).click()
-                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=30_000)
+                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
                 chromium.close()
             started = descendants(serve.pid)
             assert driver in started

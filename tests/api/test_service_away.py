@@ -2,29 +2,20 @@
 works again after.
 """
 
-import pytest
 from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
-from tests.support.postgresql import MISSING, PostgresqlServer
 from tests.tuner.driver.test_study import SPEC
 
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-
-@pytest.fixture
-def server():
-    made = PostgresqlServer()
-    yield made
-    made.remove()
-
-
-def test_a_service_whose_database_is_away_says_so_and_works_again_after(server, tmp_path):
-    service = create(ServiceSettings(home=tmp_path, ledger_url=server.create("tuner"), rate_per_minute=0))
+def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgresql, tmp_path):
+    service = create(
+        ServiceSettings(home=tmp_path, ledger_url=postgresql.create("service"), rate_per_minute=0)
+    )
     with TestClient(service, base_url="http://localhost", raise_server_exceptions=False) as http:
         kept = http.post("/studies", json=SPEC).json()["id"]
-        server.kill()
+        postgresql.kill()
         try:
             ready = http.get("/readyz")
             assert (ready.status_code, ready.json()["parts"]["ledger"]) == (503, "does not answer")
@@ -40,6 +31,6 @@ def test_a_service_whose_database_is_away_says_so_and_works_again_after(server, 
                 )
                 assert "postgresql://" not in answer.text  # where it is, is the operator's
         finally:
-            server.start()
+            postgresql.start()
         assert http.get("/readyz").json()["parts"]["ledger"] == "ok"
         assert [s["id"] for s in http.get("/studies").json()["items"]] == [kept]

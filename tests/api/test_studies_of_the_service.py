@@ -2,57 +2,20 @@
 resumed, cancelled.
 """
 
-import secrets
 import threading
-from contextlib import closing
 
 import pytest
 
 from api.answers.measured import Measured
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
+from tests.support.fake_ray import FakeRay
 from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
-from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
-
-
-class FakeRay:
-    """Ray's jobs as names and states: here only the reconciler's decisions are the point."""
-
-    def __init__(self):
-        self.jobs, self.submissions, self.stopped, self.away = {}, [], [], False
-
-    def submit(self, _study, job):
-        self.answer()
-        self.submissions.append(job)
-        self.jobs.setdefault(job, "RUNNING")
-
-    def status(self, job):
-        self.answer()
-        return self.jobs.get(job), ""
-
-    def stop(self, job):
-        self.answer()
-        self.stopped.append(job)
-        self.jobs[job] = "STOPPED"
-
-    def answer(self):
-        if self.away:
-            raise RayAwayError("Ray is away")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        url = request.getfixturevalue("postgresql").create(f"service_{secrets.token_hex(8)}")
-    with closing(Ledger(url)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -133,7 +96,7 @@ def test_a_study_that_lost_its_job_is_resumed_so_many_times_and_then_interrupted
     study, _ = queue.submit(**STUDY)
     for attempt in (1, 2, 3):
         reconciler.step()
-        lease = ledger.acquire(study, {})
+        lease = ledger.acquire(study, {}, job=f"{study}-{attempt}")
         ray.jobs[f"{study}-{attempt}"] = "FAILED"
         reconciler.step()
         with pytest.raises(LeaseLostError):  # whatever is left of the lost driver writes nothing
@@ -150,7 +113,7 @@ def test_a_study_that_lost_its_job_is_resumed_so_many_times_and_then_interrupted
 def test_a_driver_that_lives_while_ray_has_forgotten_its_job_keeps_its_study(ledger, queue, ray, reconciler):
     study, _ = queue.submit(**STUDY)
     reconciler.step()
-    lease = ledger.acquire(study, {})
+    lease = ledger.acquire(study, {}, job=f"{study}-1")
     ray.jobs.clear()
     reconciler.step()
     ledger.renew(lease)
@@ -162,7 +125,7 @@ def test_a_driver_whose_job_ray_has_not_known_for_minutes_loses_its_study(
 ):
     study, _ = queue.submit(**STUDY)
     reconciler.step()
-    lease = ledger.acquire(study, {})
+    lease = ledger.acquire(study, {}, job=f"{study}-1")
     ray.jobs.clear()
     reconciler.step()
     monkeypatch.setattr("api.studies.reconciler.RAY_MAY_FORGET_S", -1)
@@ -192,7 +155,7 @@ def test_a_driver_that_renews_no_more_loses_its_job_and_its_study_goes_on(
     reconciler.step()
     with monkeypatch.context() as past:
         past.setattr("tuner.ledger.lease.LEASE_S", -100.0)
-        lease = ledger.acquire(study, {})
+        lease = ledger.acquire(study, {}, job=f"{study}-1")
     reconciler.step()
     assert ray.stopped == []  # the ledger may have been away
     monkeypatch.setattr("api.studies.reconciler.DRIVER_MAY_BE_SILENT_S", 50.0)
@@ -242,7 +205,7 @@ def test_a_driver_that_does_not_react_to_a_cancel_loses_its_job_and_keeps_what_w
 ):
     study, _ = queue.submit(**STUDY)
     reconciler.step()
-    lease = ledger.acquire(study, {})
+    lease = ledger.acquire(study, {}, job=f"{study}-1")
     trials = ledger.start_population(
         lease, "p", [Proposal("search", "decoupled", 0.5, tau, 0.001) for tau in (0.5, 1.0)], [0]
     )

@@ -13,10 +13,9 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
+from tests.support.ledgers import create, dump, first_version, record, started
 from tests.support.paths import ROOT
 from tests.support.postgresql import BINARIES
-from tests.tuner.ledger.test_database_faults import first_version
-from tests.tuner.ledger.test_store import create, dump, record, started
 from tuner.ledger.store import Ledger
 
 DOCKER = """#!/bin/sh

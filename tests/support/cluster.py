@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.patience import wait_for
 from tests.support.postgresql import free_port
-from tests.support.processes import alive, command, descendants, kill, wait_for
+from tests.support.processes import alive, command, descendants, kill
 
 RAY = str(Path(sys.executable).parent / "ray")
 _MEMORY = ["--object-store-memory", str(80 * 2**20)]

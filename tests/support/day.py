@@ -13,8 +13,8 @@ import yaml
 
 from tests.support import checker
 from tests.support.cluster import Cluster
+from tests.support.patience import wait_for
 from tests.support.postgresql import PostgresqlServer
-from tests.support.processes import wait_for
 from tests.support.servers import Driver, MlflowProcess
 from tuner.ledger.store import Ledger
 

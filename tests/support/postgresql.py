@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
+from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, kill
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -38,7 +38,7 @@ class PostgresqlServer:
         if os.geteuid() == 0:
             shutil.chown(self._folder, "nobody")
         self._run("initdb", "-D", str(self._data), "-U", "tuner", "-A", "trust", "-E", "UTF8", "--no-sync")
-        self._process = None
+        self._process, self._reused = None, None
         self.start()
 
     def _as_user(self, program, *arguments):
@@ -68,13 +68,12 @@ class PostgresqlServer:
             ]
             command = self._as_user("postgres", "-D", str(self._data), "-p", str(self.port), *options)
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
-        deadline = time.monotonic() + 30
-        while subprocess.run(
-            [BINARIES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
-        ).returncode:
-            assert self._process.poll() is None, (self._folder / "server.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(self._answers, 30, every_s=0.05)
+
+    def _answers(self):
+        assert self._process.poll() is None, (self._folder / "server.log").read_text()
+        asked = [BINARIES / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def running(self):
         return self._process is not None and self._process.poll() is None
@@ -91,12 +90,23 @@ class PostgresqlServer:
     def stop(self):
         """Ends it as its administrator would, cutting clients off."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(30)
+        self._process.wait(patient(30))
 
     def create(self, name):
         """A new database; its URL."""
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tuner", name)
         return f"postgresql://tuner@127.0.0.1:{self.port}/{name}"
+
+    def empty(self):
+        """The URL of an empty database, the same one every time: who used it before is cut off. A database of
+        its own for every test would be 300 files to make and to remove.
+        """
+        if self._reused is None:
+            self._reused = self.create("ledger")
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger'"
+        self.psql("postgres", others)
+        self.psql("ledger", "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return self._reused
 
     def psql(self, name, statement):
         self._run(

@@ -5,10 +5,11 @@ gone.
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+
+from tests.support.patience import wait_for
 
 
 def descendants(pid):
@@ -61,18 +62,9 @@ def exposed(pids):
     return found
 
 
-def kill(*pids, patience_s=10.0):
+def kill(*pids):
     """kill -9, and waits until they are gone."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(alive, pids)), patience_s)
-
-
-def wait_for(condition, patience_s=60.0, every_s=0.1):
-    """Waits until a condition holds, and returns what it gave."""
-    deadline = time.monotonic() + patience_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"nothing within {patience_s} s"
-        time.sleep(every_s)
-    return found
+    wait_for(lambda: not any(map(alive, pids)), 10)

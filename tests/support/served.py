@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tests.support.patience import patient
 from tests.support.rows import MINIMIZE
 from trainables.tasks import task_type
 from tuner.evidence.selection import select
@@ -64,7 +65,7 @@ class Served:
 
     def stop(self):
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(patient(20))
         assert not self.thread.is_alive()
 
     def create(self, name="small", **changes):
@@ -143,10 +144,13 @@ class Driver:
 @contextmanager
 def opened(browser, address, **context):
     """A page; what its scripts throw, and what the Content-Security-Policy blocks, fails the test."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=1000 * patient(5))
     problems = []
     session = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
     page = session.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * patient(15))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
         "console",

@@ -6,8 +6,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from tests.support.patience import patient, wait_for
 from tests.support.postgresql import free_port
-from tests.support.processes import descendants, kill, wait_for
+from tests.support.processes import descendants, kill
 
 TUNER = str(Path(sys.executable).parent / "tuner")
 
@@ -48,7 +49,7 @@ class MlflowProcess:
         def answers():
             assert self._process.poll() is None, (self._folder / "mlflow.log").read_text()
             try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=patient(2)) as answer:
                     return answer.status == 200
             except OSError:
                 return False

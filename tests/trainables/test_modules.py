@@ -553,7 +553,8 @@ from trainables.population import Configuration, Population
 dataset = Task.own_dataset()
 task = Task(dataset, Task.options_type.parse({}))
 models = Population(task, dataset, [Configuration("decoupled", 0.5, 1.0, 0.01)], [0, 1], batch_size=16)
-print(bool(models.train(5).isfinite().all()), {*models.evaluate()} == {"val_loss", "val_loss_argmax"}, task.stack)
+finite = bool(models.train(5).isfinite().all())
+print(finite, {*models.evaluate()} == {"val_loss", "val_loss_argmax"}, task.stack)
 """
 
 

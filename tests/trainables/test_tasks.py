@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.support.paths import ROOT
+from tests.support.patience import patient
 from tests.support.tasks import EXAMPLE, OPTIONS, TASKS, digits, generator, population, task
 from trainables.data import DATASETS
 from trainables.estimators import ESTIMATORS
@@ -131,6 +132,8 @@ print(json.dumps(found))
 def test_every_task_trains_and_evaluates_where_there_is_only_torch():
     warnings = ("-W", "error", "-W", "ignore:Failed to initialize NumPy")  # which torch says by itself
     command = [sys.executable, *warnings, "-c", TORCH_ALONE, str(EXAMPLE.parent), json.dumps(OPTIONS)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(120)
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == dict.fromkeys(TASKS, True)

@@ -1,6 +1,7 @@
 """Loopback is asked directly, whatever proxy the environment names; a proxy in between is named."""
 
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -8,10 +9,13 @@ import urllib.request
 import httpx
 import pytest
 
+from api.application.settings import ServiceSettings
 from api.client import Client, ServiceError
+from api.machine.stack import serve
 from api.studies.jobs import Jobs, RayAwayError
 from tests.support.fake_server import answering
-from tuner.network import is_loopback, proxy_variable, reach_loopback_directly, through_proxy
+from tuner.errors import UserError
+from tuner.network import is_loopback, port_is_free, proxy_variable, reach_loopback_directly, through_proxy
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -41,6 +45,28 @@ def no_proxies(monkeypatch):
 )
 def test_loopback_is_known(host, loopback):
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_a_port_that_is_taken_is_not_free(host):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not port_is_free(port, host)
+    assert port_is_free(port, host)
+    assert port_is_free(port, "no-such-host.invalid")
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("TUNER_PORT", str(taken.getsockname()[1]))
+        settings = ServiceSettings(home=tmp_path / "home", port=taken.getsockname()[1])
+        with pytest.raises(UserError, match=r"port \d+ on 127.0.0.1 is taken by another program"):
+            serve(settings, print)
+    assert not (tmp_path / "home").exists()
 
 
 def test_loopback_is_reached_past_a_proxy_by_this_process_and_its_children(monkeypatch):

@@ -58,7 +58,13 @@ def submit(ledger: Ledger, spec: StudySpec) -> str:
 
 
 def drive(
-    ledger: Ledger, study_id: str, settings: Settings, *, mlflow: bool = True, say: Callable[[str], None]
+    ledger: Ledger,
+    study_id: str,
+    settings: Settings,
+    *,
+    mlflow: bool = True,
+    job: str | None = None,
+    say: Callable[[str], None],
 ) -> Outcome:
     """Trains what the study lacks, to its end.
 
@@ -67,6 +73,7 @@ def drive(
         study_id: the study.
         settings: where things are.
         mlflow: whether the study is shown in MLflow.
+        job: the Ray job that this driver is, as the service named it.
         say: prints a line for the user.
 
     Raises:
@@ -79,12 +86,12 @@ def drive(
     spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s
+    lease = ledger.acquire(study_id, _host(), job=job)
     heartbeat = Heartbeat()
     with ExitStack() as stack:
-        stack.enter_context(stopping_on_signals())
-        lease = ledger.acquire(study_id, _host())
         stack.enter_context(given_back_on_error(ledger, lease))
         stack.enter_context(renewing(ledger, lease, heartbeat))
+        stack.enter_context(stopping_on_signals())
         projector = None
         if mlflow:
             uri = stack.enter_context(_mlflow(settings))
@@ -117,7 +124,9 @@ def _end_with_ray(ledger: Ledger, lease: Lease) -> Callable[[], None] | None:
     return end
 
 
-def drive_job(ledger: Ledger, study_id: str, settings: Settings, *, say: Callable[[str], None]) -> None:
+def drive_job(
+    ledger: Ledger, study_id: str, settings: Settings, *, job: str | None, say: Callable[[str], None]
+) -> None:
     """Drives a study that the service has accepted. One that cannot be trained at all has failed; the
     sentence says why.
     """
@@ -125,10 +134,10 @@ def drive_job(ledger: Ledger, study_id: str, settings: Settings, *, say: Callabl
     try:
         check(parse_spec(study.spec), settings)
     except UserError as error:
-        ledger.release(ledger.acquire(study_id, _host()), StudyState.FAILED, str(error))
+        ledger.release(ledger.acquire(study_id, _host(), job=job), StudyState.FAILED, str(error))
         raise
     try:
-        outcome = drive(ledger, study_id, settings, mlflow=settings.mlflow_uri is not None, say=say)
+        outcome = drive(ledger, study_id, settings, mlflow=settings.mlflow_uri is not None, job=job, say=say)
     except CancelledError as end:
         say(str(end))
     else:

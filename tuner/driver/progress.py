@@ -1,4 +1,4 @@
-"""One readable progress line: trials done, best so far, time left."""
+"""The progress line of a run: trials done, best so far, time left."""
 
 import sys
 import threading
@@ -21,8 +21,8 @@ _LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
 
 @dataclass
 class Progress:
-    """What the line shows; written by the run, read by the printing thread. Work is counted in
-    member-epochs.
+    """What the line shows; written by the run, read by the thread that prints. Work is counted in
+    member-epochs: one member trained for one epoch.
     """
 
     total: int  # trials
@@ -36,12 +36,12 @@ class Progress:
     running: dict[str, float] = field(default_factory=dict)  # population -> work it has done
     started: float | None = None  # monotonic time at which training began
     reported: float = 0.0  # monotonic time of the last report
-    left_s: float | None = None  # estimated then; counted down from then on
-    _open: set[int] = field(
-        default_factory=set
-    )  # places in the list of trials that had not ended at the last look
-    _seen: int = 0  # its length then
-    _leader: list[TrialRow] = field(default_factory=list)  # the best that had ended, if any
+    left_s: float | None = None  # estimated at the last report; the line counts it down
+    # What `_count_ended` remembers of the list of trials: the places of those that had not ended, its length,
+    # and the best trial that had ended, if any.
+    _unfinished: set[int] = field(default_factory=set)
+    _length: int = 0
+    _leader: list[TrialRow] = field(default_factory=list)
 
     @classmethod
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
@@ -54,7 +54,7 @@ class Progress:
         declared = task_type(spec.task).objective
         objective = Objective.of(declared.name, declared.direction)
         progress = cls(spec.planned_trials, work, objective, work_done=before, work_before=before)
-        progress._take(history)
+        progress._count_ended(history)
         return progress
 
     def observe(self, population: str, report: "Report", trials: Sequence[TrialRow]) -> None:
@@ -69,21 +69,21 @@ class Progress:
             self.running.setdefault(population, 0.0)
         if report.final or report.paused or report.error is not None:
             self.work_done += self.running.pop(population)
-            self._take(trials)
+            self._count_ended(trials)
         done = self.work_done + sum(self.running.values())
         if done > self.work_before:
             self.left_s = (
                 (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
             )
 
-    def _take(self, trials: Sequence[TrialRow]) -> None:
-        """Counts what has ended since the last look: the list only grows, and what has ended does not
-        change.
+    def _count_ended(self, trials: Sequence[TrialRow]) -> None:
+        """Counts the trials that have ended since the last call. The list only grows, and a trial that has
+        ended does not change.
         """
-        looked = [*self._open, *range(self._seen, len(trials))]
-        ended = [trials[i] for i in looked if trials[i].terminal]
-        self._open = {i for i in looked if not trials[i].terminal}
-        self._seen = len(trials)
+        to_look_at = [*self._unfinished, *range(self._length, len(trials))]
+        ended = [trials[i] for i in to_look_at if trials[i].terminal]
+        self._unfinished = {i for i in to_look_at if not trials[i].terminal}
+        self._length = len(trials)
         self.done += len(ended)
         leader = best(
             [*self._leader, *(t for t in ended if t.role in (Role.SEARCH, Role.BASELINE))], self.objective

@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from tuner.driver.placement import Placement
@@ -14,6 +15,7 @@ from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, QUIET_ENVIRONMENT, in
 from tuner.driver.signals import handler_kept
 from tuner.errors import UserError
 from tuner.settings import Settings
+from tuner.temporary import SocketFolder
 
 # What Ray and Tune read when they are imported.
 _ENVIRONMENT = QUIET_ENVIRONMENT | {
@@ -58,15 +60,17 @@ def connected(settings: Settings) -> Iterator[Any]:
     threading.Thread(
         target=importlib.import_module, args=["tuner.driver.tune_searcher"], name="import"
     ).start()
-    with handler_kept(signal.SIGTERM):
-        if address:
-            _join(ray, address)
-        else:
-            _start(ray)
-    try:
+    with ExitStack() as stack:
+        folder = None if address else SocketFolder()
+        if folder is not None:
+            stack.callback(folder.remove)
+        stack.callback(ray.shutdown)
+        with handler_kept(signal.SIGTERM):
+            if folder is None:
+                _join(ray, str(address))
+            else:
+                _start(ray, folder.path)
         yield ray
-    finally:
-        ray.shutdown()
 
 
 class RayNotStartedError(UserError):
@@ -84,10 +88,11 @@ def _join(ray: Any, address: str) -> None:
         ) from error
 
 
-def _start(ray: Any) -> None:
-    """Starts a private Ray; once more where it did not start, as on a machine that is busy. Raises
-    RayNotStartedError.
+def _start(ray: Any, folder: Path) -> None:
+    """Starts a private Ray, whose files are in a folder; once more where it did not start, as on a machine
+    that is busy. Raises RayNotStartedError.
     """
+    os.environ["RAY_TMPDIR"] = str(folder)
     for attempt in range(1, _START_ATTEMPTS + 1):
         try:
             ray.init(

@@ -16,10 +16,6 @@ class StoppedBySignal(KeyboardInterrupt):  # an interrupt, as KeyboardInterrupt 
     """The process was asked to stop; the text is the signal's name."""
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise StoppedBySignal(signal.Signals(number).name)
-
-
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """Raises StoppedBySignal in the main thread where a signal comes while a block runs. A signal that is
@@ -28,12 +24,23 @@ def stopping_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    received: list[str] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        received.append(signal.Signals(number).name)
+        raise StoppedBySignal(received[0])
+
     before: dict[signal.Signals, Any] = {}
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, _stop)
+            before[number] = signal.signal(number, stop)
     try:
         yield
+    except KeyboardInterrupt as error:
+        # Where the main thread is inside Ray, Ray raises a KeyboardInterrupt of its own in place of ours.
+        if received and not isinstance(error, StoppedBySignal):
+            raise StoppedBySignal(received[0]) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -113,8 +113,9 @@ def _migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.connect().execution_options(writing=True) as connection:
-        # SQLite needs no lock: its transactions that write exclude each other anyway.
+    # One transaction around all revisions: Alembic would commit each of SQLite's by itself, and others would
+    # come in between. SQLite needs no lock besides: its transactions that write exclude each other.
+    with engine.execution_options(writing=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
@@ -125,7 +126,6 @@ def _migrate(engine: Engine) -> None:
             raise UserError(
                 f"the ledger is from a newer version of tuner ({error}); install that version"
             ) from error
-        connection.commit()
 
 
 def clock(db: Connection) -> sa.ColumnElement[float]:

@@ -24,6 +24,7 @@ from tuner.errors import LeaseLostError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.rows import StudyState
 from tuner.ledger.tables import studies
+from tuner.processes import is_alive
 
 LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
 
@@ -37,17 +38,18 @@ class Lease:
     holder: str  # the driver's process, as `this_process` names it
 
 
-def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bool) -> Lease:
+def take(db: Connection, study_id: str, host: Mapping[str, Any], *, job: str | None, repeated: bool) -> Lease:
     """Takes the lease of a study that nobody drives, and sets the study running.
 
     Args:
         db: a transaction that writes.
         study_id: the study.
         host: versions and device of the driver.
+        job: the Ray job that the driver is; None for a driver that is none.
         repeated: whether an earlier try may have taken it already: then that lease is this process's own.
 
     Raises:
-        UserError: another driver holds it, or the study has ended or is gone.
+        UserError: another driver holds it, another job is to run it, or the study has ended or is gone.
     """
     query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
     row = db.execute(query).mappings().first()
@@ -55,6 +57,8 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
         raise UserError(f"there is no study {study_id!r} in the ledger; it may have been deleted")
     if row["state"] in (StudyState.SUCCEEDED, StudyState.CANCELLED):
         raise UserError(f"study {study_id} has {row['state']}; there is nothing to resume")
+    if job is not None and row["job"] != job:
+        raise UserError(f"study {study_id} is no longer for job {job}: another one is to run it")
     holder = this_process()
     if repeated and row["holder"] == holder and not row["expired"]:
         return Lease(study_id, row["fence"], holder)
@@ -65,7 +69,7 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, repeated: bo
     fence = row["fence"] + 1
     db.execute(
         studies.update().where(studies.c.id == study_id).values(
-            state=StudyState.RUNNING, reason=None, fence=fence, holder=holder,
+            state=StudyState.RUNNING, reason=None, fence=fence, holder=holder, holder_job=job,
             lease_until=clock(db) + LEASE_S, host=json.dumps(host),
             started_at=row["started_at"] or datetime.now(UTC), finished_at=None,
             revision=studies.c.revision + 1,
@@ -119,7 +123,7 @@ def abandoned(row: RowMapping) -> bool:
     if row["lease_until"] is None or row["expired"]:
         return True
     machine, _, process_id = (row["holder"] or ":").rpartition(":")
-    return machine == this_machine() and not _alive(int(process_id))
+    return machine == this_machine() and not is_alive(int(process_id))
 
 
 def this_process() -> str:
@@ -139,17 +143,3 @@ def this_machine() -> str:
             str(Path("/proc/self/ns/pid").readlink()),
         ]
     return f"{socket.gethostname()}/{hashlib.blake2b(''.join(marks).encode(), digest_size=4).hexdigest()}"
-
-
-def _alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # A killed process whose parent has not collected it still has its number, but will never write again.
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True

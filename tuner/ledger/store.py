@@ -132,13 +132,15 @@ class Ledger:
     # --- the driver's lease ---
 
     @retried_with_attempt
-    def acquire(self, attempt: Attempt, study_id: str, host: Mapping[str, Any]) -> Lease:
-        """Takes the lease of a study that nobody drives, and sets it running.
+    def acquire(
+        self, attempt: Attempt, study_id: str, host: Mapping[str, Any], *, job: str | None = None
+    ) -> Lease:
+        """Takes the lease of a study that nobody drives, and sets it running; `job` is the Ray job that does.
 
-        Raises UserError where another driver holds it, or where the study has ended.
+        Raises UserError where another driver holds it, another job is to run it, or the study has ended.
         """
         with self.writing() as db:
-            return take(db, study_id, host, repeated=attempt.repeated)
+            return take(db, study_id, host, job=job, repeated=attempt.repeated)
 
     def renew(self, lease: Lease) -> None:
         """Keeps the lease for another LEASE_S. Not retried: the driver renews again in a few seconds anyway.

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
 from tuner.ledger.database import clock
-from tuner.ledger.lease import Lease, expired
+from tuner.ledger.lease import Lease, abandoned, expired
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow, StudyState, TrialState
 from tuner.ledger.store import Ledger, insert_study
@@ -49,6 +49,8 @@ class Job:
     state: StudyState  # interrupted where its lease has run out
     cancel_s: float | None  # seconds since a cancel was asked for
     silent_s: float | None = None  # seconds since its driver's lease ran out; below 0 while it holds
+    cluster: str | None = None  # that it was named for; None for a job from before clusters had names
+    idle_s: float = 0.0  # seconds since it was named, or since the lease ran out if that was later
 
 
 class StudyQueue:
@@ -150,15 +152,14 @@ class StudyQueue:
 
     # --- what the reconciler does ---
 
-    def claim(self, most_running: int) -> tuple[str, str] | None:
-        """Names a job for the oldest study that waits, if fewer than `most_running` have one: (study's id,
-        job's name), or None.
+    def claim(self, most_running: int, cluster: str | None = None) -> tuple[str, str] | None:
+        """Names a job for the oldest study that waits, if fewer than `most_running` have one on this cluster:
+        (study's id, job's name), or None.
         """
         with self._ledger.writing() as db:
             _one_process_at_a_time(db)
-            running = db.execute(
-                sa.select(sa.func.count()).select_from(studies).where(studies.c.job.is_not(None))
-            ).scalar_one()
+            here = studies.c.job.is_not(None) & _on(cluster)
+            running = db.execute(sa.select(sa.func.count()).select_from(studies).where(here)).scalar_one()
             waiting = (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
             oldest = (
                 sa.select(studies.c.id, studies.c.jobs)
@@ -170,36 +171,39 @@ class StudyQueue:
             if running >= most_running or row is None:
                 return None
             job = f"{row.id}-{row.jobs + 1}"
-            _change(db, row.id, job=job, jobs=row.jobs + 1)
+            _change(db, row.id, job=job, jobs=row.jobs + 1, cluster=cluster, job_at=clock(db))
             return row.id, job
 
     def jobs(self) -> list[Job]:
         """The studies that a job has been named for and whose job is not known to have ended."""
         with self._ledger.reading() as db:
-            cancel_s = (clock(db) - studies.c.cancel_at).label("cancel_s")
-            silent_s = (clock(db) - studies.c.lease_until).label("silent_s")
             query = (
-                sa.select(studies, expired(db), cancel_s, silent_s)
+                sa.select(
+                    studies,
+                    expired(db),
+                    (clock(db) - studies.c.cancel_at).label("cancel_s"),
+                    (clock(db) - studies.c.lease_until).label("silent_s"),
+                    (clock(db) - sa.func.coalesce(studies.c.job_at, 0.0)).label("named_s"),
+                )
                 .where(studies.c.job.is_not(None))
                 .order_by(studies.c.created_at)
             )
-            return [
-                Job(row["id"], row["job"], study_row(row).state, row["cancel_s"], row["silent_s"])
-                for row in db.execute(query).mappings()
-            ]
+            return [_job(row) for row in db.execute(query).mappings()]
 
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.
 
         A study that had not ended by itself is queued again, at most `most_losses` times, and is interrupted
-        then. Its fence grows: whatever is left of that job writes no more.
+        then. Its fence grows: whatever is left of that job writes no more. A study that somebody else drives
+        meanwhile is theirs, and goes on.
         """
         with self._ledger.writing() as db:
             row = _locked(db, study_id)
             if row["job"] != job:
                 return study_row(row).state  # another process has taken note already
             state, losses = StudyState(row["state"]), row["losses"]
-            if state in TERMINAL_STUDY_STATES:
+            driven_by_another = not abandoned(row) and row["holder_job"] != job
+            if state in TERMINAL_STUDY_STATES or driven_by_another:
                 _change(db, study_id, job=None)
             elif row["cancel_at"] is not None:
                 _end_as_cancelled(db, study_id, job=None)
@@ -226,6 +230,19 @@ class StudyQueue:
             row = _locked(db, lease.study_id)
             if row["fence"] == lease.fence and row["lease_until"] is not None:
                 _end_as_cancelled(db, lease.study_id)
+
+
+def _on(cluster: str | None) -> sa.ColumnElement[bool]:
+    """Whether a study's job is on a cluster; one from before clusters had names is on any."""
+    return studies.c.cluster.is_(None) | (studies.c.cluster == cluster)
+
+
+def _job(row: RowMapping) -> Job:
+    named_s, silent_s = row["named_s"], row["silent_s"]
+    idle_s = named_s if silent_s is None else min(named_s, silent_s)
+    return Job(
+        row["id"], row["job"], study_row(row).state, row["cancel_s"], silent_s, row["cluster"], float(idle_s)
+    )
 
 
 def _one_process_at_a_time(db: Connection) -> None:

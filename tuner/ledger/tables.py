@@ -33,6 +33,9 @@ studies = sa.Table(
     # whether the service runs it, as Ray jobs
     sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("job", sa.String(64)),  # submission id of the Ray job that runs it; NULL: none does
+    sa.Column("cluster", sa.String(128)),  # the Ray cluster that the job was named for
+    sa.Column("job_at", sa.Float),  # when it was named, on the database's clock
+    sa.Column("holder_job", sa.String(64)),  # the job whose driver took the lease last; NULL: it is no job
     # Ray jobs that were named for it so far
     sa.Column("jobs", sa.Integer, nullable=False, server_default="0"),
     # jobs that were lost since a user last submitted or resumed it

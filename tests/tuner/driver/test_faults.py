@@ -16,8 +16,9 @@ import pytest
 
 from tests.support import checker
 from tests.support.day import INTERVALS, Day
+from tests.support.patience import wait_for
 from tests.support.postgresql import MISSING
-from tests.support.processes import alive, kill, wait_for
+from tests.support.processes import alive, kill
 from tests.support.servers import Driver
 from tuner.ledger.projection import Projection
 

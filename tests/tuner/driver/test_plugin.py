@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from api.application.app import create
 from api.application.settings import ServiceSettings
 from tests.support.paths import EXAMPLE_TASK
+from tests.support.patience import patient
 from trainables import tasks
 from trainables.tasks import task_names, task_type
 from trainables.tasks.sbn import SBN
@@ -57,7 +58,7 @@ def site(tmp_path_factory):
         "--no-deps",
     ]
     command = [*pip, "--no-build-isolation", "--target", str(folder / "site"), str(folder / "source")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=patient(240))
     assert done.returncode == 0, done.stderr
     return folder / "site"
 
@@ -115,7 +116,7 @@ def tuner(home, site, *arguments):
         env=os.environ | {"TUNER_HOME": str(home), "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=patient(240),
         cwd=home,
         stdin=subprocess.DEVNULL,
         check=False,

@@ -1,12 +1,12 @@
 """One readable line."""
 
 import io
-import time
 from types import SimpleNamespace
 
 import pytest
 
 from tests.support import rows
+from tests.support.patience import wait_for
 from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.driver.progress import Progress, ProgressLine, duration
 from tuner.spec.study import load_spec, parse_spec
@@ -153,9 +153,8 @@ def printed(stream, monkeypatch):
     progress = begun(3, 3.0)
     with ProgressLine(progress, stream):
         for progress.done in (1, 2):
-            shown, deadline = stream.tell(), time.monotonic() + 10
-            while stream.tell() == shown and time.monotonic() < deadline:
-                time.sleep(0.01)
+            shown = stream.tell()
+            wait_for(lambda shown=shown: stream.tell() != shown, 10, every_s=0.01)
     return stream.getvalue()
 
 

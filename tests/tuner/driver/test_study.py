@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.support import checker
+from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, exposed
 from tuner.ledger.store import Ledger
 from tuner.strategies import strategy_for
@@ -43,7 +43,7 @@ def tuner(home, *arguments, check=True, **environment):
         env=os.environ | {"TUNER_HOME": str(home)} | environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=patient(240),
         cwd=home,
         stdin=subprocess.DEVNULL,
         check=False,
@@ -197,15 +197,13 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
     spec = write_spec(home, population=4, epochs=60, reports=4, options={"units": [200, 200]})
     driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (
-        (before := ledger.trials(study))
-        and sum(t.terminal for t in before) >= 4
-        and not all(t.terminal for t in before)
-    ):
-        assert time.monotonic() < deadline
+
+    def in_the_middle():
         assert driver.poll() is None
-        time.sleep(0.1)
+        ended = [t.terminal for t in ledger.trials(study)]
+        return sum(ended) >= 4 and not all(ended)
+
+    wait_for(in_the_middle, 120)
     assert exposed([driver.pid, *descendants(driver.pid)]) == []
     driver.send_signal(signal.SIGKILL)
     driver.wait()
@@ -234,11 +232,12 @@ def test_after_kill_9_between_rungs_a_halving_study_ends_as_it_would_have(tmp_pa
     search = {"strategy": "halving", "tau_f": [0.0, 0.3, 1.0], "tau_b": [0.1, 0.5, 1.0]}
     spec = write_spec(tmp_path, search=search, epochs=45, reports=9, baselines=["identity"], confirm_seeds=0)
     driver, study, ledger = start(tmp_path, spec, "--no-mlflow", stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not any(t.state == "running" and t.source is not None for t in ledger.trials(study)):
-        assert time.monotonic() < deadline
+
+    def past_a_rung():
         assert driver.poll() is None
-        time.sleep(0.05)
+        return any(t.state == "running" and t.source is not None for t in ledger.trials(study))
+
+    wait_for(past_a_rung, 120, every_s=0.05)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     driver.stdout.close()
@@ -285,12 +284,9 @@ def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
     driver, study, ledger = start(
         home, write_spec(home, epochs=2000, reports=200), "--no-mlflow", stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 120
-    while not ledger.measurements(study):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: ledger.measurements(study), 120)
     driver.send_signal(signal.SIGINT)
-    _, said = driver.communicate(timeout=60)
+    _, said = driver.communicate(timeout=patient(60))
     assert driver.returncode in (2, 130)
     assert f"tuner resume {study}" in said
     assert "Traceback" not in said

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from ray import cloudpickle
 
 from tuner.driver import watchdog
+from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.watchdog import Watchdog
 
 
@@ -82,3 +84,8 @@ def test_a_ray_that_does_not_tell_its_workers_is_told_once_and_nothing_is_killed
     assert killed == []
     (line,) = said
     assert line.startswith("workers that hang are not killed: the installed Ray does not tell")
+
+
+def test_tune_can_pickle_it_as_it_pickles_all_of_its_callbacks():
+    dog = cloudpickle.loads(cloudpickle.dumps(Watchdog(7.0, print, Heartbeat().beat)))
+    assert dog.limit_s == 7.0

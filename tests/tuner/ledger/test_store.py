@@ -1,7 +1,6 @@
 """The ledger keeps what happened, once, and lets only the study's one driver write."""
 
 import os
-import secrets
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
+from tests.support.ledgers import PROPOSALS, SCORES, create, dump, record, started
 from tuner.errors import LeaseLostError, UserError
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.projection import Projection
@@ -21,21 +21,10 @@ from tuner.ledger.rows import Continuation, Proposal
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import metadata
 
-PROPOSALS = [Proposal("search", "decoupled", 0.5, tau_b, 0.001) for tau_b in (0.5, 1.0)]
-SCORES = {0: {"val_loss": [1.0, 2.0]}, 1: {"val_loss": [3.0, 4.0]}}
-
 
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / "state" / "ledger.db"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, file):
-    """A database that is not there yet, or is empty."""
-    if request.param == "sqlite":
-        return f"sqlite:///{file}"
-    return request.getfixturevalue("postgresql").create(f"ledger_{secrets.token_hex(8)}")
 
 
 @pytest.fixture
@@ -53,35 +42,6 @@ def sqlite_ledger(file):
 @pytest.fixture
 def study(ledger):
     return create(ledger)
-
-
-def create(ledger, name="small"):
-    return ledger.create_study(
-        name=name, task="sbn", spec={"name": name}, objective="val_loss", direction="minimize"
-    )
-
-
-def started(ledger, study):
-    lease = ledger.acquire(study, {"torch": "2"})
-    ledger.start_population(lease, "p0", PROPOSALS, [0, 1])
-    return lease
-
-
-def record(ledger, lease, interval=1, rows=SCORES, *, final=False):
-    ledger.record(lease, interval=interval, epoch=float(interval), training_s=1.5, rows=rows, final=final)
-
-
-def dump(ledger):
-    """All that the database holds."""
-    with ledger.engine.connect() as db:
-        version = db.exec_driver_sql("SELECT * FROM alembic_version").all()
-        return [
-            version,
-            *(
-                db.execute(table.select().order_by(*table.primary_key)).all()
-                for table in metadata.sorted_tables
-            ),
-        ]
 
 
 def execute(ledger, *statements):

@@ -1,0 +1,81 @@
+"""Connecting to Ray: a start that fails is tried again, and what is said where there is no Ray. Ray itself is
+not started here.
+"""
+
+import os
+import signal
+
+import pytest
+import ray
+
+from tuner.driver.ray_cluster import RayNotStartedError, connected
+from tuner.settings import Settings
+
+
+class FakeRay:
+    """Stands in for ray.init and ray.shutdown."""
+
+    def __init__(self, failures, error):
+        self.failures, self.error, self.calls = failures, error, []
+
+    def init(self, **given):
+        self.calls.append(f"init {given['address']}")
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as Ray does
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+
+    def shutdown(self):
+        self.calls.append("shutdown")
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    before = dict(os.environ)
+
+    def install(failures=0, error=None):
+        made = FakeRay(failures, error or Exception("The current node timed out during startup.\nmore"))
+        monkeypatch.setattr(ray, "init", made.init)
+        monkeypatch.setattr(ray, "shutdown", made.shutdown)
+        return made
+
+    yield install
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_a_private_ray_is_started_and_ended(fake):
+    ours = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        made = fake()
+        with connected(Settings()) as module:
+            assert module is ray
+            assert made.calls == ["init local"]
+            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler  # Ray took it for itself
+        assert made.calls == ["init local", "shutdown"]
+    finally:
+        signal.signal(signal.SIGTERM, ours)
+
+
+def test_a_start_that_fails_once_is_tried_again(fake):
+    made = fake(failures=1)
+    with connected(Settings()):
+        assert made.calls == ["init local", "shutdown", "init local"]
+
+
+def test_a_start_that_fails_twice_is_told_in_one_sentence(fake):
+    made = fake(failures=5)
+    said = r"^Ray does not start on this machine, tried 2 times: The current node timed out during startup\.$"
+    with pytest.raises(RayNotStartedError, match=said), connected(Settings()):
+        pass
+    assert made.calls == ["init local", "shutdown"] * 2
+
+
+def test_a_cluster_that_is_not_there_is_named(fake):
+    made = fake(failures=1, error=ConnectionError("ray client connection timeout"))
+    with (
+        pytest.raises(RayNotStartedError, match=r"no Ray cluster at head:6379 \(TUNER_RAY_ADDRESS\): ray"),
+        connected(Settings(ray_address="head:6379")),
+    ):
+        pass
+    assert made.calls == ["init head:6379"]
