@@ -36,17 +36,15 @@ def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
     Raises UserError where something does not start or does not stay up, where the port is taken, where
     another process serves the same state folder, or where the bind needs a key that is not there.
     """
-    home = open_home(given.home_folder)
-    settings = given.model_copy(
-        update={"home": home, "data": given.data_folder, "ledger_url": given.ledger_address}
-    )
     with suppress(KeyboardInterrupt), stopping_on_signals(), ExitStack() as stack:
+        listener = stack.enter_context(closing(_listen(given)))
+        home = open_home(given.home_folder)
+        whole = {"home": home, "data": given.data_folder, "ledger_url": given.ledger_address}
+        settings = given.model_copy(update=whole | {"port": listener.getsockname()[1]})
         files = []
         if not (settings.mlflow_uri and settings.ray_address):
             files = stack.enter_context(held(home, "tuner serve"))
         _refuse_early(settings)
-        listener = stack.enter_context(closing(_listen(settings)))
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         _serve(settings, listener, files, stack, say)
 
 
@@ -119,23 +117,15 @@ def _listen(settings: ServiceSettings) -> socket.socket:
         if error.errno == errno.EADDRINUSE and "port" not in settings.model_fields_set:
             return listen(settings.host, 0)
         why = (
-            "is taken by another program; name another one with --port or TUNER_PORT"
+            "is taken by another program; choose another one (--port, TUNER_PORT)"
             if error.errno == errno.EADDRINUSE
-            else f"cannot be had: {error.strerror}"
+            else f"(TUNER_HOST) cannot be listened on: {error.strerror}"
         )
-        raise UserError(f"port {settings.port} on {settings.host} (TUNER_HOST) {why}") from error
+        raise UserError(f"port {settings.port} on {settings.host} {why}") from error
 
 
 def _refuse_early(settings: ServiceSettings) -> None:
-    """Refuses what cannot be served before anything is started: a port that was asked for and is taken, an
-    address beyond loopback without a key. (`create` refuses the latter, too, for those who start the
-    application themselves.)
-    """
-    if settings.port and not port_is_free(settings.port, settings.host):
-        raise UserError(
-            f"port {settings.port} on {settings.host} is taken by another program; choose another one "
-            "(--port, TUNER_PORT)"
-        )
+    """Before anything is started. `create` refuses it too, for those who start the application themselves."""
     if settings.loopback:
         return
     ledger = Ledger(settings.ledger_address)

@@ -13,7 +13,7 @@ from api.application.settings import ServiceSettings
 from api.studies import probe as probing
 from api.studies.jobs import RayAwayError
 from api.studies.probe import AWAY, NOT_YET, OK, Probe
-from tests.support.processes import wait_for
+from tests.support.patience import wait_for
 from tuner.errors import LedgerError, UserError
 
 

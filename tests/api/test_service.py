@@ -196,7 +196,7 @@ def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up
     try:
         study = client.submit(SPEC | {"batch_size": 5000})["id"]
         parts = {"ledger": "ok", "ray": "does not answer", "mlflow": "ok"}
-        until(lambda: httpx.get(f"{client.server}/readyz").json() == {"ready": True, "parts": parts}, 30)
+        wait_for(lambda: httpx.get(f"{client.server}/readyz").json() == {"ready": True, "parts": parts}, 30)
     finally:
         os.kill(dashboard, signal.SIGCONT)
     found = ended(client, study, 60)
@@ -206,7 +206,7 @@ def test_what_cannot_be_trained_has_failed_with_a_sentence_and_the_page_comes_up
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["content-security-policy"]
     well = {"ready": True, "parts": dict.fromkeys(["ledger", "ray", "mlflow"], "ok")}
-    until(lambda: httpx.get(f"{client.server}/readyz").json() == well, 30)
+    wait_for(lambda: httpx.get(f"{client.server}/readyz").json() == well, 30)
 
 
 def test_the_remote_verbs_say_what_the_service_says(api, client):

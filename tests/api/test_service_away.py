@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
-from tests.support.processes import wait_for
+from tests.support.patience import wait_for
 from tests.tuner.driver.test_study import SPEC
 
 
