@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tests.trainables.test_gates import PROBABILITY
+from tests.support.gate_probabilities import PROBABILITY
 from trainables import decoupled_st, gst_st, gumbel_rao_st, gumbel_st, identity_st, reinmax_st, softmax_st
 from trainables.data import load
 from trainables.gate_names import GATES

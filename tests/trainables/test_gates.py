@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from tests.support.gate_probabilities import PROBABILITY
 from trainables import gates
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
@@ -32,26 +33,6 @@ BOOLEAN = {
     "a_or_not_b": lambda a, b: a or not b,
     "b_or_not_a": lambda a, b: b or not a,
 }
-# Probability of a 1 where the inputs are independent ones with probabilities a and b (Petersen et al. 2022,
-# Table 1).
-PROBABILITY = [
-    lambda a, b: 0 * a * b,
-    lambda a, b: a * b,
-    lambda a, b: a * (1 - b),
-    lambda a, b: a + 0 * b,
-    lambda a, b: b * (1 - a),
-    lambda a, b: b + 0 * a,
-    lambda a, b: a * (1 - b) + b * (1 - a),
-    lambda a, b: 1 - (1 - a) * (1 - b),
-    lambda a, b: (1 - a) * (1 - b),
-    lambda a, b: a * b + (1 - a) * (1 - b),
-    lambda a, b: 1 - b + 0 * a,
-    lambda a, b: 1 - b * (1 - a),
-    lambda a, b: 1 - a + 0 * b,
-    lambda a, b: 1 - a * (1 - b),
-    lambda a, b: 1 - a * b,
-    lambda a, b: 1 + 0 * a * b,
-]
 ROWS = [(False, False), (False, True), (True, False), (True, True)]  # (a, b) of a truth table
 SIZES = {
     "more inputs": (9, 6),
