@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from api.application.app import create
 from api.application.settings import ServiceSettings
 from tests.support.patience import wait_for
-from tests.tuner.driver.test_study import SPEC
+from tests.support.specs import TINY
 
 
 def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgresql, tmp_path):
@@ -15,7 +15,7 @@ def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgres
         ServiceSettings(home=tmp_path, ledger_url=postgresql.create("service"), rate_per_minute=0)
     )
     with TestClient(service, base_url="http://localhost", raise_server_exceptions=False) as http:
-        kept = http.post("/studies", json=SPEC).json()["id"]
+        kept = http.post("/studies", json=TINY).json()["id"]
         postgresql.kill()
         try:
             wait_for(lambda: http.get("/readyz").status_code == 503)
@@ -24,7 +24,7 @@ def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgres
             for answer in (
                 http.get("/studies"),
                 http.get(f"/studies/{kept}"),
-                http.post("/studies", json=SPEC),
+                http.post("/studies", json=TINY),
             ):
                 assert (answer.status_code, answer.headers["content-type"]) == (
                     503,
