@@ -115,8 +115,12 @@ def test_all_that_results_have_is_described(http, ledger):
     assert schemas["Results"]["properties"].keys() == found.keys()
     assert schemas["TrialResult"]["properties"].keys() == found["best"].keys()
     assert schemas["ClaimPart"]["properties"].keys() == found["claims"]["C1"]["parts"][0].keys()
-    assert schemas["Verdict"]["enum"] == ["off the diagonal", "on the diagonal", "not distinguishable"]
-    assert set(schemas["Role"]["enum"]) == {"search", "baseline", "confirm", "control"}
+    assert schemas["Verdict"]["enum"] == [
+        "off the diagonal", "on the diagonal", "practically on the diagonal", "mixed", "undecided",
+        "no verdict",
+    ]  # fmt: skip
+    roles = {"search", "baseline", "extension", "refinement", "confirm", "control"}
+    assert set(schemas["Role"]["enum"]) == roles
 
 
 @pytest.mark.parametrize("route", ["", "/results", "/trials", "/curves"])
