@@ -102,10 +102,10 @@ def whole_study():
         replace(t, metrics=t.metrics | metrics | {"test_loss": list(t.objective)}) for t in confirmed
     ]
     for i, tau_b in enumerate((0.1, 0.3, 2.0)):
-        row = trial(20 + i, [5.0 + i] * 5, tau_f=0.0, tau_b=tau_b)
+        row = trial(20 + i, [5.0 + i] * 5, tau_f=0.1, tau_b=tau_b)
         falling = {
-            "grad_norm": [1 / tau_b + s / 10 for s in range(5)],
-            "inactive_1e-05": [0.5 - tau_b / 5] * 5,
+            "grad_norm": [(1 + s / 10) / tau_b for s in range(5)],
+            "inactive_1e-05": [0.5 - tau_b * (10 + s) / 60 for s in range(5)],
         }
         searched.append(replace(row, metrics=row.metrics | falling))
     searched.append(trial(30, [9.0] * 5, tau_f=0.3, tau_b=2.0, state="stopped"))
@@ -154,8 +154,10 @@ def test_the_control_is_compared_with_what_it_rescales(shift, agrees):
     confirmed[0] = replace(confirmed[0], tau_f=0.2)
     searched[1] = replace(searched[1], tau_f=0.2)
     control = trial(
-        50, [v + shift for v in confirmed[0].objective], tau_f=1.0, tau_b=2.5, role="control", seeds=FRESH
-    )
+        50,
+        [v + shift * (1 + i / 100) for i, v in enumerate(confirmed[0].objective, -2)],
+        tau_f=1.0, tau_b=2.5, role="control", seeds=FRESH,
+    )  # fmt: skip
     control = replace(control, variant=Variant(logit_scale=5.0))
     found = results(study(), [*searched, *confirmed, control]).control
     assert (found.of, found.agrees, found.difference.mean) == (6, agrees, pytest.approx(-shift))
