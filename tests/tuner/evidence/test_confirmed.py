@@ -13,7 +13,7 @@ WIDE, NARROW = [1.0, 1.4, 0.6, 1.2, 0.8], [1.0, 1.01, 0.99, 1.02, 0.98]
 
 
 def block(number, values, look=0, **more):
-    more.setdefault("metrics", {"val_loss": [v for v in values]} if values else {})
+    more.setdefault("metrics", {"val_loss": list(values)} if values else {})
     return trial(number, values, role="confirm", seeds=LATER if look else FRESH, look=look, **more)
 
 
