@@ -31,7 +31,7 @@ from tuner.evidence.results import (
 )
 from tuner.evidence.selection import OFF, ON, Selection, best, searched
 from tuner.evidence.trend_contrasts import trend_contrast
-from tuner.evidence.verdicts import Decision, Verdict
+from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
 
@@ -196,6 +196,8 @@ def _better(e: Evidence, name: str, what: str) -> _Draft:
     gain = e.main.gain if name == ON else e.gains.get(name)
     if (missing := _missing(e, name)) or gain is None:
         return _Draft(what, "methods", missing or "there is no seed that both have")
+    if name == ON and VERDICTS[Decision(gain.decision)] is not e.main.verdict:
+        return _Draft(what, "methods", e.main.reason, numbers=gain)  # the verdict is withheld
     if gain.decision == Decision.MIXED:
         return _Draft(what, "methods", gain.reason, numbers=gain)
     lead = gain.mean

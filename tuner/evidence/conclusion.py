@@ -112,8 +112,8 @@ class _Comparing:
             return "a confirmation of one of the two failed, for the reason that its trial gives"
         if _of_earlier_version(self.study) and rival.method in tried:
             return (
-                "the version that ran this study took argmax (tau_f = 0) for off the diagonal, and trained "
-                "no trial off the diagonal with noise on fresh seeds"
+                "the version that ran this study took argmax (tau_f = 0) and pairs with noise for one "
+                "method, and trained only the best of both on fresh seeds"
             )
         return "what is selected now was not trained on fresh seeds"
 
@@ -129,9 +129,15 @@ class _Comparing:
         if not ran:
             advice = "; the baseline softmax lies on it" if missing[0] == ON else ""
             return f"there is nothing to compare with: no trial {where} was run{advice}"
-        if {t.state for t in ran} == {TrialState.DIVERGED}:
+        became = {t.state for t in ran}
+        if became == {TrialState.DIVERGED}:
             return f"there is nothing to compare with: every trial {where} diverged on some seed"
-        return f"there is nothing to compare with: no trial {where} has an objective on every seed"
+        if became == {TrialState.STOPPED}:
+            return f"there is nothing to compare with: every trial {where} was stopped before its end"
+        return (
+            f"there is nothing to compare with: no trial {where} was trained to its end with an objective on "
+            "every seed"
+        )
 
 
 def _too_few(seeds: int) -> str:
@@ -148,7 +154,7 @@ def _withheld(comparison: Comparison, at_edges: Sequence[Edge], study: StudyRow)
         return comparison
     reason = (
         f"the diagonal's optimum is at the edge of what was searched (tau = {edge.value:g} is the {edge.end})"
-        f", and the study does not extend ranges; measured was {comparison.reason}"
+        f", and the study does not extend ranges; what was measured: {comparison.reason}"
     )
     return comparison.model_copy(update={"verdict": Verdict.UNDECIDED, "reason": reason})
 

@@ -111,7 +111,11 @@ NOTHING = "there is nothing to compare with: "
         ),
         (
             [trial(0, [1, 1]), trial(1, None, tau_f=1.0, role="baseline", estimator="softmax")],
-            NOTHING + "no trial on the diagonal tau_f = tau_b has an objective on every seed",
+            NOTHING + "no trial on the diagonal tau_f = tau_b was trained to its end with an objective",
+        ),
+        (
+            [trial(0, [1, 1], tau_f=1.0), trial(1, [1, 1], state="stopped")],
+            NOTHING + "every trial off the diagonal with noise was stopped before its end",
         ),
         ([trial(0, [1, 1], tau_f=1.0)], NOTHING + "no trial off the diagonal with noise was run"),
         (
@@ -184,6 +188,8 @@ def test_where_the_diagonals_optimum_is_at_the_edge_and_is_not_extended_it_is_un
     )
     assert "excludes 0" in found.verdict_reason  # what was measured
     assert found.claims["C1"].status == "undecided"
+    softmax = next(p for p in found.claims["C2"].parts if p.what.startswith("better at the end than softmax"))
+    assert (softmax.status, softmax.reason) == ("undecided", found.verdict_reason)
     assert results(study(), at_the_edge()).verdict == Verdict.OFF
     assert any("a better one may lie beyond it" in note for note in results(study(), at_the_edge()).notes)
     within = trial(31, [5.0] * 5, tau_f=0.3, tau_b=0.3, role="extension", estimator="softmax")
@@ -243,8 +249,11 @@ def test_an_old_study_that_confirmed_argmax_as_off_the_diagonal_says_so():
     rows = [t for t in with_argmax() if t.number != 6]  # the best pair with noise was not confirmed then
     found = results(study(spec=OLD), rows)
     assert found.verdict == Verdict.NONE
-    assert "took argmax (tau_f = 0) for off the diagonal" in found.verdict_reason
+    assert "took argmax (tau_f = 0) and pairs with noise for one method" in found.verdict_reason
     assert found.argmax.verdict == Verdict.OFF
+    other_way = results(study(spec=OLD), [t for t in with_argmax() if t.number != 21])
+    assert (other_way.verdict, other_way.argmax.verdict) == (Verdict.OFF, Verdict.NONE)
+    assert "trained only the best of both on fresh seeds" in other_way.argmax.reason
 
 
 def test_an_old_study_did_not_extend_its_ranges():
