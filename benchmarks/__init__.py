@@ -1,3 +1,3 @@
-"""Measurements behind README's numbers: fair peers, the same work, side by side in one run. `make bench` runs
-them all.
+"""The measurements of docs/benchmarks.md: fair peers, the same work, side by side in one run. `make bench`
+runs them all.
 """

@@ -24,6 +24,7 @@ def main() -> None:
         "population": population,
         "autoencoder": autoencoder,
         "gates": gates,
+        "modules": modules,
         "estimators": estimators,
     }
     names = sys.argv[1:] or list(known)
@@ -125,6 +126,25 @@ def gates() -> dict[str, Any]:
         "members"
     )
     return measured | {"fastest_peer": fastest, "ratios": ratios}
+
+
+def modules() -> dict[str, Any]:
+    """A population of plain modules, beside the built-in task and the modules one after the other."""
+    measured = _module("modules")
+    print(
+        f"\nSBN 784-200-200-10 as a module, a training step of {measured['members']} members, "
+        f"{measured['device']}"
+    )
+    names = {
+        "plain": "plain modules, one after the other",
+        "modules": f"population of modules ({measured['stack']})",
+        "built_in": "population of the built-in task",
+    }
+    for key, name in names.items():
+        step, speed_up = measured["milliseconds"][key], measured["milliseconds"]["plain"]
+        _row(name, f"{step:8.1f} ms", f"{speed_up / step:.1f} x")
+    print(f"  the module's step takes {measured['of_built_in']:.2f} times the built-in one's")
+    return measured
 
 
 def estimators() -> dict[str, Any]:

@@ -10,7 +10,6 @@ import yaml
 
 from tests.support.markdown import blocks, links, pages, read, tables
 from tests.support.paths import ROOT
-from tuner.settings import Settings
 
 README = ROOT / "README.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -125,15 +124,6 @@ def test_the_lock_file_has_an_exact_version_of_every_dependency():
     ]
     locked = set(re.findall(r"^([a-z0-9-]+)==", read(ROOT / "requirements.lock"), re.MULTILINE))
     assert {re.match(r"[A-Za-z0-9-]+", w).group().lower() for w in wanted} <= locked
-
-
-def test_settings_come_from_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
-    monkeypatch.setenv("TUNER_DATA", "")
-    settings = Settings.from_environment()
-    assert settings.home_folder == tmp_path
-    assert settings.data_folder == tmp_path / "data"
-    assert settings.ledger_address == f"sqlite:///{tmp_path}/ledger.db"
 
 
 def test_every_fault_is_linked_to_a_test_that_is_there():

@@ -53,7 +53,7 @@ _TRUTH_TABLE = (
 )  # its product with the coefficients: bit 2*a + b is the gate's value at a and b
 # Elements of one activation on a CPU: that a pass over a layer works on at a time, and that a pass through
 # the network keeps.
-_CHUNK, _PART = 2**18, 2**20
+CHUNK, PART = 2**18, 2**20
 
 
 def random_wires(inputs: int, gates: int, generator: torch.Generator) -> Tensor:
@@ -182,8 +182,8 @@ def _parts(
     most, examples = T, B
     if not bits.is_cuda:
         widest = max(c.shape[-1] for c in coefficients)
-        most = max(1, _CHUNK // (widest * B))
-        examples = -(-B // -(-widest * B // _PART))  # equal shares of the batch
+        most = max(1, CHUNK // (widest * B))
+        examples = -(-B // -(-widest * B // PART))  # equal shares of the batch
     for s in range(S):
         start = 0
         while start < T:
@@ -254,7 +254,7 @@ def _fill(table: Tensor, joined: Tensor, wires: Tensor, dc: Tensor) -> None:
     The layer's inputs are as `_join` made them, with its wires [2, N].
     """
     t, _, N, B = table.shape
-    step = N if table.is_cuda else max(1, _CHUNK // (t * B))
+    step = N if table.is_cuda else max(1, CHUNK // (t * B))
     for start in range(0, N, step):
         gates = slice(start, start + step)
         part, sums = table[:, :, gates], dc[:, :, gates]

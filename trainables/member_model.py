@@ -6,7 +6,7 @@ members of a population (trainables/stacking.py).
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from trainables.stacking import Member, Values
 from trainables.tasks.base import Noise, Parameters
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor]  # (what forward returns, the target) -> a scalar
+Target: TypeAlias = Literal["labels", "inputs"]
 OWN = "torch's generator"  # the noise that sets it, for what a module draws by itself
 
 
@@ -28,15 +29,23 @@ class MemberModel:
 
     Args:
         module: built for this purpose: its StraightThrough layers and dropout are changed to ask for noise.
-        loss: of the output and the target, which is the labels, or the inputs where the data has no labels.
+        loss: of the output and the target.
         metrics: likewise, {name: function}.
         dataset: on which examples are drawn.
+        target: what is learned, "labels" or "inputs"; where the data has no labels, the inputs.
 
     Raises:
         ValueError: two layers have one name.
     """
 
-    def __init__(self, module: nn.Module, loss: Loss, metrics: Mapping[str, Loss], dataset: Dataset) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Loss,
+        metrics: Mapping[str, Loss],
+        dataset: Dataset,
+        target: Target,
+    ) -> None:
         self.module = module
         self.sites = Sites(module)
         parameters = dict(module.named_parameters())
@@ -47,6 +56,7 @@ class MemberModel:
         self._loss = loss
         self._metrics = dict(metrics)
         self._dataset = dataset
+        self._target = target
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
 
     def tensors(self) -> Parameters:
@@ -86,6 +96,10 @@ class MemberModel:
         """Inputs and labels, prepared."""
         return self.prepared(split.inputs, dtype, axes), self.prepared(split.labels, dtype, axes)
 
+    def target(self, inputs: Batch, labels: Batch) -> Batch:
+        """What the loss compares the output with."""
+        return inputs if labels is None or self._target == "inputs" else labels
+
     def forward(self, tensors: Parameters, inputs: Batch, source: Source) -> tuple[Any, Parameters]:
         """What the module returns with other tensors than its own, and its buffers afterwards."""
         self.sites.source = source
@@ -108,7 +122,7 @@ class MemberModel:
                 further = lambda draw: draw.noise(own, device)  # noqa: E731  # bound to this call
             with self._generator(own):
                 output, buffers = self.forward(tensors, inputs, Given(noise, c, further))
-                target = inputs if labels is None else labels
+                target = self.target(inputs, labels)
                 values = {name: function(output, target) for name, function in functions.items()}
             return values, buffers if training else {}
 

@@ -12,19 +12,16 @@ import torch
 from torch import Tensor
 
 from trainables.data import Batch, Dataset, Split
-from trainables.data.dataset import each, tensors
+from trainables.data.dataset import tensors
 from trainables.estimators import ESTIMATORS
 from trainables.layer_trace import LayerTrace
 from trainables.member_model import OWN, MemberModel
 from trainables.sites import Recorder
-from trainables.stacking import Member, Mode, all_members
-from trainables.surrogates import RAO_DRAWS
-from trainables.tasks.base import DRAWS, Noise, Parameters, Run
+from trainables.stack_choice import StackChoice, one_line
+from trainables.stacking import Mode
+from trainables.tasks.base import Noise, Parameters
 
 _EXAMPLES = 4  # of a pass, beside those with the extreme labels
-_SEEDS = 2  # of the small population that is trained both ways; it has two trials
-_CLOSE = {"rtol": 1e-3, "atol": 1e-5}  # the same in float32, stacked and one by one
-_SLOW = "performance drop because we have not yet implemented the batching rule for"  # of torch's warning
 _CPU = torch.device("cpu")
 
 
@@ -72,7 +69,8 @@ class ModuleChecks:
             activation_bytes = self._trained(trace) // len(self._split)
             self._evaluated(trace)
             self._model.draws_itself = trace.drew is not None
-            obstacle = "stack is loop" if stack == "loop" else self._obstacle(trace)
+            choice = StackChoice(self._model, self._split)
+            obstacle = "stack is loop" if stack == "loop" else choice.obstacle(trace)
         if obstacle and stack == "vmap":
             raise ValueError(f"{self._title} cannot be trained under vmap: {obstacle}. Use stack='auto'.")
         return Checked(activation_bytes, "loop" if obstacle else "vmap", obstacle)
@@ -145,11 +143,11 @@ class ModuleChecks:
         return values
 
     def _explained(self, error: Exception, trace: LayerTrace) -> str:
-        said = _one_line(error)
+        said = one_line(error)
         given = f"Its inputs were {_described(self._inputs)}"
         if trace.layer:
             return f"{self._title} cannot be called: {trace.layer}: {said}. {given}."
-        target = self._inputs if self._labels is None else self._labels
+        target = self._model.target(self._inputs, self._labels)
         with torch.no_grad():
             output, _ = self._model.forward(self._model.tensors(), self._inputs, Recorder())
         return (
@@ -178,68 +176,9 @@ class ModuleChecks:
             cause = "" if finite else "; the data has values that are NaN or infinite: clean it"
             raise ValueError(f"{self._title}: {self._loss} is {loss.item()} before any training{cause}.")
 
-    def _obstacle(self, trace: LayerTrace) -> str:
-        """Why vmap cannot do it; empty where it can."""
-        if trace.drew is not None:
-            return f"{trace.drew} draws random numbers by itself"
-        for training in (True, False):
-            member = self._model.member(training=training)
-            with warnings.catch_warnings(record=True) as caught, trace:
-                warnings.simplefilter("always")
-                try:
-                    stacked = self._members(member, "vmap", training=training)
-                except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
-                    return f"{trace.layer or 'the loss'}: {_one_line(error)[:300]}"
-            slow = [str(w.message).partition(_SLOW)[2].partition(". ")[0].strip() for w in caught]
-            if any(slow):
-                return f"torch has no batching rule for {next(filter(None, slow))}"
-            alone = self._members(member, "loop", training=training)
-            if not all(
-                torch.allclose(x, stacked[name], equal_nan=True, **_CLOSE) for name, x in alone.items()
-            ):
-                return "its losses, gradients or buffers differ from those one by one"
-        return ""
-
-    def _members(self, member: Member, mode: Mode, *, training: bool) -> dict[str, Tensor]:
-        """Losses, gradients and buffers of a small population."""
-        model, runs = self._model, _runs()
-        generator = torch.Generator().manual_seed(0)
-
-        def stacked(t: Tensor) -> Tensor:
-            whole = t.expand(_SEEDS, len(runs), *t.shape).clone()
-            if t.is_floating_point():  # members that differ
-                whole *= 1 + 0.01 * torch.rand(*whole.shape[:2], *(1,) * t.ndim, generator=generator)
-            return whole
-
-        own = {name: stacked(t) for name, t in model.tensors().items()}
-        trained = [own[name].requires_grad_() for name in model.trained]
-        seeds = [model.noise(len(self._split), s, _CPU, training=training) for s in range(_SEEDS)]
-        noise = {name: torch.stack([drawn[name] for drawn in seeds]) for name in seeds[0]}
-        noise |= {name + DRAWS: x.expand(RAO_DRAWS, *x.shape) for name, x in noise.items()}
-        if mode == "loop":
-            noise[OWN] = torch.arange(_SEEDS)
-        inputs, labels = (
-            each(x, lambda x: x.expand(_SEEDS, *x.shape).clone()) for x in (self._inputs, self._labels)
-        )
-        with torch.set_grad_enabled(training):
-            values, buffers = all_members(member, mode, own, inputs, labels, noise, runs)
-        if not training:
-            return values
-        gradients = torch.autograd.grad(
-            values["loss"].sum(), trained, allow_unused=True, materialize_grads=True
-        )
-        named = {f"gradient of {name}": g for name, g in zip(model.trained, gradients, strict=True)}
-        return values | buffers | named
-
 
 def _coefficients() -> Any:
     return ESTIMATORS["decoupled"].coefficients(0.5, 1.0)
-
-
-def _runs() -> tuple[Run, ...]:
-    """Two trials: decoupled, whose surrogate needs nothing, and Gumbel-Rao, whose needs all of a pass."""
-    rows = [_coefficients(), ESTIMATORS["gumbel_rao"].coefficients(None, 1.0)]
-    return tuple(Run(1, c.surrogate, torch.tensor([c.s]), torch.tensor([c.tau_b])) for c in rows)
 
 
 def _probe(dataset: Dataset) -> Split:
@@ -257,10 +196,6 @@ def _concatenated(batches: list[Batch]) -> Batch:
     if isinstance(batches[0], dict):
         return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     return None if batches[0] is None else torch.cat(batches)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _described(value: Any) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from trainables.data import Dataset
 from trainables.data.arrays import from_examples
-from trainables.member_model import Loss
+from trainables.member_model import Loss, MemberModel, Target
 from trainables.metrics import Direction, Metric, Panel, Side
 from trainables.tasks.base import Options
 
@@ -42,6 +42,7 @@ class ModuleRecipe:
     factory: Callable[..., nn.Module]
     loss: Loss
     metrics: Mapping[str, Loss]
+    target: Target
     data: Any
     shares: tuple[float, float]  # of the data for validation and test
     stack: Stack
@@ -57,6 +58,8 @@ class ModuleRecipe:
             )
         if self.stack not in STACKS:
             raise ValueError(f"stack must be one of {', '.join(STACKS)}. Got {self.stack!r}.")
+        if self.target not in ("labels", "inputs"):
+            raise ValueError(f"target must be labels or inputs. Got {self.target!r}.")
         for name in ("samples", "chunk"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more. Got {getattr(self, name)}.")
@@ -131,6 +134,10 @@ class ModuleRecipe:
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
             )
         return module
+
+    def model(self, module: nn.Module, dataset: Dataset) -> MemberModel:
+        """A module that was built for this purpose, with its loss and metrics."""
+        return MemberModel(module, self.loss, self.metrics, dataset, self.target)
 
     def check_picklable(self) -> None:
         """Looks whether the module can be sent to another process.

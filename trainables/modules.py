@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from trainables.data import Batch, Dataset, Split, dataset_names
 from trainables.data.arrays import Examples
 from trainables.estimators import ESTIMATORS
-from trainables.member_model import OWN, Loss, MemberModel
+from trainables.member_model import OWN, Loss, Target
 from trainables.module_checks import ModuleChecks
 from trainables.module_recipe import ModuleOptions, ModuleRecipe, Stack, own_data
 from trainables.nn import StraightThrough
@@ -53,6 +53,7 @@ class ModuleTask(Task):
         *,
         loss: Loss,
         metrics: Mapping[str, Loss] | None = None,
+        target: Target = "labels",
         data: Examples | Dataset | Any = None,
         validation: float = 0.1,
         test: float = 0.1,
@@ -68,10 +69,11 @@ class ModuleTask(Task):
         Args:
             factory: an nn.Module class, or a function that returns a module. What its keywords are is what
                 a study may set under `options`; one called `dataset` receives the Dataset.
-            loss: (what forward returns, target) -> scalar, the mean over the batch. The target is the
-                labels, or the inputs where the data has none. torch.nn.functional.cross_entropy is such a
-                function.
+            loss: (what forward returns, target) -> scalar, the mean over the batch. It is such a function
+                as torch.nn.functional.cross_entropy.
             metrics: further functions like the loss, by name. The smaller a value the better, as of a loss.
+            target: what loss and metrics compare the output with: "labels", or "inputs" for an autoencoder.
+                Where the data has no labels it is the inputs.
             data: a Dataset, or what trainables.data.arrays.from_examples takes: (x, y), x, {name: array}, a
                 map-style torch Dataset; or a function without arguments that returns one of these. None:
                 the study names a dataset.
@@ -92,6 +94,7 @@ class ModuleTask(Task):
             factory,
             loss,
             dict(metrics or {}),
+            target,
             data,
             (validation, test),
             stack,
@@ -130,7 +133,7 @@ class ModuleTask(Task):
                 f"least 2."
             )
         built = self._built(0)
-        self._model = MemberModel(built, recipe.loss, recipe.metrics, dataset)
+        self._model = recipe.model(built, dataset)
         self._own = self._model.tensors()
         self._check_reproducible()
         checks = ModuleChecks(self._model, recipe.title, recipe.loss_name, dataset)
@@ -150,8 +153,7 @@ class ModuleTask(Task):
     def init(self, generator: torch.Generator) -> Parameters:
         """Parameters and buffers of ONE module, built under a seed that the generator gives."""
         seed = int(torch.randint(2**62, (), generator=generator))
-        model = MemberModel(self._built(seed), self.recipe.loss, {}, self._dataset)
-        tensors = model.tensors()
+        tensors = self.recipe.model(self._built(seed), self._dataset).tensors()
         mine, its = ({name: t.shape for name, t in of.items()} for of in (self._own, tensors))
         if mine != its:
             raise ValueError(
@@ -252,7 +254,7 @@ class ModuleTask(Task):
             return self.recipe.build(self._options, self._dataset)
 
     def _check_reproducible(self) -> None:
-        again = MemberModel(self._built(0), self.recipe.loss, {}, self._dataset).tensors()
+        again = self.recipe.model(self._built(0), self._dataset).tensors()
         for name, tensor in self._own.items():
             if again[name].shape != tensor.shape or not torch.equal(again[name], tensor):
                 raise ValueError(

@@ -24,7 +24,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 _CLIP_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_'s
 # With more slices, one pass over everything per operation is cheaper than a call for each slice (measured on
 # 2 CPU cores).
-_MAX_FUSED_SLICES = 32
+MAX_FUSED_SLICES = 32
 
 
 def _is_number(value: Any) -> bool:
@@ -175,7 +175,7 @@ class Adam:
         S = next(iter(self._parameters.values())).shape[0]
         for group in self._groups:
             calls = len(group.runs) * (1 if len(group.runs) == 1 else S)
-            if calls <= _MAX_FUSED_SLICES and usable("fused_adam"):
+            if calls <= MAX_FUSED_SLICES and usable("fused_adam"):
                 # The kernel walks through memory as if all of its tensors were laid out alike.
                 aligned = {name: gradients[name].contiguous() for name in group.names}
                 for settings, start, end in group.runs:

@@ -148,10 +148,10 @@ class Population:
             round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule
         }
         self._current = self._configurations_at(0)
-        self._members = self._describe_members(self._current, self.seeds)
+        self.members = self._describe_members(self._current, self.seeds)  # what a task is told of them
         self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
         self._draw_streams = (
-            [Stream(seed, "draws", self._device) for seed in self.seeds] if self._members.need_draws else []
+            [Stream(seed, "draws", self._device) for seed in self.seeds] if self.members.need_draws else []
         )
         self._order_streams = [Stream(seed, "order") for seed in self.seeds]
         self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
@@ -172,9 +172,9 @@ class Population:
         for _ in range(steps):
             if self.steps in self._scheduled:
                 self._change(self._configurations_at(self.steps))
-            inputs, labels = self._batch()
+            inputs, labels = self.batch()
             loss, buffers = self.task.step(
-                self.parameters | self.buffers, inputs, labels, self._noise(), self._members
+                self.parameters | self.buffers, inputs, labels, self.noise(), self.members
             )
             # The sum lets every member's gradient through with weight one; a NaN in one stays there.
             gradients = torch.autograd.grad(
@@ -186,12 +186,47 @@ class Population:
             self.steps += 1
         return (total / max(steps, 1)).where(self._finite(), torch.nan)
 
+    def batch(self) -> tuple[Batch, Batch]:
+        """Inputs [S, B, ...] and labels [S, B, ...] of the next step."""
+        epoch, step = divmod(self.steps, self.steps_per_epoch)
+        if self._epoch_order is None or self._epoch_order[0] != epoch:
+            n = len(self._dataset.train)
+            order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
+            self._epoch_order = (epoch, order.to(self._device))
+        index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
+
+        def rows(examples: Tensor) -> Tensor:
+            # Whole rows: advanced indexing is twenty times slower here.
+            return examples.index_select(0, index.flatten()).view(*index.shape, *examples.shape[1:])
+
+        return each(self._dataset.train.inputs, rows), each(self._dataset.train.labels, rows)
+
+    def noise(self) -> Noise:
+        """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
+        estimator needs it.
+        """
+
+        def drawn(streams: list[Stream], step: int) -> Noise:
+            seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
+            # A single seed's noise is not copied: for logic gates it is as large as the parameters.
+            return {
+                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[
+                    :, None
+                ].to(self._dtype if first.is_floating_point() else None)
+                for name, first in seeds[0].items()
+            }
+
+        noise = drawn(self._noise_streams, self.steps)
+        if not self._draw_streams:
+            return noise
+        return with_draws(noise, lambda k: drawn(self._draw_streams, self.steps * RAO_DRAWS + k))
+
     @torch.no_grad()
     def evaluate(self, split: str = "validation") -> dict[str, Tensor]:
         """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have
         diverged.
         """
-        metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self._members)
+        metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self.members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
@@ -240,7 +275,7 @@ class Population:
         batch = self._dataset.train.take(slice(self.batch_size))
         found: dict[str, Tensor] = {}
         for suffix, parameters in (("", self._everything()), ("_initial", self._initial_parameters())):
-            measured = gradient_statistics(self.task, parameters, batch, self._members, passes=passes)
+            measured = gradient_statistics(self.task, parameters, batch, self.members, passes=passes)
             found |= {name + suffix: value for name, value in measured.items()}
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in found.items()}
@@ -328,7 +363,7 @@ class Population:
             moments = self._adam.state_dict()
             self._adam = self._optimizer()
             self._adam.load_state_dict(moments)
-        self._members = self._describe_members(configurations, self.seeds)
+        self.members = self._describe_members(configurations, self.seeds)
 
     def _optimizer(self) -> Adam:
         """A new optimiser for the current configurations."""
@@ -386,41 +421,6 @@ class Population:
     def _everything(self) -> dict[str, Tensor]:
         """Parameters, without their history, and buffers; the same memory."""
         return self._detached() | self.buffers
-
-    def _batch(self) -> tuple[Batch, Batch]:
-        """Inputs [S, B, ...] and labels [S, B, ...] of the next step."""
-        epoch, step = divmod(self.steps, self.steps_per_epoch)
-        if self._epoch_order is None or self._epoch_order[0] != epoch:
-            n = len(self._dataset.train)
-            order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
-            self._epoch_order = (epoch, order.to(self._device))
-        index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
-
-        def rows(examples: Tensor) -> Tensor:
-            # Whole rows: advanced indexing is twenty times slower here.
-            return examples.index_select(0, index.flatten()).view(*index.shape, *examples.shape[1:])
-
-        return each(self._dataset.train.inputs, rows), each(self._dataset.train.labels, rows)
-
-    def _noise(self) -> Noise:
-        """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
-        estimator needs it.
-        """
-
-        def drawn(streams: list[Stream], step: int) -> Noise:
-            seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
-            # A single seed's noise is not copied: for logic gates it is as large as the parameters.
-            return {
-                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[
-                    :, None
-                ].to(self._dtype if first.is_floating_point() else None)
-                for name, first in seeds[0].items()
-            }
-
-        noise = drawn(self._noise_streams, self.steps)
-        if not self._draw_streams:
-            return noise
-        return with_draws(noise, lambda k: drawn(self._draw_streams, self.steps * RAO_DRAWS + k))
 
     def _describe_members(self, configurations: Sequence[Configuration], seeds: Sequence[int]) -> Members:
         estimators = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]

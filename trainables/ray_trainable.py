@@ -30,7 +30,7 @@ from trainables.scoring import ScoreRule
 from trainables.tasks import task_type
 
 _log = logging.getLogger(__name__)
-_CHECKPOINT_EVERY_S = 5.0  # intervals shorter than this do not each write a checkpoint
+CHECKPOINT_EVERY_S = 5.0  # intervals shorter than this do not each write a checkpoint
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         started = time.perf_counter()
         if self._blocks is None:
             self._blocks = self._build()
-        elif time.monotonic() - self._saved_at > _CHECKPOINT_EVERY_S:
+        elif time.monotonic() - self._saved_at > CHECKPOINT_EVERY_S:
             # Now, and not at the end of the last step: a checkpoint must not hold an interval that the
             # ledger lacks, which would never be trained and reported again. Tune asks for a step only when
             # the driver has the report of the last one.

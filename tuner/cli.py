@@ -4,6 +4,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.errors import UserError
+from tuner.home import open_home, open_to_others
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow, StudyState
 from tuner.network import reach_loopback_directly
 
@@ -76,6 +78,8 @@ def with_ledger(command: Callable[..., Any]) -> Callable[..., Any]:
         from tuner.settings import Settings
 
         settings = Settings.from_environment()
+        if settings.ledger_url is None:
+            open_home(settings.home_folder)
         ledger = Ledger(settings.ledger_address)
         try:
             return command(settings, ledger, *args, **kwargs)
@@ -260,14 +264,15 @@ def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> N
     folder = out or settings.report_folder(row.id)
     try:
         artifacts = settings.artifacts_folder(row.id)
-        files = write_report(
-            row,
-            ledger.trials(row.id),
-            ledger.stream(row.id),
-            folder,
-            artifacts=artifacts,
-            metrics=task_metrics(row.task),
-        )
+        with open_to_others() if out else nullcontext():
+            files = write_report(
+                row,
+                ledger.trials(row.id),
+                ledger.stream(row.id),
+                folder,
+                artifacts=artifacts,
+                metrics=task_metrics(row.task),
+            )
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
     for file in files:
@@ -291,18 +296,22 @@ def sync(settings: "Settings", ledger: Any, study: str) -> None:
 )
 def mlflow(port: int | None) -> None:
     """Serve the MLflow UI of the studies on this machine, until Ctrl-C."""
+    from tuner.driver.signals import stopping_on_signals
     from tuner.settings import Settings
     from tuner.tracking.server import MlflowServer
 
-    server = MlflowServer(Settings.from_environment().home_folder, port)
-    try:
-        server.wait_until_ready()
-        click.echo(f"MLflow  {server.uri}  (Ctrl-C ends it)")
-        server.wait()
-    except KeyboardInterrupt:
-        click.echo()
-    finally:
-        server.stop()
+    with stopping_on_signals():
+        server = MlflowServer(open_home(Settings.from_environment().home_folder), port)
+        try:
+            server.wait_until_ready()
+            click.echo(f"MLflow  {server.uri}  (Ctrl-C ends it)")
+            code = server.wait()
+        except KeyboardInterrupt:
+            click.echo()
+            return
+        finally:
+            server.stop()
+    raise UserError(f"MLflow has ended by itself (exit code {code}); its log is {server.log}")
 
 
 @cli.command()

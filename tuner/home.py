@@ -43,6 +43,25 @@ def open_home(home: Path) -> Path:
     return home
 
 
+@contextmanager
+def open_to_others() -> Iterator[None]:
+    """What a block writes is as open as the user has it by default: it is not for the state folder."""
+    before = os.umask(_USERS_MASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _users_mask() -> int:
+    mask = os.umask(_OTHERS)
+    os.umask(mask)
+    return mask
+
+
+_USERS_MASK = _users_mask()  # of this process, before a state folder was opened
+
+
 def _close(path: Path) -> None:
     """Takes a file or folder of ours from other users. Those of other owners are theirs to close."""
     with suppress(PermissionError, FileNotFoundError):

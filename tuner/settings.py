@@ -124,17 +124,17 @@ class Settings(FromEnvironment):
     @property
     def data_folder(self) -> Path:
         """The data folder, absolute: Ray's workers have another working directory."""
-        return (self.data or self.home / "data").expanduser().absolute()
+        return _absolute("data", self.data or self.home / "data")
 
     @property
     def home_folder(self) -> Path:
         """The state folder, absolute."""
-        return self.home.expanduser().absolute()
+        return _absolute("home", self.home)
 
     @property
     def ledger_address(self) -> str:
         """SQLAlchemy URL of the ledger."""
-        return self.ledger_url or f"sqlite:///{self.home_folder / 'ledger.db'}"
+        return self.ledger_url or sqlite_address(self.home_folder / "ledger.db")
 
     def report_folder(self, study_id: str) -> Path:
         """Where a study's report goes by default."""
@@ -143,6 +143,23 @@ class Settings(FromEnvironment):
     def artifacts_folder(self, study_id: str) -> Path:
         """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
         return self.home_folder / "artifacts" / study_id
+
+
+def sqlite_address(file: Path) -> str:
+    """The SQLAlchemy URL of an SQLite file, whatever characters its path has."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
+
+
+def _absolute(name: str, path: Path) -> Path:
+    """A folder's absolute path; ~ and ~USER are a home folder."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise UserError(
+            f"{PREFIX}{name.upper()} is {shown(str(path))}: there is no such home folder; write it out"
+        ) from error
+    except OSError as error:  # the working directory is gone
+        raise UserError(f"{PREFIX}{name.upper()} cannot be made absolute: {error.strerror}") from error
 
 
 def _sentence(error: Any) -> str:

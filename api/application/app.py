@@ -21,9 +21,11 @@ from api.application.settings import ServiceSettings
 from api.studies import logs
 from api.studies.completer import Completer
 from api.studies.jobs import Jobs
+from api.studies.probe import Probe
 from api.studies.reconciler import Reconciler
 from tuner.driver.ray_private import DASHBOARD_TOKEN_COOKIE
 from tuner.errors import UserError
+from tuner.home import open_home
 from tuner.ledger.store import Ledger
 from tuner.network import reach_loopback_directly
 
@@ -36,14 +38,21 @@ Errors are RFC 9457 problems: `errors` names the fields. Where the service has A
 `admin` sees all."""
 
 
-def create(settings: ServiceSettings | None = None) -> FastAPI:
+def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) -> FastAPI:
     """The application, over the ledger that the settings name. `uvicorn --factory api.application.app:create`
     runs it.
+
+    Args:
+        settings: None takes them from the environment.
+        jobs: of a Ray that was started for it; None: of the Ray that the settings name.
     """
     known = settings or ServiceSettings.from_environment()
     logs.install(known.log_format)
     reach_loopback_directly()
-    jobs = Jobs(known.ray_address) if known.ray_address else None
+    if known.ledger_url is None:
+        open_home(known.home_folder)
+    if jobs is None and known.ray_address:
+        jobs = Jobs(known.ray_address)
     service = Service(known, Ledger(known.ledger_address), jobs)
     _refuse_strangers(service)
 
@@ -89,9 +98,9 @@ def _refuse_strangers(service: Service) -> None:
         )
 
 
-def _beside(service: Service) -> list[Reconciler | Completer]:
+def _beside(service: Service) -> list[Probe | Reconciler | Completer]:
     """What works beside the requests."""
-    workers: list[Reconciler | Completer] = []
+    workers: list[Probe | Reconciler | Completer] = [service.probe]
     if service.jobs:
         limits = {"most_running": service.settings.max_running, "most_losses": service.settings.max_attempts}
         reconciler = Reconciler(service.queue, service.jobs, **limits)

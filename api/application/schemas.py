@@ -319,7 +319,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": _EVENT}}}
 }
 UNREADY: dict[int | str, dict[str, Any]] = {
-    503: {"description": "A part does not answer.", "model": Readiness}
+    503: {"description": "The ledger does not answer.", "model": Readiness}
 }
 TEXT: dict[int | str, dict[str, Any]] = {
     200: {

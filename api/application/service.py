@@ -13,6 +13,7 @@ from api.answers.views import Views
 from api.application.auth import Caller, Limiter
 from api.application.settings import ServiceSettings
 from api.studies.jobs import Jobs
+from api.studies.probe import Probe, mlflow_answers
 from tuner.errors import StudyNotFoundError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.pages import Pages
@@ -52,9 +53,24 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
+        self.probe = self._probe()
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
+
+    def _probe(self) -> Probe:
+        """The parts that the service depends on."""
+        parts: dict[str, Callable[[], object]] = {"ledger": self.keys.exist}
+        absent: dict[str, str] = {}
+        if self.jobs:
+            parts["ray"] = self.jobs.ping
+        else:
+            absent["ray"] = "TUNER_RAY_ADDRESS is not set: nothing runs studies"
+        if self.settings.mlflow_uri:
+            parts["mlflow"] = mlflow_answers(self.settings.mlflow_uri)
+        else:
+            absent["mlflow"] = "not used"
+        return Probe(parts, absent)
 
     def find(self, study_id: str, caller: Caller) -> StudyRow:
         """A study that the caller may see. Raises StudyNotFoundError, for others' studies too."""

@@ -105,6 +105,10 @@ class RayHead:
         """Whether it is this Ray that has the dashboard's port: its token is sent to nobody else."""
         return self._process.listens_on(self.port)
 
+    def healthy(self) -> bool:
+        """Whether its dashboard is there: Ray does not mind where that is ended."""
+        return self.listens()
+
     def answers(self) -> bool:
         """Whether the dashboard answers now."""
         if not self.listens():
@@ -118,7 +122,11 @@ class RayHead:
         except OSError:
             return False
 
-    def stop(self) -> None:
-        """Ends Ray and waits until it has gone."""
+    def end(self) -> None:
+        """Ends Ray and waits until it has gone. It can be started again."""
         self._process.stop()
+
+    def stop(self) -> None:
+        """Ends Ray for good."""
+        self.end()
         self._folder.remove()

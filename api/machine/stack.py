@@ -2,11 +2,12 @@
 ends.
 """
 
+import errno
 import os
 import secrets
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import uvicorn
@@ -15,71 +16,116 @@ from api.application.app import create
 from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead
+from api.machine.supervisor import Part, Supervisor, ready
+from api.studies.jobs import Jobs
 from api.studies.ray_token import token, token_environment
+from tuner.driver.signals import stopping_on_signals
 from tuner.errors import UserError
+from tuner.home import held, identity, open_home
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.database import without_password
 from tuner.ledger.store import Ledger
-from tuner.network import any_free_port, port_is_free
+from tuner.network import listen
 from tuner.tracking.server import MlflowServer
 
 
 def serve(given: ServiceSettings, say: Callable[[str], None]) -> None:
-    """Serves until Ctrl-C or SIGTERM. A part that the settings name (an MLflow, a Ray, a ledger) is used and
-    not started.
+    """Serves until Ctrl-C, SIGTERM or SIGHUP. A part that the settings name (an MLflow, a Ray, a ledger) is
+    used and not started.
 
-    Raises UserError where something does not start, or the bind needs a key that is not there.
+    Raises UserError where something does not start or does not stay up, where the port is taken, where
+    another process serves the same state folder, or where the bind needs a key that is not there.
     """
-    settings = given.model_copy(
-        update={
-            "home": given.home_folder,
-            "data": given.data_folder,
-            "port": _port(given),
-            "ledger_url": given.ledger_address,
-        }
+    with suppress(KeyboardInterrupt), stopping_on_signals(), ExitStack() as stack:
+        listener = stack.enter_context(closing(_listen(given)))
+        home = open_home(given.home_folder)
+        whole = {"home": home, "data": given.data_folder, "ledger_url": given.ledger_address}
+        settings = given.model_copy(update=whole | {"port": listener.getsockname()[1]})
+        files = []
+        if not (settings.mlflow_uri and settings.ray_address):
+            files = stack.enter_context(held(home, "tuner serve"))
+        _refuse_early(settings)
+        _serve(settings, listener, files, stack, say)
+
+
+def _serve(
+    settings: ServiceSettings,
+    listener: socket.socket,
+    files: Sequence[int],
+    stack: ExitStack,
+    say: Callable[[str], None],
+) -> None:
+    """Starts what the settings do not name, and serves. What it starts, the stack ends."""
+    home = settings.home_folder
+    parts: list[Part] = []
+    ray: RayHead | None = None
+    if not settings.ray_address:
+        os.environ.update(token_environment(home))
+    if not settings.mlflow_uri:
+        mlflow = MlflowServer(home, keep_open=files)
+        stack.callback(mlflow.stop)
+        settings = settings.model_copy(update={"mlflow_uri": mlflow.uri})
+        parts.append(mlflow)
+    if not settings.ray_address:
+        ray = RayHead(home, _for_drivers(settings), keep_open=files)
+        stack.callback(ray.stop)
+        settings = settings.model_copy(update={"ray_address": ray.uri})
+        parts.append(ray)
+    jobs = Jobs(ray.uri, cluster=identity(home), is_ours=ray.listens) if ray else None
+    app = create(settings, jobs)
+    for part in parts:
+        ready(part)
+    if ray is not None and (ray_token := token()):
+        app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
+    server = uvicorn.Server(_configuration(app, settings))
+
+    def end() -> None:
+        server.should_exit = True
+
+    def started(part: Part) -> None:
+        if ray is not None and part is ray and jobs is not None:
+            jobs.move(ray.uri)
+
+    supervisor = Supervisor(parts, started=started, give_up=end)
+    supervisor.start()
+    stack.callback(supervisor.stop)
+    _announce(settings, app, say)
+    server.run(sockets=[listener])
+    if supervisor.problem:
+        raise UserError(supervisor.problem)
+
+
+def _configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        server_header=False,
     )
-    _refuse_early(settings)
-    with ExitStack() as stack:
-        for name, value in token_environment(settings.home_folder).items() if not given.ray_address else ():
-            os.environ[name] = value
-        mlflow = ray = None
-        if not settings.mlflow_uri:
-            mlflow = MlflowServer(settings.home_folder)
-            stack.callback(mlflow.stop)
-            settings = settings.model_copy(update={"mlflow_uri": mlflow.uri})
-        if not settings.ray_address:
-            ray = RayHead(settings.home_folder, _for_drivers(settings))
-            stack.callback(ray.stop)
-            settings = settings.model_copy(update={"ray_address": ray.uri})
-        app = create(settings)
-        for part in (mlflow, ray):
-            if part is not None:
-                part.wait_until_ready()
-        if ray is not None and (ray_token := token()):
-            app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
-        _announce(settings, app, say)
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            server_header=False,
+
+
+def _listen(settings: ServiceSettings) -> socket.socket:
+    """The socket that the service answers on: on the port that was asked for, or on another one where the
+    usual one is taken and none was asked for. From now on nobody else has it. Raises UserError.
+    """
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and "port" not in settings.model_fields_set:
+            return listen(settings.host, 0)
+        why = (
+            "is taken by another program; choose another one (--port, TUNER_PORT)"
+            if error.errno == errno.EADDRINUSE
+            else f"(TUNER_HOST) cannot be listened on: {error.strerror}"
         )
-        uvicorn.Server(config).run()
+        raise UserError(f"port {settings.port} on {settings.host} {why}") from error
 
 
 def _refuse_early(settings: ServiceSettings) -> None:
-    """Refuses what cannot be served before anything is started: a port that was asked for and is taken, an
-    address beyond loopback without a key. (`create` refuses the latter, too, for those who start the
-    application themselves.)
-    """
-    if settings.port and not port_is_free(settings.port, settings.host):
-        raise UserError(
-            f"port {settings.port} on {settings.host} is taken by another program; choose another one "
-            "(--port, TUNER_PORT)"
-        )
+    """Before anything is started. `create` refuses it too, for those who start the application themselves."""
     if settings.loopback:
         return
     ledger = Ledger(settings.ledger_address)
@@ -104,13 +150,6 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
         "TUNER_MAX_RUNNING": str(settings.max_running),
         "TUNER_RAY_ADDRESS": "",
     }
-
-
-def _port(settings: ServiceSettings) -> int:
-    """The port that was asked for; another one where the usual one is taken and none was asked for."""
-    if "TUNER_PORT" in os.environ or port_is_free(settings.port):
-        return settings.port
-    return any_free_port()
 
 
 def _announce(settings: ServiceSettings, app: Any, say: Callable[[str], None]) -> None:

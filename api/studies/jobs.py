@@ -22,7 +22,7 @@ _NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 _PATIENCE_S = 10.0  # for an answer; a dashboard that is suspended never gives one
 _SUBMIT_S = 30.0  # Ray first waits up to 10 s for an agent that takes the job
-_PING_S = 3.0  # somebody waits for /readyz
+_PING_S = 3.0  # the probe asks again soon
 
 
 class RayAwayError(UserError):

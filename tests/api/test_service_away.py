@@ -6,7 +6,8 @@ from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
-from tests.tuner.driver.test_study import SPEC
+from tests.support.patience import wait_for
+from tests.support.specs import TINY
 
 
 def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgresql, tmp_path):
@@ -14,16 +15,16 @@ def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgres
         ServiceSettings(home=tmp_path, ledger_url=postgresql.create("service"), rate_per_minute=0)
     )
     with TestClient(service, base_url="http://localhost", raise_server_exceptions=False) as http:
-        kept = http.post("/studies", json=SPEC).json()["id"]
+        kept = http.post("/studies", json=TINY).json()["id"]
         postgresql.kill()
         try:
-            ready = http.get("/readyz")
-            assert (ready.status_code, ready.json()["parts"]["ledger"]) == (503, "does not answer")
+            wait_for(lambda: http.get("/readyz").status_code == 503)
+            assert http.get("/readyz").json()["parts"]["ledger"] == "does not answer"
             assert http.get("/healthz").status_code == 200
             for answer in (
                 http.get("/studies"),
                 http.get(f"/studies/{kept}"),
-                http.post("/studies", json=SPEC),
+                http.post("/studies", json=TINY),
             ):
                 assert (answer.status_code, answer.headers["content-type"]) == (
                     503,
@@ -32,5 +33,5 @@ def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgres
                 assert "postgresql://" not in answer.text  # where it is, is the operator's
         finally:
             postgresql.start()
-        assert http.get("/readyz").json()["parts"]["ledger"] == "ok"
+        wait_for(lambda: http.get("/readyz").json()["parts"]["ledger"] == "ok")
         assert [s["id"] for s in http.get("/studies").json()["items"]] == [kept]

@@ -1,6 +1,7 @@
 """The reference names what there is, no less and no more, with the defaults that it has."""
 
 import dataclasses
+import inspect
 import re
 
 import pytest
@@ -10,16 +11,15 @@ from api.application.app import create
 from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
 from tests.support.markdown import DOCS, blocks, names, tables
-from trainables.data import DATASETS, load
+from trainables.data import DATASETS, array_file, image_folder, load
 from trainables.estimators import ESTIMATORS
 from trainables.population import Configuration, Population
 from trainables.tasks import task_metrics, task_type
-from tuner.errors import UserError
 from tuner.evidence.labels import method_label
 from tuner.evidence.results import Gain, Results, TrialResult, Verdict
 from tuner.settings import Settings
 from tuner.spec.search import SEARCHES
-from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
+from tuner.spec.study import StudySpec, load_spec, preset_names
 
 REFERENCE = DOCS / "reference"
 TASKS = ("sbn", "catae", "dln")
@@ -28,7 +28,7 @@ SMALL = {
     "catae": {"hidden": [4], "latents": 2, "classes": 3},
     "dln": {"widths": [20]},
 }
-SPEC = {"name": "s", "task": "sbn", "dataset": "digits", "epochs": 1}
+SPEC_PAGE = (REFERENCE / "spec.md").read_text(encoding="utf-8")
 
 
 def rows(page, heading=None, table=0):
@@ -91,27 +91,27 @@ def test_every_option_of_a_task_is_there_with_its_default(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_datasets_of_a_task_are_told(task):
-    text = (REFERENCE / "spec.md").read_text(encoding="utf-8")
-    part = re.search(rf"^### {task}\n\n(.+?)\n\n", text, re.MULTILINE | re.DOTALL)[1]
+    part = re.search(rf"^### {task}\n\n(.+?)\n\n", SPEC_PAGE, re.MULTILINE | re.DOTALL)[1]
     assert tuple(names(part)) == task_type(task).datasets
 
 
-def test_every_dataset_is_there_and_the_options_that_it_must_have():
+def test_every_dataset_is_there():
     values = {names(row[0])[0]: names(row[2]) for row in rows("spec.md", "Fields")}
     assert values["dataset"] == list(DATASETS)
     assert set(TASKS) <= set(values["task"])
-    options = first_column("spec.md", "Options of datasets")
-    image_folder = {**SPEC, "task": "dln", "dataset": "image_folder", "search": _grid()}
-    given = {"folder": "images", "size": 32}
-    assert list(given) == options
-    parse_spec(image_folder | {"dataset_options": given})
-    for option in options:
-        with pytest.raises(UserError, match=f"dataset_options.{option}: is missing"):
-            parse_spec(image_folder | {"dataset_options": {o: v for o, v in given.items() if o != option}})
 
 
-def _grid():
-    return {"strategy": "grid", "tau_f": [0.5], "tau_b": [0.5, 1.0]}
+@pytest.mark.parametrize("dataset", [image_folder, array_file], ids=["image_folder", "arrays"])
+def test_every_option_of_a_dataset_is_there_with_its_default(dataset, request):
+    name = request.node.callspec.id
+    given = inspect.signature(dataset.load).parameters
+    expected = {
+        option: "required" if row.required else as_written(given[option].default)
+        for option, row in dataset.OPTIONS.items()
+    }
+    assert {names(row[0])[0]: row[1] for row in rows("spec.md", name)} == expected
+    told = {heading for heading in DATASETS if re.search(rf"^### {heading}$", SPEC_PAGE, re.MULTILINE)}
+    assert told == {"image_folder", "arrays"}
 
 
 # --- presets, estimators
@@ -191,13 +191,11 @@ def test_every_verdict_is_explained_in_the_readme_and_in_the_explanation():
 
 
 def test_every_setting_is_there_once_and_where_it_belongs():
-    base = [*Settings.model_fields]
-    service = [name for name in ServiceSettings.model_fields if name not in base]
-    client = [*ClientSettings.model_fields]
+    service = ServiceSettings.model_fields.keys() - Settings.model_fields.keys()
     for heading, expected in (
-        ("Where things are, and how populations are placed", base),
+        ("Where things are, and how populations are placed", Settings.model_fields),
         ("The service", service),
-        ("Clients of the service", client),
+        ("Clients of the service", ClientSettings.model_fields),
     ):
         assert set(first_column("settings.md", heading)) == {f"TUNER_{name.upper()}" for name in expected}
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 from tests.support.patience import wait_for
-from tests.support.postgresql import free_port
 from tests.support.processes import alive, command, descendants, kill
+from tuner.network import any_free_port
 
 RAY = str(Path(sys.executable).parent / "ray")
 _MEMORY = ["--object-store-memory", str(80 * 2**20)]
@@ -60,7 +60,7 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="tuner-ray-"))
         self._hosts = iter(range(2, 250))  # 127.0.0.1 itself Ray would replace by the machine's own address
         host = self._host()
-        self.address = f"{host}:{free_port()}"
+        self.address = f"{host}:{any_free_port()}"
         self.environment = os.environ | {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(20),

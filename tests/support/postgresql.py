@@ -6,22 +6,16 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, kill
+from tuner.network import any_free_port
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 MISSING = None if (BINARIES / "postgres").exists() else f"PostgreSQL 15's programs are not in {BINARIES}"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class PostgresqlServer:
@@ -34,7 +28,7 @@ class PostgresqlServer:
             tempfile.mkdtemp(prefix="tuner-postgresql-")
         )  # pytest's folders are closed to other users
         self._data = self._folder / "data"
-        self.port = free_port()
+        self.port = any_free_port()
         if os.geteuid() == 0:
             shutil.chown(self._folder, "nobody")
         self._run("initdb", "-D", str(self._data), "-U", "tuner", "-A", "trust", "-E", "UTF8", "--no-sync")

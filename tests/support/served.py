@@ -3,7 +3,6 @@
 import math
 import os
 import shutil
-import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from trainables.tasks import task_type
 from tuner.evidence.selection import select
 from tuner.ledger.rows import Proposal, Role
 from tuner.ledger.store import Ledger
+from tuner.network import any_free_port
 from tuner.spec.study import parse_spec
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -37,9 +37,7 @@ class Served:
 
     def __init__(self, home):
         self.home, self.ledger = home, Ledger(f"sqlite:///{home / 'ledger.db'}")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = any_free_port()
         self.start()
 
     @property

@@ -4,13 +4,11 @@ import os
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
+from tests.support.commands import TUNER
 from tests.support.patience import patient, wait_for
-from tests.support.postgresql import free_port
 from tests.support.processes import descendants, kill
-
-TUNER = str(Path(sys.executable).parent / "tuner")
+from tuner.network import any_free_port
 
 
 class MlflowProcess:
@@ -20,7 +18,7 @@ class MlflowProcess:
 
     def __init__(self, folder, database):
         self._folder, self._database = folder, database
-        self._port = free_port()
+        self._port = any_free_port()
         self.uri = f"http://127.0.0.1:{self._port}"
         self._process = None
         self.start()

@@ -17,6 +17,18 @@ GOOD = {
     "extend": False,
     "refine": False,
 }
+TINY = {  # a search, a confirmation and all baselines, in seconds of training
+    "name": "tiny",
+    "task": "sbn",
+    "dataset": "digits",
+    "search": {"strategy": "grid", "tau_f": [0.0, 0.5], "tau_b": [0.5, 1.0]},
+    "seeds": 2,
+    "epochs": 4,
+    "batch_size": 64,
+    "baselines": ["identity", "softmax", "gumbel"],
+    "confirm_seeds": 3,
+    "options": {"units": [32, 32]},
+}
 SEQUENTIAL = {"strategy": "sequential", "tau_f": [0.0, 0.5, 1.0], "tau_b": [0.5, 1.0, 2.0]}
 BETWEEN = {"strategy": "tpe", "tau_f": {"low": 0, "high": 1}, "tau_b": {"low": 0.1, "high": 2}, "trials": 25}
 

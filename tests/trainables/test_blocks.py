@@ -6,21 +6,20 @@ is a process whose address space is limited, so that torch's own allocator fails
 
 import io
 import json
-import resource
 import subprocess
 import sys
 import weakref
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.support import limited_memory
 from tests.support.paths import ROOT
 from trainables.blocks import Blocks, NoMemoryError
 from trainables.data import load
-from trainables.memory import is_out_of_memory, keep_freed_memory
+from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population
 from trainables.tasks.dln import DLN, DLNOptions
 from trainables.tasks.sbn import SBN, SBNOptions
@@ -301,65 +300,23 @@ def test_what_running_out_of_memory_looks_like():
 # --- a real limit
 # -----------------------------------------------------------------------------------------------------------
 
-# MB that the limited process has after its first steps: less than one layer's logits and bits of all members
-SPARE = 128
-UNITS, BATCH, MEMBERS = 400, 1000, 24
-WHOLE = (
-    2 * UNITS * BATCH * MEMBERS * 8 / 2**20
-)  # MB in float64 of those two, which the backward pass needs at once
+SPARE = 128  # MB that the limited process has after its first steps
 
 
-def measure(spare):
-    """Trains 24 members in at most `spare` more MB (None: as much as it takes), and prints the metrics and
-    the blocks as JSON.
-    """
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    configurations = [Configuration("decoupled", 0.1 * t, 2.0, 1e-2) for t in range(MEMBERS // 2)]
-    model = SBN(digits(), SBNOptions(units=(UNITS,)))
-
-    def build(trials, seeds):
-        chosen = [configurations[t] for t in trials]
-        # float64: a bit that is rounded the other way in another stack would change the results.
-        return Population(
-            model, digits(), chosen, [SEEDS[s] for s in seeds], batch_size=BATCH, dtype=torch.float64
-        )
-
-    Blocks(build, trials=1, seeds=1).train(0, 1, last=True)  # what torch takes once, whatever it trains
-    before = _address_space()
-    if spare is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (before + spare * 2**20, resource.RLIM_INFINITY))
-    blocks = Blocks(build, trials=MEMBERS // 2, seeds=2)
-    results = [blocks.train(0, 2, last=False), blocks.train(2, 4, last=True)]
-    metrics = [{name: value.tolist() for name, value in result.metrics.items()} for result in results]
-    print(
-        json.dumps({"metrics": metrics, "blocks": len(blocks), "taken": (_address_space() - before) / 2**20})
-    )
-
-
-def _address_space():
-    """Bytes of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+def in_a_process(*spare):
+    command = [sys.executable, "-m", "tests.support.limited_memory", *map(str, spare)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
 def test_a_process_with_too_little_memory_gives_the_results_of_one_with_enough():
-    assert WHOLE > SPARE
-    whole, split = (
-        subprocess.run(
-            [sys.executable, "-c", f"from tests.trainables.test_blocks import measure; measure({spare})"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for spare in (None, SPARE)
-    )
-    assert (whole.returncode, split.returncode) == (0, 0), whole.stderr + split.stderr
-    whole, split = json.loads(whole.stdout), json.loads(split.stdout)
+    assert limited_memory.WHOLE > SPARE
+    whole, split = in_a_process(), in_a_process(SPARE)
     assert whole["blocks"] == 1
     assert split["taken"] <= SPARE
-    assert 2 <= split["blocks"] <= MEMBERS
+    assert 2 <= split["blocks"] <= limited_memory.MEMBERS
     for mine, theirs in zip(split["metrics"], whole["metrics"], strict=True):
         assert mine.keys() == theirs.keys()
         for name, table in mine.items():

@@ -21,6 +21,7 @@ from trainables.randomness import Stream
 from trainables.tasks import catae
 from trainables.tasks.base import DRAWS
 from trainables.tasks.catae import CatAE, CatAEOptions
+from trainables.testing.subject import state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -132,8 +133,8 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     total = 0.0
     for step in range(STEPS):
         twin.steps = step
-        inputs, _ = twin._batch()
-        noise = twin._noise()
+        inputs, _ = twin.batch()
+        noise = twin.noise()
         logits = plain.logits(inputs[s])
         code = plain.code(logits, noise["code"][s, 0], noise["code" + DRAWS][:, s, 0])
         loss = plain.reconstruction_loss(inputs[s], code) + options.kl_weight * plain.divergence(logits)
@@ -163,7 +164,7 @@ def test_the_loss_is_torchs_binary_cross_entropy():
     generator = torch.Generator().manual_seed(0)
     out = 20 * torch.randn(2, 3, 5, 4, generator=generator, dtype=torch.float64)  # [S, T, D, B]
     x = torch.rand(2, 5, 4, generator=generator, dtype=torch.float64).round(decimals=1)  # 0 and 1 among them
-    loss = catae._binary_cross_entropy(out, x)
+    loss = catae.binary_cross_entropy(out, x)
     for s in range(2):
         for t in range(3):
             expected = F.binary_cross_entropy_with_logits(out[s, t], x[s], reduction="sum")
@@ -174,12 +175,12 @@ def test_the_losss_gradient_is_that_of_finite_differences():
     generator = torch.Generator().manual_seed(1)
     out = torch.randn(2, 3, 5, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     x = torch.rand(2, 5, 4, generator=generator, dtype=torch.float64)
-    torch.autograd.gradcheck(lambda out: catae._binary_cross_entropy(out, x), (out,))
+    torch.autograd.gradcheck(lambda out: catae.binary_cross_entropy(out, x), (out,))
 
 
 def test_the_loss_of_very_sure_pixels_stays_finite_and_has_a_gradient():
     out = torch.tensor([-1e4, 1e4]).view(1, 1, 2, 1).requires_grad_()
-    loss = catae._binary_cross_entropy(out, torch.tensor([1.0, 0.0]).view(1, 2, 1))
+    loss = catae.binary_cross_entropy(out, torch.tensor([1.0, 0.0]).view(1, 2, 1))
     loss.sum().backward()
     assert loss.item() == 2e4
     assert out.grad.flatten().tolist() == [-1, 1]
@@ -192,11 +193,11 @@ def test_the_loss_of_very_sure_pixels_stays_finite_and_has_a_gradient():
 def evaluation_noise(task, n):
     """The noise of every sampled pass over a split of n examples, [L, K, n] each."""
     stream = Stream(0, "evaluation noise")
-    starts = range(0, n, catae._CHUNK)
+    starts = range(0, n, catae.CHUNK)
     return [
         torch.cat(
             [
-                task.noise(min(catae._CHUNK, n - start), stream.at(chunk * catae.SAMPLES + k))["code"]
+                task.noise(min(catae.CHUNK, n - start), stream.at(chunk * catae.SAMPLES + k))["code"]
                 for chunk, start in enumerate(starts)
             ],
             -1,
@@ -213,7 +214,7 @@ def perplexity(probabilities):
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.estimator)
 def test_metrics_equal_a_direct_computation(configuration, options):
     split = digits().validation
-    assert len(split) % catae._CHUNK != 0
+    assert len(split) % catae.CHUNK != 0
     models = population([CONFIGURATIONS[0], configuration], [0, 7], options=options)
     models.train(10)
     metrics = {name: float(value[1, 1]) for name, value in models.evaluate().items()}
@@ -243,16 +244,16 @@ def with_codes(codes, classes):
     """Metrics of an autoencoder whose code for the i-th of the examples is codes[i], [n, L]."""
     n, latents = codes.shape
     options = CatAEOptions(hidden=(), latents=latents, classes=classes)
-    data = replace(
-        digits(), train=Split(torch.eye(n, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64)), largest=1
-    )
-    task = CatAE(replace(data, validation=data.train, test=data.train), options)
+    split = Split(torch.eye(n, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64))
+    splits = {"train": split, "validation": split, "test": split}
+    data = replace(digits(), **splits, largest=1, shape=(1, 1, n))
+    task = CatAE(data, options)
     models = Population(task, data, [Configuration("identity", None, None, 1e-3)], [0], batch_size=1)
     models.parameters["encoder_0_weight"].data[0, 0] = (
         F.one_hot(codes, classes).float().flatten(1).T
     )  # example i is column i
     models.parameters["encoder_0_bias"].data.zero_()
-    return models.task.evaluate(models._detached(), data.train, models._members)
+    return models.task.evaluate(state(models), data.train, models.members)
 
 
 @pytest.mark.parametrize("n", [64, 600])  # one chunk, several
@@ -291,9 +292,9 @@ def test_the_kl_weight_adds_that_much_of_the_divergence():
         models = population(CONFIGURATIONS[:1], [0], options=replace(SMALL, kl_weight=weight))
         for p in models.parameters.values():
             p.data *= 5  # a code that is far from uniform
-        inputs, labels = models._batch()
+        inputs, labels = models.batch()
         losses.append(
-            models.task.loss(models.parameters, inputs, labels, models._noise(), models._members).item()
+            models.task.loss(models.parameters, inputs, labels, models.noise(), models.members).item()
         )
         divergences.append(
             PlainAutoencoder(models, 0, 0, SMALL).divergence(models_logits(models, inputs)).item()

@@ -16,6 +16,7 @@ import torch
 from torchvision import datasets
 
 from tests.support.paths import DATA
+from tests.support.splits import check_same, examples
 from trainables.data import DATASETS, DataError, check_options, load
 
 CLASS_NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
@@ -46,14 +47,6 @@ def raw(folder, name):
     return folder / CLASS_NAMES[name] / "raw"
 
 
-def examples(*splits):
-    """Every example of some splits and how often it occurs: {(pixels, label): number}."""
-    count = Counter()
-    for split in splits:
-        count.update(zip(map(bytes, split.inputs.numpy()), split.labels.tolist(), strict=True))
-    return count
-
-
 def written(folder, name, part):
     """The examples in a part's files, read without torchvision."""
     images = np.fromfile(raw(folder, name) / f"{part}-images-idx3-ubyte", np.uint8)[16:].reshape(-1, 784)
@@ -71,12 +64,6 @@ def check_form(dataset, sizes, shape):
         assert (split.inputs.dtype, split.labels.dtype) == (torch.uint8, torch.int64)
         assert split.inputs.shape == (len(split), features)
         assert split.labels.unique().tolist() == list(range(10))
-
-
-def check_same(first, second):
-    for split in ("train", "validation", "test"):
-        assert torch.equal(getattr(first, split).inputs, getattr(second, split).inputs)
-        assert torch.equal(getattr(first, split).labels, getattr(second, split).labels)
 
 
 def test_digits_are_three_splits_of_bytes():

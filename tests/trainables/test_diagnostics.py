@@ -29,7 +29,7 @@ def statistics(models, *, passes=R, memory_bytes=None):
         models.task,
         parameters(models),
         fixed_batch(),
-        models._members,
+        models.members,
         passes=passes,
         memory_bytes=memory_bytes,
     )
@@ -49,9 +49,15 @@ def noise_of_pass(task, k, need_draws, dtype):
     return noise
 
 
+def members_alone(models, s, t):
+    """What a task is told of one member that is alone."""
+    alone = [models.configurations[t]], [models.seeds[s]]
+    return Population(models.task, digits(), *alone, batch_size=BATCH, dtype=torch.float64).members
+
+
 def one_by_one(models, s, t):
     """The three numbers of one member from R passes, one after the other."""
-    members = models._describe_members([models.configurations[t]], [models.seeds[s]])
+    members = members_alone(models, s, t)
     gradients = []
     for k in range(R):
         mine = {
@@ -252,4 +258,4 @@ def test_populations_know_who_has_noise():
     )
     silent = {"identity", "soft"}
     expected = [c.estimator not in silent and c.tau_f != 0.0 for c in configurations]
-    assert models._members.noisy == expected
+    assert models.members.noisy == expected

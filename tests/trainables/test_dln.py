@@ -12,9 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from tests.trainables.test_gates import PROBABILITY
+from tests.support.gate_probabilities import PROBABILITY
 from trainables import decoupled_st, gst_st, gumbel_rao_st, gumbel_st, identity_st, reinmax_st, softmax_st
 from trainables.data import load
 from trainables.gate_names import GATES
@@ -73,7 +72,7 @@ class PlainNetwork:
     def __init__(self, models, s, t, options):
         self.configuration, self.options = models.configurations[t], options
         self.logits = models.parameters["gates"][s, t].detach().clone().requires_grad_()  # [16, all gates]
-        self.wires = [models._members.constants[f"inputs_{i}"][s] for i in range(len(options.widths))]
+        self.wires = [models.members.constants[f"inputs_{i}"][s] for i in range(len(options.widths))]
 
     def gates(self, noise, draws=None):
         """[all gates, 16], from noise [16, all gates]; the most probable ones for None."""
@@ -110,8 +109,8 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     total = 0.0
     for step in range(STEPS):
         twin.steps = step
-        inputs, labels = twin._batch()
-        noise = twin._noise()
+        inputs, labels = twin.batch()
+        noise = twin.noise()
         gates = plain.gates(noise["gates"][s, 0], noise["gates" + DRAWS][:, s, 0])
         loss = F.cross_entropy(plain.scores(inputs[s], gates), labels[s])
         adam.zero_grad()
@@ -146,9 +145,9 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        self.elements = max(
-            [self.elements, *(x.numel() for x in tree_leaves(out) if isinstance(x, torch.Tensor))]
-        )
+        several = out if isinstance(out, tuple | list) else [out]
+        sizes = (x.numel() for x in several if isinstance(x, torch.Tensor))
+        self.elements = max([self.elements, *sizes])
         return out
 
 
@@ -156,7 +155,7 @@ class Largest(TorchDispatchMode):
 def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(configuration):
     widths, batch_size = (200, 160, 150), 512
     models = population([configuration], [0], options=DLNOptions(widths=widths), batch_size=batch_size)
-    models._batch()  # orders the epoch
+    models.batch()  # orders the epoch
     with Largest() as largest:
         models.train(1)
     activations = 3 * max(widths) * batch_size  # the table of a backward pass
@@ -179,8 +178,7 @@ def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(
 def test_bits_tell_whether_a_pixel_is_above_a_threshold(thresholds, largest):
     pixels = torch.arange(largest + 1, dtype=torch.uint8)
     images = torch.stack([pixels, pixels.flip(0)])  # [B, features]
-    data = replace(digits(), train=replace(digits().train, inputs=images), largest=largest)
-    bits = DLN(data, DLNOptions(widths=(10,), thresholds=thresholds))._bits(images[None])
+    bits = dln.thermometer(images[None], dln.cutoffs(thresholds, largest))
     expected = [[float(int(x) / largest > t) for x in image] for t in sorted(thresholds) for image in images]
     assert (bits.shape, bits.dtype) == ((1, len(thresholds) * (largest + 1), 2), torch.uint8)
     per_threshold = bits[0].view(len(thresholds), largest + 1, 2).mT.flatten(0, 1)
@@ -190,9 +188,8 @@ def test_bits_tell_whether_a_pixel_is_above_a_threshold(thresholds, largest):
 @pytest.mark.parametrize("largest", [16, 100, 255])
 def test_a_pixel_exactly_on_a_threshold_is_not_above_it(largest):
     pixels = torch.arange(largest, dtype=torch.uint8)
-    data = replace(digits(), train=replace(digits().train, inputs=pixels[None]), largest=largest)
-    on = tuple(x / largest for x in range(largest))
-    bits = DLN(data, DLNOptions(widths=(10,), thresholds=on))._bits(pixels[None, None])
+    on = [x / largest for x in range(largest)]
+    bits = dln.thermometer(pixels[None, None], dln.cutoffs(on, largest))
     assert torch.equal(
         bits.view(largest, largest), torch.ones(largest, largest).triu(1).byte()
     )  # [threshold, pixel]
@@ -257,7 +254,7 @@ def direct_metrics(plain, split, options):
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.estimator)
 def test_metrics_equal_a_direct_computation(configuration, options):
     split = digits().validation
-    assert len(split) % dln._CHUNK != 0
+    assert len(split) % dln.CHUNK != 0
     models = population([CONFIGURATIONS[0], configuration], [0, 7], options=options, dtype=torch.float64)
     models.train(10)
     metrics = models.evaluate()
@@ -284,9 +281,6 @@ def test_the_exported_network_is_the_model_with_its_most_probable_gates(tmp_path
     models = population(CONFIGURATIONS[:2], [0, 7], options=options, batch_size=256)
     models.train(10)
     test = digits().test
-    coefficients = models.task._coefficients(models.parameters, None, models._members)
-    bits = models.task._bits(test.inputs.expand(2, -1, -1))
-    scores = models.task._scores(coefficients, bits, models._members, [False, False]).detach()  # [S, T, K, B]
     accuracy = models.evaluate("test")["val_accuracy"]
     seen = set()
     for s in range(2):
@@ -297,12 +291,12 @@ def test_the_exported_network_is_the_model_with_its_most_probable_gates(tmp_path
             (tmp_path / "network.json").write_bytes(files["network.json"])
             network = LogicNetwork.load(tmp_path / "network.json")
             counts = network.scores(test.inputs.numpy())
+            plain = PlainNetwork(models, s, t, options)
+            scores = plain.scores(test.inputs, plain.gates(None)).detach()  # [n, classes]
             # A class score is a count over the temperature, rounded once: the very same division here.
-            assert np.array_equal(
-                counts.astype(np.float32) / np.float32(options.group_sum_temperature), scores[s, t].T.numpy()
-            )
+            assert np.array_equal(counts / options.group_sum_temperature, scores.numpy())
             predictions = network.predict(test.inputs.numpy())
-            assert predictions.tolist() == scores[s, t].argmax(0).tolist()
+            assert predictions.tolist() == scores.argmax(1).tolist()
             assert (predictions == test.labels.numpy()).mean() == pytest.approx(
                 accuracy[s, t].item(), abs=1e-7
             )

@@ -5,6 +5,7 @@ decoupled_st itself.
 import itertools
 import json
 import math
+from dataclasses import asdict
 from functools import cache
 
 import pytest
@@ -15,6 +16,7 @@ from trainables import decoupled_st
 from trainables.data import load
 from trainables.diagnostics import Diagnosis
 from trainables.enumeration import MAX_CODES, errors_as_json, estimator_errors, loss_table
+from trainables.optim import PLAIN
 from trainables.population import ENUMERATED, Configuration, Population
 from trainables.tasks.base import Code
 from trainables.tasks.catae import CatAE, CatAEOptions
@@ -177,7 +179,7 @@ def test_the_code_of_an_autoencoder_has_its_logits_and_its_loss():
     task = CatAE(digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
     models = population(task, dtype=torch.float64)
     parameters = {name: p[1:, 1:].detach() for name, p in models.parameters.items()}
-    members = models._describe_members([Configuration("decoupled", 0.5, 1.0, 1e-3)], [0])
+    members = models.select([0]).members
     inputs = digits().train.inputs[:3]
     code = task.code(parameters, inputs)
     noise = normal(1, 1, 2, 4, 3)
@@ -208,6 +210,7 @@ def test_the_file_of_a_trial_says_what_was_enumerated_and_does_not_depend_on_the
         "lr": 1e-3,
         "logit_scale": 1.0,
         "schedule": [],
+        "optimizer": asdict(PLAIN) | {"betas": [*PLAIN.betas]},
     }
     assert found["trial"] == trained | {"seed": 5}
     assert (found["bias"][0], found["exact_norm"][0], found["variance"][0]) == ([None] * 3, None, [0.0] * 3)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from tests.support.gate_probabilities import PROBABILITY
 from trainables import gates
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
@@ -32,26 +33,6 @@ BOOLEAN = {
     "a_or_not_b": lambda a, b: a or not b,
     "b_or_not_a": lambda a, b: b or not a,
 }
-# Probability of a 1 where the inputs are independent ones with probabilities a and b (Petersen et al. 2022,
-# Table 1).
-PROBABILITY = [
-    lambda a, b: 0 * a * b,
-    lambda a, b: a * b,
-    lambda a, b: a * (1 - b),
-    lambda a, b: a + 0 * b,
-    lambda a, b: b * (1 - a),
-    lambda a, b: b + 0 * a,
-    lambda a, b: a * (1 - b) + b * (1 - a),
-    lambda a, b: 1 - (1 - a) * (1 - b),
-    lambda a, b: (1 - a) * (1 - b),
-    lambda a, b: a * b + (1 - a) * (1 - b),
-    lambda a, b: 1 - b + 0 * a,
-    lambda a, b: 1 - b * (1 - a),
-    lambda a, b: 1 - a + 0 * b,
-    lambda a, b: 1 - a * (1 - b),
-    lambda a, b: 1 - a * b,
-    lambda a, b: 1 + 0 * a * b,
-]
 ROWS = [(False, False), (False, True), (True, False), (True, True)]  # (a, b) of a truth table
 SIZES = {
     "more inputs": (9, 6),
@@ -138,7 +119,7 @@ def pull_back(function, bits, weights, wires, soft):
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkeypatch, sizes, soft, chunk):
     if chunk is not None:
-        monkeypatch.setattr(gates, "_CHUNK", chunk)
+        monkeypatch.setattr(gates, "CHUNK", chunk)
     given = draw(0, sizes, soft)
     actual, expected = pull_back(network, *given), pull_back(mixture_network, *given)
     torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-13)
@@ -149,8 +130,10 @@ def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkey
 @pytest.mark.parametrize("examples", [1, 3, 5])
 def test_a_large_batch_is_worked_on_in_shares(monkeypatch, examples):
     given = draw(6, SIZES["deep"], (False, True))
-    monkeypatch.setattr(gates, "_PART", examples * max(SIZES["deep"][1:]))
-    assert len(list(gates._parts(given[0], given[1], (False, True)))) == S * 2 * -(-B // examples)
+    monkeypatch.setattr(gates, "PART", examples * max(SIZES["deep"][1:]))
+    bits, weights, wires, soft = given
+    parts = network(bits, [w.requires_grad_() for w in weights], wires, soft).grad_fn.inputs
+    assert len(parts) == S * 2 * -(-B // examples)
     torch.testing.assert_close(
         pull_back(network, *given), pull_back(mixture_network, *given), rtol=1e-12, atol=1e-13
     )

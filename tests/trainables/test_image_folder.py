@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.trainables.test_data import check_same, examples
+from tests.support.splits import check_same, examples
 from trainables.data import DataError, load
 
 

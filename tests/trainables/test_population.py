@@ -2,6 +2,7 @@
 every task.
 """
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -25,6 +26,7 @@ from trainables.randomness import Stream
 from trainables.tasks import sbn
 from trainables.tasks.base import DRAWS
 from trainables.tasks.sbn import SBN, SBNOptions
+from trainables.testing.subject import state
 
 OPTIONS = SBNOptions(units=(16, 12))
 STEPS = 30  # of 37 in an epoch at batch 32
@@ -68,24 +70,29 @@ def equal(first, second):
 
 def test_a_seeds_trials_share_weights_batches_and_noise_and_seeds_do_not():
     models = population([A, B], [5, 6])
-    _, labels = models._batch()
+    _, labels = models.batch()
     assert all(
         torch.equal(p[:, 0], p[:, 1]) and not torch.equal(p[0], p[1]) for p in models.parameters.values()
     )
     assert not torch.equal(labels[0], labels[1])
-    assert all(n.shape[:2] == (2, 1) and not torch.equal(n[0], n[1]) for n in models._noise().values())
+    assert all(n.shape[:2] == (2, 1) and not torch.equal(n[0], n[1]) for n in models.noise().values())
 
 
 def test_an_epoch_shows_no_example_twice_and_the_next_is_shuffled_anew():
     models = population([A], [5])
     assert models.steps_per_epoch == len(digits().train) // 32
+    everything = Counter(map(bytes, digits().train.inputs.numpy()))
+    assert max(everything.values()) == 1  # an image tells which example it is
     orders = []
     for epoch in range(2):
-        models.steps = epoch * models.steps_per_epoch
-        models._batch()
-        orders.append(models._epoch_order[1][0])
-    assert all(torch.equal(order.sort().values, torch.arange(len(digits().train))) for order in orders)
-    assert not torch.equal(*orders)
+        shown = []
+        for step in range(models.steps_per_epoch):
+            models.steps = epoch * models.steps_per_epoch + step
+            shown += map(bytes, models.batch()[0][0].numpy())
+        assert len(shown) == len(digits().train) // 32 * 32
+        assert Counter(shown) <= everything
+        orders.append(shown)
+    assert orders[0] != orders[1]
 
 
 # --- saving, selecting
@@ -129,9 +136,9 @@ BY_NAME = {
 class PlainNetwork(torch.nn.Module):
     """One member written as anyone would write it: batch first, no stacks."""
 
-    def __init__(self, models, s, t):
+    def __init__(self, models, s, t, *, signed=False):
         super().__init__()
-        self.configuration, self.signed = models.configurations[t], models.task._signed
+        self.configuration, self.signed = models.configurations[t], signed
         layers = len(models.parameters) // 2
         self.layers = torch.nn.ModuleList()
         for i in range(layers):
@@ -175,13 +182,13 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     models = population([A, B, C, D, E, R, G, H], [0, 7], dtype=torch.float64, options=options)
     twin = population([G], [0, 7], dtype=torch.float64, options=options)  # tells the batches and the noise
     s = 1
-    plain = PlainNetwork(models, s, t)
+    plain = PlainNetwork(models, s, t, signed=options.signed)
     adam = torch.optim.Adam(plain.parameters(), lr=models.configurations[t].lr, foreach=False)
     total = 0.0
     for step in range(ORACLE_STEPS):
         twin.steps = step
-        inputs, labels = twin._batch()
-        drawn = twin._noise()
+        inputs, labels = twin.batch()
+        drawn = twin.noise()
         noise, draws = (
             [drawn[f"layer_{i}{kind}"] for i in range(len(options.units))] for kind in ("", DRAWS)
         )
@@ -206,11 +213,12 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
 def test_argmax_metrics_on_a_split_that_is_no_multiple_of_the_chunk(split, options):
     models, _ = trained([A, B, C], [0, 7], steps=10, dtype=torch.float64, options=options)
     examples = getattr(digits(), split)
-    assert len(examples) % sbn._CHUNK != 0
+    assert len(examples) % sbn.CHUNK != 0
     metrics = models.evaluate(split)
     for s in range(2):
         for t in range(3):
-            scores = PlainNetwork(models, s, t)(examples.inputs, None).detach()
+            plain = PlainNetwork(models, s, t, signed=options.signed)
+            scores = plain(examples.inputs, None).detach()
             accuracy = (scores.argmax(1) == examples.labels).double().mean()
             assert float(metrics["val_loss_argmax"][s, t]) == pytest.approx(
                 float(F.cross_entropy(scores, examples.labels))
@@ -220,7 +228,7 @@ def test_argmax_metrics_on_a_split_that_is_no_multiple_of_the_chunk(split, optio
 
 @pytest.mark.parametrize("chunk", [250, 3])
 def test_sampled_metrics_and_inactive_units_equal_a_direct_computation(monkeypatch, chunk):
-    monkeypatch.setattr(sbn, "_CHUNK", chunk)
+    monkeypatch.setattr(sbn, "CHUNK", chunk)
     n = 7
     split = Split(digits().validation.inputs[:n], digits().validation.labels[:n])
     models, _ = trained([A, B, C, D, E], [0, 7], steps=10, dtype=torch.float64)
@@ -228,7 +236,7 @@ def test_sampled_metrics_and_inactive_units_equal_a_direct_computation(monkeypat
         p.data += torch.linspace(-25, 25, p.shape[2], dtype=torch.float64)[
             :, None
         ]  # saturated units: gradients of every size
-    metrics = models.task.evaluate(models._detached(), split, models._members)
+    metrics = models.task.evaluate(state(models), split, models.members)
     noises = evaluation_noise(models.task, n, chunk)
     for s in range(2):
         for t in range(5):

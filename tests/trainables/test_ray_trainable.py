@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trainables import ray_trainable
-from trainables.population import Population
+from trainables.population import Configuration, Population
 from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_trainable, "_CHECKPOINT_EVERY_S", -1.0)  # of every interval
+    monkeypatch.setattr(ray_trainable, "CHECKPOINT_EVERY_S", -1.0)  # of every interval
     return PopulationConfig(
         task="sbn",
         options={"units": [16, 16]},
@@ -49,6 +49,11 @@ def trainable(config):
 
 def reports(made, n):
     return [Report.from_tune(made.step()) for _ in range(n)]
+
+
+def blocks_of(config):
+    """The blocks that the population was trained in, by its checkpoint."""
+    return torch.load(config.checkpoint, weights_only=True)["blocks"]
 
 
 def without_times(found):
@@ -98,12 +103,11 @@ def test_a_population_continues_from_its_checkpoint_as_if_nothing_had_happened(c
 
 def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
     whole = reports(trainable(config), 4)
-    path = trainable(config)._config.checkpoint
-    with Path(path).open("r+b") as file:
+    with Path(config.checkpoint).open("r+b") as file:
         file.truncate(1000)
     again = reports(trainable(config), 4)
     assert without_times(again) == without_times(whole)
-    assert path in caplog.text
+    assert config.checkpoint in caplog.text
 
 
 @pytest.mark.parametrize("most", [2, 1])
@@ -113,9 +117,8 @@ def test_a_population_that_does_not_fit_reports_what_it_would_have_reported_had_
     whole = reports(trainable(config), 4)
     Path(config.checkpoint).unlink()
     fits(monkeypatch, most)
-    split = trainable(config)
-    found = reports(split, 4)
-    assert len(split._blocks) == 4 / most
+    found = reports(trainable(config), 4)
+    assert len(blocks_of(config)) == 4 / most
     for mine, theirs in zip(found, whole, strict=True):
         assert replace(mine, training_s=0.0, rows={}) == replace(theirs, training_s=0.0, rows={})
         assert mine.rows.keys() == theirs.rows.keys()
@@ -130,9 +133,8 @@ def test_a_population_in_blocks_continues_from_its_checkpoint_as_if_nothing_had_
     fits(monkeypatch, 2)
     uninterrupted = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
     before = reports(trainable(config), 2)
-    resumed = trainable(config)
-    after = reports(resumed, 3)
-    assert len(resumed._blocks) == 2
+    after = reports(trainable(config), 3)
+    assert len(blocks_of(config)) == 2
     assert without_times(before[:1] + after) == without_times(uninterrupted)
 
 
@@ -190,8 +192,7 @@ def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
         score="last",
         confirms=False,
     )
-    made = trainable(config)
-    first, last = reports(made, 2)
+    first, last = reports(trainable(config), 2)
     names = {
         name + suffix for name in ("grad_snr", "grad_norm", "grad_norm_std") for suffix in ("", "_initial")
     }
@@ -199,7 +200,9 @@ def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):
     assert all(len(last.rows[number][name]) == 2 for number in (3, 5, 6) for name in names)
     # One network in two guises.
     assert last.rows[6]["grad_snr_initial"] == pytest.approx(last.rows[3]["grad_snr_initial"], rel=1e-3)
-    assert [c.logit_scale for c in made._blocks._whole.configurations] == [1.0, 1.0, 10.0]
+    (block,) = blocks_of(config)
+    configurations = [Configuration(*fields) for fields in block["population"]["configurations"]]
+    assert [c.logit_scale for c in configurations] == [1.0, 1.0, 10.0]
     assert last.artifacts == {}
 
 
@@ -247,4 +250,4 @@ def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, sma
     assert "cannot be written" in caplog.text
     assert (small_disk / "population.pt").read_bytes() == saved  # whole, and where a worker would continue
     assert {file.name for file in small_disk.iterdir()} == {"population.pt", "other"}
-    assert trainable(config)._build() is not None
+    assert without_times(reports(trainable(config), 1)) == without_times(whole[1:2])

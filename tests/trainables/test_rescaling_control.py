@@ -2,12 +2,13 @@
 logit layer.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from tests.support.tasks import OPTIONS, TASKS, digits, parameters, trained
+from tests.support.tasks import OPTIONS, TASKS, digits, parameters
 from trainables import optim
-from trainables.optim import Adam
 from trainables.population import Configuration, Population
 from trainables.tasks.catae import CatAE, CatAEOptions
 from trainables.testing.subject import BATCH, identical
@@ -94,12 +95,14 @@ def test_with_adams_eps_the_trajectories_stay_together(name):
 @pytest.mark.parametrize("lacking", ["initial values", "learning rates"])
 def test_the_control_needs_both_of_its_scales(name, lacking, monkeypatch):
     monkeypatch.setattr(optim, "EPS", 1e-30)
-    models = population(name, controlled(RATES.get(name, 1e-3)))
-    if lacking == "initial values":
-        for key in models.task.logit_parameters():
-            models.parameters[key].data[:, T:] = models.parameters[key].data[:, :T]
-    else:
-        models._adam = Adam(models._detached(), [c.lr for c in models.configurations])
+    configurations = controlled(RATES.get(name, 1e-3))
+    models = population(name, configurations)
+    if lacking == "learning rates":
+        scaled = parameters(models)
+        models = population(name, [replace(c, logit_scale=1.0) for c in configurations])
+    for key in models.task.logit_parameters():
+        p = models.parameters[key].data
+        p[:, T:] = p[:, :T] if lacking == "initial values" else scaled[key][:, T:]
     found = trajectory(models)
     for t in (0, 2, 3):
         off = ((found[..., t] - found[..., T + t]) / found[..., t]).abs().max()
@@ -147,11 +150,14 @@ def test_the_state_of_another_scale_is_an_error():
         pair.load_state_dict(control.state_dict())
 
 
-def test_what_is_not_scaled_is_trained_as_ever():
-    plain, _ = trained("sbn", controlled(1e-3)[:T], [0, 7])
-    assert len(plain._adam._groups) == 1  # one call of the optimiser, as without the control
-    beside = population("sbn", controlled(1e-3))
-    assert len(beside._adam._groups) == 2
+def test_what_is_not_scaled_is_trained_as_ever(monkeypatch):
+    plain, beside = population("sbn", controlled(1e-3)[:T]), population("sbn", controlled(1e-3))
+    calls, fused = [], optim.fused_adam_
+    monkeypatch.setattr(optim, "fused_adam_", lambda *a, **k: (calls.append(1), fused(*a, **k))[1])
+    plain.train(1)
+    assert len(calls) == 1  # of the optimiser's kernel, as without the control
+    beside.train(1)
+    assert len(calls) > 2
 
 
 def test_a_task_that_names_no_logit_parameters_cannot_be_controlled():

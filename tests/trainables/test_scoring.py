@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from trainables.data import load
-from trainables.population import Configuration, Population, join_states, select_state
+from trainables.population import Configuration, Population
+from trainables.population_state import join_states, select_state
 from trainables.scoring import SCORE, SCORE_EPOCH, Score, ScoreRule
 from trainables.tasks.sbn import SBN, SBNOptions
 from tuner.ledger import rows

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tests.tuner.driver.test_study import SPEC
+from tests.support.specs import TINY
 from tuner.cli import main
 
 
@@ -44,11 +44,11 @@ def refused(outcome, *words):
     ("changes", "words"),
     [
         ({"taks": "sbn"}, ["taks", "not a field", "task, dataset"]),
-        ({"search": SPEC["search"] | {"tau_f": []}}, ["search.tau_f", "1 to 1000"]),
-        ({"search": SPEC["search"] | {"tau_b": 0}}, ["search.tau_b", "greater than 0"]),
-        ({"search": SPEC["search"] | {"tau_b": [float("nan")]}}, ["search.tau_b", "finite"]),
+        ({"search": TINY["search"] | {"tau_f": []}}, ["search.tau_f", "1 to 1000"]),
+        ({"search": TINY["search"] | {"tau_b": 0}}, ["search.tau_b", "greater than 0"]),
+        ({"search": TINY["search"] | {"tau_b": [float("nan")]}}, ["search.tau_b", "finite"]),
         (
-            {"search": SPEC["search"] | {"tau_f": {"low": 0, "high": 1e6, "step": 1}}},
+            {"search": TINY["search"] | {"tau_f": {"low": 0, "high": 1e6, "step": 1}}},
             ["search.tau_f", "1000001"],
         ),
         ({"dataset": "imagenet"}, ["dataset", "digits, fashion_mnist, image_folder, mnist"]),
@@ -60,14 +60,14 @@ def refused(outcome, *words):
     ],
 )
 def test_a_spec_that_is_not_valid(say, tmp_path, changes, words):
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC | changes))
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(TINY | changes))
     refused(say("run", "spec.yaml"), *words)
     assert not (tmp_path / "home").exists()
 
 
 def test_a_fields_old_name_is_noted(say, tmp_path):
     folder = {"dataset": "image_folder", "dataset_options": {"folder": "no-such", "size": 8}, "task": "dln"}
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC | folder | {"options": {}, "population": 3}))
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(TINY | folder | {"options": {}, "population": 3}))
     code, out, err = say("run", "spec.yaml")
     note, refusal = err.strip().splitlines()
     assert (code, out) == (2, "")

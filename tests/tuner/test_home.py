@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import alive, wait_for
+from tests.support.patience import wait_for
+from tests.support.processes import alive
 from tuner import home as state
 from tuner import temporary
 from tuner.errors import UserError

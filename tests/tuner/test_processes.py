@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import alive, command, descendants, kill, wait_for
+from tests.support.patience import wait_for
+from tests.support.processes import alive, command, descendants, kill
 from tuner.processes import ChildProcess
 
 SLEEPERS = ["sh", "-c", "sleep 1001 & sleep 1002"]

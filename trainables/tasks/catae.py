@@ -27,7 +27,7 @@ from trainables.tasks.base import Code, Members, Noise, Objective, Options, Para
 
 SAMPLES = 4  # sampled passes of an evaluation
 JOINT_CODES = 2**16  # above, the joint perplexity is not counted
-_CHUNK = 250  # examples per forward pass of an evaluation
+CHUNK = 250  # examples per forward pass of an evaluation
 _PICTURES = 16  # examples that are shown with their reconstructions
 
 
@@ -123,7 +123,7 @@ class CatAE(Task):
         x = self._pixels(inputs, parameters)
         logits = self._encode(parameters, x)
         out = self._decode(parameters, members.sample(logits, noise, "code"))
-        loss = _binary_cross_entropy(out, x) / inputs.shape[1]
+        loss = binary_cross_entropy(out, x) / inputs.shape[1]
         return loss + self._kl_weight * _kl(logits).mean(-1) if self._kl_weight else loss
 
     @torch.no_grad()
@@ -140,13 +140,13 @@ class CatAE(Task):
             logits = self._encode(parameters, x)
             argmax = members.sample(logits, None, "code")
             found = {
-                "val_loss_argmax": _binary_cross_entropy(self._decode(parameters, argmax), x),
+                "val_loss_argmax": binary_cross_entropy(self._decode(parameters, argmax), x),
                 "kl": _kl(logits).sum(-1),
             }
             for k in range(SAMPLES):
                 drawn = self.noise(inputs.shape[1], stream.at(chunk * SAMPLES + k))
                 z = members.sample(logits, {"code": drawn["code"][None, None].to(weight.dtype)}, "code")
-                loss = _binary_cross_entropy(self._decode(parameters, z), x) / SAMPLES
+                loss = binary_cross_entropy(self._decode(parameters, z), x) / SAMPLES
                 found["val_loss"] = found["val_loss"] + loss if k else loss
                 if k == 0:
                     used += z.sum(-1)
@@ -194,7 +194,7 @@ class CatAE(Task):
         """Parameters, gradients and two moments, and about four copies of the layers' outputs."""
         layers = (*self._encoder, *self._decoder)
         parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in layers)
-        return 4 * (4 * parameters + 4 * sum(fan_out for _, fan_out in layers) * max(batch_size, _CHUNK))
+        return 4 * (4 * parameters + 4 * sum(fan_out for _, fan_out in layers) * max(batch_size, CHUNK))
 
     def _pixels(self, inputs: Tensor, parameters: Parameters) -> Tensor:
         """Pixels in [0, 1], [S, D, B], of inputs [S, B, D] uint8."""
@@ -246,7 +246,7 @@ class _BinaryCrossEntropy(torch.autograd.Function):
         return torch.sigmoid(out).sub_(x[:, None]).mul_(dloss[:, :, None, None]), None
 
 
-def _binary_cross_entropy(out: Tensor, x: Tensor) -> Tensor:
+def binary_cross_entropy(out: Tensor, x: Tensor) -> Tensor:
     """Sum over pixels and examples, [S, T], of the cross-entropy of logits [S, T, D, B] against pixels [S, D,
     B].
     """
@@ -262,5 +262,5 @@ def _kl(logits: Tensor) -> Tensor:
 
 def _chunks(split: Split) -> Iterator[Tensor]:
     """Inputs [1, b, D] of a split, a chunk at a time."""
-    for start in range(0, len(split), _CHUNK):
-        yield split.inputs[None, start : start + _CHUNK]
+    for start in range(0, len(split), CHUNK):
+        yield split.inputs[None, start : start + CHUNK]

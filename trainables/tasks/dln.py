@@ -43,7 +43,7 @@ from trainables.tasks.base import (
 SAMPLES = 4  # sampled networks of an evaluation
 RESIDUAL_LOGIT = 5.0  # of the gate "a" in residual initialisation: it starts with a probability of 91 %
 _K = len(GATES)
-_CHUNK = 250  # examples per forward pass of an evaluation
+CHUNK = 250  # examples per forward pass of an evaluation
 _GRADIENT_EXAMPLES = 500  # of the split, on which it is counted which gates receive a gradient
 
 
@@ -82,6 +82,22 @@ class DLNOptions(Options):
             raise OptionError("residual", "must be true or false")
 
 
+def cutoffs(thresholds: Sequence[float], largest: int) -> list[int]:
+    """For each threshold, in ascending order, the largest whole x for which x / largest is not above it."""
+    return [max(x for x in range(largest + 1) if x / largest <= t) for t in sorted(thresholds)]
+
+
+def thermometer(inputs: Tensor, cutoffs: Sequence[int]) -> Tensor:
+    """Thermometer code [S, cutoffs * features, B] uint8 of inputs [S, B, features] uint8: whether they are
+    above the first cutoff, whether above the second, and so on.
+    """
+    x = inputs.mT.contiguous()
+    bits = x.new_empty(len(x), len(cutoffs) * x.shape[1], x.shape[2])
+    for part, cutoff in zip(bits.chunk(len(cutoffs), 1), cutoffs, strict=True):
+        torch.gt(x, cutoff, out=part)
+    return bits
+
+
 class DLN(Task):
     """Differentiable logic gate network.
 
@@ -118,11 +134,7 @@ class DLN(Task):
         self._inputs = dataset.features * len(options.thresholds)
         self._classes = dataset.classes
         self._temperature = options.group_sum_temperature
-        # The largest whole x for which x / largest is not above the threshold.
-        pixels = range(dataset.largest + 1)
-        self._cutoffs = [
-            max(x for x in pixels if x / dataset.largest <= t) for t in sorted(options.thresholds)
-        ]
+        self._cutoffs = cutoffs(options.thresholds, dataset.largest)
         self._residual = options.residual
 
     def init(self, generator: torch.Generator) -> Parameters:
@@ -155,9 +167,8 @@ class DLN(Task):
         self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
     ) -> Tensor:
         """Mean cross-entropy of every member, [S, T]."""
-        scores = self._scores(
-            self._coefficients(parameters, noise, members), self._bits(inputs), members, members.relaxed
-        )
+        coefficients = self._coefficients(parameters, noise, members)
+        scores = self._scores(coefficients, thermometer(inputs, self._cutoffs), members, members.relaxed)
         return _losses(scores, labels[:, None, :]).mean(-1)
 
     @torch.no_grad()
@@ -210,15 +221,7 @@ class DLN(Task):
         batch and chunk.
         """
         gates = sum(self._widths)
-        return 4 * (10 * _K * gates + 3 * gates * max(batch_size, _CHUNK))
-
-    def _bits(self, inputs: Tensor) -> Tensor:
-        """Thermometer code [S, D, B] uint8 of inputs [S, B, features] uint8."""
-        x = inputs.mT.contiguous()
-        bits = x.new_empty(len(x), self._inputs, x.shape[2])
-        for part, cutoff in zip(bits.chunk(len(self._cutoffs), 1), self._cutoffs, strict=True):
-            torch.gt(x, cutoff, out=part)
-        return bits
+        return 4 * (10 * _K * gates + 3 * gates * max(batch_size, CHUNK))
 
     def _coefficients(self, parameters: Parameters, noise: Noise | None, members: Members) -> list[Tensor]:
         """Gate coefficients [S, T, 4, N] of every layer: of sampled gates, or of the most probable ones."""
@@ -243,7 +246,8 @@ class DLN(Task):
         S, T = coefficients[0].shape[:2]
         loss = hits = torch.zeros(S, T, device=split.inputs.device, dtype=coefficients[0].dtype)
         for x, y in _chunks(split):
-            scores = self._scores(coefficients, self._bits(x.expand(S, -1, -1)), members, soft)
+            bits = thermometer(x.expand(S, -1, -1), self._cutoffs)
+            scores = self._scores(coefficients, bits, members, soft)
             loss = loss + _losses(scores, y).sum(-1)
             hits = hits + (scores.argmax(2) == y).sum(-1)
         return loss / len(split), hits / len(split)
@@ -262,7 +266,7 @@ class DLN(Task):
         for x, y in _chunks(first):
             with torch.enable_grad():
                 logits = parameters["gates"].detach().requires_grad_()
-                bits = self._bits(x.expand(len(logits), -1, -1))
+                bits = thermometer(x.expand(len(logits), -1, -1), self._cutoffs)
                 scores = self._scores(
                     self._coefficients({"gates": logits}, noise, members), bits, members, members.relaxed
                 )
@@ -275,8 +279,8 @@ class DLN(Task):
 
 def _chunks(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs [1, b, features] and labels [1, 1, b] of a split, a chunk at a time."""
-    for start in range(0, len(split), _CHUNK):
-        yield split.inputs[None, start : start + _CHUNK], split.labels[None, None, start : start + _CHUNK]
+    for start in range(0, len(split), CHUNK):
+        yield split.inputs[None, start : start + CHUNK], split.labels[None, None, start : start + CHUNK]
 
 
 def _losses(scores: Tensor, labels: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
 # Examples per forward pass of an evaluation. Fixed, because noise is drawn per chunk: a size that depended on
 # the population would make a member's validation loss depend on it too.
-_CHUNK = 250
+CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class SBN(Task):
         sums: dict[str, Tensor] = {}
         gradients: list[Tensor] = []  # per hidden layer, [S, T, N]
         stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
-        for chunk, start in enumerate(range(0, len(split), _CHUNK)):
-            x, y = split.inputs[start : start + _CHUNK], split.labels[start : start + _CHUNK]
+        for chunk, start in enumerate(range(0, len(split), CHUNK)):
+            x, y = split.inputs[start : start + CHUNK], split.labels[start : start + CHUNK]
             noises = [_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES)]
             first = self._first_logits(
                 parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)
@@ -131,7 +131,7 @@ class SBN(Task):
         runs.
         """
         parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(self._sizes))
-        activations = sum(self._hidden) * max(batch_size, _CHUNK)
+        activations = sum(self._hidden) * max(batch_size, CHUNK)
         return 4 * (4 * parameters + 6 * activations)
 
     def _first_logits(self, parameters: Parameters, x: Tensor) -> Tensor:

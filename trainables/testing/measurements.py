@@ -74,7 +74,7 @@ def _same_noise(subject: Subject) -> None:
     def repeated(tensors: Values) -> Values:
         return {name: value.repeat(2, *[1] * (value.ndim - 1)) for name, value in tensors.items()}
 
-    twice = Members(coefficients, repeated(models._members.constants), torch.float64, torch.device("cpu"))
+    twice = Members(coefficients, repeated(models.members.constants), torch.float64, torch.device("cpu"))
     for value in subject.task.evaluate(repeated(state(models)), subject.dataset.validation, twice).values():
         torch.testing.assert_close(value[0], value[1], rtol=1e-12, atol=0)
 
@@ -163,6 +163,6 @@ def _sized(subject: Subject) -> None:
 @check("noise of further draws has the noise's names")
 def _draws(subject: Subject) -> None:
     if "gumbel_rao" in subject.task_type.estimators:
-        noise = subject.population([BY_ESTIMATOR["gumbel_rao"]], [0])._noise()
+        noise = subject.population([BY_ESTIMATOR["gumbel_rao"]], [0]).noise()
         names = {name for name in noise if not name.endswith(DRAWS)}
         assert {name + DRAWS for name in names} == noise.keys() - names

@@ -53,9 +53,9 @@ for _company in COMPANIES:
 @check("no member's loss depends on another member's parameters")
 def _independent(subject: Subject) -> None:
     models = subject.population(subject.everyone(), [0, 7])
-    inputs, labels = models._batch()
+    inputs, labels = models.batch()
     everything = models.parameters | models.buffers
-    loss = subject.task.loss(everything, inputs, labels, models._noise(), models._members)
+    loss = subject.task.loss(everything, inputs, labels, models.noise(), models.members)
     trained = list(models.parameters.values())
     for s, t in ((0, 0), (1, 3), (1, len(models.configurations) - 1)):
         gradients = torch.autograd.grad(

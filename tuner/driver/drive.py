@@ -21,6 +21,7 @@ from tuner.driver.signals import stopping_on_signals
 from tuner.driver.tune_run import check, train
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
+from tuner.home import open_home
 from tuner.ledger.lease import Lease
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import StudyRow, StudyState, TrialRow, TrialState
@@ -83,6 +84,7 @@ def drive(
         CancelledError: the user cancelled it, and that is done.
     """
     reach_loopback_directly()
+    open_home(settings.home_folder)
     spec = parse_spec(ledger.study(study_id).spec)
     needs = check(spec, settings)
     ledger.patience_s = settings.ledger_patience_s

@@ -108,9 +108,13 @@ class Counted(Strict):
         if not self.looks:
             return 0
         on = self.search.on_diagonal or "softmax" in self.baselines  # which is the diagonal
-        argmax, noisy = self.search.forward[0] == 0, self.search.forward[-1] > 0
-        off = noisy and self.search.off_diagonal
-        return off + argmax + on + len({*self.baselines} - {"softmax"})
+        off = self.search.forward[-1] > 0 and self.search.off_diagonal
+        return off + self._argmax + on + len({*self.baselines} - {"softmax"})
+
+    @property
+    def _argmax(self) -> bool:
+        """Whether tau_f = 0 is searched; a schedule of pbt hardly ever stays there."""
+        return self.search.forward[0] == 0 and not isinstance(self.search, PbtSearch)
 
     @property
     def extension_most(self) -> int:
@@ -120,7 +124,7 @@ class Counted(Strict):
         with_temperature = sum(
             bool(ESTIMATORS[name].temperatures) for name in {*self.baselines} - {"softmax"}
         )
-        lines = 2 + (self.search.forward[0] == 0) + 1 + with_temperature  # off: two; argmax; on
+        lines = 2 + self._argmax + 1 + with_temperature  # off: two; argmax; on
         return lines * EXTENSIONS
 
     @property
@@ -133,7 +137,7 @@ class Counted(Strict):
         off = self.trials_of("search") - on
         if "softmax" in self.baselines:
             on = max(on, self.baseline_trials("softmax"))
-        return max(0, off - on) + REFINEMENTS * (1 + (self.search.forward[0] == 0))
+        return max(0, off - on) + REFINEMENTS * (1 + self._argmax)
 
     @property
     def most_trials(self) -> int:
@@ -180,7 +184,7 @@ class Counted(Strict):
         if not isinstance(search, HalvingSearch):
             return self.trials_total
         on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
-        argmax = (search.forward[0] == 0) * len(search.backward) * len(self.learning_rates)
+        argmax = self._argmax * len(search.backward) * len(self.learning_rates)
         off = self.trials_of("search") - on - argmax
         methods = [off, argmax, on, *map(self.baseline_trials, self.baselines)]
         return sum(search.share(trials, self.intervals) for trials in methods)

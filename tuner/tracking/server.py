@@ -88,11 +88,19 @@ class MlflowServer:
         except (urllib.error.URLError, OSError):
             return False
 
+    def healthy(self) -> bool:
+        """Whether it does its work: it ends where a part of it does."""
+        return self.running
+
     def wait(self) -> int:
         """Waits until the server ends by itself."""
         return self._process.wait()
 
-    def stop(self) -> None:
-        """Ends the server and waits until it has gone."""
+    def end(self) -> None:
+        """Ends the server and waits until it has gone. It can be started again."""
         self._process.stop()
+
+    def stop(self) -> None:
+        """Ends the server for good; others may have its port."""
+        self.end()
         self._listener.close()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
+from tests.support.commands import tuner
 from tests.support.paths import EXAMPLE_TASK
 from tests.support.patience import patient
 from trainables import tasks
@@ -26,7 +28,6 @@ from tuner.ledger.rows import Proposal
 from tuner.ledger.store import Ledger
 from tuner.spec.study import parse_spec
 
-TUNER = str(Path(sys.executable).parent / "tuner")
 SPEC = {
     "name": "plugged in",
     "task": "codebook",
@@ -109,31 +110,18 @@ def refusal(tmp_path, monkeypatch, capsys):
     return run
 
 
-def tuner(home, site, *arguments):
-    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [TUNER, *arguments],
-        env=os.environ | {"TUNER_HOME": str(home), "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=patient(240),
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-
-
 @pytest.mark.stack
 def test_an_installed_package_brings_a_task_that_runs_from_the_spec_to_the_results(site, tmp_path):
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
-    done = tuner(tmp_path, site, "run", "spec.yaml", "--no-mlflow", "--json")
-    assert done.returncode == 0, done.stderr + done.stdout
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    installed = partial(tuner, tmp_path, PYTHONPATH=path)
+    done = installed("run", "spec.yaml", "--no-mlflow", "--json")
     assert json.loads(done.stdout.splitlines()[-1])["state"] == "succeeded"
-    results = json.loads(tuner(tmp_path, site, "results", "latest", "--json").stdout)
+    results = json.loads(installed("results", "latest", "--json").stdout)
     assert results["objective"] == {"name": "val_loss", "direction": "minimize"}
     assert results["gain"]["confirmed"]
     assert results["confirmed"]["off_diagonal"]["metrics"].keys() >= {"test_loss", "test_perplexity"}
-    trials = json.loads(tuner(tmp_path, site, "trials", "latest", "--json").stdout)
+    trials = json.loads(installed("trials", "latest", "--json").stdout)
     assert {t["state"] for t in trials} == {"succeeded"}
     assert {t["estimator"] for t in trials} == {"decoupled", "gumbel", "reinmax"}
     assert all(0 < value < 1 for t in trials for value in t["objective"]["seeds"])

@@ -109,7 +109,7 @@ class Driver:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.ray_trainable._CHECKPOINT_EVERY_S", -1.0)  # after every interval
+    monkeypatch.setattr("trainables.ray_trainable.CHECKPOINT_EVERY_S", -1.0)  # after every interval
     # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change the
     # rest.
     monkeypatch.setattr("trainables.ray_trainable.Population", partial(Population, dtype=torch.float64))

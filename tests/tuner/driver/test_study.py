@@ -7,50 +7,21 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.support import checker
+from tests.support.commands import TUNER, tuner
 from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, exposed
+from tests.support.specs import TINY
 from tuner.ledger.store import Ledger
 from tuner.strategies import strategy_for
 from tuner.strategies.base import Signal
 
 pytestmark = pytest.mark.stack
-
-TUNER = str(Path(sys.executable).parent / "tuner")
-SPEC = {
-    "name": "tiny",
-    "task": "sbn",
-    "dataset": "digits",
-    "search": {"strategy": "grid", "tau_f": [0.0, 0.5], "tau_b": [0.5, 1.0]},
-    "seeds": 2,
-    "epochs": 4,
-    "batch_size": 64,
-    "baselines": ["identity", "softmax", "gumbel"],
-    "confirm_seeds": 3,
-    "options": {"units": [32, 32]},
-}
-
-
-def tuner(home, *arguments, check=True, **environment):
-    done = subprocess.run(
-        [TUNER, *arguments],
-        env=os.environ | {"TUNER_HOME": str(home)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=patient(240),
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if check:
-        assert done.returncode == 0, done.stderr + done.stdout
-    return done
 
 
 def start(home, *arguments, stderr):
@@ -65,7 +36,7 @@ def start(home, *arguments, stderr):
 
 def write_spec(folder, **changes):
     file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(SPEC | changes))
+    file.write_text(yaml.safe_dump(TINY | changes))
     return str(file)
 
 
@@ -271,7 +242,7 @@ def test_a_running_study_has_one_driver(tmp_path):
     from tuner.driver.drive import submit
     from tuner.spec.study import parse_spec
 
-    study = submit(ledger, parse_spec(SPEC))
+    study = submit(ledger, parse_spec(TINY))
     ledger.acquire(study, {})  # this process drives it
     done = tuner(home, "resume", study, check=False)
     ledger.close()

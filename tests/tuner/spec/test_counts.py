@@ -1,5 +1,8 @@
 """The counts of a study, against hand-made ones and against what its strategy proposes."""
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from tests.support.playing import SPECS, play, succeed
@@ -33,7 +36,7 @@ def test_a_study_has_the_trials_and_members_that_its_spec_plans(name):
     [
         ({}, 0, 6 * 5),
         ({"control": "rescaled"}, 1, 6 * 5 + 1 * 5),  # on the search's seeds
-        ({"control": "rescaled", "confirm_seeds": 3}, 1, 6 * 5 + 2 * 3 + 1 * 3),  # on fresh ones
+        ({"control": "rescaled", "confirm_seeds": 3}, 1, 6 * 5 + 3 * 3 + 1 * 3),  # on fresh ones
         ({"control": "rescaled", "search": GOOD["search"] | {"tau_f": [0.0]}}, 0, 2 * 5),  # argmax has none
         ({"control": "rescaled", "search": GOOD["search"] | {"tau_f": [0.5], "tau_b": [0.5]}}, 0, 5),
     ],
@@ -96,13 +99,13 @@ def test_the_stages_share_the_pair_at_tau_b_start(start, backward, total):
 @pytest.mark.parametrize(
     ("changes", "total"),
     [
-        ({}, 2),  # off the diagonal and on it
+        ({}, 3),  # off the diagonal, argmax, and on it
         ({"confirm_seeds": 0}, 0),
-        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 5),  # softmax is on the diagonal
+        ({"baselines": ["identity", "softmax", "gumbel", "gst"]}, 6),  # softmax is on the diagonal
         ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}}, 1),
         ({"search": {"strategy": "grid", "tau_f": [0.0], "tau_b": [1.0]}, "baselines": ["softmax"]}, 2),
         ({"search": {"strategy": "grid", "tau_f": [1.0], "tau_b": [1.0]}}, 1),
-        ({"search": SEQUENTIAL}, 2),
+        ({"search": SEQUENTIAL}, 3),
         ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5]}}, 1),
         ({"search": SEQUENTIAL | {"tau_f": [0.1, 0.7], "tau_b": [0.5], "tau_b_start": 0.7}}, 2),
     ],
@@ -111,18 +114,39 @@ def test_what_can_have_a_best_trial_is_confirmed(changes, total):
     assert parse_spec(GOOD | {"confirm_seeds": 3} | changes).confirm_total == total
 
 
-def test_confirmation_has_fresh_seeds():
-    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": 5})
-    assert (len(set(spec.search_seeds)), len(set(spec.fresh_seeds))) == (3, 5)
-    assert not set(spec.search_seeds) & set(spec.fresh_seeds)
+def test_fresh_seeds_come_in_blocks_that_only_one_study_has():
+    spec = parse_spec({**GOOD, "seeds": 3, "confirm_seeds": {"looks": [5, 10, 20]}})
+    first, second, third = (spec.fresh_seeds("ab12", look) for look in range(3))
+    assert [len(first), len(second), len(third)] == [5, 5, 10]
+    blocks = [*spec.search_seeds, *first, *second, *third]
+    assert len({*blocks}) == len(blocks)
+    assert not {*blocks} & {*parse_spec({**GOOD, "confirm_seeds": 500}).fresh_seeds("ab13", 0)}
+    assert first == parse_spec({**GOOD, "confirm_seeds": 5}).fresh_seeds("ab12", 0)
 
 
 @pytest.mark.parametrize("confirm_seeds", [0, 5])
 def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
     spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})
-    assert spec.seeds_of("control") == (spec.fresh_seeds if confirm_seeds else spec.search_seeds)
-    assert (spec.seeds_of("search"), spec.seeds_of("baseline")) == (spec.search_seeds, spec.search_seeds)
+    fresh = spec.fresh_seeds("ab12", 0) if confirm_seeds else spec.search_seeds
+    assert spec.seeds_of("control", "ab12") == fresh
+    assert {spec.seeds_of(role, "ab12") for role in ("search", "baseline", "extension")} == {
+        spec.search_seeds
+    }
     assert (spec.control_total, parse_spec(GOOD).control_total) == (1, 0)
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if name not in PLAIN])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_study_has_more_trials_than_its_plan_allows(name, seed):
+    spec = SPECS[name]
+
+    def finish(trial):  # one method has one outcome, whatever its role
+        losses = random.Random(f"{seed} {trial.method}")
+        centre = losses.uniform(0.5, 1.5)
+        return replace(succeed(trial), objective=tuple(centre + losses.gauss(0, 0.1) for _ in range(3)))
+
+    history, _ = play(lambda: strategy_for(spec), 4, finish=finish)
+    assert spec.planned_trials <= len(history) <= spec.most_trials
 
 
 def test_a_diagnosis_is_made_at_the_temperatures_of_the_search():
@@ -160,5 +184,6 @@ def test_halving_counts_what_it_trains():
         "tau_b": [0.5, 0.7, 3.0],
     }  # 9 pairs, none on the diagonal
     spec = parse_spec(GOOD | {"search": search, "epochs": 9, "learning_rates": [0.001], "baselines": []})
-    # 9 for an interval of 9, 3 until the third, 1 to the end
-    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 1 * 6) / 9)
+    # Of argmax 3 trials, of the others 6: 3 and 6 for an interval of 9, 1 and 2 until the third, 1 and 1 to
+    # the end.
+    assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 2 * 6) / 9)

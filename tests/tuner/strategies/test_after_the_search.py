@@ -29,16 +29,20 @@ LOSSES = {  # (estimator, tau_f, tau_b) -> loss at the learning rate 0.01; elsew
     ("gumbel", None, 0.5): 7.0,
     ("softmax", 1.5, 1.5): 8.0,
     ("decoupled", 1.0, 0.5): 9.0,
+    ("decoupled", 0.0, 0.5): 1.5,
+    ("decoupled", 0.0, 1.5): 8.5,
 }
-BEST = {  # off the diagonal, on the diagonal (which softmax ST is, too), and of every other baseline
+BEST = {  # off the diagonal, argmax, on the diagonal (which softmax ST is, too), and of every other baseline
     "minimize": {
         ("decoupled", 0.5, 1.0, 0.01),
+        ("decoupled", 0.0, 0.5, 0.01),
         ("decoupled", 1.0, 1.0, 0.01),
         ("gumbel", None, 1.5, 0.01),
         ("identity", None, None, 0.01),
     },
     "maximize": {
         ("decoupled", 1.0, 0.5, 0.01),
+        ("decoupled", 0.0, 1.5, 0.01),
         ("softmax", 1.5, 1.5, 0.01),
         ("gumbel", None, 0.5, 0.01),
         ("identity", None, None, 0.001),
@@ -72,7 +76,7 @@ def test_confirmation_waits_for_the_last_trial_of_the_search():
 def test_confirmations_do_not_wait_for_each_other():
     strategy = confirmed(Grid(spec()), MINIMIZE)
     history = [scored(running(p, i)) for i, p in enumerate(Grid(spec()).suggest([], 1000))]
-    for _ in range(4):
+    for _ in range(5):
         (proposal,) = strategy.suggest(history, 1)
         history.append(running(proposal, len(history)))
     assert strategy.suggest(history, 1) is Signal.DONE
@@ -93,9 +97,9 @@ def test_what_did_not_succeed_is_not_confirmed(end):
         return end(trial) if (trial.estimator, trial.tau_f, trial.tau_b) == best else scored(trial)
 
     history, _ = play(lambda: confirmed(Grid(spec()), MINIMIZE), 1000, finish=finish)
-    confirmed = [t.proposal for t in history if t.role == "confirm"]
-    assert len(confirmed) == 4
-    assert best not in [(p.estimator, p.tau_f, p.tau_b) for p in confirmed]
+    chosen = [t.proposal for t in history if t.role == "confirm"]
+    assert len(chosen) == 5
+    assert best not in [(p.estimator, p.tau_f, p.tau_b) for p in chosen]
 
 
 def test_a_search_without_success_ends_without_confirmation():
@@ -110,8 +114,8 @@ def test_softmax_is_the_diagonal_where_the_grid_has_none():
         baselines=["softmax"],
     )
     history, _ = play(lambda: confirmed(Grid(apart), MINIMIZE), 1000, finish=scored)
-    confirmed = [t.proposal for t in history if t.role == "confirm"]
-    assert confirmed == [
+    chosen = [t.proposal for t in history if t.role == "confirm"]
+    assert chosen == [
         Proposal("confirm", "decoupled", 0.0, 0.5, 0.01),
         Proposal("confirm", "softmax", 1.0, 1.0, 0.01),
     ]
@@ -142,7 +146,8 @@ def test_the_best_pair_is_controlled_once_at_a_forward_temperature_of_1(confirm_
         lambda: strategy_for(spec(confirm_seeds=confirm_seeds)), n, finish=at_best(0.5), order=order
     )[0]
     assert [t.proposal for t in without] == [t.proposal for t in history if t.role != "control"]
-    assert studied.seeds_of("control") == (studied.fresh_seeds if confirm_seeds else studied.search_seeds)
+    fresh = studied.fresh_seeds("ab12", 0) if confirm_seeds else studied.search_seeds
+    assert studied.seeds_of("control", "ab12") == fresh
 
 
 def test_the_control_waits_for_the_search_but_not_for_the_confirmation():
@@ -164,11 +169,10 @@ def test_a_control_alone_waits_for_the_search():
     assert strategy.suggest(history, 1000) is Signal.WAIT
 
 
-def test_a_best_pair_at_argmax_has_no_control():
-    history, _ = play(
-        lambda: strategy_for(spec(confirm_seeds=2, control="rescaled")), 1000, finish=at_best(0.0)
-    )
-    assert {t.role for t in history} == {"search", "baseline", "confirm"}
+def test_argmax_has_no_control():
+    argmax = spec(search={"strategy": "grid", "tau_f": 0.0, "tau_b": [0.5, 1.5]}, control="rescaled")
+    history, _ = play(lambda: strategy_for(argmax), 1000, finish=at_best(0.0))
+    assert {t.role for t in history} == {"search", "baseline"}
 
 
 @pytest.mark.parametrize("end", [diverge, fail])

@@ -48,8 +48,14 @@ def test_proposals_are_plain_and_within_the_spec(studied):
         assert {type(p.tau_f), type(p.tau_b)} <= {float, type(None)}
         assert p.estimator in ("decoupled", *studied.baselines)
         assert p.lr in studied.learning_rates
+        row = ESTIMATORS[p.estimator]
+        assert tuple(name for name in ("tau_f", "tau_b") if getattr(p, name) is not None) == row.temperatures
+        assert not row.tied or p.tau_f == p.tau_b
         if p.role == "control":
             assert (p.estimator, p.tau_f) == ("decoupled", 1.0)
+        elif p.role in ("extension", "refinement", "confirm"):
+            assert (p.tau_f or 0) >= 0
+            assert p.tau_b is None or p.tau_b > 0
         elif isinstance(search, LISTED):
             assert {p.tau_f, p.tau_b} <= taus
             assert p.role != "search" or (p.tau_f in search.forward and p.tau_b in search.backward)
@@ -62,9 +68,6 @@ def test_proposals_are_plain_and_within_the_spec(studied):
         assert search.tau_f.low <= tau_f <= search.tau_f.high
         assert search.tau_b.low <= tau_b <= search.tau_b.high
         assert lr in studied.learning_rates
-        row = ESTIMATORS[p.estimator]
-        assert tuple(name for name in ("tau_f", "tau_b") if getattr(p, name) is not None) == row.temperatures
-        assert not row.tied or p.tau_f == p.tau_b
 
 
 def never_proposed(studied, finish):

@@ -163,7 +163,11 @@ def test_baselines_select_no_tau_f():
 
 
 def test_the_confirmation_follows_the_second_stage():
-    history, _ = play(lambda: Confirmed(make_sequential(), rows.MINIMIZE), 1000, finish=by_objectives)
-    off = next(t for t in history if t.role == "confirm" and t.off_diagonal)
+    history, _ = play(
+        lambda: Confirmed(make_sequential(), rows.MINIMIZE, looks=1, decided=lambda _: True),
+        1000,
+        finish=by_objectives,
+    )
+    off = next(t for t in history if t.role == "confirm" and t.off_diagonal and t.tau_f)
     assert (off.tau_f, off.tau_b) in {(1.0, 0.3), (1.0, 2.0)}
     assert [t.role == "confirm" for t in history] == sorted(t.role == "confirm" for t in history)

@@ -1,0 +1,158 @@
+"""Minds the parts that `tuner serve` has started: one that ends is started again, after a pause that grows;
+one that does not stay up ends the service, which says which it was.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tuner.errors import UserError
+
+_LOG = logging.getLogger("tuner.supervisor")
+_EVERY_S = 0.5
+_START_ATTEMPTS = 3
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_MOST_FAILURES = 6  # in a row: a minute or two
+_STEADY_S = 120.0  # a part that ran for so long counts as one that had started well
+_DEAF_S = 60.0  # a part that runs without doing its work is ended after so long
+
+
+class Part(Protocol):
+    """A process of the stack."""
+
+    name: str
+    log: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+
+    def healthy(self) -> bool:
+        """Whether it does what it is there for, as far as can be seen without asking it."""
+
+    def start(self) -> None:
+        """Starts it again."""
+
+    def end(self) -> None:
+        """Ends it and waits until it has gone."""
+
+    def wait_until_ready(self) -> None:
+        """Returns when it answers. Raises UserError where it ended or does not."""
+
+
+def ready(part: Part) -> None:
+    """Waits for a part that has been started, and starts it again where it did not get ready, as on a machine
+    that is busy. Raises UserError after a few attempts.
+    """
+    for attempt in range(1, _START_ATTEMPTS + 1):
+        try:
+            part.wait_until_ready()
+        except UserError as error:
+            if attempt == _START_ATTEMPTS:
+                raise
+            _LOG.warning("%s; it is started again", error)
+            part.end()
+            part.start()
+        else:
+            return
+
+
+@dataclass
+class _Watch:
+    """What is remembered of a part."""
+
+    part: Part
+    started_at: float
+    healthy_at: float
+    failures: int = 0  # in a row
+    again_at: float | None = None  # when it is started again; None while it runs
+
+
+class Supervisor:
+    """Runs in a thread of the service's process."""
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        started: Callable[[Part], None],
+        give_up: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+        parts: that have been started.
+        started: called when a part has been started again.
+        give_up: called when a part does not stay up; `problem` then says which.
+        clock: seconds.
+        """
+        self._started, self._give_up, self._clock = started, give_up, clock
+        self._watches = [_Watch(part, clock(), clock()) for part in parts]
+        self.problem: str | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends; the parts run on."""
+        self._stop.set()
+        self._thread.join()
+
+    def step(self) -> None:
+        """Looks at every part once."""
+        for watch in self._watches:
+            if watch.again_at is not None:
+                if self._clock() >= watch.again_at:
+                    self._restart(watch)
+            elif not watch.part.running:
+                self._note_end(watch, "has ended")
+            else:
+                self._check(watch)
+
+    def _check(self, watch: _Watch) -> None:
+        """Of a part that runs."""
+        now = self._clock()
+        if watch.part.healthy():
+            watch.healthy_at = now
+        if now - watch.started_at > _STEADY_S:
+            watch.failures = 0
+        if now - max(watch.healthy_at, watch.started_at + _STEADY_S) > _DEAF_S:
+            watch.part.end()
+            self._note_end(watch, f"has not listened for {_DEAF_S:.0f} s and was ended")
+
+    def _note_end(self, watch: _Watch, what: str) -> None:
+        part = watch.part
+        watch.failures += 1
+        if watch.failures > _MOST_FAILURES:
+            self.problem = (
+                f"{part.name} does not stay up: it ended {watch.failures} times; its log is {part.log}"
+            )
+            _LOG.error("%s", self.problem)
+            self._give_up()
+            watch.again_at = float("inf")
+            return
+        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (watch.failures - 1))
+        watch.again_at = self._clock() + pause_s
+        _LOG.warning(
+            "%s %s; it is started again in %.0f s; its log is %s", part.name, what, pause_s, part.log
+        )
+
+    def _restart(self, watch: _Watch) -> None:
+        watch.part.start()
+        watch.again_at, watch.started_at = None, self._clock()
+        watch.healthy_at = watch.started_at
+        self._started(watch.part)
+        _LOG.info("%s is started again", watch.part.name)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001  # it must not end while the service lives
+                _LOG.exception("the supervisor failed; it goes on")

@@ -1,0 +1,103 @@
+"""/healthz and /readyz: they wait for nobody, and say what each part said last."""
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api.application.app import create
+from api.application.settings import ServiceSettings
+from api.studies import probe as probing
+from api.studies.jobs import RayAwayError
+from api.studies.probe import AWAY, NOT_YET, OK, Probe
+from tests.support.patience import wait_for
+from tuner.errors import LedgerError, UserError
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr(probing, "EVERY_S", 0.02)
+
+
+@pytest.fixture
+def silent():
+    """The address of something that takes connections and never answers, as a stopped MLflow does."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def started(**parts):
+    probe = Probe(parts, {"fixed": "not used"})
+    probe.start()
+    return probe
+
+
+@pytest.mark.parametrize("error", [UserError("no"), LedgerError("no"), ConnectionError(), ValueError()])
+def test_a_part_is_away_or_well_as_it_said_last(error):
+    wrong = True
+
+    def ask():
+        if wrong:
+            raise error
+
+    probe = started(part=ask)
+    wait_for(lambda: probe.said() == {"fixed": "not used", "part": AWAY}, 10)
+    wrong = False
+    wait_for(lambda: probe.said()["part"] == OK, 10)
+    probe.stop()
+
+
+def test_a_part_that_hangs_is_away_and_holds_up_no_other(monkeypatch):
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang():
+        if go_on.is_set():
+            return
+        hanging.set()
+        go_on.wait(30)
+
+    assert Probe({"part": hang}, {}).said() == {"part": NOT_YET}
+    probe = started(part=hang, other=lambda: None)
+    assert hanging.wait(10)
+    monkeypatch.setattr(probing, "_HANGS_S", 0.0)
+    wait_for(lambda: probe.said() == {"fixed": "not used", "part": AWAY, "other": OK}, 10)
+    monkeypatch.setattr(probing, "_HANGS_S", 10.0)
+    go_on.set()
+    wait_for(lambda: probe.said()["part"] == OK, 10)
+    probe.stop()
+
+
+def test_readiness_is_the_ledgers_and_every_part_is_named(tmp_path, silent):
+    def away():
+        raise RayAwayError("away")
+
+    app = create(ServiceSettings(home=tmp_path, ray_address="http://127.0.0.1:9", mlflow_uri=silent))
+    with TestClient(app, base_url="http://localhost") as http:
+        wait_for(lambda: http.get("/readyz").json()["parts"]["ray"] == AWAY, 30)
+        wait_for(lambda: http.get("/readyz").json()["parts"]["mlflow"] == AWAY, 30)
+        ready = http.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"]) == (200, True)
+        assert ready.json()["parts"]["ledger"] == OK
+
+
+def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
+    go_on, waiting = threading.Event(), threading.Semaphore(0)
+    wait_for(lambda: httpx.get(f"{served.address}readyz").status_code == 200, 10)
+
+    def held_up(*_args, **_kwargs):
+        waiting.release()
+        go_on.wait(60)
+        return []
+
+    monkeypatch.setattr("tuner.ledger.pages.Pages.page", held_up)
+    with ThreadPoolExecutor(60) as clients:
+        asked = [clients.submit(httpx.get, f"{served.address}studies", timeout=90) for _ in range(60)]
+        for _ in range(40):  # as many threads as the routes share
+            assert waiting.acquire(timeout=30)
+        for route in ("healthz", "readyz"):
+            assert httpx.get(f"{served.address}{route}", timeout=10).status_code == 200
+        go_on.set()
+        assert {answer.result().status_code for answer in asked} == {200}

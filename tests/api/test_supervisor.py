@@ -1,0 +1,114 @@
+"""A part that ends is started again after a pause that grows; one that does not stay up is named."""
+
+from pathlib import Path
+
+import pytest
+
+from api.machine import supervisor as supervising
+from api.machine.supervisor import Supervisor, ready
+from tuner.errors import UserError
+
+
+class Part:
+    """A process as a test has it."""
+
+    log = Path("its.log")
+
+    def __init__(self, name="Ray", *, starts_to_get_ready=1):
+        self.name, self.running, self.well, self.starts = name, True, True, 1
+        self.starts_to_get_ready = starts_to_get_ready
+
+    def healthy(self):
+        return self.well
+
+    def start(self):
+        self.running, self.starts = True, self.starts + 1
+
+    def end(self):
+        self.running = False
+
+    def wait_until_ready(self):
+        if self.starts < self.starts_to_get_ready:
+            raise UserError(f"{self.name} did not answer")
+
+
+class Watched:
+    """A supervisor on a clock of the test's own."""
+
+    def __init__(self, *parts):
+        self.now, self.restarted, self.gave_up = 0.0, [], 0
+        self.supervisor = Supervisor(
+            parts, started=self.restarted.append, give_up=self._give_up, clock=lambda: self.now
+        )
+
+    def _give_up(self):
+        self.gave_up += 1
+
+    def after(self, seconds):
+        self.now += seconds
+        self.supervisor.step()
+
+
+def test_a_part_that_ends_is_started_again_and_the_other_is_left_alone():
+    ray, mlflow = Part(), Part("MLflow")
+    watched = Watched(ray, mlflow)
+    watched.after(1)
+    ray.end()
+    watched.after(1)
+    assert not ray.running  # there is a pause
+    watched.after(2)
+    assert (ray.running, ray.starts, mlflow.starts) == (True, 2, 1)
+    assert watched.restarted == [ray]
+    assert watched.supervisor.problem is None
+
+
+def test_the_pause_grows_while_a_part_does_not_stay_up_and_shrinks_when_it_does():
+    part = Part()
+    watched = Watched(part)
+
+    def pause():
+        part.end()
+        watched.after(0)
+        began = watched.now
+        while not part.running:
+            watched.after(0.5)
+        return watched.now - began
+
+    assert [pause() for _ in range(3)] == [1, 2, 4]
+    watched.after(supervising._STEADY_S + 1)
+    assert pause() == 1
+
+
+def test_a_part_that_does_not_stay_up_is_named_and_given_up_once():
+    part = Part("MLflow")
+    watched = Watched(part)
+    for _ in range(1000):
+        part.end()
+        watched.after(1)
+    assert watched.gave_up == 1
+    assert part.starts == 1 + supervising._MOST_FAILURES
+    assert watched.supervisor.problem == (
+        f"MLflow does not stay up: it ended {supervising._MOST_FAILURES + 1} times; its log is its.log"
+    )
+
+
+def test_a_part_that_runs_and_does_not_listen_is_ended_and_started_again():
+    part = Part()
+    watched = Watched(part)
+    part.well = False
+    for _ in range(int(supervising._STEADY_S + supervising._DEAF_S)):
+        watched.after(1)
+    assert (part.running, part.starts) == (True, 1)  # it may still be starting
+    watched.after(2)
+    assert not part.running
+    part.well = True
+    watched.after(2)
+    assert (part.running, part.starts) == (True, 2)
+
+
+def test_a_part_that_does_not_get_ready_is_started_again_a_few_times():
+    part = Part(starts_to_get_ready=3)
+    ready(part)
+    assert part.starts == 3
+    with pytest.raises(UserError, match="Ray did not answer"):
+        ready(Part(starts_to_get_ready=4))
