@@ -72,7 +72,7 @@ def test_a_study_is_submitted_read_cancelled_and_deleted(http):
     row = http.get(f"/studies/{study}").json()
     assert (row["state"], row["position"], row["spec"]["epochs"]) == ("queued", 1, 4)
     assert row["progress"]["trials"] == {"done": 0, "running": 0, "failed": 0, "total": 14}
-    assert row["progress"]["members"]["total"] == 9 * 2 + 4 * 3
+    assert row["progress"]["members"]["total"] == 9 * 2 + 5 * 3
     for _ in range(2):
         answer = http.post(f"/studies/{study}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
