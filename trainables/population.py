@@ -253,7 +253,7 @@ class Population:
     @torch.no_grad()
     def test(self) -> dict[str, Tensor]:
         """The task's metrics on the test set at the scored report, {name: [S, T]}."""
-        metrics = self.task.evaluate(self._scored(), self._dataset.test, self._members)
+        metrics = self.task.evaluate(self._scored(), self._dataset.test, self.members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
