@@ -367,8 +367,7 @@ def summary_of(found: "Results", objective: str) -> str:
     lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
     if found.argmax:
-        decision = found.argmax.gain.decision if found.argmax.gain else found.argmax.verdict
-        lines += [f"argmax against the diagonal: {decision}", f"  {found.argmax.reason}"]
+        lines += [f"argmax against the diagonal: {found.argmax.outcome}", f"  {found.argmax.reason}"]
     if found.as_printed:
         lines += [
             f"by the search alone, neither extended nor refined: {found.as_printed.verdict}",

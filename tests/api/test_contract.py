@@ -71,8 +71,8 @@ def test_a_study_is_submitted_read_cancelled_and_deleted(http):
     assert "retry-after" in answer.headers
     row = http.get(f"/studies/{study}").json()
     assert (row["state"], row["position"], row["spec"]["epochs"]) == ("queued", 1, 4)
-    assert row["progress"]["trials"] == {"done": 0, "running": 0, "failed": 0, "total": 13}
-    assert row["progress"]["members"]["total"] == 9 * 2 + 4 * 3
+    assert row["progress"]["trials"] == {"done": 0, "running": 0, "failed": 0, "total": 14}
+    assert row["progress"]["members"]["total"] == 9 * 2 + 5 * 3
     for _ in range(2):
         answer = http.post(f"/studies/{study}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
@@ -114,8 +114,12 @@ def test_all_that_results_have_is_described(http, ledger):
     assert schemas["Results"]["properties"].keys() == found.keys()
     assert schemas["TrialResult"]["properties"].keys() == found["best"].keys()
     assert schemas["ClaimPart"]["properties"].keys() == found["claims"]["C1"]["parts"][0].keys()
-    assert schemas["Verdict"]["enum"] == ["off the diagonal", "on the diagonal", "not distinguishable"]
-    assert set(schemas["Role"]["enum"]) == {"search", "baseline", "confirm", "control"}
+    assert schemas["Verdict"]["enum"] == [
+        "off the diagonal", "on the diagonal", "practically on the diagonal", "mixed", "undecided",
+        "no verdict",
+    ]  # fmt: skip
+    roles = {"search", "baseline", "extension", "refinement", "confirm", "control"}
+    assert set(schemas["Role"]["enum"]) == roles
 
 
 @pytest.mark.parametrize("route", ["", "/results", "/trials", "/curves"])

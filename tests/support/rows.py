@@ -60,15 +60,21 @@ def running(proposal: Proposal, number: int, seeds=(0, 1, 2)) -> TrialRow:
     return trial(number, **configuration, seeds=seeds, state="running")
 
 
-def study(direction="minimize", search=None, state="succeeded", **more):
-    """A study of task sbn; `search` is that of its spec."""
+NEW = {"extend": True, "refine": True, "confirm_seeds": 5, "margin": 0.0}  # what every spec of today says
+
+
+def study(direction="minimize", search=None, state="succeeded", spec=None, **more):
+    """A study of task sbn. `search` is that of its spec, `spec` further fields of it, over those of today; a
+    field that is None is left out, as in specs of earlier versions.
+    """
+    fields = NEW | ({"search": search, "seeds": 2} if search else {}) | (spec or {})
     return StudyRow(
         id="ab12",
         name="small",
         task="sbn",
         state=StudyState(state),
         reason=None,
-        spec={"search": search, "seeds": 2} if search else {},
+        spec={name: value for name, value in fields.items() if value is not None},
         objective=OBJECTIVES[direction],
         created_at=NOW,
         started_at=NOW,
@@ -86,14 +92,14 @@ def finished_study():
     spread = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
     searched = [
         trial(0, 3 + spread, tau_f=0.5, tau_b=0.5),
-        trial(1, 1 - spread, tau_f=0.0, tau_b=0.5),
-        trial(2, [2.0, None, 2.0, 2.0, 2.0], tau_f=0.0, tau_b=1.0),
+        trial(1, 1 - spread, tau_f=0.1, tau_b=0.5),
+        trial(2, [2.0, None, 2.0, 2.0, 2.0], tau_f=0.1, tau_b=1.0),
         trial(3, None, tau_f=0.5, tau_b=1.0),
         trial(4, 4 + spread, tau_f=None, tau_b=None, role="baseline", estimator="identity"),
         trial(5, 3.5 + spread, tau_f=None, tau_b=0.5, role="baseline", estimator="gumbel"),
     ]
     confirmed = [
-        trial(6, 2 - spread, tau_f=0.0, tau_b=0.5, role="confirm", seeds=FRESH),
+        trial(6, 2 - spread, tau_f=0.1, tau_b=0.5, role="confirm", seeds=FRESH),
         trial(7, 2.5 + spread, tau_f=0.5, tau_b=0.5, role="confirm", seeds=FRESH),
         trial(8, 5 + spread, tau_f=None, tau_b=None, role="confirm", estimator="identity", seeds=FRESH),
         trial(9, 4 + spread, tau_f=None, tau_b=0.5, role="confirm", estimator="gumbel", seeds=FRESH),

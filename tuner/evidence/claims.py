@@ -31,7 +31,7 @@ from tuner.evidence.results import (
 )
 from tuner.evidence.selection import OFF, ON, Selection, best, searched
 from tuner.evidence.trend_contrasts import trend_contrast
-from tuner.evidence.verdicts import Decision, Verdict
+from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
 
@@ -99,7 +99,7 @@ class _Draft:
             text = f"{text}, {'adjusted ' if p_holm is not None else ''}{chance}"
             if p < LEVEL and self.right is not None:
                 status = SUPPORTED if self.right else NOT_SUPPORTED
-        numbers = self.numbers.model_copy(update={"p_holm": p}) if self.numbers is not None else {}
+        numbers = self.numbers.model_copy(update={"p_holm": p_holm}) if self.numbers is not None else {}
         return ClaimPart(
             what=self.what,
             status=status,
@@ -196,6 +196,8 @@ def _better(e: Evidence, name: str, what: str) -> _Draft:
     gain = e.main.gain if name == ON else e.gains.get(name)
     if (missing := _missing(e, name)) or gain is None:
         return _Draft(what, "methods", missing or "there is no seed that both have")
+    if name == ON and VERDICTS[Decision(gain.decision)] is not e.main.verdict:
+        return _Draft(what, "methods", e.main.reason, numbers=gain)  # the verdict is withheld
     if gain.decision == Decision.MIXED:
         return _Draft(what, "methods", gain.reason, numbers=gain)
     lead = gain.mean
@@ -204,6 +206,8 @@ def _better(e: Evidence, name: str, what: str) -> _Draft:
         lead = float(gain.wins.wins - gain.wins.losses)
         text = f"wins {gain.wins.wins} of {gain.seeds} seeds; one of the two diverged on {gain.missing}"
     p = gain.p_overall if gain.p_overall is not None else gain.p_value
+    if gain.decision == Decision.UNDECIDED and p is not None and p < LEVEL:
+        return _Draft(what, "methods", gain.reason, numbers=gain)  # there are reasons not to decide by it
     return _Draft(what, "methods", text, _sign(lead), p, numbers=gain)
 
 
@@ -252,7 +256,8 @@ def _curves_of(e: Evidence, name: str) -> tuple[tuple[float, ...], dict[int, lis
     epochs: tuple[float, ...] = ()
     by_seed: dict[int, list[float | None]] = {}
     for t in e.trials:
-        if t.role is not Role.CONFIRM or t.method != e.confirmed[name].method:
+        ended = t.state in (TrialState.SUCCEEDED, TrialState.DIVERGED)
+        if t.role is not Role.CONFIRM or not ended or t.method != e.confirmed[name].method:
             continue
         curve = e.curves.of(t, e.study.objective.name)
         if curve is None or (epochs and curve.epochs != epochs):

@@ -18,8 +18,9 @@ from tuner.evidence.sequential_design import SequentialDesign
 from tuner.evidence.verdicts import Judgement, judge
 from tuner.ledger.methods import Method
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Role, TrialRow
+from tuner.ledger.rows import Role, TrialRow, TrialState
 
+_WHOLE = (TrialState.SUCCEEDED, TrialState.DIVERGED)  # of a trial that was trained to its end
 FROM_WHERE_MAY_COLLAPSE = 10  # seeds from which a task whose trainings collapse now and then is judged
 
 
@@ -55,12 +56,13 @@ class Rules:
 def confirmed_trials(trials: Sequence[TrialRow]) -> dict[Method, TrialRow]:
     """The confirmed trials that have ended, each method once: its blocks of seeds as one trial.
 
-    Seeds on which a training failed for a reason outside of it (its worker died) are left out; those on which
-    it diverged are not. The number and the files are those of the first block.
+    Seeds on which a training failed for a reason outside of it (its worker died) are left out, and so are
+    those on which it was stopped on the way; those on which it diverged are not. The number and the files
+    are those of the first block.
     """
     blocks: dict[Method, list[TrialRow]] = defaultdict(list)
     for t in sorted(trials, key=lambda t: t.look):
-        if t.role is Role.CONFIRM and t.terminal and t.objective is not None:
+        if t.role is Role.CONFIRM and t.state in _WHOLE and t.objective is not None:
             blocks[t.method].append(t)
     return {method: _joined(parts) for method, parts in blocks.items()}
 
@@ -70,7 +72,7 @@ def _joined(parts: Sequence[TrialRow]) -> TrialRow:
     if len(parts) == 1:
         return first
     names = [name for name in first.metrics if all(name in part.metrics for part in parts)]
-    bad = next((part for part in parts if part.state is not first.state), first)
+    bad = next((part for part in parts if part.state is TrialState.DIVERGED), first)
     return replace(
         first,
         state=bad.state,

@@ -7,11 +7,12 @@ from tuner.evidence.outcomes import Wins
 from tuner.evidence.over_seeds import Gain, WinsResult
 from tuner.evidence.paired import sign_flip, smallest_p
 from tuner.evidence.paired_gain import PairedGain, paired_gain
-from tuner.evidence.reasons import Missing, Names
+from tuner.evidence.reasons import Names
 from tuner.evidence.verdicts import Decision, Judgement
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 
+_FLATTERED = "measured on the seeds that selected the trials, which flatters it: only fresh seeds decide"
 Values = Mapping[int, float | None]  # of each seed
 
 
@@ -62,7 +63,7 @@ def gain_of(numbers: PairedGain, judged: Judgement | None, *, against: int, conf
         diverged=numbers.diverged,
         rival_diverged=numbers.rival_diverged,
         decision=Decision.NONE.value,
-        reason="" if confirmed else Missing.NO_CONFIRMATION.value,
+        reason="" if confirmed else _FLATTERED,
     )
     if judged is None:
         return shown

@@ -135,13 +135,6 @@ class Gain(Model):
     added_later: bool = Field(default=False, description="Whether seeds were added beyond the planned looks.")
 
 
-class MeanDifference(Model):
-    """A mean difference over seeds with its 95 % interval."""
-
-    mean: float
-    ci95: Interval | None
-
-
 class BestOfMany(Model):
     """Off the diagonal against on it, on the search's own seeds, with the selection repeated."""
 

@@ -14,11 +14,10 @@ are what varies least. Two tests are made of them, both two-sided:
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from tuner.evidence.over_seeds import Difference, Interval
+from tuner.evidence.over_seeds import Difference
 from tuner.evidence.seed_mean import seed_mean
 from tuner.ledger.rows import TrialRow
 
@@ -31,8 +30,17 @@ def paired(differences: Sequence[float], magnitudes: Sequence[float] = ()) -> Di
 
     `magnitudes` are the numbers that were subtracted: differences below their rounding have no p-value.
     """
-    tested = _tested(differences, magnitudes)
-    return Difference(**tested) if tested else None
+    measured = seed_mean(differences, magnitudes)
+    if measured is None:
+        return None
+    return Difference(
+        mean=measured.mean,
+        ci95=measured.interval(),
+        p_value=measured.p_value,
+        sign_flip_p=sign_flip(differences),
+        seeds=measured.seeds,
+        smallest_sign_flip_p=smallest_p(measured.seeds) if measured.seeds > 1 else None,
+    )
 
 
 def pairs_by_seed(trial: TrialRow, rival: TrialRow, metric: str | None = None) -> list[tuple[float, float]]:
@@ -50,22 +58,6 @@ def excess(trial: TrialRow, rival: TrialRow, metric: str) -> Difference | None:
     """By how much a metric of a trial exceeds its rival's, paired over the seeds on which both have it."""
     pairs = pairs_by_seed(trial, rival, metric)
     return paired([mine - other for mine, other in pairs], [value for pair in pairs for value in pair])
-
-
-def _tested(differences: Sequence[float], magnitudes: Sequence[float]) -> dict[str, Any] | None:
-    """The fields of a comparison but for what it compares. None without any difference."""
-    n = len(differences)
-    measured = seed_mean(differences, magnitudes)
-    if measured is None:
-        return None
-    return {
-        "mean": measured.mean,
-        "ci95": measured.interval(),
-        "p_value": measured.p_value,
-        "sign_flip_p": sign_flip(differences),
-        "seeds": n,
-        "smallest_sign_flip_p": smallest_p(n) if n > 1 else None,
-    }
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:
@@ -93,9 +85,3 @@ def signs(n: int) -> np.ndarray:
 def smallest_p(seeds: int) -> float:
     """The smallest p-value that the two-sided sign-flip test can give."""
     return 2.0 ** (1 - seeds) if seeds <= EXACT_SEEDS else 1 / _RANDOM_FLIPS
-
-
-def interval(values: Sequence[float]) -> Interval | None:
-    """The 95 % interval of a mean over seeds, by Student's t; None with fewer than 2 values."""
-    measured = paired(values)
-    return measured.ci95 if measured else None

@@ -13,6 +13,7 @@ from tuner.evidence.power import MOST_SEEDS
 class Missing(StrEnum):
     """Why there is nothing to judge."""
 
+    QUEUED = "the study has not been started yet"
     RUNNING = "the study is still running: what it selects, and on which seeds, is not known yet"
     CONFIRMING = "the selected trials are still being trained on fresh seeds"
     CANCELLED = "the study was cancelled before the selected trials were trained on fresh seeds"

@@ -15,12 +15,11 @@ from tuner.evidence.over_seeds import (
     Difference,
     Gain,
     Interval,
-    MeanDifference,
     Model,
     Summary,
     SummaryWithInterval,
 )
-from tuner.evidence.verdicts import Verdict
+from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.methods import Variant
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, StudyState, TrialRow, TrialState
@@ -200,6 +199,14 @@ class Optimum(Model):
     cells: tuple[OptimumCell, ...] = Field(description="The likeliest first.")
 
 
+class RegretResult(Model):
+    """How much worse a cheaper search's pick is than the whole grid's, on seeds that chose neither."""
+
+    mean: float = Field(description="Over the seeds, each of which is left out in turn; may be negative.")
+    same: int = Field(description="On how many of them both pick the same trial.")
+    seeds: int
+
+
 class ReplayedSearch(Model):
     """What the sequential protocol would have found from one tau_b."""
 
@@ -211,7 +218,7 @@ class ReplayedSearch(Model):
     trials: int = Field(description="How many it would have run.")
     of: int = Field(description="How many the grid has.")
     rank: int = Field(description="Of the picked trial among the grid's, from 1.")
-    regret: MeanDifference | None = Field(description="How much worse it is than the grid's optimum.")
+    regret: RegretResult | None = Field(description="Null with fewer than 2 seeds.")
 
 
 class SequentialReplay(Model):
@@ -385,6 +392,14 @@ class Comparison(Model):
     reason: str
     gain: Gain | None
 
+    @property
+    def outcome(self) -> str:
+        """The verdict as said of the method: better, worse, ...; the verdict's own name where it is
+        withheld.
+        """
+        decision = Decision(self.gain.decision) if self.gain else Decision.NONE
+        return decision.value if VERDICTS[decision] is self.verdict else self.verdict.value
+
 
 class AsPrinted(Comparison):
     """What the search alone shows, without extension and refinement: the protocol as the paper prints it."""
@@ -398,8 +413,9 @@ class EqualBudget(Model):
     """What k trials off the diagonal and k on it find, expected, selected and scored on different seeds."""
 
     trials: tuple[int, ...] = Field(description="k.")
-    off_diagonal: tuple[float, ...]
+    off_diagonal: tuple[float, ...] = Field(description="The expected objective of the best of k.")
     diagonal: tuple[float, ...]
+    gain: tuple[float, ...] = Field(description="Of off the diagonal, positive where it is better.")
 
 
 class ConfirmationResult(Model):

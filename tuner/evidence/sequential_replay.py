@@ -4,9 +4,8 @@ would have run.
 
 from collections.abc import Sequence
 
-from tuner.evidence.over_seeds import MeanDifference
-from tuner.evidence.paired import paired, pairs_by_seed
-from tuner.evidence.results import ReplayedSearch, SequentialReplay
+from tuner.evidence.regret import cross_fitted_regret, sequential_pick
+from tuner.evidence.results import RegretResult, ReplayedSearch, SequentialReplay
 from tuner.evidence.selection import best, best_forward, finished, searched
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import StudyRow, TrialRow
@@ -17,25 +16,22 @@ def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> Sequential
     """What the sequential protocol would have found on a full grid, started from each tau_b; None for another
     search.
 
-    For each start: the pair it would have picked, the trials it would have run, its regret (its mean
-    objective against the grid's optimum, 0 where it finds it) with the differences paired over seeds. "start"
-    is the replay from the tau_b nearest to 1, the protocol's default.
+    For each start: the pair it would have picked, the trials it would have run, and its regret: by how much
+    what it picks is worse than what the grid picks, on seeds that chose neither. "start" is the replay from
+    the tau_b nearest to 1, the protocol's default.
     """
     grid = searched(trials)
-    optimum = best(grid, study.objective)
-    if study.strategy != StrategyName.GRID or optimum is None:
+    if study.strategy != StrategyName.GRID or best(grid, study.objective) is None:
         return None
     starts = sorted({t.tau_b for t in grid if t.tau_b is not None})
-    replays = [run for start in starts if (run := _replay(grid, optimum, start, study.objective))]
+    replays = [run for start in starts if (run := _replay(grid, start, study.objective))]
     if not replays or len(starts) < 2:
         return None
     usual = min(replays, key=lambda run: (abs(run.tau_b_start - 1.0), run.tau_b_start))
     return SequentialReplay(start=usual, starts=tuple(replays))
 
 
-def _replay(
-    grid: Sequence[TrialRow], optimum: TrialRow, start: float, objective: Objective
-) -> ReplayedSearch | None:
+def _replay(grid: Sequence[TrialRow], start: float, objective: Objective) -> ReplayedSearch | None:
     first = [t for t in grid if t.tau_b == start]
     tau_f = best_forward(first, objective)
     run = [t for t in grid if t.tau_b == start or t.tau_f == tau_f]
@@ -52,13 +48,17 @@ def _replay(
         trials=len(run),
         of=len(grid),
         rank=1 + sum(objective.better(mean, picked.mean) for mean in means),
-        regret=regret(picked, optimum, objective),
+        regret=_regret(grid, start, objective),
     )
 
 
-def regret(picked: TrialRow, optimum: TrialRow, objective: Objective) -> MeanDifference | None:
-    """By how much the mean objective of what a search picked is worse than the optimum's, and its interval
-    over seeds.
-    """
-    measured = paired([objective.gain(best, mine) for mine, best in pairs_by_seed(picked, optimum)])
-    return MeanDifference(mean=measured.mean, ci95=measured.ci95) if measured else None
+def _regret(grid: Sequence[TrialRow], start: float, objective: Objective) -> RegretResult | None:
+    """The regret of the protocol, picked and measured on different seeds; None with fewer than 2 seeds."""
+    cells = [t for t in finished(grid) if t.tau_f is not None and t.tau_b is not None]
+    cells = [t for t in cells if t.seeds == cells[0].seeds]
+    pairs = [(t.tau_f or 0.0, t.tau_b or 0.0) for t in cells]
+    values = [[v for v in t.objective or () if v is not None] for t in cells]
+    if not any(tau_b == start for _, tau_b in pairs):
+        return None
+    measured = cross_fitted_regret(values, sequential_pick(pairs, start), objective)
+    return RegretResult(mean=measured.mean, same=measured.same, seeds=measured.seeds) if measured else None

@@ -9,16 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from tuner.evidence.trends import trend
 
-from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, NOW, finished_study, study, trial
+from tests.support.rows import FRESH, MINIMIZE, NOW, finished_study, study, trial
 from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.evidence.curves import Curves, epochs_saved, reached_at
 from tuner.evidence.figures.study_figures import figure_names, figure_png
-from tuner.evidence.landscape import optimum_over_seeds
-from tuner.evidence.multiple_comparisons import best_of_many, holm
+from tuner.evidence.multiple_comparisons import holm
+from tuner.evidence.over_seeds import Gain
 from tuner.evidence.paired import sign_flip, smallest_p
 from tuner.evidence.report import write_report
 from tuner.evidence.results import ClaimStatus
@@ -46,52 +44,6 @@ def test_holm_is_the_closed_test_of_bonferroni():
         assert holm(p) == pytest.approx(closed)
 
 
-@pytest.mark.parametrize(("seeds", "levels"), [(3, 4), (5, 6), (4, 9)])
-def test_the_trend_test_is_scipys_page_test(seeds, levels):
-    table = np.random.default_rng(seeds).normal(size=(seeds, levels)) + 0.3 * np.arange(levels)
-    found = trend({float(j): list(table[:, j]) for j in range(levels)})
-    method = "exact" if levels <= 7 else "asymptotic"
-    one_sided = min(stats.page_trend_test(t, method=method).pvalue for t in (table, table[:, ::-1]))
-    assert found.p_value == pytest.approx(min(1.0, 2 * one_sided))
-    assert found.spearman == pytest.approx(
-        np.mean([stats.spearmanr(np.arange(levels), row)[0] for row in table])
-    )
-
-
-def test_a_trend_leaves_out_what_some_seed_lacks_and_is_none_of_two_levels():
-    values = {0.0: [None, 1.0], 0.1: [1.0, 1.0], 0.2: [1.0, 1.0], 0.3: [1.0, 1.0]}
-    found = trend(values)
-    assert (found.levels, found.spearman, found.p_value) == ((0.1, 0.2, 0.3), 0.0, 1.0)
-    assert trend({k: values[k] for k in (0.0, 0.1, 0.2)}) is None
-
-
-def test_the_best_of_one_is_the_one_sided_t_test():
-    rng = np.random.default_rng(5)
-    off, on = rng.normal(1.0, 0.3, 5), rng.normal(1.2, 0.3, 5)
-    found = best_of_many([trial(0, off, tau_f=0.0), trial(1, on, tau_f=1.0)], MINIMIZE)
-    assert found.p_value == pytest.approx(stats.ttest_rel(off, on, alternative="less").pvalue, abs=0.02)
-
-
-def test_choosing_the_best_of_many_fools_it_no_more_often_than_promised():
-    rng, wrong = np.random.default_rng(7), 0
-    for _ in range(200):
-        rows = [trial(i, rng.normal(size=5) + rng.normal(0, 0.1), tau_f=i / 10, tau_b=2.0) for i in range(15)]
-        rows.append(trial(99, rng.normal(size=5), tau_f=2.0, tau_b=2.0))
-        wrong += best_of_many(rows, MINIMIZE).p_value < 0.05
-    assert wrong / 200 <= 0.07
-
-
-def test_the_optimums_bootstrap_counts_every_resample():
-    scores = np.random.default_rng(3).normal(size=(4, 3))
-    rows = [trial(i, row, tau_f=i / 10, tau_b=1.0) for i, row in enumerate(scores)]
-    winners = [scores[:, list(pick)].mean(1).argmin() / 10 for pick in itertools.product(range(3), repeat=3)]
-    found = optimum_over_seeds(rows, MINIMIZE)
-    assert {c.tau_f: c.share for c in found.cells} == pytest.approx(
-        {w: winners.count(w) / 27 for w in winners}
-    )
-    assert sum(c.share for c in found.cells if c.sure) >= 0.95
-
-
 def test_trials_that_were_dropped_are_not_selected():
     rows = [trial(0, [0.1, 0.1], state="stopped"), trial(1, [1.0, 1.0], tau_f=0.2)]
     assert select(rows, MINIMIZE).best.number == 1
@@ -117,15 +69,9 @@ def test_the_sequential_protocol_is_replayed_on_a_grid():
         6,
         2,
     )
-    assert start.regret.mean == 1.0
+    assert (start.regret.mean, start.regret.same, start.regret.seeds) == (1.0, 0, 2)
     assert [s.regret.mean for s in found.starts] == [0.0, 1.0, 1.0]
     assert sequential_replay(study(search={"strategy": "tpe"}), rows) is None
-
-
-def test_when_a_curve_reaches_a_value():
-    assert reached_at([1, 2, 3], [3.0, 2.0, 1.0], 1.5, MINIMIZE) == 2.5
-    assert reached_at([1, 2], [3.0, 2.0], 1.5, MINIMIZE) is None
-    assert reached_at([1, 2, 3], [0.0, None, 3.0], 2.0, MAXIMIZE) == 3
 
 
 def measured(rows, epochs=(1.0, 2.0, 3.0, 4.0)):
@@ -148,13 +94,6 @@ def measured(rows, epochs=(1.0, 2.0, 3.0, 4.0)):
     ]
 
 
-def test_epochs_saved_are_paired_and_turn_their_sign():
-    ours, rival = trial(0, [1.0, 1.0]), trial(1, [2.0, 2.0], tau_f=1.0)
-    curves = Curves(measured([ours, rival]))
-    assert epochs_saved(ours, rival, curves, MINIMIZE)[0].mean == pytest.approx(1.0)
-    assert epochs_saved(rival, ours, curves, MINIMIZE)[0].mean == pytest.approx(-1.0)
-
-
 def whole_study():
     """A finished study with curves, inactive units, gradients, a control, dropped trials and a schedule."""
     searched, confirmed = finished_study()
@@ -163,10 +102,10 @@ def whole_study():
         replace(t, metrics=t.metrics | metrics | {"test_loss": list(t.objective)}) for t in confirmed
     ]
     for i, tau_b in enumerate((0.1, 0.3, 2.0)):
-        row = trial(20 + i, [5.0 + i] * 5, tau_f=0.0, tau_b=tau_b)
+        row = trial(20 + i, [5.0 + i] * 5, tau_f=0.1, tau_b=tau_b)
         falling = {
-            "grad_norm": [1 / tau_b + s / 10 for s in range(5)],
-            "inactive_1e-05": [0.5 - tau_b / 5] * 5,
+            "grad_norm": [(1 + s / 10) / tau_b for s in range(5)],
+            "inactive_1e-05": [0.5 - tau_b * (10 + s) / 60 for s in range(5)],
         }
         searched.append(replace(row, metrics=row.metrics | falling))
     searched.append(trial(30, [9.0] * 5, tau_f=0.3, tau_b=2.0, state="stopped"))
@@ -191,9 +130,22 @@ def test_the_claims_follow_from_the_evidence():
         for t in confirmed
     ]
     assert results(study(), [*searched, *worse]).claims["C2"].status == NOT_SUPPORTED
-    gains = results(study(), rows).gains
-    p = {name: g.p_holm for name, g in gains.items()}
-    assert p == pytest.approx(holm({name: g.p_value for name, g in gains.items()}))
+
+
+def test_what_can_be_shown_or_refuted_of_claims_2_and_3_is_one_family():
+    searched, confirmed = whole_study()
+    rows = [*searched, *confirmed]
+    found = results(study(), rows, measured(rows), metrics=task_metrics("sbn"))
+    parts = [part for name in ("C2", "C3") for part in found.claims[name].parts if part.counts]
+    tested = {part.what: part.numbers for part in parts if part.numbers and part.numbers.p_value is not None}
+    p = {
+        what: numbers.p_overall if isinstance(numbers, Gain) else numbers.p_value
+        for what, numbers in tested.items()
+    }
+    assert len(p) > 6
+    assert {what: numbers.p_holm for what, numbers in tested.items()} == pytest.approx(holm(p))
+    beside = [part for part in found.claims["C3"].parts if not part.counts and part.numbers]
+    assert all(part.numbers.p_holm is None for part in beside)
 
 
 @pytest.mark.parametrize(("shift", "agrees"), [(0.001, True), (0.5, False)])
@@ -202,8 +154,10 @@ def test_the_control_is_compared_with_what_it_rescales(shift, agrees):
     confirmed[0] = replace(confirmed[0], tau_f=0.2)
     searched[1] = replace(searched[1], tau_f=0.2)
     control = trial(
-        50, [v + shift for v in confirmed[0].objective], tau_f=1.0, tau_b=2.5, role="control", seeds=FRESH
-    )
+        50,
+        [v + shift * (1 + i / 100) for i, v in enumerate(confirmed[0].objective, -2)],
+        tau_f=1.0, tau_b=2.5, role="control", seeds=FRESH,
+    )  # fmt: skip
     control = replace(control, variant=Variant(logit_scale=5.0))
     found = results(study(), [*searched, *confirmed, control]).control
     assert (found.of, found.agrees, found.difference.mean) == (6, agrees, pytest.approx(-shift))

@@ -1,0 +1,73 @@
+"""Methods are told apart by their temperatures, and the best of each is selected, as printed and fair."""
+
+import pytest
+
+from tests.support.rows import MINIMIZE, trial
+from tuner.evidence.selection import kind_of, select, select_as_printed
+from tuner.ledger.methods import Segment, Variant
+
+
+def schedule(*pairs):
+    return Variant(schedule=tuple(Segment(float(i), f, b, 0.001) for i, (f, b) in enumerate(pairs)))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "tau_f", "tau_b", "variant", "kind"),
+    [
+        ("decoupled", 0.5, 1.0, Variant(), "off_diagonal"),
+        ("decoupled", 0.5, 0.5, Variant(), "diagonal"),
+        ("softmax", 0.5, 0.5, Variant(), "diagonal"),
+        ("decoupled", 0.0, 0.5, Variant(), "argmax"),
+        ("gumbel", None, 0.5, Variant(), "gumbel"),
+        ("identity", None, None, Variant(), "identity"),
+        ("decoupled", 0.0, 0.5, schedule((0.0, 0.5), (0.0, 1.0)), "argmax"),
+        ("decoupled", 0.0, 0.5, schedule((0.0, 0.5), (0.1, 0.5)), "off_diagonal"),
+        ("decoupled", 0.5, 0.5, schedule((0.5, 0.5), (1.0, 1.0)), "diagonal"),
+        ("decoupled", 0.5, 0.5, schedule((0.5, 0.5), (0.0, 0.5)), "off_diagonal"),
+    ],
+)
+def test_the_kind_of_a_trial(estimator, tau_f, tau_b, variant, kind):
+    row = trial(0, [1.0], estimator=estimator, tau_f=tau_f, tau_b=tau_b, variant=variant)
+    assert kind_of(row) == kind
+
+
+def searched():
+    return [
+        trial(0, [1.0, 1.1], tau_f=0.0, tau_b=0.5),
+        trial(1, [1.3, 1.4], tau_f=0.5, tau_b=1.0),
+        trial(2, [2.0, 2.1], tau_f=0.5, tau_b=0.5),
+    ]
+
+
+def test_argmax_is_not_off_the_diagonal_however_good_it_is():
+    chosen = select(searched(), MINIMIZE)
+    assert {name: t.number for name, t in chosen.named().items()} == {
+        "off_diagonal": 1,
+        "argmax": 0,
+        "diagonal": 2,
+    }
+    assert chosen.best.number == 0
+    assert select(searched()[:1], MINIMIZE).off_diagonal is None
+
+
+def test_what_followed_the_search_competes_in_the_fair_selection_only():
+    rows = [
+        *searched(),
+        trial(3, [0.5, 0.6], tau_f=0.3, tau_b=0.3, role="extension", estimator="softmax"),
+        trial(4, [0.7, 0.8], tau_f=0.5, tau_b=0.7, role="refinement"),
+        trial(5, [0.1, 0.1], tau_f=0.5, tau_b=0.9, role="confirm"),
+        trial(6, [0.1, 0.1], tau_f=1.0, tau_b=0.9, role="control"),
+    ]
+    fair, printed = select(rows, MINIMIZE), select_as_printed(rows, MINIMIZE)
+    assert (fair.off_diagonal.number, fair.argmax.number, fair.diagonal.number) == (4, 0, 3)
+    assert (printed.off_diagonal.number, printed.argmax.number, printed.diagonal.number) == (1, 0, 2)
+    assert fair.baselines == printed.baselines == {}  # that the diagonal was refined makes no baseline
+
+
+def test_an_extended_baseline_is_selected_under_its_own_name():
+    rows = [
+        trial(0, [2.0], tau_f=None, tau_b=1.0, role="baseline", estimator="gumbel"),
+        trial(1, [1.0], tau_f=None, tau_b=1.73, role="extension", estimator="gumbel"),
+    ]
+    assert select(rows, MINIMIZE).baselines["gumbel"].number == 1
+    assert select_as_printed(rows, MINIMIZE).baselines["gumbel"].number == 0

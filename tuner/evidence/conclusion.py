@@ -1,0 +1,198 @@
+"""The verdict: what fresh seeds say of a method off the diagonal against the best on it, and why not more.
+
+Whatever state a study is in there is a sentence that is true of it: that it still runs, was cancelled, has no
+confirmation, has nothing to compare. The verdict is withheld where the diagonal's optimum lies at the edge of
+what was searched and the range was not extended: a better value of the diagonal may lie beyond it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tuner.evidence.confirmed import Rules, confirmed_trials
+from tuner.evidence.edges import Edge, edges
+from tuner.evidence.gains import gain
+from tuner.evidence.labels import method_label
+from tuner.evidence.over_seeds import Gain
+from tuner.evidence.reasons import Missing, Names
+from tuner.evidence.results import AsPrinted, Comparison, TrialResult
+from tuner.evidence.selection import ARGMAX, OFF, ON, Selection, kind_of, select_as_printed
+from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
+from tuner.ledger.methods import Method
+from tuner.ledger.rows import COMPETING, PRINTED, Role, StudyRow, StudyState, TrialRow, TrialState
+
+_NOT_CONFIRMED = {
+    StudyState.QUEUED: Missing.QUEUED,
+    StudyState.CANCELLED: Missing.CANCELLED,
+    StudyState.FAILED: Missing.FAILED,
+    StudyState.INTERRUPTED: Missing.INTERRUPTED,
+}
+_WHERE = {OFF: "off the diagonal with noise", ARGMAX: "with argmax", ON: "on the diagonal tau_f = tau_b"}
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a study concludes."""
+
+    main: Comparison  # off the diagonal with noise against the diagonal: the verdict
+    argmax: Comparison | None  # argmax against the diagonal; None where it was not tried
+    as_printed: AsPrinted | None  # None where nothing was extended or refined
+    gains: dict[str, Gain | None]  # of the best off the diagonal over the best of each baseline
+    edges: list[Edge]
+
+
+def conclude(study: StudyRow, trials: Sequence[TrialRow], chosen: Selection, rules: Rules) -> Conclusion:
+    """The conclusion from a study's trials, of which `chosen` are the best of every method."""
+    confirmations = confirmed_trials(trials)
+    comparing = _Comparing(study, trials, confirmations, rules)
+    at_edges = edges(trials, chosen)
+    main = _withheld(comparing.with_diagonal(OFF, chosen), at_edges, study)
+    argmax = None
+    if chosen.argmax is not None:
+        argmax = _withheld(comparing.with_diagonal(ARGMAX, chosen), at_edges, study)
+    gains = _gains(chosen, confirmations, rules)
+    return Conclusion(main, argmax, _as_printed(comparing, trials, rules), gains, at_edges)
+
+
+def verdict_notes(study: StudyRow, trials: Sequence[TrialRow], at_edges: Sequence[Edge]) -> Iterable[str]:
+    """What a reader of the verdict must know beside it, without full stops."""
+    yield from (edge.sentence for edge in at_edges)
+    if study.spec.get("refine", False) or not any(t.role is Role.CONFIRM for t in trials):
+        return
+    earlier = "the study was run by an earlier version, and its verdict is computed anew: "
+    yield (
+        f"{earlier if _of_earlier_version(study) else ''}the diagonal was not refined, so an optimum on it "
+        "between searched values can look as if it lay off it"
+    )
+
+
+def _of_earlier_version(study: StudyRow) -> bool:
+    """Whether its spec is from before optima were refined."""
+    return "refine" not in study.spec
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    """What a comparison with the diagonal is made of."""
+
+    study: StudyRow
+    trials: Sequence[TrialRow]
+    confirmations: Mapping[Method, TrialRow]
+    rules: Rules
+
+    def with_diagonal(self, kind: str, chosen: Selection) -> Comparison:
+        """The verdict on a method off the diagonal against the best on it."""
+        mine, rival = chosen.named().get(kind), chosen.diagonal
+        if mine is None or rival is None:
+            return Comparison(verdict=Verdict.NONE, reason=self._nothing(kind, chosen), gain=None)
+        fresh, its = (self.confirmations.get(t.method) for t in (mine, rival))
+        if fresh is None or its is None:
+            reason = self._no_fresh_seeds(mine, rival)
+            return Comparison(verdict=Verdict.NONE, reason=reason, gain=gain(mine, rival, self.rules))
+        names = Names(method="argmax" if kind == ARGMAX else Names.method)
+        measured = gain(fresh, its, self.rules, margin=self.rules.margin_for(rival), names=names)
+        if measured is None:
+            reason = f"{names.method} and {names.rival} have no fresh seed in common"
+            return Comparison(verdict=Verdict.NONE, reason=reason, gain=None)
+        if self.rules.design is None:
+            return Comparison(verdict=Verdict.UNDECIDED, reason=_too_few(measured.seeds), gain=measured)
+        verdict = VERDICTS[Decision(measured.decision)]
+        return Comparison(verdict=verdict, reason=measured.reason, gain=measured)
+
+    def _no_fresh_seeds(self, mine: TrialRow, rival: TrialRow) -> str:
+        """Why the selected trials have no gain on fresh seeds."""
+        state, confirming = self.study.state, [t for t in self.trials if t.role is Role.CONFIRM]
+        if not self.rules.looks:
+            return Missing.NO_CONFIRMATION.value
+        if state is StudyState.RUNNING:
+            return (Missing.CONFIRMING if confirming else Missing.RUNNING).value
+        if state in _NOT_CONFIRMED:
+            return _NOT_CONFIRMED[state].value
+        tried = {t.method for t in confirming}
+        if mine.method in tried and rival.method in tried:
+            return "a confirmation of one of the two failed, for the reason that its trial gives"
+        if _of_earlier_version(self.study) and rival.method in tried:
+            return (
+                "the version that ran this study took argmax (tau_f = 0) and pairs with noise for one "
+                "method, and trained only the best of both on fresh seeds"
+            )
+        return "what is selected now was not trained on fresh seeds"
+
+    def _nothing(self, kind: str, chosen: Selection) -> str:
+        """What is missing for a comparison with the diagonal."""
+        if self.study.state in (StudyState.QUEUED, StudyState.RUNNING):
+            return (Missing.QUEUED if self.study.state is StudyState.QUEUED else Missing.RUNNING).value
+        missing = [name for name in (kind, ON) if chosen.named().get(name) is None]
+        if len(missing) == 2:
+            return Missing.NEITHER.value
+        where = _WHERE[missing[0]]
+        ran = [t for t in self.trials if t.role in COMPETING and kind_of(t) == missing[0]]
+        if not ran:
+            advice = "; the baseline softmax lies on it" if missing[0] == ON else ""
+            return f"there is nothing to compare with: no trial {where} was run{advice}"
+        became = {t.state for t in ran}
+        if became == {TrialState.DIVERGED}:
+            return f"there is nothing to compare with: every trial {where} diverged on some seed"
+        if became == {TrialState.STOPPED}:
+            return f"there is nothing to compare with: every trial {where} was stopped before its end"
+        return (
+            f"there is nothing to compare with: no trial {where} was trained to its end with an objective on "
+            "every seed"
+        )
+
+
+def _too_few(seeds: int) -> str:
+    return f"{seeds} fresh seed{'s' if seeds != 1 else ''} cannot decide: a test takes 3 or more"
+
+
+def _withheld(comparison: Comparison, at_edges: Sequence[Edge], study: StudyRow) -> Comparison:
+    """Without its directional verdict where the diagonal's optimum is at the edge of what was searched and
+    the study does not extend ranges; those of earlier versions did not.
+    """
+    directional = comparison.verdict in (Verdict.OFF, Verdict.ON)
+    edge = next((e for e in at_edges if e.kind == ON), None)
+    if not directional or edge is None or study.spec.get("extend", False):
+        return comparison
+    reason = (
+        f"the diagonal's optimum is at the edge of what was searched (tau = {edge.value:g} is the {edge.end})"
+        f", and the study does not extend ranges; what was measured: {comparison.reason}"
+    )
+    return comparison.model_copy(update={"verdict": Verdict.UNDECIDED, "reason": reason})
+
+
+def _gains(
+    chosen: Selection, confirmations: Mapping[Method, TrialRow], rules: Rules
+) -> dict[str, Gain | None]:
+    """The gain of the best trial off the diagonal over the best of each baseline, by its name."""
+    mine = chosen.off_diagonal
+    if mine is None:
+        return dict.fromkeys(chosen.baselines)
+    margin = rules.margin_for(chosen.diagonal)
+    gains = {}
+    for name, rival in chosen.baselines.items():
+        fresh, its = (confirmations.get(t.method) for t in (mine, rival))
+        if fresh is None or its is None:
+            gains[name] = gain(mine, rival, rules)
+        else:
+            names = Names(rival=f"the best of {method_label(name)}")
+            gains[name] = gain(fresh, its, rules, margin=margin, names=names)
+    return gains
+
+
+def _as_printed(comparing: _Comparing, trials: Sequence[TrialRow], rules: Rules) -> AsPrinted | None:
+    """What the search alone shows; None where it is all there is."""
+    if all(t.role in PRINTED or t.role not in COMPETING for t in trials):
+        return None
+    printed = select_as_printed(trials, rules.objective)
+    shown = comparing.with_diagonal(OFF, printed)
+
+    def row(trial: TrialRow | None) -> TrialResult | None:
+        return None if trial is None else TrialResult.of(trial)
+
+    return AsPrinted(
+        verdict=shown.verdict,
+        reason=shown.reason,
+        gain=shown.gain,
+        off_diagonal_best=row(printed.off_diagonal),
+        argmax_best=row(printed.argmax),
+        diagonal_best=row(printed.diagonal),
+    )
