@@ -15,7 +15,7 @@ def without(monkeypatch):
         place, name = {
             "softmax_backward": (torch, "_softmax_backward_data"),
             "sigmoid_backward": (torch.ops.aten, "sigmoid_backward"),
-            "fused_adam": (torch, "_fused_adam_"),
+            "fused_adam": (torch, "_fused_adamw_"),
         }[kernel]
         if replacement is None:
             monkeypatch.setattr(place, name, None)
@@ -80,3 +80,11 @@ def test_adam_is_torchs(missing, without):
         oracle.step()
         mine.step({"w": gradient})
     torch.testing.assert_close(ours, theirs.detach())
+
+
+def test_a_transformation_of_torch_is_seen_and_a_torch_that_does_not_say_is_taken_for_one(monkeypatch):
+    seen = []
+    torch.func.vmap(lambda x: (seen.append(torch_private.inside_transformation()), x)[1])(torch.zeros(2))
+    assert (seen, torch_private.inside_transformation()) == ([True], False)
+    monkeypatch.setattr(torch_private.torch, "_C", object())
+    assert torch_private.inside_transformation()

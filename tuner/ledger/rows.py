@@ -130,9 +130,8 @@ class TrialRow:
     population: str
     attempts: int  # times it was started
     seeds: tuple[int, ...]
-    metrics: dict[
-        str, list[float | None]
-    ]  # of the last report: metric -> value per seed, None where not finite
+    # Of the last report: {metric: value per seed}, None where it is not finite.
+    metrics: dict[str, list[float | None]]
     objective: tuple[float | None, ...] | None  # per seed; None until terminal
     started_at: datetime | None
     finished_at: datetime | None

@@ -73,7 +73,7 @@ def continuing(history: Sequence[TrialRow], n: int) -> Continue | None:
     decided = [t for t in history if t.state is TrialState.QUEUED and t.source is not None]
     first = min((t.intervals for t in decided), default=0)
     together = [t.number for t in decided if t.intervals == first]
+    if not together:
+        return None
     parts = -(-len(together) // n)
-    return (
-        Continue(together[: -(-len(together) // parts)]) if together else None
-    )  # 10 and 10 rather than 16 and 4
+    return Continue(together[: -(-len(together) // parts)])  # equal parts: 10 and 10 rather than 16 and 4

@@ -60,9 +60,8 @@ class Pbt(Strategy):
         if len(searched) < self._search.trials:
             return self._first()[len(searched) :][:n]
         going = [t for t in searched if not t.terminal]
-        if going and all(
-            t.state is TrialState.QUEUED and t.source is None for t in going
-        ):  # all at the end of the same round
+        # All wait at the end of the same round.
+        if going and all(t.state is TrialState.QUEUED and t.source is None for t in going):
             return Decision(self._decide(going))
         if answer := continuing(history, n) or lacking(baselines(self._spec), history)[:n]:
             return answer
@@ -104,9 +103,8 @@ class Pbt(Strategy):
         made = []
         for place, trial in enumerate(ranked):
             source = generator.choice(ranked[: max(1, quarter)])
-            explored = self._explore(
-                source, generator
-            )  # drawn for everyone: one trial's fate is not another's dice
+            # Drawn for every trial, so that what one trial draws does not depend on the others' ranks.
+            explored = self._explore(source, generator)
             exploits = place >= len(ranked) - quarter and self._worse(trial, source)
             made.append(
                 Continuation(trial.number, source.number, explored)
