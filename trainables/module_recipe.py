@@ -79,7 +79,7 @@ class ModuleRecipe:
         return _name(self.loss)
 
     def options_type(self) -> type[ModuleOptions]:
-        """The factory's keywords, with their defaults, as options of a study."""
+        """The factory's keywords with plain defaults, as options of a study."""
         keywords: list[tuple[str, Any, Any]] = [("stack", str, self.stack)]
         for parameter in inspect.signature(self.factory).parameters.values():
             if parameter.name == _DATASET or parameter.kind in (
@@ -95,9 +95,9 @@ class ModuleRecipe:
                 )
             if parameter.name == "stack":
                 raise ValueError(f"module {self.title}: 'stack' is an option of its task; call it otherwise.")
-            default = parameter.default
-            default = tuple(default) if isinstance(default, list) else default
-            keywords.append((parameter.name, Any, default))
+            default = tuple(parameter.default) if isinstance(parameter.default, list) else parameter.default
+            if _is_plain(default):  # others, a class of activations for one, cannot be named in a spec
+                keywords.append((parameter.name, Any, default))
         return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
 
     def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
@@ -191,6 +191,13 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a default can stand in a spec."""
+    if isinstance(value, tuple):
+        return all(_is_plain(x) for x in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def _name(callable_: Any) -> str:

@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from functools import cache
 from itertools import pairwise
 
@@ -481,6 +482,16 @@ def test_the_keywords_of_a_factory_are_the_studys_options():
         cls.options_type.parse({"width": "wide"})
     with pytest.raises(ValueError, match=r"^stack: must be one of auto, vmap, loop"):
         cls.options_type.parse({"stack": "pile"})
+
+
+def test_a_keyword_that_no_spec_can_name_keeps_its_default():
+    def built(width=8, activation=nn.ReLU, sizes=[3, 4], name=None):  # noqa: B006  # users write it so
+        assert (activation, sizes, name) == (nn.ReLU, (3, 4), None)
+        return Mixed(6, width)
+
+    cls = ModuleTask.from_module(built, loss=F.cross_entropy)
+    assert [f.name for f in fields(cls.options_type)] == ["stack", "width", "sizes", "name"]
+    cls(tabular(), cls.options_type.parse({"width": 4}))
 
 
 def test_a_factory_may_ask_for_the_dataset():
