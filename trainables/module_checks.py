@@ -6,7 +6,7 @@ study. Every error names the module, and the layer where that is known, and says
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from trainables.stacking import Mode
 from trainables.tasks.base import Noise, Parameters
 
 _EXAMPLES = 4  # of a pass, beside those with the extreme labels
+Phase: TypeAlias = Literal["training", "evaluation"]
 _CPU = torch.device("cpu")
 
 
@@ -30,8 +31,11 @@ class Checked:
     """What the checks found out."""
 
     activation_bytes: int  # what a training step keeps of one example for its backward pass
-    mode: Mode
-    reason: str  # why the members are looped over; empty under vmap
+    obstacles: dict[Phase, str]  # to vmap; empty where there is none
+
+    def mode(self, phase: Phase) -> Mode:
+        """How the members are trained or evaluated."""
+        return "loop" if self.obstacles[phase] else "vmap"
 
 
 class ModuleChecks:
@@ -70,10 +74,17 @@ class ModuleChecks:
             self._evaluated(trace)
             self._model.draws_itself = trace.drew is not None
             choice = StackChoice(self._model, self._split)
-            obstacle = "stack is loop" if stack == "loop" else choice.obstacle(trace)
-        if obstacle and stack == "vmap":
-            raise ValueError(f"{self._title} cannot be trained under vmap: {obstacle}. Use stack='auto'.")
-        return Checked(activation_bytes, "loop" if obstacle else "vmap", obstacle)
+            obstacles: dict[Phase, str] = {"training": "stack is loop", "evaluation": "stack is loop"}
+            if stack != "loop":
+                obstacles = {
+                    "training": choice.obstacle(trace, training=True),
+                    "evaluation": choice.obstacle(trace, training=False),
+                }
+        if stack == "vmap" and obstacles["training"]:
+            raise ValueError(
+                f"{self._title} cannot be trained under vmap: {obstacles['training']}. Use stack='auto'."
+            )
+        return Checked(activation_bytes, obstacles)
 
     def _trained(self, trace: LayerTrace) -> int:
         """Looks at the loss of one training step. Returns the bytes that it keeps for its backward pass."""
@@ -101,8 +112,9 @@ class ModuleChecks:
         if trace.drew is None and not torch.equal(loss, again):
             raise ValueError(
                 f"{self._title} gives another loss for the same parameters, batch and noise "
-                f"({loss.item():.6g}, then {again.item():.6g}): it keeps something between calls. Keep "
-                "it in a buffer (register_buffer)."
+                f"({loss.item():.6g}, then {again.item():.6g}): it keeps something between calls, which "
+                f"belongs into a buffer "
+                "(register_buffer), or draws random numbers that are not torch's."
             )
         return sum(kept.values())
 

@@ -11,7 +11,9 @@ from torch import nn
 
 from trainables.data import Dataset
 from trainables.data.arrays import from_examples
+from trainables.errors import OptionError
 from trainables.member_model import Loss, MemberModel, Target
+from trainables.memory import is_out_of_memory
 from trainables.metrics import Direction, Metric, Panel, Side
 from trainables.tasks.base import Options
 
@@ -28,11 +30,11 @@ class ModuleOptions(Options):
 
     def __post_init__(self) -> None:
         if self.stack not in STACKS:
-            raise ValueError(f"stack: must be one of {', '.join(STACKS)}")
+            raise OptionError("stack", f"must be one of {', '.join(STACKS)}", repr(self.stack))
         for field in fields(self):
             value, default = getattr(self, field.name), field.default
             if default is not None and not _fits(value, default):
-                raise ValueError(f"{field.name}: must be like its default, {default!r}")
+                raise OptionError(field.name, f"must be like its default, {default!r}", repr(value)[:80])
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class ModuleRecipe:
         return _name(self.loss)
 
     def options_type(self) -> type[ModuleOptions]:
-        """The factory's keywords, with their defaults, as options of a study."""
+        """The factory's keywords with plain defaults, as options of a study."""
         keywords: list[tuple[str, Any, Any]] = [("stack", str, self.stack)]
         for parameter in inspect.signature(self.factory).parameters.values():
             if parameter.name == _DATASET or parameter.kind in (
@@ -93,9 +95,9 @@ class ModuleRecipe:
                 )
             if parameter.name == "stack":
                 raise ValueError(f"module {self.title}: 'stack' is an option of its task; call it otherwise.")
-            default = parameter.default
-            default = tuple(default) if isinstance(default, list) else default
-            keywords.append((parameter.name, Any, default))
+            default = tuple(parameter.default) if isinstance(parameter.default, list) else parameter.default
+            if _is_plain(default):  # others, a class of activations for one, cannot be named in a spec
+                keywords.append((parameter.name, Any, default))
         return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
 
     def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
@@ -128,7 +130,15 @@ class ModuleRecipe:
         given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "stack"}
         if _DATASET in inspect.signature(self.factory).parameters:
             given[_DATASET] = dataset
-        module = self.factory(**given)
+        try:
+            module = self.factory(**given)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            said = " ".join(str(error).split())
+            raise ValueError(
+                f"module {self.title} cannot be built: {type(error).__name__}: {said}"
+            ) from error
         if not isinstance(module, nn.Module):
             raise ValueError(  # noqa: TRY004  # as above
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
@@ -137,7 +147,10 @@ class ModuleRecipe:
 
     def model(self, module: nn.Module, dataset: Dataset) -> MemberModel:
         """A module that was built for this purpose, with its loss and metrics."""
-        return MemberModel(module, self.loss, self.metrics, dataset, self.target)
+        try:
+            return MemberModel(module, self.loss, self.metrics, dataset, self.target)
+        except ValueError as error:
+            raise ValueError(f"module {self.title}: {error}") from error
 
     def check_picklable(self) -> None:
         """Looks whether the module can be sent to another process.
@@ -178,6 +191,13 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a default can stand in a spec."""
+    if isinstance(value, tuple):
+        return all(_is_plain(x) for x in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def _name(callable_: Any) -> str:

@@ -27,7 +27,7 @@ from trainables.module_checks import ModuleChecks
 from trainables.module_recipe import ModuleOptions, ModuleRecipe, Stack, own_data
 from trainables.nn import StraightThrough
 from trainables.randomness import Stream
-from trainables.stacking import Values, all_members
+from trainables.stacking import Mode, Values, all_members
 from trainables.tasks.base import DRAWS, Members, Noise, Objective, Options, Parameters, Task
 
 _log = logging.getLogger(__name__)
@@ -138,10 +138,13 @@ class ModuleTask(Task):
         self._check_reproducible()
         checks = ModuleChecks(self._model, recipe.title, recipe.loss_name, dataset)
         checked = checks.run(self._options.stack)
-        self.stack, self.stack_reason = checked.mode, checked.reason
+        self.stack, self.stack_reason = checked.mode("training"), checked.obstacles["training"]
+        self._evaluation_stack = checked.mode("evaluation")
         self._activation_bytes = checked.activation_bytes
-        if checked.mode == "loop":
-            _log.info("module %s is trained member by member: %s", recipe.title, checked.reason)
+        for phase, reason in checked.obstacles.items():
+            if reason and (phase == "training" or not self.stack_reason):
+                done = "trained" if phase == "training" else "evaluated"
+                _log.info("module %s is %s member by member: %s", recipe.title, done, reason)
         unknown = {*recipe.logit_parameters} - {*self._model.trained}
         if unknown:
             raise ValueError(
@@ -173,7 +176,8 @@ class ModuleTask(Task):
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """The noise of every site; of looped modules the number that sets torch's generator as well."""
         base, device = generator.initial_seed(), generator.device
-        return self._with_own(self._model.noise(batch_size, base, device, training=True), base)
+        noise = self._model.noise(batch_size, base, device, training=True)
+        return noise | self._own_noise(self.stack, base)
 
     def loss(
         self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
@@ -210,14 +214,22 @@ class ModuleTask(Task):
 
             def values(noise: Noise | None, inputs: Batch = inputs, labels: Batch = labels) -> Values:
                 return all_members(
-                    member, self.stack, parameters, inputs, labels, noise, members.runs, shared=True
+                    member,
+                    self._evaluation_stack,
+                    parameters,
+                    inputs,
+                    labels,
+                    noise,
+                    members.runs,
+                    shared=True,
                 )[0]
 
             found = {f"val_{name}_argmax": value for name, value in values(None).items()}
             for k in range(recipe.samples):
                 base = stream.at(i * recipe.samples + k).initial_seed()
-                drawn = self._with_own(model.noise(len(part), base, split.device, training=False), base)
-                noise = {name: n.to(dtype) if n.is_floating_point() else n for name, n in drawn.items()}
+                drawn = model.noise(len(part), base, split.device, training=False)
+                noise = {name: n.to(dtype) for name, n in drawn.items()}
+                noise |= self._own_noise(self._evaluation_stack, base)
                 for name, value in values(noise).items():
                     found[f"val_{name}"] = value / recipe.samples + found.get(f"val_{name}", 0)
             share = len(part) / len(split)
@@ -263,9 +275,9 @@ class ModuleTask(Task):
                     "only."
                 )
 
-    def _with_own(self, noise: Noise, base: int) -> Noise:
+    def _own_noise(self, stack: Mode, base: int) -> Noise:
         """What a looped module draws further is a function of this number."""
-        return noise | {OWN: torch.tensor(base)} if self.stack == "loop" else noise
+        return {OWN: torch.tensor(base)} if stack == "loop" else {}
 
     def _dtype(self, parameters: Parameters) -> torch.dtype:
         return parameters[self._model.trained[0]].dtype

@@ -30,13 +30,13 @@ class StackChoice:
         self._model = model
         self._split = split
 
-    def obstacle(self, trace: LayerTrace) -> str:
-        """Why vmap cannot do it, with the layer; empty where it can. `trace` follows the module, and has."""
+    def obstacle(self, trace: LayerTrace, *, training: bool) -> str:
+        """Why vmap cannot train, or evaluate, the module, with the layer; empty where it can.
+
+        trace: follows the module, and has followed a pass of one member.
+        """
         if trace.drew is not None:
             return f"{trace.drew} draws random numbers by itself"
-        return self._compared(trace, training=True) or self._compared(trace, training=False)
-
-    def _compared(self, trace: LayerTrace, *, training: bool) -> str:
         dtype, alone = torch.float64, {}
         try:
             alone = self._members("loop", dtype, training=training)
@@ -48,7 +48,7 @@ class StackChoice:
             try:
                 stacked = self._members("vmap", dtype, training=training)
             except _RAISED as error:
-                return f"{trace.layer or 'the loss'}: {one_line(error)[:300]}"
+                return f"{trace.layer or ('the loss' if training else 'a metric')}: {one_line(error)[:300]}"
         slow = [str(w.message).partition(_SLOW)[2].partition(". ")[0].strip() for w in caught]
         if any(slow):
             return f"torch has no batching rule for {next(filter(None, slow))}"

@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from functools import cache
 from itertools import pairwise
 
@@ -24,6 +25,7 @@ from tests.support.module_models import (
     cross_entropy_of_pixels,
 )
 from tests.support.paths import ROOT
+from trainables.blocks import Blocks
 from trainables.data import Dataset, Split, load
 from trainables.data.arrays import from_examples
 from trainables.diagnostics import Diagnosis
@@ -399,6 +401,21 @@ def test_what_vmap_cannot_do_is_looped_and_the_log_says_which_layer_and_why(fact
         task_of(factory, dataset=tabular(), stack="vmap")
 
 
+def test_a_metric_that_vmap_cannot_do_is_looped_over_and_training_is_not(caplog):
+    caplog.set_level(logging.INFO, "trainables.modules")
+
+    def counted(output, labels):
+        return torch.tensor((output.argmax(-1) == labels).sum().item() / len(labels), dtype=output.dtype)
+
+    task = task_of(Mixed, dataset=tabular(), metrics={"counted": counted, "accuracy": accuracy})
+    assert task.stack == "vmap"
+    assert "module Mixed is evaluated member by member: a metric: vmap" in caplog.text
+    models = population(task, EVERY[:3], [0, 7])
+    models.train(3)
+    metrics = models.evaluate()
+    torch.testing.assert_close(metrics["val_counted"], metrics["val_accuracy"])
+
+
 def test_convolutions_and_dictionaries_are_trained_under_vmap():
     class Convolution(nn.Module):
         def __init__(self):
@@ -467,6 +484,16 @@ def test_the_keywords_of_a_factory_are_the_studys_options():
         cls.options_type.parse({"stack": "pile"})
 
 
+def test_a_keyword_that_no_spec_can_name_keeps_its_default():
+    def built(width=8, activation=nn.ReLU, sizes=[3, 4], name=None):  # noqa: B006  # users write it so
+        assert (activation, sizes, name) == (nn.ReLU, (3, 4), None)
+        return Mixed(6, width)
+
+    cls = ModuleTask.from_module(built, loss=F.cross_entropy)
+    assert [f.name for f in fields(cls.options_type)] == ["stack", "width", "sizes", "name"]
+    cls(tabular(), cls.options_type.parse({"width": 4}))
+
+
 def test_a_factory_may_ask_for_the_dataset():
     def sized(dataset, width=8):
         return Mixed(dataset.features, width)
@@ -497,6 +524,32 @@ def test_a_module_is_built_under_its_seed_and_leaves_torchs_generator_as_it_was(
     again, other = (task.init(torch.Generator().manual_seed(k)) for k in (1, 2))
     assert all(torch.equal(again[name], t) for name, t in first.items())
     assert not torch.equal(other["signs"], first["signs"])
+
+
+# --- parts and rungs
+# --------------------------------------------------------------------------------------------------
+
+
+def blocks_of(task, configurations):
+    def build(trials, seeds):
+        return population(task, [configurations[t] for t in trials], [(0, 7)[s] for s in seeds])
+
+    return Blocks(build, trials=len(configurations), seeds=2)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_trials_go_on_beside_others_with_their_buffers(name):
+    task = module_task(name)
+    whole = blocks_of(task, EVERY[:3])
+    whole.train(0, 5, last=False)
+    states = whole.trial_states()
+    kept = blocks_of(task, [EVERY[2], EVERY[0]])
+    kept.load_trial_states([states[2], states[0]], [EVERY[2], EVERY[0]])
+    found = kept.train(5, 9, last=True).metrics
+    expected = whole.train(5, 9, last=True).metrics
+    assert {"train_loss", "val_loss", "test_loss", "test_accuracy"} <= found.keys()
+    for metric, value in found.items():
+        torch.testing.assert_close(value, expected[metric][:, [2, 0]], rtol=1e-9, atol=1e-9)
 
 
 # --- the contract of a task

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from trainables import ray_trainable
+from trainables.modules import ModuleTask
+from trainables.nn import StraightThrough
 from trainables.population import Configuration, Population
 from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
 
@@ -251,3 +255,31 @@ def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, sma
     assert (small_disk / "population.pt").read_bytes() == saved  # whole, and where a worker would continue
     assert {file.name for file in small_disk.iterdir()} == {"population.pt", "other"}
     assert without_times(reports(trainable(config), 1)) == without_times(whole[1:2])
+
+
+def test_a_module_with_a_schedule_is_a_tune_trial_like_any_other(config, monkeypatch):
+    cls = ModuleTask.from_module(Normalised, loss=F.cross_entropy)
+    monkeypatch.setattr(ray_trainable, "task_type", lambda _: cls)
+    variant = json.dumps({"optimizer": {"schedule": "cosine", "weight_decay": 0.1, "warmup": 0.1}})
+    trials = tuple(trial | {"variant": variant} for trial in config.trials)
+    config = replace(config, task="module", options={"width": 8}, trials=trials)
+    expected = without_times(reports(trainable(config), 4))
+    Path(config.checkpoint).unlink()
+    assert without_times(reports(trainable(config), 3)) == expected[:3]
+    assert [set(b["population"]["buffers"]) for b in blocks_of(config)] == [
+        {f"layers.2.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
+    ]
+    assert without_times(reports(trainable(config), 2)) == expected[2:]  # from the checkpoint before the last
+    assert {"val_loss", "val_loss_argmax", "test_loss"} <= expected[-1].rows[3].keys()
+
+
+class Normalised(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, width), nn.BatchNorm1d(width), StraightThrough(binary=True),
+            nn.Linear(width, 10),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return self.layers(x)
