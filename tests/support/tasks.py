@@ -33,9 +33,14 @@ OPTIONS = {
 
 
 @cache
+def all_digits():
+    return load("digits", "not used")
+
+
+@cache
 def digits():
     """A part of the digits; the test set is longer than what tasks evaluate at a time."""
-    whole = load("digits", "not used")
+    whole = all_digits()
     return replace(
         whole,
         train=whole.train.take(slice(320)),
@@ -58,6 +63,12 @@ def trained(name, configurations, seeds, *, steps=STEPS, dtype=torch.float32):
     """A population after some steps, and its mean training loss over them, [S, T]."""
     models = population(name, configurations, seeds, dtype=dtype)
     return models, models.train(steps)
+
+
+def training(models, steps):
+    """The inputs, labels and noise of each training step of a population, which is not trained."""
+    for models.steps in range(steps):
+        yield *models.batch(), models.noise()
 
 
 def all_of(name):

@@ -17,8 +17,8 @@ import torch
 
 from tests.support import limited_memory
 from tests.support.paths import ROOT
+from tests.support.tasks import all_digits
 from trainables.blocks import Blocks, NoMemoryError
-from trainables.data import load
 from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population
 from trainables.tasks.dln import DLN, DLNOptions
@@ -39,14 +39,11 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # matrix products round differently in ano
 
 
 @cache
-def digits():
-    return load("digits", "not used")
-
-
-@cache
 def task(name):
     return (
-        SBN(digits(), SBNOptions(units=(12,))) if name == "sbn" else DLN(digits(), DLNOptions(widths=(20,)))
+        SBN(all_digits(), SBNOptions(units=(12,)))
+        if name == "sbn"
+        else DLN(all_digits(), DLNOptions(widths=(20,)))
     )
 
 
@@ -54,7 +51,7 @@ def builder(name):
     def build(trials, seeds):
         faster = 30 if name == "dln" else 1
         configurations = [replace(CONFIGURATIONS[t], lr=faster * CONFIGURATIONS[t].lr) for t in trials]
-        return Population(task(name), digits(), configurations, [SEEDS[s] for s in seeds], batch_size=32)
+        return Population(task(name), all_digits(), configurations, [SEEDS[s] for s in seeds], batch_size=32)
 
     return build
 

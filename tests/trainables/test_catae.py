@@ -5,7 +5,6 @@ its picture.
 import itertools
 import math
 from dataclasses import replace
-from functools import cache
 from io import BytesIO
 
 import pytest
@@ -14,8 +13,9 @@ import torch.nn.functional as F
 from matplotlib.image import imread
 from torch import nn
 
-from trainables import decoupled_st, gst_st, gumbel_rao_st, gumbel_st, identity_st, reinmax_st, softmax_st
-from trainables.data import Split, load
+from tests.support.estimators import sample
+from tests.support.tasks import all_digits, training
+from trainables.data import Split
 from trainables.population import Configuration, Population
 from trainables.randomness import Stream
 from trainables.tasks import catae
@@ -41,25 +41,12 @@ CONFIGURATIONS = [
     Configuration("gumbel_rao", None, 0.6, 1e-3),
     Configuration("gst", None, 0.9, 1e-2),
 ]
-# Codes [B, L, K] of a member from their logits.
-SAMPLE = {
-    "decoupled": lambda x, c, noise, _: decoupled_st(x, c.tau_f, c.tau_b, noise=noise),
-    "softmax": lambda x, c, noise, _: softmax_st(x, c.tau_b, noise=noise),
-    "gumbel": lambda x, c, noise, _: gumbel_st(x, c.tau_b, noise=noise),
-    "identity": lambda x, _c, _noise, _: identity_st(x),
-    "reinmax": lambda x, c, noise, _: reinmax_st(x, c.tau_b, noise=noise),
-    "gumbel_rao": lambda x, c, noise, draws: gumbel_rao_st(x, c.tau_b, noise=noise, draws=draws),
-    "gst": lambda x, c, noise, _: gst_st(x, c.tau_b, noise=noise),
-}
-
-
-@cache
-def digits():
-    return load("digits", "not used")
 
 
 def population(configurations, seeds, *, options=SMALL, dtype=torch.float64):
-    return Population(CatAE(digits(), options), digits(), configurations, seeds, batch_size=64, dtype=dtype)
+    return Population(
+        CatAE(all_digits(), options), all_digits(), configurations, seeds, batch_size=64, dtype=dtype
+    )
 
 
 class PlainAutoencoder(nn.Module):
@@ -95,7 +82,7 @@ class PlainAutoencoder(nn.Module):
         if noise is None:
             return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
         draws = None if draws is None else draws.permute(0, 3, 1, 2)
-        return SAMPLE[self.configuration.estimator](logits, self.configuration, noise.permute(2, 0, 1), draws)
+        return sample(self.configuration, logits, noise.permute(2, 0, 1), draws)
 
     def reconstruction_loss(self, inputs, code):
         """Summed over pixels, mean over the examples."""
@@ -131,10 +118,7 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     plain = PlainAutoencoder(models, s, t, options)
     adam = torch.optim.Adam(plain.parameters(), lr=models.configurations[t].lr, foreach=False)
     total = 0.0
-    for step in range(STEPS):
-        twin.steps = step
-        inputs, _ = twin.batch()
-        noise = twin.noise()
+    for inputs, _, noise in training(twin, STEPS):
         logits = plain.logits(inputs[s])
         code = plain.code(logits, noise["code"][s, 0], noise["code" + DRAWS][:, s, 0])
         loss = plain.reconstruction_loss(inputs[s], code) + options.kl_weight * plain.divergence(logits)
@@ -154,8 +138,8 @@ def test_training_reconstructs_better_than_the_mean_image():
     configuration = Configuration("decoupled", 0.3, 1.0, 1e-2)
     models = population([configuration], [0], options=CatAEOptions(hidden=()), dtype=torch.float32)
     models.train(20 * models.steps_per_epoch)
-    mean = digits().train.inputs.double().mean(0) / 16
-    x = digits().validation.inputs.double() / 16
+    mean = all_digits().train.inputs.double().mean(0) / 16
+    x = all_digits().validation.inputs.double() / 16
     blind = F.binary_cross_entropy(mean.expand_as(x), x, reduction="sum") / len(x)
     assert models.evaluate()["val_loss"].item() < blind - 2
 
@@ -213,7 +197,7 @@ def perplexity(probabilities):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.estimator)
 def test_metrics_equal_a_direct_computation(configuration, options):
-    split = digits().validation
+    split = all_digits().validation
     assert len(split) % catae.CHUNK != 0
     models = population([CONFIGURATIONS[0], configuration], [0, 7], options=options)
     models.train(10)
@@ -246,7 +230,7 @@ def with_codes(codes, classes):
     options = CatAEOptions(hidden=(), latents=latents, classes=classes)
     split = Split(torch.eye(n, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64))
     splits = {"train": split, "validation": split, "test": split}
-    data = replace(digits(), **splits, largest=1, shape=(1, 1, n))
+    data = replace(all_digits(), **splits, largest=1, shape=(1, 1, n))
     task = CatAE(data, options)
     models = Population(task, data, [Configuration("identity", None, None, 1e-3)], [0], batch_size=1)
     models.parameters["encoder_0_weight"].data[0, 0] = (
@@ -326,7 +310,7 @@ def test_the_picture_shows_examples_above_their_reconstructions():
     assert picture.shape == (2 * side, n * side)
     tiles = picture.view(2, side, n, side).transpose(1, 2)  # [row, n, side, side]
     plain = PlainAutoencoder(models, s, t, SMALL)
-    inputs = digits().test.inputs[:n]
+    inputs = all_digits().test.inputs[:n]
     with torch.no_grad():
         out = plain.decoder(plain.code(plain.logits(inputs), None).flatten(1)).sigmoid()
     for row, pixels in zip(tiles, (inputs.double() / 16, out), strict=True):

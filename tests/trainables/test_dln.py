@@ -5,7 +5,6 @@ handed out.
 import json
 import math
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.support.estimators import sample
 from tests.support.gate_probabilities import PROBABILITY
-from trainables import decoupled_st, gst_st, gumbel_rao_st, gumbel_st, identity_st, reinmax_st, softmax_st
-from trainables.data import load
+from tests.support.tasks import all_digits, training
 from trainables.gate_names import GATES
 from trainables.logic_network import LogicNetwork
 from trainables.population import Configuration, Population
@@ -42,27 +41,11 @@ CONFIGURATIONS = [
     Configuration("gst", None, 0.9, 1e-2),
     Configuration("soft", None, None, 3e-2),
 ]
-# Gates [N, 16] of a member from their logits.
-SAMPLE = {
-    "decoupled": lambda x, c, noise, _: decoupled_st(x, c.tau_f, c.tau_b, noise=noise),
-    "softmax": lambda x, c, noise, _: softmax_st(x, c.tau_b, noise=noise),
-    "gumbel": lambda x, c, noise, _: gumbel_st(x, c.tau_b, noise=noise),
-    "identity": lambda x, _c, _noise, _: identity_st(x),
-    "reinmax": lambda x, c, noise, _: reinmax_st(x, c.tau_b, noise=noise),
-    "gumbel_rao": lambda x, c, noise, draws: gumbel_rao_st(x, c.tau_b, noise=noise, draws=draws),
-    "gst": lambda x, c, noise, _: gst_st(x, c.tau_b, noise=noise),
-    "soft": lambda x, _c, _noise, _: x.softmax(-1),
-}
-
-
-@cache
-def digits():
-    return load("digits", "not used")
 
 
 def population(configurations, seeds, *, options=DEEP, dtype=torch.float32, batch_size=64):
     return Population(
-        DLN(digits(), options), digits(), configurations, seeds, batch_size=batch_size, dtype=dtype
+        DLN(all_digits(), options), all_digits(), configurations, seeds, batch_size=batch_size, dtype=dtype
     )
 
 
@@ -79,7 +62,7 @@ class PlainNetwork:
         if noise is None:
             return F.one_hot(self.logits.argmax(0), 16).double()
         draws = None if draws is None else draws.mT
-        return SAMPLE[self.configuration.estimator](self.logits.T, self.configuration, noise.T, draws)
+        return sample(self.configuration, self.logits.T, noise.T, draws)
 
     def scores(self, inputs, gates):
         """Class scores [n, classes] of inputs [n, features] with gates [all gates, 16]."""
@@ -107,10 +90,7 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     plain = PlainNetwork(models, s, t, options)
     adam = torch.optim.Adam([plain.logits], lr=models.configurations[t].lr, foreach=False)
     total = 0.0
-    for step in range(STEPS):
-        twin.steps = step
-        inputs, labels = twin.batch()
-        noise = twin.noise()
+    for inputs, labels, noise in training(twin, STEPS):
         gates = plain.gates(noise["gates"][s, 0], noise["gates" + DRAWS][:, s, 0])
         loss = F.cross_entropy(plain.scores(inputs[s], gates), labels[s])
         adam.zero_grad()
@@ -163,7 +143,7 @@ def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(
     assert largest.elements <= max(activations, draws) < 16 * min(widths) * batch_size
     with Largest() as largest:  # the recorder would have seen one
         plain = PlainNetwork(models, 0, 0, DLNOptions(widths=widths))
-        plain.scores(digits().train.inputs[:batch_size], plain.gates(None))
+        plain.scores(all_digits().train.inputs[:batch_size], plain.gates(None))
     assert largest.elements == 16 * max(widths) * batch_size
 
 
@@ -227,7 +207,7 @@ def direct_metrics(plain, split, options):
         return F.cross_entropy(scores, split.labels), (scores.argmax(1) == split.labels).double().mean()
 
     stream = Stream(0, "evaluation noise")
-    task = DLN(digits(), options)
+    task = DLN(all_digits(), options)
     noises = [task.noise(1, stream.at(k))["gates"].double() for k in range(dln.SAMPLES)]
     argmax = loss_and_accuracy(plain.gates(None))
     sampled = [
@@ -253,7 +233,7 @@ def direct_metrics(plain, split, options):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.estimator)
 def test_metrics_equal_a_direct_computation(configuration, options):
-    split = digits().validation
+    split = all_digits().validation
     assert len(split) % dln.CHUNK != 0
     models = population([CONFIGURATIONS[0], configuration], [0, 7], options=options, dtype=torch.float64)
     models.train(10)
@@ -280,7 +260,7 @@ def test_gates_that_nothing_reads_have_no_gradient():
 def test_the_exported_network_is_the_model_with_its_most_probable_gates(tmp_path, options):
     models = population(CONFIGURATIONS[:2], [0, 7], options=options, batch_size=256)
     models.train(10)
-    test = digits().test
+    test = all_digits().test
     accuracy = models.evaluate("test")["val_accuracy"]
     seen = set()
     for s in range(2):
@@ -376,4 +356,4 @@ def test_a_last_width_that_the_classes_cannot_share_is_an_error():
     with pytest.raises(
         ValueError, match="widths: the last must be a multiple of 10, the classes of digits, got 45"
     ):
-        DLN(digits(), DLNOptions(widths=(40, 45)))
+        DLN(all_digits(), DLNOptions(widths=(40, 45)))

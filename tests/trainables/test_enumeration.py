@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.support.tasks import all_digits
 from trainables import decoupled_st
-from trainables.data import load
 from trainables.diagnostics import Diagnosis
 from trainables.enumeration import MAX_CODES, errors_as_json, estimator_errors, loss_table
 from trainables.optim import PLAIN
@@ -165,22 +165,17 @@ def test_too_many_codes_are_an_error_and_make_no_file():
 
 def population(task, **keywords):
     configurations = [Configuration("decoupled", 0.5, 1.0, 1e-3), Configuration("gumbel", None, 1.0, 1e-3)]
-    models = Population(task, digits(), configurations, [4, 5], batch_size=32, **keywords)
+    models = Population(task, all_digits(), configurations, [4, 5], batch_size=32, **keywords)
     models.train(10)
     return models
 
 
-@cache
-def digits():
-    return load("digits", "not used")
-
-
 def test_the_code_of_an_autoencoder_has_its_logits_and_its_loss():
-    task = CatAE(digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
+    task = CatAE(all_digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
     models = population(task, dtype=torch.float64)
     parameters = {name: p[1:, 1:].detach() for name, p in models.parameters.items()}
     members = models.select([0]).members
-    inputs = digits().train.inputs[:3]
+    inputs = all_digits().train.inputs[:3]
     code = task.code(parameters, inputs)
     noise = normal(1, 1, 2, 4, 3)
     z = decoupled_st(code.logits, 0.5, 1.0, noise=noise[0, 0].permute(2, 0, 1))
@@ -191,7 +186,7 @@ def test_the_code_of_an_autoencoder_has_its_logits_and_its_loss():
 
 
 def test_the_file_of_a_trial_says_what_was_enumerated_and_does_not_depend_on_the_population():
-    task = CatAE(digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
+    task = CatAE(all_digits(), CatAEOptions(hidden=(12,), latents=2, classes=4))
     models = population(task)
     diagnosis = Diagnosis(2, (0.0, 0.5), (0.5, 1.0, 2.0))
     files = models.bias_artifacts(1, 1, diagnosis)
@@ -216,7 +211,7 @@ def test_the_file_of_a_trial_says_what_was_enumerated_and_does_not_depend_on_the
     assert (found["bias"][0], found["exact_norm"][0], found["variance"][0]) == ([None] * 3, None, [0.0] * 3)
     code = task.code(
         {name: p[1:, 1:].detach().double() for name, p in models.parameters.items()},
-        digits().train.inputs[:8],
+        all_digits().train.inputs[:8],
     )
     expected = estimator_errors(loss_table(code), [0.5], [0.5, 1.0, 2.0])  # all examples at once
     for name in ("bias", "variance", "cosine"):
@@ -225,7 +220,7 @@ def test_the_file_of_a_trial_says_what_was_enumerated_and_does_not_depend_on_the
 
 
 def test_a_diverged_member_has_a_file_of_nothing():
-    models = population(CatAE(digits(), CatAEOptions(hidden=(), latents=2, classes=4)))
+    models = population(CatAE(all_digits(), CatAEOptions(hidden=(), latents=2, classes=4)))
     for p in models.parameters.values():
         p.data.fill_(torch.nan)
     found = json.loads(models.bias_artifacts(0, 0, Diagnosis(2, (0.5,), (1.0,)))["bias.json"])
@@ -234,6 +229,8 @@ def test_a_diverged_member_has_a_file_of_nothing():
 
 def test_a_network_without_a_single_code_has_no_file():
     assert (
-        population(SBN(digits(), SBNOptions(units=(8,)))).bias_artifacts(0, 0, Diagnosis(2, (0.5,), (1.0,)))
+        population(SBN(all_digits(), SBNOptions(units=(8,)))).bias_artifacts(
+            0, 0, Diagnosis(2, (0.5,), (1.0,))
+        )
         == {}
     )

@@ -25,8 +25,9 @@ from tests.support.module_models import (
     cross_entropy_of_pixels,
 )
 from tests.support.paths import ROOT
+from tests.support.tasks import all_digits
 from trainables.blocks import Blocks
-from trainables.data import Dataset, Split, load
+from trainables.data import Dataset, Split
 from trainables.data.arrays import from_examples
 from trainables.diagnostics import Diagnosis
 from trainables.metrics import Metrics
@@ -58,10 +59,6 @@ def tabular():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(90, 6, generator=generator)
     return from_examples((x, x[:, :3].argmax(1)), name="tabular")
-
-
-def digits():
-    return load("digits", "not used")
 
 
 def task_of(factory, *, dataset, loss=F.cross_entropy, options=None, **keywords):
@@ -104,16 +101,16 @@ def check_same_course(built_in, models, names):
 @pytest.mark.parametrize("stack", ["vmap", "loop"])
 def test_the_binary_network_as_a_module_takes_the_built_in_ones_course(stack):
     cls = task_type("sbn")
-    built_in = cls(digits(), cls.options_type.parse({"units": [16, 12]}))
+    built_in = cls(all_digits(), cls.options_type.parse({"units": [16, 12]}))
     task = with_noise_of(
-        task_of(BinaryNetwork, dataset=digits(), stack=stack, metrics={"accuracy": accuracy}),
+        task_of(BinaryNetwork, dataset=all_digits(), stack=stack, metrics={"accuracy": accuracy}),
         built_in,
         lambda noise: {f"{name}/0": n.mT for name, n in noise.items()},
     )
     layers = ["layers.0", "layers.1", "head"]
     names = {f"{layer}.weight": f"weight_{i}" for i, layer in enumerate(layers)}
     names |= {f"{layer}.bias": f"bias_{i}" for i, layer in enumerate(layers)}
-    before, after = (population(one, EVERY, [0, 7], dataset=digits()) for one in (built_in, task))
+    before, after = (population(one, EVERY, [0, 7], dataset=all_digits()) for one in (built_in, task))
     check_same_course(before, after, names)
     expected, found = before.evaluate(), after.evaluate()
     for name in ("val_loss_argmax", "val_accuracy_argmax"):  # the sampled ones have noise of their own
@@ -123,12 +120,15 @@ def test_the_binary_network_as_a_module_takes_the_built_in_ones_course(stack):
 @pytest.mark.parametrize("stack", ["vmap", "loop"])
 def test_the_autoencoder_as_a_module_takes_the_built_in_ones_course(stack):
     cls = task_type("catae")
-    built_in = cls(digits(), cls.options_type.parse({"hidden": [24], "latents": 3, "classes": 5}))
+    built_in = cls(all_digits(), cls.options_type.parse({"hidden": [24], "latents": 3, "classes": 5}))
     # digits have labels, and the autoencoder's target is its input.
     unlabelled = Dataset(
         **{
-            **{name: getattr(digits(), name) for name in ("name", "shape", "classes", "largest")},
-            **{part: Split(getattr(digits(), part).inputs, None) for part in ("train", "validation", "test")},
+            **{name: getattr(all_digits(), name) for name in ("name", "shape", "classes", "largest")},
+            **{
+                part: Split(getattr(all_digits(), part).inputs, None)
+                for part in ("train", "validation", "test")
+            },
         }
     )
     task = with_noise_of(
@@ -141,7 +141,7 @@ def test_the_autoencoder_as_a_module_takes_the_built_in_ones_course(stack):
     kinds = ("weight", "bias")
     names = {f"{mine}.{kind}": f"{other}_{kind}" for mine, other in layers.items() for kind in kinds}
     check_same_course(
-        population(built_in, EVERY, [0, 7], dataset=digits()),
+        population(built_in, EVERY, [0, 7], dataset=all_digits()),
         population(task, EVERY, [0, 7], dataset=unlabelled),
         names,
     )

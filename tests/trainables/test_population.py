@@ -4,22 +4,14 @@ every task.
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from trainables import (
-    decoupled_st_binary,
-    gst_st_binary,
-    gumbel_rao_st_binary,
-    gumbel_st_binary,
-    identity_st_binary,
-    reinmax_st_binary,
-    softmax_st_binary,
-)
-from trainables.data import Split, load
+from tests.support.estimators import sample_binary
+from tests.support.tasks import all_digits, training
+from trainables.data import Split
 from trainables.population import Configuration, Population
 from trainables.population_state import join_states, select_state
 from trainables.randomness import Stream
@@ -45,13 +37,10 @@ H = Configuration("gst", None, 0.9, 3e-3)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@cache
-def digits():
-    return load("digits", "not used")
-
-
 def population(configurations, seeds, *, dtype=torch.float32, options=OPTIONS):
-    return Population(SBN(digits(), options), digits(), configurations, seeds, batch_size=32, dtype=dtype)
+    return Population(
+        SBN(all_digits(), options), all_digits(), configurations, seeds, batch_size=32, dtype=dtype
+    )
 
 
 def trained(configurations, seeds, *, steps=STEPS, **keywords):
@@ -80,8 +69,8 @@ def test_a_seeds_trials_share_weights_batches_and_noise_and_seeds_do_not():
 
 def test_an_epoch_shows_no_example_twice_and_the_next_is_shuffled_anew():
     models = population([A], [5])
-    assert models.steps_per_epoch == len(digits().train) // 32
-    everything = Counter(map(bytes, digits().train.inputs.numpy()))
+    assert models.steps_per_epoch == len(all_digits().train) // 32
+    everything = Counter(map(bytes, all_digits().train.inputs.numpy()))
     assert max(everything.values()) == 1  # an image tells which example it is
     orders = []
     for epoch in range(2):
@@ -89,7 +78,7 @@ def test_an_epoch_shows_no_example_twice_and_the_next_is_shuffled_anew():
         for step in range(models.steps_per_epoch):
             models.steps = epoch * models.steps_per_epoch + step
             shown += map(bytes, models.batch()[0][0].numpy())
-        assert len(shown) == len(digits().train) // 32 * 32
+        assert len(shown) == len(all_digits().train) // 32 * 32
         assert Counter(shown) <= everything
         orders.append(shown)
     assert orders[0] != orders[1]
@@ -122,16 +111,6 @@ def test_a_selection_shares_no_memory_with_the_population():
 # --- an independent oracle
 # ------------------------------------------------------------------------------------------------
 
-BY_NAME = {
-    "decoupled": lambda x, c, noise, _draws: decoupled_st_binary(x, c.tau_f, c.tau_b, noise=noise),
-    "softmax": lambda x, c, noise, _draws: softmax_st_binary(x, c.tau_b, noise=noise),
-    "gumbel": lambda x, c, noise, _draws: gumbel_st_binary(x, c.tau_b, noise=noise),
-    "identity": lambda x, _c, _noise, _draws: identity_st_binary(x),
-    "reinmax": lambda x, c, noise, _draws: reinmax_st_binary(x, c.tau_b, noise=noise),
-    "gumbel_rao": lambda x, c, noise, draws: gumbel_rao_st_binary(x, c.tau_b, noise=noise, draws=draws),
-    "gst": lambda x, c, noise, _draws: gst_st_binary(x, c.tau_b, noise=noise),
-}
-
 
 class PlainNetwork(torch.nn.Module):
     """One member written as anyone would write it: batch first, no stacks."""
@@ -160,9 +139,9 @@ class PlainNetwork(torch.nn.Module):
             logits = layer(x)
             if seen is not None:
                 seen.append(logits)
-            sample = BY_NAME[self.configuration.estimator]
             further = draws[i].mT if draws else None
-            x = sample(logits, self.configuration, noise[i].T, further) if noise else (logits > 0).double()
+            c = self.configuration
+            x = sample_binary(c, logits, noise[i].T, further) if noise else (logits > 0).double()
             x = 2 * x - 1 if self.signed else x
         return self.layers[-1](x)
 
@@ -185,10 +164,7 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
     plain = PlainNetwork(models, s, t, signed=options.signed)
     adam = torch.optim.Adam(plain.parameters(), lr=models.configurations[t].lr, foreach=False)
     total = 0.0
-    for step in range(ORACLE_STEPS):
-        twin.steps = step
-        inputs, labels = twin.batch()
-        drawn = twin.noise()
+    for inputs, labels, drawn in training(twin, ORACLE_STEPS):
         noise, draws = (
             [drawn[f"layer_{i}{kind}"] for i in range(len(options.units))] for kind in ("", DRAWS)
         )
@@ -212,7 +188,7 @@ def test_a_member_is_what_plain_torch_trains_on_the_same_batches_and_noise(t, op
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_argmax_metrics_on_a_split_that_is_no_multiple_of_the_chunk(split, options):
     models, _ = trained([A, B, C], [0, 7], steps=10, dtype=torch.float64, options=options)
-    examples = getattr(digits(), split)
+    examples = getattr(all_digits(), split)
     assert len(examples) % sbn.CHUNK != 0
     metrics = models.evaluate(split)
     for s in range(2):
@@ -230,7 +206,7 @@ def test_argmax_metrics_on_a_split_that_is_no_multiple_of_the_chunk(split, optio
 def test_sampled_metrics_and_inactive_units_equal_a_direct_computation(monkeypatch, chunk):
     monkeypatch.setattr(sbn, "CHUNK", chunk)
     n = 7
-    split = Split(digits().validation.inputs[:n], digits().validation.labels[:n])
+    split = Split(all_digits().validation.inputs[:n], all_digits().validation.labels[:n])
     models, _ = trained([A, B, C, D, E], [0, 7], steps=10, dtype=torch.float64)
     for p in (models.parameters["bias_0"], models.parameters["bias_1"]):
         p.data += torch.linspace(-25, 25, p.shape[2], dtype=torch.float64)[
@@ -312,7 +288,7 @@ def test_a_batch_must_fit_into_the_training_examples(batch_size):
     with pytest.raises(
         ValueError, match=rf"batch_size must be from 1 to 1197, the training examples. Got {batch_size}\."
     ):
-        Population(SBN(digits(), OPTIONS), digits(), [A], [0], batch_size=batch_size)
+        Population(SBN(all_digits(), OPTIONS), all_digits(), [A], [0], batch_size=batch_size)
 
 
 @pytest.mark.parametrize(("configurations", "seeds"), [([], [0]), ([A], []), ([A], [0, 0])])
@@ -347,10 +323,10 @@ def test_units_must_be_whole_numbers(units):
 
 def test_the_state_of_another_batch_size_or_model_is_an_error():
     state = population([A], [0]).state_dict()
-    other = Population(SBN(digits(), OPTIONS), digits(), [A], [0], batch_size=64)
+    other = Population(SBN(all_digits(), OPTIONS), all_digits(), [A], [0], batch_size=64)
     with pytest.raises(ValueError, match="batches"):
         other.load_state_dict(state)
-    wider = Population(SBN(digits(), SBNOptions(units=(16, 13))), digits(), [A], [0], batch_size=32)
+    wider = Population(SBN(all_digits(), SBNOptions(units=(16, 13))), all_digits(), [A], [0], batch_size=32)
     with pytest.raises(ValueError, match="another model"):
         wider.load_state_dict(state)
 
@@ -426,7 +402,12 @@ def with_optimizer(configuration, optimizer):
 
 def optimised(configurations, *, total_steps=STEPS):
     return Population(
-        SBN(digits(), OPTIONS), digits(), configurations, [0, 7], batch_size=32, total_steps=total_steps
+        SBN(all_digits(), OPTIONS),
+        all_digits(),
+        configurations,
+        [0, 7],
+        batch_size=32,
+        total_steps=total_steps,
     )
 
 

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.support.hand_driver import new_trainable
 from trainables import ray_trainable
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.population import Configuration, Population
-from trainables.ray_trainable import PopulationConfig, PopulationTrainable, Report, interval_ends
+from trainables.ray_trainable import PopulationConfig, Report, interval_ends
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,9 +47,7 @@ def config(tmp_path, monkeypatch):
 
 
 def trainable(config):
-    made = PopulationTrainable.__new__(PopulationTrainable)  # Tune's constructor wants a cluster
-    made.setup(config.to_tune())
-    return made
+    return new_trainable(config.to_tune())
 
 
 def reports(made, n):

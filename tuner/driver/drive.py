@@ -106,7 +106,7 @@ def drive(
         heartbeat.beat()
         _settle(ledger, lease, spec)
         row = ledger.study(study_id)
-        files = _report(ledger, row, settings)
+        files = report_files(ledger, row, settings)
         heartbeat.beat()
         for leftover in ("checkpoints", "tune"):
             shutil.rmtree(settings.home_folder / leftover / study_id, ignore_errors=True)
@@ -151,7 +151,7 @@ def resend(ledger: Ledger, study_id: str, settings: Settings) -> str | None:
     does not take it.
     """
     row = ledger.study(study_id)
-    files = _report(ledger, row, settings)
+    files = report_files(ledger, row, settings)
     Projection(ledger).reset(study_id)
     with _mlflow(settings, ready=True) as uri:
         projector = Projector(ledger, study_id, uri)
@@ -204,7 +204,10 @@ def what_went_wrong(trials: Sequence[TrialRow]) -> str | None:
     return "; ".join(parts) or None
 
 
-def _report(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
+def report_files(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
+    """Writes a study's report into its folder, and returns the files. Raises UserError where that cannot
+    be.
+    """
     folder = settings.report_folder(study.id)
     try:
         return write_report(

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 
 from tests.support import checker
+from tests.support.hand_driver import HandDriver
 from tests.support.servers import MlflowProcess
-from tests.tuner.driver.test_rungs import Driver
-from tuner.driver.drive import _report, resend, submit
+from tuner.driver.drive import report_files, resend, submit
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
@@ -56,7 +56,7 @@ def empty(folder):
 def finished(ledger, settings):
     """A study that has ended, with the files of its confirmed trials."""
     study = submit(ledger, parse_spec(SPEC))
-    driver = Driver(ledger, study, settings.home)
+    driver = HandDriver(ledger, study, settings.home)
     assert driver.run()
     ledger.release(driver.lease, "succeeded")
     return study
@@ -68,7 +68,7 @@ def test_a_full_disk_under_the_files_of_trained_models_ends_the_driver_and_no_tr
     (settings.home / "artifacts").symlink_to(small_disk)
     fill(small_disk)
     study = submit(ledger, parse_spec(SPEC))
-    driver = Driver(ledger, study, settings.home)
+    driver = HandDriver(ledger, study, settings.home)
     with pytest.raises(
         UserError, match=rf"files of trained models cannot be written to .*{study}: No space left on device"
     ):
@@ -78,7 +78,7 @@ def test_a_full_disk_under_the_files_of_trained_models_ends_the_driver_and_no_tr
     before = checker.outcomes(ledger.trials(study))
 
     empty(small_disk)
-    assert Driver(ledger, study, settings.home).run()
+    assert HandDriver(ledger, study, settings.home).run()
     trials, _ = checker.check_ledger(ledger.url, study, intervals=1)
     assert before.items() <= checker.outcomes(trials).items()
     for trial in trials[2:]:
@@ -90,7 +90,7 @@ def test_a_full_disk_under_the_report_costs_the_report_and_not_the_study(ledger,
     study = finished(ledger, settings)
     (settings.home / "reports").symlink_to(small_disk)
     fill(small_disk)
-    write = partial(_report, ledger, ledger.study(study), settings)
+    write = partial(report_files, ledger, ledger.study(study), settings)
     with pytest.raises(
         UserError,
         match=f"has succeeded, but its report cannot be .*No space left on device; `tuner report {study}`",

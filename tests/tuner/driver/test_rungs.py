@@ -4,27 +4,18 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
 import torch
-from ray.tune.search import Searcher
 
+from tests.support.hand_driver import HandDriver
 from trainables.data import load
 from trainables.population import Configuration, Population
-from trainables.ray_trainable import PopulationTrainable, Report
 from trainables.tasks.sbn import SBN, SBNOptions
 from tuner.driver.drive import submit
-from tuner.driver.placement import Placement
-from tuner.driver.populations import Populations
-from tuner.driver.progress import Progress
-from tuner.driver.tune_searcher import PopulationSearcher
-from tuner.ledger.history import History
 from tuner.ledger.store import Ledger
-from tuner.settings import Settings
 from tuner.spec.study import parse_spec
-from tuner.strategies import strategy_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,67 +37,6 @@ RANGES = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}
 PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 4} | RANGES, "baselines": ["identity"]}
 
 
-@dataclass(frozen=True)
-class FixedSize(Populations):
-    """Populations of a size that the test chooses."""
-
-    trials: int = 5
-
-    def size(self, _role):
-        return self.trials
-
-
-class Driver:
-    """Runs a study of a ledger like tuner/driver/drive.py does, in this process: one population after
-    another.
-    """
-
-    def __init__(self, ledger, study, home, *, size=5):
-        self.ledger, self.study = ledger, study
-        self.spec = parse_spec(ledger.study(study).spec)
-        self.lease = ledger.acquire(study, {})
-        history = History(ledger, study)
-        populations = FixedSize(
-            study_id=study,
-            spec=self.spec,
-            settings=Settings.from_environment().model_copy(update={"home": home}),
-            placement=Placement("cpu", 1, 1, 1 << 30),
-            bytes_per_member=1,
-            trials_before=len(history.trials()),
-            progress=Progress.of(self.spec, 1.0, history.trials()),
-            trials=size,
-        )
-        self.folder = populations.checkpoints
-        self.searcher = PopulationSearcher(ledger, self.lease, history, strategy_for(self.spec), populations)
-        self.populations = 0
-
-    def run(self, *, reports=10_000):
-        """Trains until the end, or until so many reports have been written. Returns whether that was the
-        end.
-        """
-        while reports > 0:
-            trial_id = f"t{self.populations}"
-            config = self.searcher.suggest(trial_id)
-            if self.searcher.fatal:
-                raise self.searcher.fatal
-            if config == Searcher.FINISHED:
-                return True
-            self.populations += 1
-            made = PopulationTrainable.__new__(PopulationTrainable)  # Tune's constructor wants a cluster
-            made.setup(config)
-            done = False
-            while not done and reports > 0:
-                result = made.step()
-                done = result["done"]
-                report = Report.from_tune(result)
-                assert report.error is None
-                self.searcher.on_trial_complete(trial_id, result) if done else self.searcher.on_trial_result(
-                    trial_id, result
-                )
-                reports -= 1
-        return False
-
-
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setattr("trainables.ray_trainable.CHECKPOINT_EVERY_S", -1.0)  # after every interval
@@ -125,7 +55,7 @@ def ledger(home):
 
 def ran(ledger, home, spec, **keywords):
     study = submit(ledger, parse_spec(spec))
-    driver = Driver(ledger, study, home, **keywords)
+    driver = HandDriver(ledger, study, home, **keywords)
     assert driver.run()
     return driver
 
@@ -217,14 +147,14 @@ def test_halving_trains_as_many_member_epochs_as_it_says_and_at_most_a_third_of_
 def test_a_study_that_is_killed_and_resumed_ends_as_if_nothing_had_happened(ledger, home, spec, after, lost):
     expected = outcomes(ledger, ran(ledger, home, spec).study)
     study = submit(ledger, parse_spec(spec))
-    assert not Driver(ledger, study, home).run(reports=after)
+    assert not HandDriver(ledger, study, home).run(reports=after)
     ended = {t.number: t for t in ledger.trials(study) if t.terminal}
     for file in (home / "checkpoints" / study).glob(lost) if lost else ():
         file.unlink()
     ledger.engine.dispose()
     with ledger.engine.begin() as db:  # the lease of a killed driver runs out
         db.exec_driver_sql("update studies set lease_until = 0 where lease_until is not null")
-    assert Driver(ledger, study, home).run()
+    assert HandDriver(ledger, study, home).run()
     assert_same(outcomes(ledger, study), expected)
     assert {n: t for n, t in ((t.number, t) for t in ledger.trials(study)) if n in ended} == ended
     assert_measured_once(ledger, study)
