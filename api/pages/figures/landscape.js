@@ -1,0 +1,130 @@
+// @ts-check
+/**
+ * The objective over the two temperatures: a coloured table where the search is a grid, points where it is
+ * not.
+ */
+
+import { h, put, tau } from "../shared/dom.js";
+import { ascending, decimalsFor, fixed } from "../shared/format.js";
+import { metricName } from "../shared/labels.js";
+import { grid } from "./grid.js";
+import { describe, marksOf, points } from "./points.js";
+import { GRADIENT, colourScale } from "./scale.js";
+import { scatter } from "./scatter.js";
+
+/** @import { BriefTrial, Results, Study, Values } from "../shared/types.js" */
+/** @import { Marks, Point } from "./points.js" */
+/** @import { ColourScale } from "./scale.js" */
+
+/**
+ * What a landscape shows.
+ * @typedef {object} Shown
+ * @property {Point[]} found
+ * @property {Study} study
+ * @property {ColourScale} scale
+ * @property {number} decimals
+ * @property {Marks} marks
+ * @property {(point: Point | undefined, f: number, b: number) => string[]} say
+ */
+
+/**
+ * The values of a temperature that a search will visit, or null where it chooses them itself.
+ * @param {Values | undefined} given
+ * @returns {number[] | null}
+ */
+function planned(given) {
+  if (typeof given === "number") return [given];
+  if (Array.isArray(given)) return given.map(Number);
+  if (!given || !given.step) return null;
+  const { low, high, step } = given;
+  const steps = Math.floor((high - low) / step + 1e-9);
+  return Array.from({ length: steps + 1 }, (_, i) => Number((low + i * step).toFixed(10)));
+}
+
+/** @param {number[]} values */
+const distinct = (values) => [...new Set(values)].sort(ascending);
+
+/** Makes the figure. `update(study, trials, results)` draws what is known; `results` may be null. */
+export function landscape() {
+  const plot = h("div", { class: "plot" });
+  const legend = h("figcaption", { class: "legend" });
+  const element = h("figure", { class: "landscape" }, plot, legend);
+  /** @type {{axes: string, update: (now: Shown) => void} | null} */
+  let drawn = null;
+
+  /**
+   * @param {Study} study
+   * @param {BriefTrial[]} trials
+   * @param {Results | null} results
+   */
+  function update(study, trials, results) {
+    const { search } = study.spec;
+    const found = points(trials, study.objective.direction);
+    const means = found.map((p) => p.mean);
+    const decimals = decimalsFor(means);
+    const marks = marksOf(results);
+    const [forward, backward] = [planned(search.tau_f), planned(search.tau_b)];
+    const free = forward === null || backward === null;
+    const tauF = distinct([...(forward ?? []), ...found.map((p) => p.tau_f)]);
+    const start = search.tau_b_start === undefined ? [] : [search.tau_b_start];
+    const tauB = distinct([...(backward ?? []), ...start, ...found.map((p) => p.tau_b)]);
+    const axes = free ? "free" : `${tauF} by ${tauB}`;
+    if (drawn?.axes !== axes) drawn = { axes, update: free ? scatter(plot) : grid(plot, tauF, tauB) };
+    const shown = {
+      found,
+      study,
+      scale: colourScale(means, study.objective.direction),
+      decimals,
+      marks,
+      say: (/** @type {Point | undefined} */ p, /** @type {number} */ f, /** @type {number} */ b) =>
+        describe(p, f, b, study, decimals, marks),
+    };
+    drawn.update(shown);
+    put(legend, legendOf(shown, free));
+  }
+
+  return { element, update };
+}
+
+// --- the legend ---
+
+/**
+ * @param {Shown} shown
+ * @param {boolean} free
+ */
+function legendOf({ study, found, scale, decimals }, free) {
+  const lower = study.objective.direction === "minimize";
+  const past = scale.clipped ? (lower ? "≥ " : "≤ ") : "";
+  const bar = h("span", {
+    class: "gradient",
+    "aria-hidden": "true",
+    css: { background: GRADIENT },
+  });
+  const diagonal = h("span", {}, "diagonal ", tau("f"), " = ", tau("b"));
+  return [
+    scale.good !== null &&
+      h(
+        "span",
+        { class: "scale" },
+        h("span", {}, `${metricName(study.objective.name)}, ${lower ? "lower" : "higher"} is better`),
+        h("span", { class: "ends" }, fixed(scale.good, decimals), bar, past + fixed(scale.bad, decimals)),
+      ),
+    h(
+      "span",
+      { class: "keys" },
+      key("optimum", "optimum"),
+      key("rival", "best on the diagonal"),
+      key(free ? "line-swatch" : "diagonal", diagonal),
+      found.some((p) => p.running) && key("partial", study.state === "running" ? "training" : "unfinished"),
+      found.some((p) => p.mean === null && !p.running) && key("void", "no finite value"),
+    ),
+  ];
+}
+
+/**
+ * @param {string} swatch
+ * @param {string | Node} text
+ */
+function key(swatch, text) {
+  return h("span", { class: "key" }, h("span", { class: `swatch ${swatch}`, "aria-hidden": "true" }), text);
+}

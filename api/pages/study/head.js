@@ -1,0 +1,101 @@
+// @ts-check
+/** The head of a study's page: what it is, its state and progress, and what belongs to it elsewhere. */
+
+import { announce, h, put, whenChanged } from "../shared/dom.js";
+import { ago, count, duration, moment, sentence } from "../shared/format.js";
+import { download } from "../shared/http.js";
+import { MOVING, UNDER_WAY, badge, progressBar } from "../shared/state.js";
+
+/** @import { Study } from "../shared/types.js" */
+
+/**
+ * A study's state as it is shown: a cancel that was asked for is one.
+ * @param {Pick<Study, "state" | "cancelling">} study
+ */
+export function shownState({ state, cancelling }) {
+  return cancelling ? "cancelling" : state;
+}
+
+/** The head; `update(study)` shows it. */
+export function head() {
+  const element = h("div", { class: "study-head" });
+  const progress = progressBar("Progress");
+  /** @type {Study | null} */
+  let study = null;
+  // What moves with every report is the bar alone; the rest is written where one of these has changed.
+  const write = whenChanged((/** @type {unknown[]} */ ..._) => {
+    if (!study) return;
+    put(
+      element,
+      facts(study),
+      study.reason && h("p", { class: `reason-line ${study.state}` }, sentence(study.reason)),
+      study.state === "queued" && h("p", { class: "hint" }, waiting(study)),
+      UNDER_WAY.has(study.state) && progress.element,
+      linksOf(study),
+    );
+  });
+  return {
+    element,
+    /** @param {Study} now */
+    update(now) {
+      study = now;
+      progress.update(now);
+      const { reason, links, position, finished_at } = now;
+      write(shownState(now), reason, links.job, links.mlflow, position, finished_at);
+    },
+  };
+}
+
+/** @param {Study} study */
+function facts(study) {
+  const { created_at: created, started_at: started, finished_at: finished } = study;
+  const took = started && finished && duration((Date.parse(finished) - Date.parse(started)) / 1000);
+  return h(
+    "p",
+    { class: "facts" },
+    badge(shownState(study)),
+    h("code", {}, study.id),
+    h("span", {}, study.task),
+    h("span", {}, study.dataset),
+    h("span", {}, study.spec.search.strategy),
+    h("time", { datetime: created, title: moment(created) }, ago(created)),
+    took && h("span", {}, `took ${took}`),
+  );
+}
+
+/** @param {Study} study */
+function waiting({ position }) {
+  if (!position || position < 2) return "Next in the queue.";
+  return `${count(position - 1, "study", "studies")} before it in the queue.`;
+}
+
+/** @param {Study} study */
+function linksOf({ id, state, links, figures }) {
+  const away = (/** @type {string | null | undefined} */ href, /** @type {string} */ text) =>
+    href && h("a", { href, target: "_blank", rel: "noopener" }, text);
+  const pictures = MOVING.has(state) ? [] : figures;
+  return h(
+    "p",
+    { class: "links" },
+    away(links.mlflow, "MLflow run"),
+    away(links.job, "Ray job"),
+    h(
+      "span",
+      { class: "downloads" },
+      "Download ",
+      save(`studies/${id}/results`, `${id}-results.json`, "results.json"),
+      pictures.map((name) => save(`studies/${id}/figures/${name}.png`, `${id}-${name}.png`, `${name}.png`)),
+    ),
+  );
+}
+
+/**
+ * A button that saves a file of the API.
+ * @param {string} path
+ * @param {string} name
+ * @param {string} text
+ */
+function save(path, name, text) {
+  const click = () => download(path, name).catch((error) => announce(sentence(error.message)));
+  return h("button", { type: "button", class: "link", click }, text);
+}

@@ -1,0 +1,74 @@
+// @ts-check
+/** The chosen trial of every method: in the search, and on fresh seeds. */
+
+import { h, put, tau, whenChanged } from "../shared/dom.js";
+import { capital, count, decimalsFor, number, score } from "../shared/format.js";
+import { fullMethodName, metricName } from "../shared/labels.js";
+import { section, table } from "./part.js";
+
+/** @import { Results, Trial } from "../shared/types.js" */
+/** @import { Part } from "./part.js" */
+
+/** @returns {Part} */
+export function methods() {
+  const holder = h("div", {});
+  const draw = whenChanged((/** @type {Results} */ results) => put(holder, content(results)));
+  return {
+    element: section("Methods", holder),
+    update: ({ results }) => draw(results),
+  };
+}
+
+/** @param {Results} results */
+function content(results) {
+  /** @type {[string, Trial | null][]} */
+  const named = [
+    ["off_diagonal", results.off_diagonal_best],
+    ["diagonal", results.diagonal_best],
+    ...Object.entries(results.baselines),
+  ];
+  const chosen = named.flatMap(([name, trial]) => (trial ? [{ name, trial }] : []));
+  if (!chosen.length) return h("p", { class: "empty" }, "No trial has finished yet.");
+  const fresh = (/** @type {string} */ name) => results.confirmed[name]?.objective;
+  const decimals = decimalsFor(
+    chosen.flatMap(({ name, trial }) => [trial.objective.mean, fresh(name)?.mean]),
+  );
+  const tuned = (/** @type {string} */ name) => {
+    const trials = results.tuned_with[name];
+    return trials === undefined ? "–" : count(trials, "trial");
+  };
+  const objective = capital(metricName(results.objective.name));
+  return [
+    table(
+      "Table of methods",
+      ["Method", tau("f"), tau("b"), "Learning rate", `${objective}, search`, "Fresh seeds", "Chosen from"],
+      chosen.map(({ name, trial }) => [
+        title(name, trial),
+        number(trial.tau_f, 6),
+        number(trial.tau_b, 6),
+        number(trial.lr, 6),
+        score(trial.objective.mean, trial.objective.sem, decimals),
+        score(fresh(name)?.mean, fresh(name)?.sem, decimals),
+        tuned(name),
+      ]),
+    ),
+    h(
+      "p",
+      { class: "hint" },
+      "Mean ± standard error over seeds. The search column flatters whoever was selected on it; ",
+      "the fresh seeds were not used to select.",
+    ),
+  ];
+}
+
+/**
+ * @param {string} name
+ * @param {Trial} trial
+ */
+function title(name, { variant }) {
+  const scheduled = (variant?.schedule?.length ?? 0) > 1;
+  return [
+    capital(fullMethodName(name)),
+    scheduled && h("small", { class: "beneath" }, "scheduled; here is how it began"),
+  ];
+}

@@ -1,0 +1,152 @@
+// @ts-check
+/** What charts and landscapes draw of the API's answers. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describe, points } from "../../../api/pages/figures/points.js";
+import { curveData, marginalData, stageData } from "../../../api/pages/figures/series.js";
+import { learn } from "../../../api/pages/shared/labels.js";
+import { sorted } from "../../../api/pages/study/trials.js";
+
+/** @param {Record<string, unknown>} fields */
+const trial = (fields) =>
+  /** @type {any} */ ({
+    number: 0,
+    role: "search",
+    estimator: "decoupled",
+    tau_f: 0.1,
+    tau_b: 0.5,
+    lr: 0.001,
+    state: "succeeded",
+    reason: null,
+    mean: 1,
+    sem: 0.1,
+    ...fields,
+  });
+
+/** @param {string} method */
+const curve = (method, epoch = [1, 2]) => ({
+  method,
+  trial: 0,
+  estimator: method,
+  tau_f: null,
+  tau_b: 0.5,
+  lr: 0.001,
+  epoch,
+  mean: epoch.map(() => 1),
+  sem: epoch.map(() => null),
+});
+
+test("softmax is the diagonal: it has no curve of its own beside it", () => {
+  const all = { objective: "val_loss", curves: ["diagonal", "softmax", "identity"].map((m) => curve(m)) };
+  assert.deepEqual(
+    curveData(all).series.map((line) => line.label),
+    ["On the diagonal, τb 0.5", "Identity ST, τb 0.5"],
+  );
+  const alone = { objective: "val_loss", curves: [curve("softmax"), curve("gumbel", [])] };
+  assert.deepEqual(
+    curveData(alone).series.map((line) => line.label),
+    ["Softmax ST, τb 0.5"],
+  );
+});
+
+const objective = { name: "val_loss", direction: /** @type {const} */ ("minimize") };
+/** @param {Record<string, unknown>} fields */
+const results = (fields) =>
+  /** @type {any} */ ({ objective, baselines: {}, stages: null, marginals: null, ...fields });
+
+test("the lines of one temperature start at the optimum, and are absent between bounds", () => {
+  const best = { tau_f: [0, 1, 2], mean: [3, 1, 2], sem: [null, null, null] };
+  const along = { tau_f: [0, 1], tau_b: 0.5, mean: [3, 1], sem: [null, null] };
+  const other = { best: { ...best, tau_b: [1, 2, 3] }, at_optimum: { ...along, tau_f: 1, tau_b: [1, 2] } };
+  const found = results({ marginals: { tau_f: { best, at_optimum: along }, tau_b: other } });
+  const spec = /** @type {any} */ ({ search: { tau_f: [0, 1, 2], tau_b: { low: 1, high: 3, step: 1 } } });
+  const data = marginalData(found, spec);
+  assert.deepEqual(
+    data?.map((chart) => chart.start),
+    [1, 2],
+  );
+  assert.deepEqual(data?.[0]?.series[1]?.label, "τb 0.5, the optimum's");
+  const free = /** @type {any} */ ({ search: { tau_f: { low: 0, high: 2 }, tau_b: [1] } });
+  assert.equal(marginalData(found, free), null);
+  assert.equal(marginalData(results({}), spec), null);
+});
+
+test("stages have each baseline as a level", () => {
+  const line = { tau_f: [0, 1], tau_b: [1, 2], mean: [2, 1], sem: [null, null] };
+  const stages = { tau_b_start: 1, best_tau_f: 1, first: line, second: line };
+  const baselines = { identity: { objective: { mean: 5 } } };
+  const [first, second] = stageData(results({ stages, baselines })) ?? [];
+  assert.deepEqual(first?.series[1]?.mean, [5, 5]);
+  assert.equal(first?.start, 1);
+  assert.equal(second?.xLabel, "τb");
+  assert.equal(stageData(results({ stages: { ...stages, best_tau_f: null } })), null);
+});
+
+test("a pair shows its best learning rate so far, and runs while one of its trials does", () => {
+  const found = points(
+    [
+      trial({ number: 0, mean: 2 }),
+      trial({ number: 1, mean: 1, lr: 0.01 }),
+      trial({ number: 2, mean: null, state: "running" }),
+      trial({ number: 3, tau_b: 1, mean: null, state: "diverged" }),
+      trial({ number: 4, role: "confirm", tau_b: 2 }),
+    ],
+    "minimize",
+  );
+  assert.deepEqual(
+    found.map((p) => [p.tau_b, p.mean, p.lr, p.running]),
+    [
+      [0.5, 1, 0.01, true],
+      [1, null, 0.001, false],
+    ],
+  );
+  assert.equal(points([trial({ mean: 2 }), trial({ mean: 1 })], "maximize")[0]?.mean, 2);
+});
+
+test("a pair says what it is", () => {
+  const study = /** @type {any} */ ({ objective, state: "running", spec: { learning_rates: [0.1, 1] } });
+  const marks = { optimum: "0.1 0.5", diagonal: "1 1", rival: null };
+  const [point] = points([trial({ state: "running" })], "minimize");
+  assert.deepEqual(describe(point, 0.1, 0.5, study, 2, marks), [
+    "τf 0.1, τb 0.5",
+    "val loss 1.00 ± 0.10",
+    "learning rate 0.001",
+    "still training",
+    "the optimum",
+  ]);
+  assert.deepEqual(describe(undefined, 1, 1, study, 2, marks), [
+    "τf 1, τb 1",
+    "not run",
+    "on the diagonal",
+    "the best on the diagonal",
+  ]);
+});
+
+test("trials without a value come last, whichever way they are sorted", () => {
+  const trials = [
+    trial({ number: 0, mean: null }),
+    trial({ number: 1, mean: 2 }),
+    trial({ number: 2, mean: 1 }),
+  ];
+  const order = (/** @type {boolean} */ descending) =>
+    sorted(trials, "mean", descending).map((t) => t.number);
+  assert.deepEqual(order(false), [2, 1, 0]);
+  assert.deepEqual(order(true), [1, 2, 0]);
+});
+
+test("things are called as the service calls them", () => {
+  const said = {
+    methods: {},
+    estimators: { identity: "the identity" },
+    metrics: { val_loss: "loss" },
+    states: {},
+  };
+  learn({ items: [], labels: said });
+  const data = curveData({ objective: "val_loss", curves: [curve("identity")] });
+  assert.equal(data.yLabel, "Loss");
+  assert.deepEqual(
+    data.series.map((line) => line.label),
+    ["The identity, τb 0.5"],
+  );
+});
