@@ -31,10 +31,10 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     page.get_by_label("Backward temperatures").fill("0.1, 0.5, 1")
     page.get_by_label("Seeds", exact=True).fill("2")
     page.get_by_label("Fresh seeds").fill("3")
-    page.get_by_label("Gumbel-softmax ST").uncheck()
+    page.get_by_label("ST-GS").uncheck()
     page.get_by_label("softmax ST", exact=True).uncheck()
     plan = page.get_by_role("complementary", name="What it will train")
-    expect(plan).to_contain_text("23 models to train")  # 7 trials x 2 seeds, then 3 x 3
+    expect(plan).to_contain_text("26 models to train")  # 7 trials x 2 seeds, 3 x 3, the control x 3
     expect(plan).to_contain_text("7 trials on 2 seeds")
     page.get_by_role("button", name="Start the study").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
@@ -64,7 +64,7 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     trial = next(
         t for t in served.ledger.trials(driver.study) if (t.role, t.tau_f, t.tau_b) == ("search", 0.1, 0.5)
     )
-    assert label.startswith(f"τf 0.1, τb 0.5, val loss {trial.mean:.4f} ± ")
+    assert label.startswith(f"τf 0.1, τb 0.5, validation loss {trial.mean:.4f} ± ")
     assert page.evaluate("window.sameDocument") is True  # all of it without loading the page again
     expect(page.get_by_role("region", name="Table of methods")).to_contain_text(
         "Decoupled ST, off the diagonal"
@@ -248,11 +248,11 @@ def test_a_thousand_trials_are_sorted_and_turned(page, served):
     rows = page.locator(".trials tbody tr")
     expect(rows).to_have_count(25)
     expect(cells(page, "done")).to_have_count(21 * 11)
-    page.get_by_role("button", name="Val loss", exact=True).click()
+    page.get_by_role("button", name="Validation loss", exact=True).click()
     expect(rows.first).to_contain_text(f"{means[0]:.4f}")
-    page.get_by_role("button", name="Val loss", exact=True).click()
+    page.get_by_role("button", name="Validation loss", exact=True).click()
     expect(rows.first).to_contain_text(f"{means[-1]:.4f}")
-    expect(page.get_by_role("columnheader", name="Val loss", exact=True)).to_have_attribute(
+    expect(page.get_by_role("columnheader", name="Validation loss", exact=True)).to_have_attribute(
         "aria-sort", "descending"
     )
     page.get_by_role("button", name="Next").click()

@@ -6,7 +6,6 @@
 
 import { h, put, tau } from "../shared/dom.js";
 import { ascending, decimalsFor, fixed } from "../shared/format.js";
-import { metricName } from "../shared/labels.js";
 import { grid } from "./grid.js";
 import { describe, marksOf, points } from "./points.js";
 import { GRADIENT, colourScale } from "./scale.js";
@@ -106,7 +105,7 @@ function legendOf({ study, found, scale, decimals }, free) {
       h(
         "span",
         { class: "scale" },
-        h("span", {}, `${metricName(study.objective.name)}, ${lower ? "lower" : "higher"} is better`),
+        h("span", {}, `${study.objective.title}, ${lower ? "lower" : "higher"} is better`),
         h("span", { class: "ends" }, fixed(scale.good, decimals), bar, past + fixed(scale.bad, decimals)),
       ),
     h(

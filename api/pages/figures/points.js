@@ -2,7 +2,6 @@
 /** The points of a search in the plane of the two temperatures, and what each says of itself. */
 
 import { number, score } from "../shared/format.js";
-import { metricName } from "../shared/labels.js";
 
 /** @import { BriefTrial, Direction, Results, Study, Trial } from "../shared/types.js" */
 
@@ -87,7 +86,7 @@ export function describe(point, f, b, study, decimals, marks) {
   else if (point.mean === null) {
     lines.push(point.running ? "no value yet" : `${point.state}: ${point.reason ?? "no finite value"}`);
   } else {
-    lines.push(`${metricName(study.objective.name)} ${score(point.mean, point.sem, decimals)}`);
+    lines.push(`${study.objective.label} ${score(point.mean, point.sem, decimals)}`);
     if (study.spec.learning_rates.length > 1) lines.push(`learning rate ${number(point.lr, 6)}`);
     if (point.running) lines.push(study.state === "running" ? "still training" : "not finished");
   }

@@ -2,21 +2,18 @@
 /** What the charts of a study draw, from what the API says. */
 
 import { capital, isNumber, number } from "../shared/format.js";
-import { methodName, metricName } from "../shared/labels.js";
+import { methodName } from "../shared/labels.js";
 
-/** @import { Curves, Direction, Line, Marginal } from "../shared/types.js" */
-/** @import { Numbers, Objective, Results, Spec } from "../shared/types.js" */
+/** @import { Curves, Direction, Numbers, Objective, Points, Results, Spec } from "../shared/types.js" */
 /** @import { ChartData, Series } from "./chart.js" */
-
-/** @typedef {"tau_f" | "tau_b"} TauName */
 
 /**
  * Learning curves of the best trial of each method.
  * @param {Curves} curves
+ * @param {Objective} objective
  * @returns {ChartData}
  */
-export function curveData(curves) {
-  const all = curves.curves;
+export function curveData({ curves: all }, objective) {
   // Softmax ST is the diagonal, which has a curve of its own.
   const twice = all.some(({ method }) => method === "diagonal");
   const shown = all.filter(({ method, epoch }) => epoch.length > 0 && !(twice && method === "softmax"));
@@ -26,8 +23,7 @@ export function curveData(curves) {
     mean: curve.mean,
     sem: curve.sem,
   }));
-  const yLabel = capital(metricName(curves.objective));
-  return { series, xLabel: "epoch", xName: "epoch", yLabel, points: false };
+  return { series, xLabel: "epoch", xName: "epoch", yLabel: capital(objective.title), points: false };
 }
 
 /** @param {{tau_f: number | null, tau_b: number | null}} trial */
@@ -37,23 +33,29 @@ export function temperatures({ tau_f, tau_b }) {
     .join(", ");
 }
 
-/** @param {TauName} name */
-const symbol = (name) => `τ${name.slice(-1)}`;
-
 /**
- * For each temperature the best value at each of its values, and the line through the optimum. Null where
- * there is nothing to see: no such results yet, a search whose every value has a trial of its own, or
- * stages, which show the same.
+ * For each temperature the best value at each of its values, and the line through the optimum. Null where there is
+ * nothing to see: no such results yet, a search whose every value has a trial of its own, or stages, which show the
+ * same.
  * @param {Results} results
  * @param {Spec} spec
+ * @param {Objective} objective
  * @returns {ChartData[] | null}
  */
-export function marginalData(results, { search }) {
-  const { marginals, objective } = results;
-  if (!marginals || results.stages || between(search.tau_f) || between(search.tau_b)) return null;
+export function marginalData({ marginals, stages }, { search }, objective) {
+  if (!marginals || stages || between(search.tau_f) || between(search.tau_b)) return null;
+  const { tau_f: forward, tau_b: backward } = marginals;
+  const through = (/** @type {string} */ tau, /** @type {number} */ value) =>
+    `${tau} ${number(value, 6)}, the optimum's`;
   return [
-    marginal(marginals.tau_f, "tau_f", "tau_b", objective),
-    marginal(marginals.tau_b, "tau_b", "tau_f", objective),
+    along("τf", objective, forward.best.mean, [
+      seriesOf("Best τb at each τf", forward.best.tau_f, forward.best),
+      seriesOf(through("τb", forward.at_optimum.tau_b), forward.at_optimum.tau_f, forward.at_optimum),
+    ]),
+    along("τb", objective, backward.best.mean, [
+      seriesOf("Best τf at each τb", backward.best.tau_b, backward.best),
+      seriesOf(through("τf", backward.at_optimum.tau_f), backward.at_optimum.tau_b, backward.at_optimum),
+    ]),
   ];
 }
 
@@ -66,89 +68,66 @@ export function between(given) {
 }
 
 /**
- * @param {Marginal} found
- * @param {TauName} name
- * @param {TauName} other
- * @param {Objective} objective
- * @returns {ChartData}
- */
-function marginal({ best, at_optimum: line }, name, other, objective) {
-  const fixed = line[other];
-  const at = Array.isArray(fixed) ? "" : ` ${number(fixed, 6)}`;
-  const x = line[name];
-  return {
-    series: [
-      seriesOf(`Best ${symbol(other)} at each ${symbol(name)}`, best, name),
-      {
-        label: `${symbol(other)}${at}, the optimum's`,
-        x: Array.isArray(x) ? x : [x],
-        mean: line.mean,
-        sem: line.sem,
-      },
-    ],
-    ...axes(name, objective),
-    start: optimum(best[name] ?? [], best.mean, objective.direction),
-  };
-}
-
-/**
  * @param {string} label
- * @param {Line} line
- * @param {TauName} name
+ * @param {number[]} x
+ * @param {Points} points
  * @returns {Series}
  */
-function seriesOf(label, line, name) {
-  return { label, x: line[name] ?? [], mean: line.mean, sem: line.sem };
+function seriesOf(label, x, { mean, sem }) {
+  return { label, x, mean, sem };
 }
 
 /**
- * @param {TauName} name
+ * A chart along one temperature; what it shows at first is where `means`, those of its first line, are best.
+ * @param {string} tau
  * @param {Objective} objective
+ * @param {Numbers} means
+ * @param {Series[]} series
+ * @returns {ChartData}
  */
-function axes(name, objective) {
-  return {
-    xLabel: symbol(name),
-    xName: symbol(name),
-    yLabel: capital(metricName(objective.name)),
-    points: true,
-  };
+function along(tau, objective, means, series) {
+  const start = series[0]?.x[bestPlace(means, objective.direction)];
+  return { series, xLabel: tau, xName: tau, yLabel: capital(objective.title), points: true, start };
 }
 
 /**
- * Where a list of means is best; undefined where there is none.
- * @param {number[]} x
- * @param {Numbers} mean
+ * The place of the best value; -1 where there is none.
+ * @param {Numbers} means
  * @param {Direction} direction
  */
-function optimum(x, mean, direction) {
-  const values = mean.filter(isNumber);
-  if (!values.length) return undefined;
-  return x[mean.indexOf(direction === "minimize" ? Math.min(...values) : Math.max(...values))];
+function bestPlace(means, direction) {
+  const values = means.filter(isNumber);
+  if (!values.length) return -1;
+  return means.indexOf(direction === "minimize" ? Math.min(...values) : Math.max(...values));
 }
 
 /**
  * The two stages of a sequential search, with the best of each baseline as a level; null for another search.
  * @param {Results} results
+ * @param {Objective} objective
  * @returns {ChartData[] | null}
  */
-export function stageData(results) {
-  const { stages, objective } = results;
+export function stageData({ stages, baselines }, objective) {
   if (!stages || stages.best_tau_f === null) return null;
-  const stage = (/** @type {Line} */ line, /** @type {TauName} */ name, /** @type {string} */ at) => {
-    const x = line[name] ?? [];
-    const levels = Object.entries(results.baselines).map(([key, trial]) => ({
+  const { first, second } = stages;
+  const levels = (/** @type {number[]} */ x) =>
+    Object.entries(baselines).map(([key, trial]) => ({
       label: capital(methodName(key)),
       x,
       mean: x.map(() => trial.objective.mean),
       sem: x.map(() => null),
       level: true,
     }));
-    const mine = seriesOf(`${capital(methodName("decoupled"))}, ${at}`, line, name);
-    const start = optimum(x, line.mean, objective.direction);
-    return { series: [mine, ...levels], ...axes(name, objective), start };
-  };
+  const stage = (/** @type {string} */ tau, /** @type {number} */ value) =>
+    `${capital(methodName("decoupled"))}, ${tau} ${number(value, 6)}`;
   return [
-    stage(stages.first, "tau_f", `τb ${number(stages.tau_b_start, 6)}`),
-    stage(stages.second, "tau_b", `τf ${number(stages.best_tau_f, 6)}`),
+    along("τf", objective, first.mean, [
+      seriesOf(stage("τb", stages.tau_b_start), first.tau_f, first),
+      ...levels(first.tau_f),
+    ]),
+    along("τb", objective, second.mean, [
+      seriesOf(stage("τf", stages.best_tau_f), second.tau_b, second),
+      ...levels(second.tau_b),
+    ]),
   ];
 }

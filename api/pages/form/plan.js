@@ -7,11 +7,11 @@ import { count } from "../shared/format.js";
 /** @import { Plan } from "../shared/types.js" */
 
 /** @param {Plan} plan */
-export function planOf({ members, search_trials: searched, confirm_trials: confirmed, spec }) {
+export function planOf({ members, search_trials, confirm_trials, control_trials, spec }) {
   const { seeds, confirm_seeds: fresh, epochs, steps, batch_size: batch } = spec;
   const length = epochs ? count(epochs, "epoch") : count(steps ?? 0, "step");
   const then = fresh
-    ? `then up to ${count(confirmed, "trial")} on ${count(fresh, "fresh seed")}`
+    ? `then up to ${count(confirm_trials, "trial")} on ${count(fresh, "fresh seed")}`
     : "no confirmation on fresh seeds, so no verdict";
   const models = h("strong", {}, members.toLocaleString("en"));
   return [
@@ -19,8 +19,9 @@ export function planOf({ members, search_trials: searched, confirm_trials: confi
     h(
       "ul",
       {},
-      h("li", {}, `${count(searched, "trial")} on ${count(seeds, "seed")}`),
+      h("li", {}, `${count(search_trials, "trial")} on ${count(seeds, "seed")}`),
       h("li", {}, then),
+      control_trials > 0 && h("li", {}, `and ${count(control_trials, "trial")} of the rescaling control`),
       h("li", {}, `${length} each, batches of ${batch}`),
     ),
   ];

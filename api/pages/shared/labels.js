@@ -1,67 +1,70 @@
 // @ts-check
 /**
- * What metrics, methods, estimators and states are called. The service says it (GET /tasks), so that the
- * page, the report and the command line use one name; a name that it does not know is shown with spaces for
- * underscores.
+ * What methods, states and metrics are called. The service says it (GET /tasks), so that the page, the report and the
+ * command line use one name; a key that it does not know is shown with spaces for underscores.
  */
 
-/** @import { Labels, TasksAnswer } from "./types.js" */
+/** @import { Labels, TaskMetric, TasksAnswer } from "./types.js" */
 
-// Until the service says its own.
 /** @type {Labels} */
-let labels = {
-  methods: { off_diagonal: "off the diagonal", diagonal: "on the diagonal" },
-  estimators: {
-    decoupled: "decoupled ST",
-    softmax: "softmax ST",
-    gumbel: "Gumbel-softmax ST",
-    identity: "identity ST",
-    reinmax: "ReinMax",
-    gumbel_rao: "Gumbel-Rao",
-    gst: "GST-1.0",
-    soft: "no discretisation",
-  },
-  metrics: {},
-  states: {},
-};
+let labels = { methods: {}, states: {} };
+/** @type {Map<string, Map<string, TaskMetric>>} */
+let metrics = new Map(); // by task, then by name
 
 /**
  * Takes over the labels that the service serves.
  * @param {TasksAnswer} answer
  */
 export function learn(answer) {
-  if (answer.labels) labels = answer.labels;
+  labels = answer.labels;
+  metrics = new Map(
+    answer.items.map((task) => [task.name, new Map(task.metrics.map((metric) => [metric.name, metric]))]),
+  );
 }
 
 /**
- * A method's name in results: one of decoupled ST's two, or a baseline's estimator.
+ * A method in results and curves: one of decoupled ST's, or a baseline's estimator.
  * @param {string} key
  */
 export function methodName(key) {
-  return labels.methods[key] ?? estimatorName(key);
+  return labels.methods[key] ?? plain(key);
 }
 
+/** Methods of decoupled ST: their names say where in the plane of temperatures they lie. */
+const DECOUPLED = new Set(["off_diagonal", "argmax", "diagonal"]);
+
 /**
- * The same, in a table where it stands alone.
+ * A method's name where it stands alone: "decoupled ST, off the diagonal".
  * @param {string} key
  */
 export function fullMethodName(key) {
-  return key in labels.methods ? `${estimatorName("decoupled")}, ${methodName(key)}` : methodName(key);
+  return DECOUPLED.has(key) ? `${methodName("decoupled")}, ${methodName(key)}` : methodName(key);
 }
 
-/** @param {string} key */
-export function estimatorName(key) {
-  return labels.estimators[key] ?? plain(key);
-}
-
-/** @param {string} key */
-export function metricName(key) {
-  return labels.metrics[key] ?? plain(key);
-}
-
-/** @param {string} key */
+/**
+ * The state of a study or a trial.
+ * @param {string} key
+ */
 export function stateName(key) {
   return labels.states[key] ?? plain(key);
+}
+
+/**
+ * A metric of a task, in a sentence.
+ * @param {string} task
+ * @param {string} key
+ */
+export function metricName(task, key) {
+  return metrics.get(task)?.get(key)?.label ?? plain(key);
+}
+
+/**
+ * A metric of a task with its unit, at an axis or at the head of a table.
+ * @param {string} task
+ * @param {string} key
+ */
+export function metricTitle(task, key) {
+  return metrics.get(task)?.get(key)?.title ?? plain(key);
 }
 
 /**

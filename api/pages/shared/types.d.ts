@@ -31,6 +31,10 @@ export interface FieldError {
 export interface Objective {
   name: string;
   direction: Direction;
+  /** In a sentence. */
+  label: string;
+  /** With its unit. */
+  title: string;
 }
 
 export interface Progress {
@@ -124,26 +128,32 @@ export interface Plan {
   trials: number;
   search_trials: number;
   confirm_trials: number;
+  control_trials: number;
   members: number;
   spec: Spec;
 }
 
 export interface Labels {
   methods: Record<string, string>;
-  estimators: Record<string, string>;
-  metrics: Record<string, string>;
   states: Record<string, string>;
+}
+
+export interface TaskMetric {
+  name: string;
+  label: string;
+  title: string;
 }
 
 export interface Task {
   name: string;
   datasets: string[];
   baselines: string[];
+  metrics: TaskMetric[];
 }
 
 export interface TasksAnswer {
   items: Task[];
-  labels?: Labels;
+  labels: Labels;
 }
 
 export interface Preset {
@@ -179,7 +189,7 @@ export interface BriefTrial extends Configuration {
 }
 
 /** From an epoch on: [epoch, tau_f, tau_b, learning rate]. */
-export type Segment = [number, number, number, number];
+export type Segment = number[];
 
 export interface Trial extends Configuration {
   objective: Score;
@@ -200,7 +210,6 @@ export interface Curve {
 }
 
 export interface Curves {
-  objective: string;
   curves: Curve[];
 }
 
@@ -219,36 +228,31 @@ export interface Gain extends Difference {
   p_holm?: number | null;
 }
 
-/** Means over the values of one temperature. */
-export interface Line {
-  tau_f?: number[];
-  tau_b?: number[];
+export interface Points {
   mean: Numbers;
   sem: Numbers;
 }
+/** The objective along one temperature. */
+export type ForwardLine = Points & { tau_f: number[] };
+export type BackwardLine = Points & { tau_b: number[] };
 
-export interface Marginal {
-  best: Line;
-  at_optimum: {
-    tau_f: number | number[];
-    tau_b: number | number[];
-    mean: Numbers;
-    sem: Numbers;
-  };
+export interface Marginals {
+  tau_f: { best: ForwardLine; at_optimum: ForwardLine & { tau_b: number } };
+  tau_b: { best: BackwardLine; at_optimum: BackwardLine & { tau_f: number } };
 }
 
 export interface Stages {
   tau_b_start: number;
   best_tau_f: number | null;
-  first: Line;
-  second: Line;
+  first: ForwardLine;
+  second: BackwardLine;
 }
 
 export interface Control {
   trial: number;
   of: number;
-  rho: number;
-  logit_scale: number;
+  rho: number | null;
+  logit_scale: number | null;
   difference: Difference | null;
   max_relative_deviation: number | null;
   max_relative_deviation_of_curves: number | null;
@@ -277,7 +281,6 @@ export interface TestScore {
 
 export interface Results {
   state: string;
-  objective: Objective;
   best: Trial | null;
   off_diagonal_best: Trial | null;
   diagonal_best: Trial | null;
@@ -291,7 +294,7 @@ export interface Results {
   claims: Record<string, Claim>;
   test: Record<string, Record<string, TestScore>>;
   tuned_with: Record<string, number>;
-  marginals: { tau_f: Marginal; tau_b: Marginal } | null;
+  marginals: Marginals | null;
   stages: Stages | null;
   control: Control | null;
 }

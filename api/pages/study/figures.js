@@ -8,7 +8,7 @@ import { landscape } from "../figures/landscape.js";
 import { curveData, marginalData, stageData } from "../figures/series.js";
 import { section } from "./part.js";
 
-/** @import { BriefTrial, Curves, Known, Page, Results, Study } from "../shared/types.js" */
+/** @import { BriefTrial, Curves, Known, Objective, Page, Results, Study } from "../shared/types.js" */
 /** @import { ChartData } from "../figures/chart.js" */
 /** @import { Part } from "./part.js" */
 
@@ -28,8 +28,8 @@ export function figures() {
       cut.update(trials);
     },
   );
-  const drawCurves = whenChanged((/** @type {Curves} */ found) => {
-    const data = curveData(found);
+  const drawCurves = whenChanged((/** @type {Curves} */ found, /** @type {Objective} */ objective) => {
+    const data = curveData(found, objective);
     beside.classList.toggle("nothing", data.series.length === 0);
     if (data.series.length) curves.update(data);
   });
@@ -37,14 +37,16 @@ export function figures() {
     element: h("div", { class: "columns figures" }, section("Landscape", plane.element, cut.element), beside),
     update({ study, trials, results, curves: found }) {
       drawPlane(study, trials, results);
-      drawCurves(found);
+      drawCurves(found, study.objective);
     },
   };
 }
 
 /** The two stages of a sequential search. */
 export function stages() {
-  return pair("Stages", ["First stage", "Second stage"], ({ results }) => stageData(results));
+  return pair("Stages", ["First stage", "Second stage"], ({ results, study }) =>
+    stageData(results, study.objective),
+  );
 }
 
 /** The objective along each temperature. */
@@ -52,7 +54,7 @@ export function marginals() {
   return pair(
     "One temperature at a time",
     ["Forward temperature", "Backward temperature"],
-    ({ results, study }) => marginalData(results, study.spec),
+    ({ results, study }) => marginalData(results, study.spec, study.objective),
   );
 }
 

@@ -3,32 +3,32 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, decimalsFor, number, score, span } from "../shared/format.js";
-import { fullMethodName, metricName } from "../shared/labels.js";
+import { fullMethodName, metricTitle } from "../shared/labels.js";
 import { section, table } from "./part.js";
 
-/** @import { Child, Control, Results, TestScore } from "../shared/types.js" */
+/** @import { Child, Control, Results, Study, TestScore } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /**
  * A section that is there where the results have something for it.
  * @param {string} title
- * @param {(results: Results) => Child} content
+ * @param {(results: Results, study: Study) => Child} content
  * @returns {Part}
  */
 function finding(title, content) {
   const holder = h("div", {});
   const element = section(title, holder);
-  const draw = whenChanged((/** @type {Results} */ results) => {
-    const found = content(results);
+  const draw = whenChanged((/** @type {Results} */ results, /** @type {Study} */ study) => {
+    const found = content(results, study);
     element.hidden = !found;
     put(holder, found);
   });
-  return { element, update: ({ results }) => draw(results) };
+  return { element, update: ({ results, study }) => draw(results, study) };
 }
 
 /** The test set's metrics of the confirmed trials. */
 export function testSet() {
-  return finding("Test set", ({ test }) => {
+  return finding("Test set", ({ test }, { task }) => {
     const rows = Object.entries(test);
     if (!rows.length) return null;
     const metrics = [...new Set(rows.flatMap(([, row]) => Object.keys(row)))];
@@ -40,7 +40,7 @@ export function testSet() {
     return [
       table(
         "Table of the test set",
-        ["Method", ...metrics.map((metric) => capital(metricName(metric).replace(/^test /, "")))],
+        ["Method", ...metrics.map((metric) => capital(metricTitle(task, metric)))],
         rows.map(([name, row]) => [capital(fullMethodName(name)), ...columns.map((cell) => cell(row))]),
       ),
       h(
@@ -86,8 +86,7 @@ export function schedule() {
 
 /** The best pair once more at a forward temperature of 1, its logit layer scaled instead. */
 export function control() {
-  return finding("Rescaling control", (results) => {
-    const found = results.control;
+  return finding("Rescaling control", ({ control: found }, { objective }) => {
     if (!found) return null;
     return [
       h(
@@ -96,7 +95,7 @@ export function control() {
         `Trial ${found.trial} is trial ${found.of} at a forward temperature of 1: `,
         tau("b"),
         ` ${number(found.rho, 4)}, the logit layer times ${number(found.logit_scale, 4)}, `,
-        `the same fresh seeds. ${difference(found)}${deviation(found, metricName(results.objective.name))}`,
+        `the same fresh seeds. ${difference(found)}${deviation(found, objective.label)}`,
       ),
       found.meaning.map((sentence) => h("p", { class: "meaning" }, sentence)),
     ];

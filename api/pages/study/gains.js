@@ -7,7 +7,7 @@
 import { h, s } from "../shared/dom.js";
 import { capital, decimalsFor, fixed, number, span } from "../shared/format.js";
 import { linear } from "../figures/scale.js";
-import { methodName, metricName } from "../shared/labels.js";
+import { methodName } from "../shared/labels.js";
 import { wide } from "./part.js";
 
 /** @import { Gain, Results } from "../shared/types.js" */
@@ -15,8 +15,9 @@ import { wide } from "./part.js";
 /**
  * The table of gains with its explanation; null without any.
  * @param {Results} results
+ * @param {string} objective
  */
-export function gains(results) {
+export function gains(results, objective) {
   const rows = rowsOf(results);
   const [first] = rows;
   if (!first) return null;
@@ -47,7 +48,7 @@ export function gains(results) {
     h("thead", {}, heads),
     h("tbody", {}, body),
   );
-  return [explained(results, first[1], all), wide("Table of gains", table)];
+  return [explained(objective, first[1], all), wide("Table of gains", table)];
 }
 
 /**
@@ -68,16 +69,16 @@ function rowsOf({ gain: main, gains: others }) {
 const corrected = (gain) => gain.p_holm !== null && gain.p_holm !== undefined;
 
 /**
- * @param {Results} results
+ * @param {string} objective
  * @param {Gain} first
  * @param {Gain[]} all
  */
-function explained({ objective }, { seeds }, all) {
+function explained(objective, { seeds }, all) {
   const fresh = all.every((gain) => gain.confirmed) ? "fresh seeds" : "seeds";
   return h(
     "p",
     { class: "hint gains-note", id: "gains-note" },
-    `Gain in ${metricName(objective.name)} of the best off the diagonal, paired over ${seeds} ${fresh}; `,
+    `Gain in ${objective} of the best off the diagonal, paired over ${seeds} ${fresh}; `,
     "above 0 it is better than the rival. p is of the paired t-test, two-sided",
     all.some(corrected) ? "; over the baselines it is corrected for their number by Holm's method." : ".",
   );

@@ -3,7 +3,7 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, decimalsFor, number, score } from "../shared/format.js";
-import { fullMethodName, metricName } from "../shared/labels.js";
+import { fullMethodName } from "../shared/labels.js";
 import { section, table } from "./part.js";
 
 /** @import { Results, Trial } from "../shared/types.js" */
@@ -12,15 +12,20 @@ import { section, table } from "./part.js";
 /** @returns {Part} */
 export function methods() {
   const holder = h("div", {});
-  const draw = whenChanged((/** @type {Results} */ results) => put(holder, content(results)));
+  const draw = whenChanged((/** @type {Results} */ results, /** @type {string} */ objective) =>
+    put(holder, content(results, objective)),
+  );
   return {
     element: section("Methods", holder),
-    update: ({ results }) => draw(results),
+    update: ({ results, study }) => draw(results, study.objective.label),
   };
 }
 
-/** @param {Results} results */
-function content(results) {
+/**
+ * @param {Results} results
+ * @param {string} objective
+ */
+function content(results, objective) {
   /** @type {[string, Trial | null][]} */
   const named = [
     ["off_diagonal", results.off_diagonal_best],
@@ -37,11 +42,18 @@ function content(results) {
     const trials = results.tuned_with[name];
     return trials === undefined ? "–" : count(trials, "trial");
   };
-  const objective = capital(metricName(results.objective.name));
   return [
     table(
       "Table of methods",
-      ["Method", tau("f"), tau("b"), "Learning rate", `${objective}, search`, "Fresh seeds", "Chosen from"],
+      [
+        "Method",
+        tau("f"),
+        tau("b"),
+        "Learning rate",
+        `${capital(objective)}, search`,
+        "Fresh seeds",
+        "Chosen from",
+      ],
       chosen.map(({ name, trial }) => [
         title(name, trial),
         number(trial.tau_f, 6),

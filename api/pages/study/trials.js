@@ -3,7 +3,7 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, decimalsFor, fixed, number } from "../shared/format.js";
-import { estimatorName, metricName } from "../shared/labels.js";
+import { methodName } from "../shared/labels.js";
 import { badge } from "../shared/state.js";
 import { cutNote } from "./figures.js";
 import { section, wide } from "./part.js";
@@ -35,7 +35,7 @@ const COLUMNS = [
   {
     key: "estimator",
     title: () => "Estimator",
-    cell: (t) => [estimatorName(t.estimator), variantOf(t)],
+    cell: (t) => [methodName(t.estimator), variantOf(t)],
   },
   {
     key: "tau_f",
@@ -123,7 +123,7 @@ export function trialsTable() {
   return {
     element: section("Trials", table.element, cut.element),
     update({ study, trials }) {
-      table.name(metricName(study.objective.name));
+      table.name(study.objective.label);
       draw(trials);
     },
   };

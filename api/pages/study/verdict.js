@@ -27,7 +27,7 @@ export function verdictPanel() {
       h("h2", {}, open ? undecided : capital(results.verdict)),
       h("p", { class: "because" }, open ? stillOpen(study, results) : sentence(results.verdict_reason)),
       results.best && bestPair(results.best),
-      gains(results),
+      gains(results, study.objective.label),
       results.notes.length > 0 &&
         h(
           "ul",

@@ -13,15 +13,12 @@ type Answer<Taken, Given extends Taken> = Given;
 
 export type Checked = [
   Answer<page.FieldError, Api["FieldError"]>,
-  Answer<page.Objective, Api["Objective"]>,
-  Answer<page.Progress, Api["Progress"]>,
   Answer<page.StudySummary, Api["StudySummary"]>,
-  Answer<page.Page<page.StudySummary>, Api["Studies"]>,
-  Answer<page.Score, Api["Score"]>,
-  Answer<page.Curves, Api["Curves"]>,
-  Answer<page.Gain, Api["Gain"]>,
   Answer<page.Study, Api["Study"] & Spec>,
-  Answer<page.Preset, Api["Preset"] & Spec>,
+  Answer<page.Page<page.StudySummary>, Api["Studies"]>,
   Answer<page.Plan, Api["Planned"] & Spec>,
-  Answer<page.Task, Api["Task"]>,
+  Answer<page.Preset, Api["Preset"] & Spec>,
+  Answer<page.TasksAnswer, Api["Tasks"]>,
+  Answer<page.Curves, Api["Curves"]>,
+  Answer<page.Results, Api["Results"]>,
 ];

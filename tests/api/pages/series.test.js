@@ -5,8 +5,42 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describe, points } from "../../../api/pages/figures/points.js";
 import { curveData, marginalData, stageData } from "../../../api/pages/figures/series.js";
-import { learn } from "../../../api/pages/shared/labels.js";
+import {
+  fullMethodName,
+  learn,
+  methodName,
+  metricName,
+  metricTitle,
+  stateName,
+} from "../../../api/pages/shared/labels.js";
 import { sorted } from "../../../api/pages/study/trials.js";
+
+const objective = {
+  name: "val_loss",
+  direction: /** @type {const} */ ("minimize"),
+  label: "validation loss",
+  title: "validation loss (nats)",
+};
+
+learn({
+  labels: {
+    methods: {
+      diagonal: "on the diagonal",
+      identity: "identity ST",
+      softmax: "softmax ST",
+      decoupled: "decoupled ST",
+    },
+    states: { stopped: "stopped at a rung" },
+  },
+  items: [
+    {
+      name: "sbn",
+      datasets: [],
+      baselines: [],
+      metrics: [{ name: "ece", label: "error", title: "error (%)" }],
+    },
+  ],
+});
 
 /** @param {Record<string, unknown>} fields */
 const trial = (fields) =>
@@ -38,22 +72,20 @@ const curve = (method, epoch = [1, 2]) => ({
 });
 
 test("softmax is the diagonal: it has no curve of its own beside it", () => {
-  const all = { objective: "val_loss", curves: ["diagonal", "softmax", "identity"].map((m) => curve(m)) };
+  const all = { curves: ["diagonal", "softmax", "identity"].map((m) => curve(m)) };
   assert.deepEqual(
-    curveData(all).series.map((line) => line.label),
+    curveData(all, objective).series.map((line) => line.label),
     ["On the diagonal, τb 0.5", "Identity ST, τb 0.5"],
   );
-  const alone = { objective: "val_loss", curves: [curve("softmax"), curve("gumbel", [])] };
+  const alone = { curves: [curve("softmax"), curve("gumbel", [])] };
   assert.deepEqual(
-    curveData(alone).series.map((line) => line.label),
+    curveData(alone, objective).series.map((line) => line.label),
     ["Softmax ST, τb 0.5"],
   );
 });
 
-const objective = { name: "val_loss", direction: /** @type {const} */ ("minimize") };
 /** @param {Record<string, unknown>} fields */
-const results = (fields) =>
-  /** @type {any} */ ({ objective, baselines: {}, stages: null, marginals: null, ...fields });
+const results = (fields) => /** @type {any} */ ({ baselines: {}, stages: null, marginals: null, ...fields });
 
 test("the lines of one temperature start at the optimum, and are absent between bounds", () => {
   const best = { tau_f: [0, 1, 2], mean: [3, 1, 2], sem: [null, null, null] };
@@ -61,26 +93,26 @@ test("the lines of one temperature start at the optimum, and are absent between 
   const other = { best: { ...best, tau_b: [1, 2, 3] }, at_optimum: { ...along, tau_f: 1, tau_b: [1, 2] } };
   const found = results({ marginals: { tau_f: { best, at_optimum: along }, tau_b: other } });
   const spec = /** @type {any} */ ({ search: { tau_f: [0, 1, 2], tau_b: { low: 1, high: 3, step: 1 } } });
-  const data = marginalData(found, spec);
+  const data = marginalData(found, spec, objective);
   assert.deepEqual(
     data?.map((chart) => chart.start),
     [1, 2],
   );
   assert.deepEqual(data?.[0]?.series[1]?.label, "τb 0.5, the optimum's");
   const free = /** @type {any} */ ({ search: { tau_f: { low: 0, high: 2 }, tau_b: [1] } });
-  assert.equal(marginalData(found, free), null);
-  assert.equal(marginalData(results({}), spec), null);
+  assert.equal(marginalData(found, free, objective), null);
+  assert.equal(marginalData(results({}), spec, objective), null);
 });
 
 test("stages have each baseline as a level", () => {
   const line = { tau_f: [0, 1], tau_b: [1, 2], mean: [2, 1], sem: [null, null] };
   const stages = { tau_b_start: 1, best_tau_f: 1, first: line, second: line };
   const baselines = { identity: { objective: { mean: 5 } } };
-  const [first, second] = stageData(results({ stages, baselines })) ?? [];
+  const [first, second] = stageData(results({ stages, baselines }), objective) ?? [];
   assert.deepEqual(first?.series[1]?.mean, [5, 5]);
   assert.equal(first?.start, 1);
   assert.equal(second?.xLabel, "τb");
-  assert.equal(stageData(results({ stages: { ...stages, best_tau_f: null } })), null);
+  assert.equal(stageData(results({ stages: { ...stages, best_tau_f: null } }), objective), null);
 });
 
 test("a pair shows its best learning rate so far, and runs while one of its trials does", () => {
@@ -110,7 +142,7 @@ test("a pair says what it is", () => {
   const [point] = points([trial({ state: "running" })], "minimize");
   assert.deepEqual(describe(point, 0.1, 0.5, study, 2, marks), [
     "τf 0.1, τb 0.5",
-    "val loss 1.00 ± 0.10",
+    "validation loss 1.00 ± 0.10",
     "learning rate 0.001",
     "still training",
     "the optimum",
@@ -136,17 +168,11 @@ test("trials without a value come last, whichever way they are sorted", () => {
 });
 
 test("things are called as the service calls them", () => {
-  const said = {
-    methods: {},
-    estimators: { identity: "the identity" },
-    metrics: { val_loss: "loss" },
-    states: {},
-  };
-  learn({ items: [], labels: said });
-  const data = curveData({ objective: "val_loss", curves: [curve("identity")] });
-  assert.equal(data.yLabel, "Loss");
-  assert.deepEqual(
-    data.series.map((line) => line.label),
-    ["The identity, τb 0.5"],
-  );
+  assert.equal(methodName("softmax"), "softmax ST");
+  assert.equal(fullMethodName("diagonal"), "decoupled ST, on the diagonal");
+  assert.equal(methodName("of_a_plug_in"), "of a plug in");
+  assert.equal(stateName("stopped"), "stopped at a rung");
+  assert.deepEqual([metricName("sbn", "ece"), metricTitle("sbn", "ece")], ["error", "error (%)"]);
+  assert.equal(metricName("sbn", "val_loss"), "val loss");
+  assert.equal(metricName("another", "ece"), "ece");
 });
