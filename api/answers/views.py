@@ -9,7 +9,7 @@ from api.application.settings import ServiceSettings
 from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.ledger.pages import Pages, StudyRevision, WorkDone
+from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
@@ -96,6 +96,7 @@ class Views:
             "members": {"done": members, "total": spec and spec.planned_members},
             "fraction": None,
             "eta_s": None,
+            "training": [_training(population, spec) for population in done.populations],
         }
         if spec:
             total = spec.planned_members
@@ -105,7 +106,7 @@ class Views:
             # What is left may be less: methods without a trial that succeeded are not confirmed.
             progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left_s = row.training_s / work * max(0.0, total - work) / max(1, done.populations)
+                left_s = row.training_s / work * max(0.0, total - work) / max(1, len(done.populations))
                 progress["eta_s"] = round(left_s, 1)
         return progress
 
@@ -143,6 +144,21 @@ class Views:
             "mlflow": run_page(mlflow, row) if mlflow else None,
             "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
         }
+
+
+def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:
+    """A population that is training, for readers: which trials it has, and how far they are."""
+    epochs = spec.epochs if spec else None
+    share = population.interval / spec.intervals if spec else None
+    return {
+        "role": population.role,
+        "trials": population.trials,
+        "first": population.first,
+        "last": population.last,
+        "fraction": share,
+        "epoch": share * epochs if share is not None and epochs else None,
+        "epochs": epochs,
+    }
 
 
 def objective_json(task: str, name: str, direction: str) -> dict[str, str]:

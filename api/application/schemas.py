@@ -75,6 +75,18 @@ class MemberCounts(_Answer):
     total: int | None
 
 
+class PopulationTraining(_Answer):
+    """A population that is training."""
+
+    role: Role
+    trials: int
+    first: int = Field(description="Lowest number among its trials.")
+    last: int = Field(description="Highest.")
+    fraction: float | None = Field(description="Of its training, 0 to 1, as of its last report.")
+    epoch: float | None = Field(description="The same in epochs; null where the spec counts steps.")
+    epochs: int | None
+
+
 class Progress(_Answer):
     """How far a study is."""
 
@@ -86,6 +98,7 @@ class Progress(_Answer):
     eta_s: float | None = Field(
         description="Seconds left, as of the last report; null while that is not known."
     )
+    training: list[PopulationTraining] = Field(description="The populations that train now.")
 
 
 class StudySummary(_Answer):
