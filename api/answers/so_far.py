@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner.evidence.over_seeds import Summary
 from tuner.ledger.pages import Pages
-from tuner.ledger.rows import StudyRow, TrialRow, TrialState
+from tuner.ledger.rows import StudyRow, StudyState, TrialRow, TrialState
 
 _JOINS_FROM = 0.1  # of a training: what is less far would take everybody's comparison back to its beginning
 
@@ -29,8 +29,10 @@ class EqualEpochs:
 
     def __init__(self, study: StudyRow, intervals: int, pages: Pages) -> None:
         """`intervals` is how many reports a whole training has."""
-        self.interval = pages.common_interval(study.id, round(intervals * _JOINS_FROM))
-        measured = pages.at_interval(study.id, self.interval) if self.interval else {}
+        interval = None
+        if study.state is not StudyState.SUCCEEDED:
+            interval = pages.common_interval(study.id, round(intervals * _JOINS_FROM))
+        measured = pages.at_interval(study.id, interval) if interval else {}
         self._values: Mapping[int, list[float | None]] = {
             trial: m.metrics.get(study.objective.name, []) for trial, m in measured.items()
         }
@@ -44,7 +46,7 @@ class EqualEpochs:
         return {"mean": score.mean, "sem": score.sem}
 
 
-def brief_trial(objective: str, trial: TrialRow, equal: EqualEpochs | None = None) -> dict[str, Any]:
+def brief_trial(objective: str, trial: TrialRow, equal: EqualEpochs) -> dict[str, Any]:
     """A trial in few numbers: its objective's mean and standard error, as last reported where it has not
     ended, and after how many epochs.
     """
@@ -52,5 +54,5 @@ def brief_trial(objective: str, trial: TrialRow, equal: EqualEpochs | None = Non
     score = Summary.of(values if trial.state is not TrialState.FAILED else ())
     fields = ("number", "role", "estimator", "tau_f", "tau_b", "lr", "state", "reason", "epoch")
     found = {name: getattr(trial, name) for name in fields} | {"mean": score.mean, "sem": score.sem}
-    found["compared"] = equal.of(trial) if equal else None
+    found["compared"] = equal.of(trial)
     return found | ({"variant": trial.variant.text} if trial.variant else {})

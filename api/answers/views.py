@@ -116,6 +116,11 @@ class Views:
             row.id, row.revision, lambda: figures.names(row, self._ledger, self._settings)
         )
 
+    def intervals(self, row: StudyRow) -> int:
+        """How many reports a whole training of a study has; 1 where its task is not installed here."""
+        spec = self._spec(row)
+        return spec.intervals if spec else 1
+
     def _verdict(self, row: StudyRow) -> str | None:
         if row.state not in TERMINAL_STUDY_STATES:
             return None

@@ -177,7 +177,8 @@ class Pages:
         with self._ledger.reading() as db:
             if db.execute(ended).scalar_one():
                 fewest = fewest.where(c.intervals >= least)
-            return db.execute(fewest).scalar_one()
+            reached: int | None = db.execute(fewest).scalar_one()
+            return reached
 
     def at_interval(self, study_id: str, interval: int) -> dict[int, Measurement]:
         """The measurements of a study at one report: {id of the trial: measurement}."""

@@ -15,7 +15,7 @@ from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.curves import Curves, epochs_saved, reached_at
-from tuner.evidence.figures.study_figures import figure_names, figure_png
+from tuner.evidence.figures.study_figures import figure_bytes, figure_names
 from tuner.evidence.landscape import optimum_over_seeds
 from tuner.evidence.multiple_comparisons import best_of_many, holm
 from tuner.evidence.paired import sign_flip, smallest_p
@@ -250,6 +250,6 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
     sixth = next(t.id for t in rows if t.number == 6)
     values = [m.metrics["val_loss"] for m in measurements if m.trial_id == sixth]
     assert numbers["curves"]["6"] == {"epochs": [1.0, 2.0, 3.0, 4.0], "metrics": {"val_loss": values}}
-    assert figure_png("curves", study(), rows, measurements).startswith(b"\x89PNG")
+    assert figure_bytes("curves", "png", study(), rows, measurements).startswith(b"\x89PNG")
     with pytest.raises(UserError, match="no figure 'nope'; it has landscape"):
-        figure_png("nope", study(), rows, measurements)
+        figure_bytes("nope", "png", study(), rows, measurements)
