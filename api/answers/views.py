@@ -156,7 +156,7 @@ def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str,
     epochs = spec.epochs if spec else None
     share = population.interval / spec.intervals if spec else None
     return {
-        "role": population.role,
+        "roles": list(population.roles),
         "trials": population.trials,
         "first": population.first,
         "last": population.last,

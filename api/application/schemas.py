@@ -79,7 +79,7 @@ class MemberCounts(Answer):
 class PopulationTraining(Answer):
     """A population that is training."""
 
-    role: Role
+    roles: list[Role] = Field(description="Of its trials.")
     trials: int
     first: int = Field(description="Lowest number among its trials.")
     last: int = Field(description="Highest.")

@@ -10,6 +10,7 @@ from tests.support.patience import patient
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
+from tuner.ledger.study_queue import StudyQueue
 
 HOSTILE = '<img src="x" onerror="document.title=1">'
 READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
@@ -48,11 +49,14 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     expect(cells(page, "waiting")).to_have_count(6)
     driver.report(trials, 1)
     expect(cells(page, "partial")).to_have_count(6)
+    expect(page.locator(".legend")).to_contain_text("at epoch 2, which all under way have reached")
+    training = "trials 0 to 6 of the search and of the baselines: epoch 4 of 40"
+    expect(page.locator(".training")).to_have_text(training)
     before = page.get_by_role("gridcell", name="τf 0.1, τb 0.5").get_attribute("aria-label")
     driver.report(trials, 10, final=True)
     expect(cells(page, "done")).to_have_count(6)
     expect(page.get_by_role("gridcell", name="the optimum")).not_to_have_attribute("aria-label", before)
-    expect(page.get_by_role("heading", name="Not decided yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No verdict: still running")).to_be_visible()
 
     confirmed = driver.start(driver.best(), driver.spec.fresh_seeds, "c")
     driver.report(confirmed, 10, final=True)
@@ -83,6 +87,40 @@ def test_another_study_is_cancelled_after_a_question(page, served):
     expect(page.locator(".badge").first).to_have_text("cancelled")
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     assert served.ledger.study(study).state == "cancelled"
+
+
+def test_a_cancelled_study_keeps_what_it_had(page, served):
+    study = served.create()
+    driver = Driver(served, study)
+    trials = driver.start(driver.search(), driver.spec.search_seeds)
+    for interval in (1, 2):
+        driver.report(trials, interval)
+    queue = StudyQueue(served.ledger)
+    queue.cancel(study)
+    queue.end_cancelled(driver.lease)
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("heading", name="No verdict: cancelled")).to_be_visible()
+    expect(cells(page, "partial")).to_have_count(6)
+    expect(page.get_by_role("gridcell", name="τf 0.1, τb 0.5")).to_have_accessible_name(
+        re.compile("at epoch 4, stopped at epoch 4")
+    )
+    curves = page.get_by_role("region", name="Learning curves")
+    expect(curves).to_contain_text("mean over the 2 seeds of the search")
+    expect(curves).to_contain_text("The study was stopped at epoch 4.")
+    expect(page.get_by_role("slider", name="Learning curves")).to_have_attribute("aria-valuenow", "4")
+    page.goto(served.address)
+    expect(page.get_by_role("row", name="small")).to_contain_text("No verdict: cancelled")
+
+
+def test_a_clock_ticks_while_a_study_runs(page, served):
+    study = served.create()
+    driver = Driver(served, study)
+    driver.report(driver.start(driver.search(), driver.spec.search_seeds), 1)
+    page.goto(f"{served.address}#/studies/{study}")
+    clock = page.locator(".progress-text").nth(1)
+    expect(clock).to_contain_text("s so far · about")
+    before = clock.text_content()
+    expect(clock).not_to_have_text(before)
 
 
 def test_a_failed_study_says_why_and_is_resumed(page, served):

@@ -34,12 +34,21 @@ class StudyRevision:
 class PopulationAtWork:
     """A population that is training, and how far it is."""
 
-    name: str
-    role: Role
+    roles: tuple[Role, ...]
     trials: int
     first: int  # lowest number among its trials
     last: int  # highest
     interval: int  # reports so far
+
+    def joined(self, other: "PopulationAtWork") -> "PopulationAtWork":
+        """The same population, of which these are trials of another role."""
+        return PopulationAtWork(
+            roles=self.roles + other.roles,
+            trials=self.trials + other.trials,
+            first=min(self.first, other.first),
+            last=max(self.last, other.last),
+            interval=max(self.interval, other.interval),
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ class Pages:
         ids = list(study_ids)
         counts: dict[str, dict[tuple[TrialState, Role], int]] = defaultdict(dict)
         intervals: dict[str, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
-        at_work: dict[str, list[PopulationAtWork]] = defaultdict(list)
+        at_work: dict[str, dict[str, PopulationAtWork]] = defaultdict(dict)
         by_state = (
             sa.select(trials.c.study, trials.c.state, trials.c.role, sa.func.count())
             .where(trials.c.study.in_(ids))
@@ -155,11 +164,12 @@ class Pages:
             for study_id, state, role, count in db.execute(by_state):
                 counts[study_id][TrialState(state), Role(role)] = count
             for study_id, name, role, count, first, last, furthest, total in db.execute(populations):
-                population = PopulationAtWork(name, Role(role), count, first, last, furthest)
-                intervals[study_id][population.role] += int(total)
-                at_work[study_id].append(population)
+                population = PopulationAtWork((Role(role),), count, first, last, furthest)
+                before = at_work[study_id].get(name)
+                at_work[study_id][name] = before.joined(population) if before else population
+                intervals[study_id][Role(role)] += int(total)
         return {
-            study_id: WorkDone(counts[study_id], dict(intervals[study_id]), tuple(at_work[study_id]))
+            study_id: WorkDone(counts[study_id], dict(intervals[study_id]), tuple(at_work[study_id].values()))
             for study_id in ids
         }
 

@@ -115,15 +115,7 @@ function walkable(table, width, height) {
 function paint(entry, point, pair, { scale, decimals, marks, say }) {
   const { cell, f, b } = entry;
   const mean = point?.mean ?? null;
-  const kind = !point
-    ? "absent"
-    : mean !== null
-      ? point.running
-        ? "partial"
-        : "done"
-      : point.running
-        ? "waiting"
-        : "void";
+  const kind = point?.kind ?? "absent";
   const mark = markAt(pair, marks);
   const lines = say(point, f, b);
   const looks = [kind, mark, mean, scale.good, scale.bad, ...lines].join("|");

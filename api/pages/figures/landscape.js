@@ -5,13 +5,13 @@
  */
 
 import { h, put, tau } from "../shared/dom.js";
-import { ascending, decimalsFor, fixed } from "../shared/format.js";
+import { ascending, decimalsFor, fixed, number } from "../shared/format.js";
 import { grid } from "./grid.js";
 import { describe, marksOf, points } from "./points.js";
 import { GRADIENT, colourScale } from "./scale.js";
 import { scatter } from "./scatter.js";
 
-/** @import { BriefTrial, Results, Study, Values } from "../shared/types.js" */
+/** @import { BriefTrials, Results, Study, Values } from "../shared/types.js" */
 /** @import { Marks, Point } from "./points.js" */
 /** @import { ColourScale } from "./scale.js" */
 
@@ -23,6 +23,7 @@ import { scatter } from "./scatter.js";
  * @property {ColourScale} scale
  * @property {number} decimals
  * @property {Marks} marks
+ * @property {number | null} at the epoch of the comparison; null where trials are compared at their ends
  * @property {(point: Point | undefined, f: number, b: number) => string[]} say
  */
 
@@ -53,7 +54,7 @@ export function landscape() {
 
   /**
    * @param {Study} study
-   * @param {BriefTrial[]} trials
+   * @param {BriefTrials} trials
    * @param {Results | null} results
    */
   function update(study, trials, results) {
@@ -62,6 +63,7 @@ export function landscape() {
     const means = found.map((p) => p.mean);
     const decimals = decimalsFor(means);
     const marks = marksOf(results);
+    const at = trials.compared_at ?? null;
     const [forward, backward] = [planned(search.tau_f), planned(search.tau_b)];
     const free = forward === null || backward === null;
     const tauF = distinct([...(forward ?? []), ...found.map((p) => p.tau_f)]);
@@ -75,8 +77,9 @@ export function landscape() {
       scale: colourScale(means, study.objective.direction),
       decimals,
       marks,
+      at,
       say: (/** @type {Point | undefined} */ p, /** @type {number} */ f, /** @type {number} */ b) =>
-        describe(p, f, b, study, decimals, marks),
+        describe(p, f, b, study, { decimals, marks, at }),
     };
     drawn.update(shown);
     put(legend, legendOf(shown, free));
@@ -91,7 +94,7 @@ export function landscape() {
  * @param {Shown} shown
  * @param {boolean} free
  */
-function legendOf({ study, found, scale, decimals }, free) {
+function legendOf({ study, found, scale, decimals, at }, free) {
   const lower = study.objective.direction === "minimize";
   const past = scale.clipped ? (lower ? "≥ " : "≤ ") : "";
   const bar = h("span", {
@@ -100,12 +103,14 @@ function legendOf({ study, found, scale, decimals }, free) {
     css: { background: GRADIENT },
   });
   const diagonal = h("span", {}, "diagonal ", tau("f"), " = ", tau("b"));
+  const when = at === null ? "" : ` at epoch ${number(at)}, which all under way have reached`;
+  const seen = (/** @type {Point["kind"]} */ kind) => found.some((p) => p.kind === kind);
   return [
     scale.good !== null &&
       h(
         "span",
         { class: "scale" },
-        h("span", {}, `${study.objective.title}, ${lower ? "lower" : "higher"} is better`),
+        h("span", {}, `${study.objective.title}${when}; ${lower ? "lower" : "higher"} is better`),
         h("span", { class: "ends" }, fixed(scale.good, decimals), bar, past + fixed(scale.bad, decimals)),
       ),
     h(
@@ -114,8 +119,10 @@ function legendOf({ study, found, scale, decimals }, free) {
       key("optimum", "optimum"),
       key("rival", "best on the diagonal"),
       key(free ? "line-swatch" : "diagonal", diagonal),
-      found.some((p) => p.running) && key("partial", study.state === "running" ? "training" : "unfinished"),
-      found.some((p) => p.mean === null && !p.running) && key("void", "no finite value"),
+      seen("partial") && key("partial", study.state === "running" ? "training" : "not trained to the end"),
+      seen("waiting") && key("waiting", "no value yet"),
+      seen("dropped") && key("dropped", "dropped before the end"),
+      seen("void") && key("void", "no finite value"),
     ),
   ];
 }

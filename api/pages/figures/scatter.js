@@ -93,7 +93,7 @@ function picture({ found, study, scale, marks, say }, width, lines) {
   const dot = (/** @type {Point} */ p) => {
     const mark = markAt(pairKey(p.tau_f, p.tau_b), marks);
     const said = say(p, p.tau_f, p.tau_b);
-    const kinds = ["dot", p.running && "partial", p.mean === null && "void", mark].filter(Boolean);
+    const kinds = ["dot", p.kind, mark].filter(Boolean);
     const made = s("circle", {
       class: kinds.join(" "),
       role: "img",
@@ -147,20 +147,12 @@ function ordered(all, marks) {
 function withRival(found, { rival, diagonal }) {
   if (!rival || rival.tau_f === null || found.some((p) => pairKey(p.tau_f, p.tau_b) === diagonal))
     return found;
-  const { objective, tau_f } = rival;
+  const { number: of, role, estimator, tau_f, lr, state, reason } = rival;
   const tau_b = rival.tau_b ?? tau_f;
-  const { number: of, role, estimator, lr, state, reason } = rival;
-  const trial = {
-    number: of,
-    role,
-    estimator,
-    lr,
-    state,
-    reason,
-    mean: objective.mean,
-    sem: objective.sem,
-  };
-  return [...found, { ...trial, tau_f, tau_b, running: false }];
+  const { mean, sem } = rival.objective;
+  const trial = { number: of, role, estimator, tau_f, tau_b, lr, state, reason };
+  const last = { ...trial, epoch: 0, mean, sem, compared: null };
+  return [...found, { tau_f, tau_b, mean, sem, last, kind: "done" }];
 }
 
 /**

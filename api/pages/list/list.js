@@ -2,11 +2,13 @@
 /** The list of studies: newest first, live, a page at a time. */
 
 import { h, put, whenChanged } from "../shared/dom.js";
-import { ago, capital, moment } from "../shared/format.js";
+import { ago, moment } from "../shared/format.js";
 import { get } from "../shared/http.js";
 import { stateName } from "../shared/labels.js";
 import { poll } from "../shared/live.js";
-import { MOVING, UNDER_WAY, badge, progressBar } from "../shared/state.js";
+import { progressBar } from "../shared/progress.js";
+import { MOVING, UNDER_WAY, badge } from "../shared/state.js";
+import { verdictOf } from "../shared/verdicts.js";
 
 /** @import { Page, StudySummary } from "../shared/types.js" */
 
@@ -149,7 +151,7 @@ function row({ id, name, task, dataset, created_at: created }) {
     update(now) {
       put(when, ago(now.created_at));
       bar.update(now);
-      const said = now.verdict && !MOVING.has(now.state) ? capital(now.verdict) : "";
+      const said = MOVING.has(now.state) ? "" : verdictOf(now.state, now.verdict, false).text;
       write(now.cancelling ? "cancelling" : now.state, UNDER_WAY.has(now.state), said);
     },
   };

@@ -47,6 +47,18 @@ export interface Progress {
   members: { done: number; total: number | null };
   fraction: number | null;
   eta_s: number | null;
+  training: Population[];
+}
+
+/** A population that is training. */
+export interface Population {
+  roles: string[];
+  trials: number;
+  first: number;
+  last: number;
+  fraction: number | null;
+  epoch: number | null;
+  epochs: number | null;
 }
 
 export interface Links {
@@ -181,11 +193,48 @@ export interface Configuration {
   reason: string | null;
 }
 
-/** A trial in few numbers. */
+/** A trial in few numbers, as last reported. */
 export interface BriefTrial extends Configuration {
+  epoch: number;
   mean: number | null;
   sem: number | null;
-  variant?: string;
+  /** The same at `compared_at`. */
+  compared: { mean: number | null; sem: number | null } | null;
+  variant?: string | null;
+}
+
+export interface BriefTrials extends Page<BriefTrial> {
+  /** The epoch that all trials under way have reached; null where all are compared at their ends. */
+  compared_at?: number | null;
+}
+
+export interface MetricCurve {
+  mean: Numbers;
+  sem: Numbers;
+  seeds: Numbers[];
+}
+
+export interface StudyFile {
+  name: string;
+  kind: "report" | "table" | "spec" | "figure" | "trial";
+  about: string;
+  media_type: string;
+  trial: number | null;
+  bytes: number | null;
+}
+
+/** A trial with all that is known of it. */
+export interface TrialDetail extends Trial {
+  seeds: number[];
+  epoch: number;
+  attempts: number;
+  started_at: string | null;
+  finished_at: string | null;
+  curves: { epoch: number[]; metrics: Record<string, MetricCurve> };
+  same: { number: number; role: string; seeds: number[] }[];
+  trials: number;
+  files: StudyFile[];
+  mlflow: string | null;
 }
 
 /** From an epoch on: [epoch, tau_f, tau_b, learning rate]. */
@@ -204,6 +253,7 @@ export interface Curve {
   tau_f: number | null;
   tau_b: number | null;
   lr: number;
+  seeds: number[];
   epoch: number[];
   mean: Numbers;
   sem: Numbers;
@@ -302,7 +352,7 @@ export interface Results {
 /** Everything that the page of a study shows; each part is the same object until it changes. */
 export interface Known {
   study: Study;
-  trials: Page<BriefTrial>;
+  trials: BriefTrials;
   results: Results;
   curves: Curves;
 }

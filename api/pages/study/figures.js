@@ -2,13 +2,13 @@
 /** The figures of a study: its landscape, its learning curves, and lines along one temperature. */
 
 import { h, put, whenChanged } from "../shared/dom.js";
-import { count } from "../shared/format.js";
+import { count, number } from "../shared/format.js";
 import { chart } from "../figures/chart.js";
 import { landscape } from "../figures/landscape.js";
 import { curveData, marginalData, stageData } from "../figures/series.js";
 import { section } from "./part.js";
 
-/** @import { BriefTrial, Curves, Known, Objective, Page, Results, Study } from "../shared/types.js" */
+/** @import { BriefTrials, Curves, Known, Results, Study } from "../shared/types.js" */
 /** @import { ChartData } from "../figures/chart.js" */
 /** @import { Part } from "./part.js" */
 
@@ -20,16 +20,17 @@ export function figures() {
   const plane = landscape();
   const cut = cutNote();
   const curves = chart("Learning curves");
-  const about = "The best trial of each method; band: standard error over seeds.";
-  const beside = section("Learning curves", h("p", { class: "hint" }, about), curves.element);
+  const about = h("p", { class: "hint" });
+  const beside = section("Learning curves", about, curves.element);
   const drawPlane = whenChanged(
-    (/** @type {Study} */ study, /** @type {Page<BriefTrial>} */ trials, /** @type {Results} */ results) => {
-      plane.update(study, trials.items, results);
+    (/** @type {Study} */ study, /** @type {BriefTrials} */ trials, /** @type {Results} */ results) => {
+      plane.update(study, trials, results);
       cut.update(trials);
     },
   );
-  const drawCurves = whenChanged((/** @type {Curves} */ found, /** @type {Objective} */ objective) => {
-    const data = curveData(found, objective);
+  const drawCurves = whenChanged((/** @type {Curves} */ found, /** @type {Study} */ study) => {
+    const data = curveData(found, study.objective);
+    put(about, aboutCurves(found, study));
     beside.classList.toggle("nothing", data.series.length === 0);
     if (data.series.length) curves.update(data);
   });
@@ -37,9 +38,23 @@ export function figures() {
     element: h("div", { class: "columns figures" }, section("Landscape", plane.element, cut.element), beside),
     update({ study, trials, results, curves: found }) {
       drawPlane(study, trials, results);
-      drawCurves(found, study.objective);
+      drawCurves(found, study);
     },
   };
+}
+
+/**
+ * Which trials and seeds the curves are of, and how far they go.
+ * @param {Curves} found
+ * @param {Study} study
+ */
+function aboutCurves({ curves }, { state }) {
+  const seeds = curves[0]?.seeds.length ?? 0;
+  const last = Math.max(0, ...curves.map(({ epoch }) => epoch.at(-1) ?? 0));
+  const of = `The best trial of each method, mean over the ${count(seeds, "seed")} of the search`;
+  const band = seeds > 1 ? "; band: standard error" : "";
+  const stopped = state === "cancelled" && last > 0 ? ` The study was stopped at epoch ${number(last)}.` : "";
+  return `${of}${band}.${stopped}`;
 }
 
 /** The two stages of a sequential search. */
@@ -86,7 +101,7 @@ export function cutNote() {
   const element = h("p", { class: "hint cut", hidden: true });
   return {
     element,
-    /** @param {Page<BriefTrial>} trials */
+    /** @param {BriefTrials} trials */
     update(trials) {
       const shown = `The first ${count(trials.items.length, "trial")} are shown.`;
       element.hidden = !trials.next;

@@ -4,7 +4,8 @@
 import { announce, h, put, whenChanged } from "../shared/dom.js";
 import { ago, count, duration, moment, sentence } from "../shared/format.js";
 import { download } from "../shared/http.js";
-import { MOVING, UNDER_WAY, badge, progressBar } from "../shared/state.js";
+import { progressBar, trainingLines } from "../shared/progress.js";
+import { MOVING, UNDER_WAY, badge } from "../shared/state.js";
 
 /** @import { Study } from "../shared/types.js" */
 
@@ -16,10 +17,16 @@ export function shownState({ state, cancelling }) {
   return cancelling ? "cancelling" : state;
 }
 
-/** The head; `update(study)` shows it. */
-export function head() {
+/**
+ * The head; `update(study)` shows it. Its clock ticks until `signal` aborts.
+ * @param {AbortSignal} signal
+ */
+export function head(signal) {
   const element = h("div", { class: "study-head" });
   const progress = progressBar("Progress");
+  const training = h("ul", { class: "training" });
+  const ticking = setInterval(progress.tick, 1000);
+  signal.addEventListener("abort", () => clearInterval(ticking));
   /** @type {Study | null} */
   let study = null;
   // What moves with every report is the bar alone; the rest is written where one of these has changed.
@@ -30,7 +37,7 @@ export function head() {
       facts(study),
       study.reason && h("p", { class: `reason-line ${study.state}` }, sentence(study.reason)),
       study.state === "queued" && h("p", { class: "hint" }, waiting(study)),
-      UNDER_WAY.has(study.state) && progress.element,
+      UNDER_WAY.has(study.state) && [progress.element, training],
       linksOf(study),
     );
   });
@@ -40,6 +47,11 @@ export function head() {
     update(now) {
       study = now;
       progress.update(now);
+      const lines = now.state === "running" ? trainingLines(now.progress.training) : [];
+      put(
+        training,
+        lines.map((line) => h("li", {}, line)),
+      );
       const { reason, links, position, finished_at } = now;
       write(shownState(now), reason, links.job, links.mlflow, position, finished_at);
     },

@@ -6,7 +6,7 @@
 import { announce, h, put } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
 import { get } from "../shared/http.js";
-import { progressText } from "../shared/state.js";
+import { progressText } from "../shared/progress.js";
 import { actions } from "./actions.js";
 import { claims } from "./claims.js";
 import { figures, marginals, stages } from "./figures.js";
@@ -48,7 +48,7 @@ export async function study(main, id, signal) {
   const first = await get(`studies/${id}`, signal);
   const parts = PARTS.map((make) => make());
   const title = h("h1", { tabindex: "-1" }, first.name);
-  const about = head();
+  const about = head(signal);
   const speaker = announcer();
   const watch = new Watch(first, signal, {
     study(now) {
@@ -94,7 +94,8 @@ function announcer() {
     const reached = Math.floor(4 * (study.progress.fraction ?? 0));
     if (state && state !== shown) {
       announce(`Study ${study.name}: ${shown}. ${study.reason ? sentence(study.reason) : ""}`);
-    } else if (study.state === "running" && quarter >= 0 && reached > quarter) announce(progressText(study));
+    } else if (study.state === "running" && quarter >= 0 && reached > quarter)
+      announce(progressText(study.progress));
     [state, quarter] = [shown, reached];
   };
 }

@@ -8,7 +8,7 @@ import { badge } from "../shared/state.js";
 import { cutNote } from "./figures.js";
 import { section, wide } from "./part.js";
 
-/** @import { BriefTrial, Child, Page } from "../shared/types.js" */
+/** @import { BriefTrial, BriefTrials, Child } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /** @typedef {"number" | "role" | "estimator" | "tau_f" | "tau_b" | "lr" | "state" | "mean" | "sem"} Key */
@@ -116,7 +116,7 @@ export function sorted(trials, key, descending) {
 export function trialsTable() {
   const table = new Table();
   const cut = cutNote();
-  const draw = whenChanged((/** @type {Page<BriefTrial>} */ trials) => {
+  const draw = whenChanged((/** @type {BriefTrials} */ trials) => {
     table.show(trials.items);
     cut.update(trials);
   });

@@ -3,48 +3,38 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, number, sentence } from "../shared/format.js";
+import { verdictOf } from "../shared/verdicts.js";
 import { gains } from "./gains.js";
 
 /** @import { Child, Results, Study, Trial } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
-/** @type {Record<string, string>} */
-const KINDS = { "off the diagonal": "off", "on the diagonal": "on" };
-
 /** @returns {Part} */
 export function verdictPanel() {
-  const element = h("section", {
-    class: "verdict unclear",
-    "aria-label": "Verdict",
-  });
+  const element = h("section", { class: "verdict unclear", "aria-label": "Verdict" });
   const draw = whenChanged((/** @type {Study} */ study, /** @type {Results} */ results) => {
-    const open = study.state !== "succeeded" && !results.gain?.confirmed;
-    const undecided = study.state === "cancelled" ? "Not decided" : "Not decided yet";
-    element.className = `verdict ${open ? "unclear" : (KINDS[results.verdict] ?? "unclear")}`;
+    const { text, kind, decided } = verdictOf(study.state, results.verdict, results.gain?.confirmed ?? false);
+    const notes = results.notes.map((note) => h("li", {}, sentence(note)));
+    element.className = `verdict ${kind}`;
     put(
       element,
       h("p", { class: "eyebrow" }, "Verdict"),
-      h("h2", {}, open ? undecided : capital(results.verdict)),
-      h("p", { class: "because" }, open ? stillOpen(study, results) : sentence(results.verdict_reason)),
+      h("h2", {}, text),
+      h("p", { class: "because" }, decided ? sentence(results.verdict_reason) : whyNot(study, results)),
       results.best && bestPair(results.best),
       gains(results, study.objective.label),
-      results.notes.length > 0 &&
-        h(
-          "ul",
-          { class: "notes" },
-          results.notes.map((note) => h("li", {}, sentence(note))),
-        ),
+      notes.length > 0 && h("ul", { class: "notes" }, notes),
     );
   });
   return { element, update: ({ study, results }) => draw(study, results) };
 }
 
 /**
- * Why a study that has not ended says nothing yet.
+ * Why there is no verdict.
  * @param {Study} study
  * @param {Results} results
  */
-function stillOpen({ state, spec }, results) {
+function whyNot({ state, spec }, results) {
   if (!results.gain) return sentence(results.verdict_reason);
   if (!spec.confirm_seeds) return "The study has no fresh seeds to decide on: its spec says confirm_seeds 0.";
   const flatters = "the gain below flatters whoever was selected.";

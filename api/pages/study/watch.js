@@ -5,7 +5,7 @@ import { get } from "../shared/http.js";
 import { follow, sleep } from "../shared/live.js";
 import { MOVING } from "../shared/state.js";
 
-/** @import { BriefTrial, Known, Moved, Page, Study } from "../shared/types.js" */
+/** @import { BriefTrials, Known, Moved, Study } from "../shared/types.js" */
 
 const REST_MS = 2000; // between two looks at a study's numbers while it runs
 const MOST_TRIALS = 5000; // shown; the JSON has them all
@@ -79,17 +79,17 @@ export class Watch {
   }
 }
 
-/** @type {WeakMap<Page<BriefTrial>, Page<BriefTrial>>} */
+/** @type {WeakMap<BriefTrials, BriefTrials>} */
 const joined = new WeakMap(); // the pages of one version of a study, as one
 
 /**
  * All trials, page by page; the same object while no page has changed.
  * @param {string} base
  * @param {AbortSignal} signal
- * @returns {Promise<Page<BriefTrial>>}
+ * @returns {Promise<BriefTrials>}
  */
 async function allTrials(base, signal) {
-  /** @type {Page<BriefTrial>[]} */
+  /** @type {BriefTrials[]} */
   const pages = [];
   let next = null;
   do {
@@ -98,7 +98,7 @@ async function allTrials(base, signal) {
       limit: "1000",
       ...(next ? { cursor: next } : {}),
     });
-    /** @type {Page<BriefTrial>} */
+    /** @type {BriefTrials} */
     const page = await get(`${base}/trials?${query}`, signal);
     pages.push(page);
     next = page.next;
@@ -109,7 +109,7 @@ async function allTrials(base, signal) {
   const items = pages.flatMap((page) => page.items);
   if (before && before.items.length === items.length && items.every((t, i) => t === before.items[i]))
     return before;
-  const all = { items, next };
+  const all = { ...first, items, next };
   joined.set(first, all);
   return all;
 }

@@ -20,5 +20,8 @@ export type Checked = [
   Answer<page.Preset, Api["Preset"] & Spec>,
   Answer<page.TasksAnswer, Api["Tasks"]>,
   Answer<page.Curves, Api["Curves"]>,
+  Answer<page.BriefTrial, Api["BriefTrial"]>,
+  Answer<page.TrialDetail, Api["TrialDetail"]>,
+  Answer<page.StudyFile, Api["StudyFile"]>,
   Answer<page.Results, Api["Results"]>,
 ];

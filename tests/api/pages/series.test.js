@@ -66,6 +66,7 @@ const curve = (method, epoch = [1, 2]) => ({
   tau_f: null,
   tau_b: 0.5,
   lr: 0.001,
+  seeds: [0, 1],
   epoch,
   mean: epoch.map(() => 1),
   sem: epoch.map(() => null),
@@ -115,39 +116,84 @@ test("stages have each baseline as a level", () => {
   assert.equal(stageData(results({ stages: { ...stages, best_tau_f: null } }), objective), null);
 });
 
-test("a pair shows its best learning rate so far, and runs while one of its trials does", () => {
+/** @param {import("../../../api/pages/shared/types.js").BriefTrial[]} items */
+const all = (items, compared_at = /** @type {number | null} */ (null)) => ({
+  items,
+  next: null,
+  compared_at,
+});
+
+test("a pair shows its best learning rate", () => {
   const found = points(
-    [
+    all([
       trial({ number: 0, mean: 2 }),
       trial({ number: 1, mean: 1, lr: 0.01 }),
-      trial({ number: 2, mean: null, state: "running" }),
       trial({ number: 3, tau_b: 1, mean: null, state: "diverged" }),
       trial({ number: 4, role: "confirm", tau_b: 2 }),
-    ],
+      trial({ number: 5, tau_b: 3, state: "stopped" }),
+    ]),
     "minimize",
   );
   assert.deepEqual(
-    found.map((p) => [p.tau_b, p.mean, p.lr, p.running]),
+    found.map((p) => [p.tau_b, p.mean, p.last.lr, p.kind]),
     [
-      [0.5, 1, 0.01, true],
-      [1, null, 0.001, false],
+      [0.5, 1, 0.01, "done"],
+      [1, null, 0.001, "void"],
+      [3, null, 0.001, "dropped"],
     ],
   );
-  assert.equal(points([trial({ mean: 2 }), trial({ mean: 1 })], "maximize")[0]?.mean, 2);
+  assert.equal(points(all([trial({ mean: 2 }), trial({ mean: 1 })]), "maximize")[0]?.mean, 2);
+});
+
+test("pairs are compared at one epoch while some are under way", () => {
+  const found = points(
+    all(
+      [
+        trial({ number: 0, mean: 1, compared: { mean: 5, sem: 0 } }),
+        trial({ number: 1, tau_b: 1, state: "running", mean: 3, compared: { mean: 4, sem: 0 } }),
+        trial({ number: 2, tau_b: 2, state: "running", mean: 9, compared: null }),
+        trial({ number: 3, tau_b: 3, state: "stopped", mean: 3, compared: { mean: 6, sem: 0 } }),
+      ],
+      10,
+    ),
+    "minimize",
+  );
+  assert.deepEqual(
+    found.map((p) => [p.mean, p.kind]),
+    [
+      [5, "done"],
+      [4, "partial"],
+      [null, "waiting"],
+      [6, "partial"],
+    ],
+  );
 });
 
 test("a pair says what it is", () => {
-  const study = /** @type {any} */ ({ objective, state: "running", spec: { learning_rates: [0.1, 1] } });
-  const marks = { optimum: "0.1 0.5", diagonal: "1 1", rival: null };
-  const [point] = points([trial({ state: "running" })], "minimize");
-  assert.deepEqual(describe(point, 0.1, 0.5, study, 2, marks), [
-    "τf 0.1, τb 0.5",
-    "validation loss 1.00 ± 0.10",
-    "learning rate 0.001",
-    "still training",
-    "the optimum",
-  ]);
-  assert.deepEqual(describe(undefined, 1, 1, study, 2, marks), [
+  const study = /** @type {any} */ ({ objective, spec: { learning_rates: [0.1, 1] } });
+  const shown = { decimals: 2, marks: { optimum: "0.1 0.5", diagonal: "1 1", rival: null } };
+  const say = (/** @type {any} */ fields, /** @type {number | null} */ at) => {
+    const [point] = points(all([trial(fields)], at), "minimize");
+    return describe(point, 0.1, 0.5, study, { ...shown, at });
+  };
+  const [pair, value, lr, now, mark] = say(
+    { state: "running", epoch: 30, compared: { mean: 2, sem: 0.2 } },
+    10,
+  );
+  assert.equal(pair, "τf 0.1, τb 0.5");
+  assert.equal(value, "validation loss 2.00 ± 0.20 at epoch 10");
+  assert.equal(lr, "learning rate 0.001");
+  assert.equal(now, "at epoch 30 now: 1.00 ± 0.10");
+  assert.equal(mark, "the optimum");
+  assert.equal(say({ epoch: 40, compared: { mean: 2, sem: 0 } }, 10)[3], "at its end: 1.00 ± 0.10");
+  assert.equal(say({ epoch: 40 }, null)[1], "validation loss 1.00 ± 0.10");
+  assert.equal(say({ epoch: 5, state: "stopped" }, null)[2], "dropped at epoch 5: 1.00 ± 0.10");
+  assert.equal(
+    say({ epoch: 5, state: "stopped", compared: { mean: 1, sem: 0 } }, 5)[3],
+    "stopped at epoch 5",
+  );
+  assert.equal(say({ mean: null, state: "failed", reason: "no memory" }, null)[2], "failed: no memory");
+  assert.deepEqual(describe(undefined, 1, 1, study, { ...shown, at: null }), [
     "τf 1, τb 1",
     "not run",
     "on the diagonal",
