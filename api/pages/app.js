@@ -9,6 +9,7 @@ import { learn } from "./shared/labels.js";
 import { form } from "./form/form.js";
 import { list } from "./list/list.js";
 import { study } from "./study/study.js";
+import { trial } from "./trial/trial.js";
 
 const TITLE = "Straight-through tuner";
 const main = byId("main");
@@ -34,6 +35,12 @@ const VIEWS = [
     nav: "list",
     title: "Study",
     show: ([id = ""], signal) => study(main, id, signal),
+  },
+  {
+    pattern: /^#\/studies\/([\w-]+)\/trials\/(\d{1,9})$/,
+    nav: "list",
+    title: "Trial",
+    show: ([id = "", number = ""], signal) => trial(main, id, Number(number), signal),
   },
   {
     pattern: /^(?:#?\/?)$/,

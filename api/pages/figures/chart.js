@@ -3,7 +3,7 @@
 
 import { h, onWidth, put, s } from "../shared/dom.js";
 import { number, score } from "../shared/format.js";
-import { drawing } from "./chart_drawing.js";
+import { drawing, kindOf } from "./chart_drawing.js";
 
 /** @import { Numbers } from "../shared/types.js" */
 /** @import { Drawing } from "./chart_drawing.js" */
@@ -16,6 +16,8 @@ import { drawing } from "./chart_drawing.js";
  * @property {Numbers} mean
  * @property {Numbers} sem
  * @property {boolean} [level] a line at one height, whose points are not marked
+ * @property {boolean} [thin] one of many, drawn thin and grey: a seed
+ * @property {string} [href] where its name leads
  */
 /**
  * @typedef {object} ChartData
@@ -35,6 +37,7 @@ import { drawing } from "./chart_drawing.js";
  * @param {string} label
  */
 export function chart(label) {
+  const id = label.toLowerCase().replaceAll(" ", "-");
   const canvas = h("div", { class: "chart-canvas" });
   const keys = h("ul", { class: "chart-keys" });
   const where = h("p", { class: "chart-where" });
@@ -106,9 +109,13 @@ export function chart(label) {
     const key = (/** @type {Series} */ line, /** @type {number} */ i) =>
       h(
         "li",
-        {},
-        sample(i, points && !line.level),
-        h("span", { class: "name" }, line.label),
+        { class: line.thin && "thin" },
+        sample(kindOf(line, i), points && !line.level),
+        h(
+          "span",
+          { class: "name" },
+          line.href ? h("a", { href: line.href, id: `line-${id}-${i}` }, line.label) : line.label,
+        ),
         h("span", { class: "num" }, values[i]),
       );
     put(keys, series.map(key));
@@ -141,14 +148,14 @@ function valueAt(line, x, decimals) {
 
 /**
  * A piece of the line, for the list of what the lines are.
- * @param {number} i
+ * @param {string} kind
  * @param {boolean} points
  */
-function sample(i, points) {
+function sample(kind, points) {
   return s(
     "svg",
     {
-      class: `sample series-${i % 6}`,
+      class: `sample ${kind}`,
       width: 26,
       height: 10,
       "aria-hidden": "true",

@@ -69,11 +69,29 @@ export function drawing(data, width, label) {
       "aria-orientation": "horizontal",
     },
     s("g", { class: "axes" }, horizontals, below, names),
-    data.series.map((line, i) => drawLine(line, i, x, y, data.points && !line.level)),
+    inOrder(data.series).map(([line, i]) => drawLine(line, i, x, y, data.points && !line.level)),
     cursor,
   );
   const start = data.start === undefined ? xs.length - 1 : xs.indexOf(data.start);
   return { svg, xs, x, cursor, decimals: decimalsFor(ends), start };
+}
+
+/**
+ * The class of a line: one of six looks, or that of one among many.
+ * @param {Series} line
+ * @param {number} i
+ */
+export function kindOf({ thin }, i) {
+  return thin ? "series-thin" : `series-${i % 6}`;
+}
+
+/**
+ * The lines with their places; what is thin is drawn first, below the others.
+ * @param {Series[]} series
+ */
+function inOrder(series) {
+  const placed = series.map((line, i) => /** @type {[Series, number]} */ ([line, i]));
+  return [...placed.filter(([line]) => line.thin), ...placed.filter(([line]) => !line.thin)];
 }
 
 /** @param {Series} line */
@@ -105,7 +123,7 @@ function drawLine(line, i, x, y, points) {
   const marks = points || values.length === 1 ? values : [];
   return s(
     "g",
-    { class: `series-${i % 6}` },
+    { class: kindOf(line, i) },
     values.length > 1 && s("path", { class: "band", d: `M${path([...upper, ...lower])}Z` }),
     values.length > 0 && s("path", { class: "line", d: `M${path(middle)}` }),
     marks.map((p) => s("circle", { class: "point", cx: p.x, cy: y(p.mean), r: 3.5 })),

@@ -35,7 +35,9 @@ export function grid(plot, tauF, tauB) {
     holder,
     h("div", { class: "axis-x", "aria-hidden": "true" }, "forward temperature ", tau("f")),
   );
-  walkable(table, tauF.length, tauB.length);
+  /** @type {Map<Element, () => void>} */
+  const opens = new Map();
+  walkable(table, tauF.length, tauB.length, (cell) => opens.get(cell)?.());
   const byCell = new Map([...entries.values()].map((entry) => [/** @type {Element} */ (entry.cell), entry]));
   const refreshTip = withTip(plot, ".cell", (cell) => byCell.get(cell)?.lines ?? [""]);
 
@@ -51,7 +53,11 @@ export function grid(plot, tauF, tauB) {
 
   return (now) => {
     const byPair = new Map(now.found.map((p) => [pairKey(p.tau_f, p.tau_b), p]));
-    for (const [pair, entry] of entries) paint(entry, byPair.get(pair), pair, now);
+    for (const [pair, entry] of entries) {
+      const point = byPair.get(pair);
+      paint(entry, point, pair, now);
+      if (point) opens.set(entry.cell, () => now.open(point));
+    }
     refreshTip();
   };
 }
@@ -79,7 +85,7 @@ function emptyTable(tauF, tauB, entries) {
     return h("tr", {}, h("th", { scope: "row" }, number(b, 6)), cells);
   };
   const columns = tauF.map((f) => h("th", { scope: "col" }, h("span", {}, number(f, 6))));
-  const label = "Objective over the two temperatures; arrow keys move between its cells";
+  const label = "Objective over the two temperatures; arrow keys move between its cells, Enter opens a trial";
   const body = h("tbody", {}, tauB.toReversed().map(row), h("tr", { class: "labels" }, h("td", {}), columns));
   return {
     table: h("table", { role: "grid", "aria-label": label }, body),
@@ -92,15 +98,19 @@ function emptyTable(tauF, tauB, entries) {
  * @param {HTMLTableElement} table
  * @param {number} width
  * @param {number} height
+ * @param {(cell: Element) => void} open
  */
-function walkable(table, width, height) {
+function walkable(table, width, height, open) {
   /** @type {(x: number, y: number) => HTMLElement | null} */
   const at = (x, y) => table.querySelector(`[data-x="${x}"][data-y="${y}"]`);
   const clamp = (/** @type {number} */ value, /** @type {number} */ length) =>
     Math.max(0, Math.min(length - 1, value));
-  const take = roving(table, ".cell", ({ dataset }, dx, dy) =>
-    at(clamp(Number(dataset.x) + dx, width), clamp(Number(dataset.y) + dy, height)),
-  );
+  const step = (
+    /** @type {HTMLElement | SVGElement} */ { dataset },
+    /** @type {number} */ dx,
+    /** @type {number} */ dy,
+  ) => at(clamp(Number(dataset.x) + dx, width), clamp(Number(dataset.y) + dy, height));
+  const take = roving(table, ".cell", step, open);
   const corner = at(0, height - 1);
   if (corner) take(corner);
 }

@@ -6,6 +6,7 @@
 
 import { h, put, tau } from "../shared/dom.js";
 import { ascending, decimalsFor, fixed, number } from "../shared/format.js";
+import { trialAddress } from "../shared/links.js";
 import { grid } from "./grid.js";
 import { describe, marksOf, points } from "./points.js";
 import { GRADIENT, colourScale } from "./scale.js";
@@ -25,6 +26,7 @@ import { scatter } from "./scatter.js";
  * @property {Marks} marks
  * @property {number | null} at the epoch of the comparison; null where trials are compared at their ends
  * @property {(point: Point | undefined, f: number, b: number) => string[]} say
+ * @property {(point: Point) => void} open
  */
 
 /**
@@ -78,6 +80,7 @@ export function landscape() {
       decimals,
       marks,
       at,
+      open: (/** @type {Point} */ { last }) => (location.hash = trialAddress(study.id, last.number)),
       say: (/** @type {Point | undefined} */ p, /** @type {number} */ f, /** @type {number} */ b) =>
         describe(p, f, b, study, { decimals, marks, at }),
     };
@@ -94,7 +97,7 @@ export function landscape() {
  * @param {Shown} shown
  * @param {boolean} free
  */
-function legendOf({ study, found, scale, decimals, at }, free) {
+function legendOf({ study, found, scale, decimals, marks, at }, free) {
   const lower = study.objective.direction === "minimize";
   const past = scale.clipped ? (lower ? "≥ " : "≤ ") : "";
   const bar = h("span", {
@@ -103,7 +106,10 @@ function legendOf({ study, found, scale, decimals, at }, free) {
     css: { background: GRADIENT },
   });
   const diagonal = h("span", {}, "diagonal ", tau("f"), " = ", tau("b"));
-  const when = at === null ? "" : ` at epoch ${number(at)}, which all under way have reached`;
+  const when =
+    at === null
+      ? ""
+      : ` at epoch ${number(at)}${study.state === "cancelled" ? ", which all have reached" : ", which all under way have reached"}`;
   const seen = (/** @type {Point["kind"]} */ kind) => found.some((p) => p.kind === kind);
   return [
     scale.good !== null &&
@@ -116,8 +122,8 @@ function legendOf({ study, found, scale, decimals, at }, free) {
     h(
       "span",
       { class: "keys" },
-      key("optimum", "optimum"),
-      key("rival", "best on the diagonal"),
+      marks.optimum && key("optimum", "optimum"),
+      marks.diagonal && key("rival", "best on the diagonal"),
       key(free ? "line-swatch" : "diagonal", diagonal),
       seen("partial") && key("partial", study.state === "running" ? "training" : "not trained to the end"),
       seen("waiting") && key("waiting", "no value yet"),

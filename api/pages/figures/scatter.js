@@ -17,7 +17,7 @@ import { roving, withTip } from "./tip.js";
 /** @typedef {ReturnType<typeof sampled>} Axis */
 
 const MARGIN = { left: 44, right: 12, top: 12, bottom: 34 };
-const LABEL = "Objective over the two temperatures; arrow keys move between its points";
+const LABEL = "Objective over the two temperatures; arrow keys move between its points, Enter opens a trial";
 
 /**
  * Fills `plot`; returns the function that draws.
@@ -39,21 +39,25 @@ export function scatter(plot) {
   let focused = 0; // place in the order of the points
   /** @type {Map<Mark, string[]>} */
   const lines = new Map();
+  /** @type {Map<Mark, () => void>} */
+  const opens = new Map();
   const refreshTip = withTip(plot, ".dot", (dot) => lines.get(dot) ?? [""]);
   const dots = () => /** @type {SVGElement[]} */ ([...canvas.querySelectorAll(".dot")]);
   // Points have no rows: arrows walk them in the order of tau_f.
-  roving(canvas, ".dot", (dot, dx, dy) => {
+  const step = (/** @type {Mark} */ dot, /** @type {number} */ dx, /** @type {number} */ dy) => {
     const all = dots();
     const place = all.findIndex((other) => other === dot);
     focused = Math.max(0, Math.min(all.length - 1, place + (dx || -dy)));
     return all[focused];
-  });
+  };
+  roving(canvas, ".dot", step, (dot) => opens.get(dot)?.());
 
   function draw() {
     if (!shown || !width) return;
     const hadFocus = canvas.contains(document.activeElement);
     lines.clear();
-    put(canvas, picture(shown, width, lines));
+    opens.clear();
+    put(canvas, picture(shown, width, lines, opens));
     const all = dots();
     const current = all[Math.min(focused, all.length - 1)];
     current?.setAttribute("tabindex", "0");
@@ -75,8 +79,9 @@ export function scatter(plot) {
  * @param {Shown} shown
  * @param {number} width
  * @param {Map<Mark, string[]>} lines filled with what each dot says
+ * @param {Map<Mark, () => void>} opens filled with what opens its trial
  */
-function picture({ found, study, scale, marks, say }, width, lines) {
+function picture({ found, study, scale, marks, say, open }, width, lines, opens) {
   const height = Math.min(width * 0.75, 440);
   const all = withRival(found, marks);
   const { tau_f, tau_b } = study.spec.search;
@@ -105,6 +110,7 @@ function picture({ found, study, scale, marks, say }, width, lines) {
       css: { fill: p.mean === null ? "none" : scale.colour(p.mean) },
     });
     lines.set(made, said);
+    opens.set(made, () => open(p));
     return [made, mark && symbol(mark, x.at(p.tau_f), y.at(p.tau_b))];
   };
   const diagonal = diagonalLine(x, y, Math.max(left, bottom), Math.min(right, top));

@@ -3,6 +3,7 @@
 
 import { capital, isNumber, number } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
+import { trialAddress } from "../shared/links.js";
 
 /** @import { Curves, Direction, Numbers, Objective, Points, Results, Spec } from "../shared/types.js" */
 /** @import { ChartData, Series } from "./chart.js" */
@@ -10,10 +11,10 @@ import { methodName } from "../shared/labels.js";
 /**
  * Learning curves of the best trial of each method.
  * @param {Curves} curves
- * @param {Objective} objective
+ * @param {{id: string, objective: Objective}} study
  * @returns {ChartData}
  */
-export function curveData({ curves: all }, objective) {
+export function curveData({ curves: all }, { id: study, objective }) {
   // Softmax ST is the diagonal, which has a curve of its own.
   const twice = all.some(({ method }) => method === "diagonal");
   const shown = all.filter(({ method, epoch }) => epoch.length > 0 && !(twice && method === "softmax"));
@@ -22,6 +23,7 @@ export function curveData({ curves: all }, objective) {
     x: curve.epoch,
     mean: curve.mean,
     sem: curve.sem,
+    href: trialAddress(study, curve.trial),
   }));
   return { series, xLabel: "epoch", xName: "epoch", yLabel: capital(objective.title), points: false };
 }

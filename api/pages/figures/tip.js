@@ -85,8 +85,9 @@ const DIRECTIONS = {
  * @param {HTMLElement} figure
  * @param {string} selector
  * @param {(mark: Mark, dx: number, dy: number) => Mark | null | undefined} step the mark in that direction
+ * @param {(mark: Mark) => void} open called where a mark is clicked, or Enter is pressed on it
  */
-export function roving(figure, selector, step) {
+export function roving(figure, selector, step, open) {
   /** @param {Mark} mark */
   function take(mark) {
     for (const other of figure.querySelectorAll(`${selector}[tabindex="0"]`)) {
@@ -98,12 +99,17 @@ export function roving(figure, selector, step) {
   figure.addEventListener("keydown", (event) => {
     const mark = markOf(event.target, selector);
     const direction = DIRECTIONS[event.key];
+    if (mark && event.key === "Enter") open(mark);
     if (!mark || !direction) return;
     event.preventDefault();
     const next = step(mark, ...direction);
     if (!next) return;
     take(next);
     next.focus();
+  });
+  figure.addEventListener("click", (event) => {
+    const mark = markOf(event.target, selector);
+    if (mark) open(mark);
   });
   figure.addEventListener("focusin", (event) => {
     const mark = markOf(event.target, selector);

@@ -15,7 +15,9 @@ export function claims() {
   const element = section("Claims of the paper", holder);
   const draw = whenChanged((/** @type {Results} */ results) => {
     const answers = Object.entries(results.claims);
-    element.hidden = answers.length === 0 || MOVING.has(results.state); // no answer while it runs
+    const answered = answers.some(([, { status }]) => status !== "undecided");
+    element.hidden =
+      answers.length === 0 || (results.state !== "succeeded" && !answered) || MOVING.has(results.state);
     put(
       holder,
       answers.map(([name, claim]) => answer(name, claim)),
@@ -36,9 +38,15 @@ function answer(name, { claim, status, reason, parts }) {
   ];
 }
 
-/** @param {ClaimPart[]} parts */
+/**
+ * The parts of a claim, and how many of them it stands or falls with.
+ * @param {ClaimPart[]} parts
+ */
 function listed(parts) {
-  const line = (/** @type {ClaimPart} */ { what, status, reason }) =>
-    h("li", {}, `${capital(what)}: ${status}. ${sentence(reason)}`);
-  return h("details", {}, h("summary", {}, count(parts.length, "part")), h("ul", {}, parts.map(line)));
+  const line = (/** @type {ClaimPart} */ { what, status, reason, counts }) =>
+    h("li", {}, `${capital(what)}${counts ? "" : " (beside)"}: ${status}. ${sentence(reason)}`);
+  const counting = parts.filter(({ counts }) => counts).length;
+  const which = counting < parts.length ? `, of which ${counting} count` : "";
+  const title = h("summary", {}, count(parts.length, "part") + which);
+  return h("details", {}, title, h("ul", {}, parts.map(line)));
 }

@@ -29,7 +29,7 @@ export function figures() {
     },
   );
   const drawCurves = whenChanged((/** @type {Curves} */ found, /** @type {Study} */ study) => {
-    const data = curveData(found, study.objective);
+    const data = curveData(found, study);
     put(about, aboutCurves(found, study));
     beside.classList.toggle("nothing", data.series.length === 0);
     if (data.series.length) curves.update(data);

@@ -4,9 +4,10 @@
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, decimalsFor, number, score, span } from "../shared/format.js";
 import { fullMethodName, metricTitle } from "../shared/labels.js";
-import { section, table } from "./part.js";
+import { table } from "../shared/table.js";
+import { section } from "./part.js";
 
-/** @import { Child, Control, Results, Study, TestScore } from "../shared/types.js" */
+/** @import { Child, Control, Results, Segment, Study, TestScore } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /**
@@ -26,6 +27,11 @@ function finding(title, content) {
   return { element, update: ({ results, study }) => draw(results, study) };
 }
 
+/** @param {Child} title */
+function numeric(title) {
+  return { title, numeric: true };
+}
+
 /** The test set's metrics of the confirmed trials. */
 export function testSet() {
   return finding("Test set", ({ test }, { task }) => {
@@ -39,8 +45,8 @@ export function testSet() {
     const columns = metrics.map(column);
     return [
       table(
-        "Table of the test set",
-        ["Method", ...metrics.map((metric) => capital(metricTitle(task, metric)))],
+        "the test set",
+        [{ title: "Method" }, ...metrics.map((metric) => numeric(capital(metricTitle(task, metric))))],
         rows.map(([name, row]) => [capital(fullMethodName(name)), ...columns.map((cell) => cell(row))]),
       ),
       h(
@@ -63,17 +69,25 @@ function testCell(value, decimals) {
   return [score(value.mean, value.sem, decimals), interval];
 }
 
+/**
+ * Temperatures and learning rate from each epoch on.
+ * @param {Segment[]} segments
+ */
+export function scheduleTable(segments) {
+  return table(
+    "the schedule",
+    [{ title: "From epoch" }, numeric(tau("f")), numeric(tau("b")), numeric("Learning rate")],
+    segments.map((segment) => segment.map((value) => number(value, 6))),
+  );
+}
+
 /** The temperatures of a best trial that change during its training (population based training). */
 export function schedule() {
   return finding("Schedule", ({ best }) => {
     const segments = best?.variant?.schedule ?? [];
     if (!best || !segments.length) return null;
     return [
-      table(
-        "Table of the schedule",
-        ["From epoch", tau("f"), tau("b"), "Learning rate"],
-        segments.map((segment) => segment.map((value) => number(value, 6))),
-      ),
+      scheduleTable(segments),
       h(
         "p",
         { class: "hint" },

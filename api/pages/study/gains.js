@@ -8,9 +8,17 @@ import { h, s } from "../shared/dom.js";
 import { capital, decimalsFor, fixed, number, span } from "../shared/format.js";
 import { linear } from "../figures/scale.js";
 import { methodName } from "../shared/labels.js";
-import { wide } from "./part.js";
+import { table } from "../shared/table.js";
 
 /** @import { Gain, Results } from "../shared/types.js" */
+
+const heads = () => [
+  { title: "Rival" },
+  { title: "Gain", numeric: true },
+  { title: "95 % CI", numeric: true },
+  { title: "p", numeric: true },
+  { title: h("span", { class: "visually-hidden" }, "Interval as a picture"), label: "", kind: "picture" },
+];
 
 /**
  * The table of gains with its explanation; null without any.
@@ -30,25 +38,14 @@ export function gains(results, objective) {
     all.map((gain) => gain.mean),
     3,
   );
-  const head = (/** @type {string} */ text) => h("th", { scope: "col", class: "num" }, text);
-  const picture = h("span", { class: "visually-hidden" }, "Interval as a picture");
-  const heads = h(
-    "tr",
-    {},
-    h("th", { scope: "col" }, "Rival"),
-    head("Gain"),
-    head("95 % CI"),
-    head("p"),
-    h("th", { scope: "col", class: "picture" }, picture),
+  const shown = table(
+    "gains",
+    heads(),
+    rows.map(([name, gain]) => cellsOf(name, gain, decimals, x)),
+    "gains",
   );
-  const body = rows.map(([name, gain]) => rowOf(name, gain, decimals, x));
-  const table = h(
-    "table",
-    { class: "gains", "aria-describedby": "gains-note" },
-    h("thead", {}, heads),
-    h("tbody", {}, body),
-  );
-  return [explained(objective, first[1], all), wide("Table of gains", table)];
+  shown.querySelector("table")?.setAttribute("aria-describedby", "gains-note");
+  return [explained(objective, first[1], all), shown];
 }
 
 /**
@@ -90,18 +87,15 @@ function explained(objective, { seeds }, all) {
  * @param {number} decimals
  * @param {(value: number) => number} x
  */
-function rowOf(name, gain, decimals, x) {
+function cellsOf(name, gain, decimals, x) {
   const p = gain.p_holm ?? gain.p_value;
-  const cell = (/** @type {(string | Node | false)[]} */ ...content) => h("td", { class: "num" }, ...content);
-  return h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, capital(methodName(name))),
-    cell(fixed(gain.mean, decimals)),
-    cell(span(gain.ci95, decimals)),
-    cell(p === null ? "–" : chance(p), corrected(gain) && h("small", {}, " Holm")),
-    h("td", { class: "picture" }, interval(gain, x)),
-  );
+  return [
+    capital(methodName(name)),
+    fixed(gain.mean, decimals),
+    span(gain.ci95, decimals),
+    [p === null ? "–" : chance(p), corrected(gain) && h("small", {}, " Holm")],
+    interval(gain, x),
+  ];
 }
 
 /**

@@ -1,11 +1,11 @@
 // @ts-check
 /** The head of a study's page: what it is, its state and progress, and what belongs to it elsewhere. */
 
-import { announce, h, put, whenChanged } from "../shared/dom.js";
+import { byId, h, put, whenChanged } from "../shared/dom.js";
 import { ago, count, duration, moment, sentence } from "../shared/format.js";
-import { download } from "../shared/http.js";
+import { away, saveButton } from "../shared/links.js";
 import { progressBar, trainingLines } from "../shared/progress.js";
-import { MOVING, UNDER_WAY, badge } from "../shared/state.js";
+import { UNDER_WAY, badge } from "../shared/state.js";
 
 /** @import { Study } from "../shared/types.js" */
 
@@ -82,32 +82,24 @@ function waiting({ position }) {
 }
 
 /** @param {Study} study */
-function linksOf({ id, state, links, figures }) {
-  const away = (/** @type {string | null | undefined} */ href, /** @type {string} */ text) =>
-    href && h("a", { href, target: "_blank", rel: "noopener" }, text);
-  const pictures = MOVING.has(state) ? [] : figures;
+function linksOf({ id, links }) {
   return h(
     "p",
     { class: "links" },
     away(links.mlflow, "MLflow run"),
     away(links.job, "Ray job"),
-    h(
-      "span",
-      { class: "downloads" },
-      "Download ",
-      save(`studies/${id}/results`, `${id}-results.json`, "results.json"),
-      pictures.map((name) => save(`studies/${id}/figures/${name}.png`, `${id}-${name}.png`, `${name}.png`)),
-    ),
+    saveButton(`studies/${id}/files/report.html`, `${id}-report.html`, "Save the report"),
+    h("a", { href: "#section-files", click: toFiles }, "All files"),
   );
 }
 
 /**
- * A button that saves a file of the API.
- * @param {string} path
- * @param {string} name
- * @param {string} text
+ * The address names the view, so a link within it moves by script.
+ * @param {Event} event
  */
-function save(path, name, text) {
-  const click = () => download(path, name).catch((error) => announce(sentence(error.message)));
-  return h("button", { type: "button", class: "link", click }, text);
+function toFiles(event) {
+  event.preventDefault();
+  const files = byId("section-files");
+  files.scrollIntoView({ block: "start" });
+  files.focus({ preventScroll: true });
 }

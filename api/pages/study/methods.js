@@ -4,7 +4,9 @@
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, decimalsFor, number, score } from "../shared/format.js";
 import { fullMethodName } from "../shared/labels.js";
-import { section, table } from "./part.js";
+import { trialLink } from "../shared/links.js";
+import { table } from "../shared/table.js";
+import { section } from "./part.js";
 
 /** @import { Results, Trial } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
@@ -12,20 +14,45 @@ import { section, table } from "./part.js";
 /** @returns {Part} */
 export function methods() {
   const holder = h("div", {});
-  const draw = whenChanged((/** @type {Results} */ results, /** @type {string} */ objective) =>
-    put(holder, content(results, objective)),
+  const draw = whenChanged(
+    (/** @type {Results} */ results, /** @type {string} */ study, /** @type {string} */ objective) =>
+      put(holder, content(results, study, objective)),
   );
   return {
     element: section("Methods", holder),
-    update: ({ results, study }) => draw(results, study.objective.label),
+    update: ({ results, study }) => draw(results, study.id, study.objective.label),
   };
+}
+
+/** @param {string} objective */
+function heads(objective) {
+  return [
+    { title: "Method" },
+    { title: tau("f"), numeric: true },
+    { title: tau("b"), numeric: true },
+    { title: "Learning rate", numeric: true },
+    { title: `${capital(objective)}, search`, numeric: true },
+    { title: "Fresh seeds", numeric: true },
+    { title: "Chosen from", numeric: true },
+  ];
+}
+
+/**
+ * @param {string} study its id
+ * @param {Trial | undefined} trial
+ */
+function link(study, trial) {
+  return (
+    trial && h("small", { class: "beneath" }, trialLink(study, trial.number, `trial ${trial.number}`, "best"))
+  );
 }
 
 /**
  * @param {Results} results
+ * @param {string} study its id
  * @param {string} objective
  */
-function content(results, objective) {
+function content(results, study, objective) {
   /** @type {[string, Trial | null][]} */
   const named = [
     ["off_diagonal", results.off_diagonal_best],
@@ -44,23 +71,15 @@ function content(results, objective) {
   };
   return [
     table(
-      "Table of methods",
-      [
-        "Method",
-        tau("f"),
-        tau("b"),
-        "Learning rate",
-        `${capital(objective)}, search`,
-        "Fresh seeds",
-        "Chosen from",
-      ],
+      "methods",
+      heads(objective),
       chosen.map(({ name, trial }) => [
         title(name, trial),
         number(trial.tau_f, 6),
         number(trial.tau_b, 6),
         number(trial.lr, 6),
-        score(trial.objective.mean, trial.objective.sem, decimals),
-        score(fresh(name)?.mean, fresh(name)?.sem, decimals),
+        [score(trial.objective.mean, trial.objective.sem, decimals), link(study, trial)],
+        [score(fresh(name)?.mean, fresh(name)?.sem, decimals), link(study, results.confirmed[name])],
         tuned(name),
       ]),
     ),

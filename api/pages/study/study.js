@@ -9,6 +9,7 @@ import { get } from "../shared/http.js";
 import { progressText } from "../shared/progress.js";
 import { actions } from "./actions.js";
 import { claims } from "./claims.js";
+import { filesPart } from "./files.js";
 import { figures, marginals, stages } from "./figures.js";
 import { control, schedule, testSet } from "./findings.js";
 import { head, shownState } from "./head.js";
@@ -32,6 +33,7 @@ const PARTS = [
   control,
   claims,
   trialsTable,
+  filesPart,
   whatWasRun,
 ];
 

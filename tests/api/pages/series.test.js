@@ -13,7 +13,7 @@ import {
   metricTitle,
   stateName,
 } from "../../../api/pages/shared/labels.js";
-import { sorted } from "../../../api/pages/study/trials.js";
+import { sorted } from "../../../api/pages/shared/sorted_table.js";
 
 const objective = {
   name: "val_loss",
@@ -75,12 +75,12 @@ const curve = (method, epoch = [1, 2]) => ({
 test("softmax is the diagonal: it has no curve of its own beside it", () => {
   const all = { curves: ["diagonal", "softmax", "identity"].map((m) => curve(m)) };
   assert.deepEqual(
-    curveData(all, objective).series.map((line) => line.label),
+    curveData(all, { id: "a", objective }).series.map((line) => line.label),
     ["On the diagonal, τb 0.5", "Identity ST, τb 0.5"],
   );
   const alone = { curves: [curve("softmax"), curve("gumbel", [])] };
   assert.deepEqual(
-    curveData(alone, objective).series.map((line) => line.label),
+    curveData(alone, { id: "a", objective }).series.map((line) => line.label),
     ["Softmax ST, τb 0.5"],
   );
 });
@@ -208,7 +208,7 @@ test("trials without a value come last, whichever way they are sorted", () => {
     trial({ number: 2, mean: 1 }),
   ];
   const order = (/** @type {boolean} */ descending) =>
-    sorted(trials, "mean", descending).map((t) => t.number);
+    sorted(trials, (t) => t.mean, descending).map((t) => t.number);
   assert.deepEqual(order(false), [2, 1, 0]);
   assert.deepEqual(order(true), [1, 2, 0]);
 });
