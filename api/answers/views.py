@@ -25,7 +25,7 @@ class Views:
 
     def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
-        self._verdicts = Cache[str](_STUDIES)
+        self._outcomes = Cache[dict[str, Any]](_STUDIES)
         self._figure_names = Cache[list[str]](_STUDIES)
         self._lines = Cache[bytes](_LINES_BYTES, bytes_of)
         self._specs = Cache[StudySpec | None](_STUDIES)
@@ -40,7 +40,7 @@ class Views:
         rows = self._pages.studies(changed) if changed else []
         done = self._pages.work_done(row.id for row in rows) if rows else {}
         for row in rows:
-            line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
+            line = as_json(self._study(row, done[row.id]) | self._outcome(row))
             lines[row.id] = self._lines.keep(row.id, (row.revision, row.state), line)
         return [lines[v.study_id] for v in page if v.study_id in lines]  # not one that was deleted meanwhile
 
@@ -66,6 +66,7 @@ class Views:
             "name": row.name,
             "task": row.task,
             "dataset": row.spec.get("dataset"),
+            "strategy": row.spec.get("search", {}).get("strategy"),
             "state": row.state,
             "reason": row.reason,
             "cancelling": row.cancelling and row.state not in TERMINAL_STUDY_STATES,
@@ -121,12 +122,21 @@ class Views:
         spec = self._spec(row)
         return spec.intervals if spec else 1
 
-    def _verdict(self, row: StudyRow) -> str | None:
+    def _outcome(self, row: StudyRow) -> dict[str, Any]:
+        """What a study has found, in a line of a list; nothing before its end."""
         if row.state not in TERMINAL_STUDY_STATES:
-            return None
-        return self._verdicts.get(
-            row.id, row.revision, lambda: results(row, self._ledger.trials(row.id)).verdict
-        )
+            return {"verdict": None, "best": None, "gain": None}
+
+        def make() -> dict[str, Any]:
+            found = results(row, self._ledger.trials(row.id)).plain()
+            best, gain = found["best"], found["gain"]
+            return {
+                "verdict": found["verdict"],
+                "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
+                "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
+            }
+
+        return self._outcomes.get(row.id, row.revision, make)
 
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:

@@ -139,6 +139,9 @@ def list_studies(
     prefix: Annotated[
         str | None, Query(pattern=r"^[0-9a-f]{1,32}$", description="Beginning of the id.")
     ] = None,
+    text: Annotated[
+        str | None, Query(max_length=100, description="In its name, id, task or dataset, in any case.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     match: Match = None,
@@ -149,7 +152,7 @@ def list_studies(
         when, last_id = _opened(cursor, 2)
         after = (_time(when), last_id)
     page = service.pages.page(
-        limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees
+        limit + 1, after=after, state=state, task=task, prefix=prefix, text=text, owner=caller.sees
     )
     last = page[limit - 1] if len(page) > limit else None
     following = _closed(last.created_at.isoformat(), last.study_id) if last else None

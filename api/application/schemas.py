@@ -102,6 +102,24 @@ class Progress(Answer):
     training: list[PopulationTraining] = Field(description="The populations that train now.")
 
 
+class BestPair(Answer):
+    """The best trial of a search."""
+
+    number: int
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+
+
+class GainInBrief(Answer):
+    """The gain of the best off the diagonal over the best on it."""
+
+    mean: float | None
+    ci95: list[float] | None
+    seeds: int
+    confirmed: bool = Field(description="Measured on fresh seeds.")
+
+
 class StudySummary(Answer):
     """A study in a list."""
 
@@ -109,6 +127,7 @@ class StudySummary(Answer):
     name: str
     task: str
     dataset: str | None
+    strategy: str | None
     state: StudyState
     reason: str | None
     cancelling: bool = Field(description="A cancel was asked for and is being carried out.")
@@ -122,6 +141,8 @@ class StudySummary(Answer):
     )
     revision: int = Field(description="Grows with every change.")
     verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
+    best: BestPair | None = Field(default=None, description="Likewise.")
+    gain: GainInBrief | None = Field(default=None, description="Likewise.")
 
 
 class Study(StudySummary):

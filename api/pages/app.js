@@ -6,6 +6,7 @@ import { sentence } from "./shared/format.js";
 import { ConnectionLost, Problem, get, onConnection } from "./shared/http.js";
 import { watchKey } from "./shared/key.js";
 import { learn } from "./shared/labels.js";
+import { compare } from "./compare/compare.js";
 import { form } from "./form/form.js";
 import { list } from "./list/list.js";
 import { study } from "./study/study.js";
@@ -41,6 +42,12 @@ const VIEWS = [
     nav: "list",
     title: "Trial",
     show: ([id = "", number = ""], signal) => trial(main, id, Number(number), signal),
+  },
+  {
+    pattern: /^#\/compare\?ids=([\w,-]*)$/,
+    nav: "list",
+    title: "Comparison",
+    show: ([ids = ""], signal) => compare(main, ids.split(",").filter(Boolean), signal),
   },
   {
     pattern: /^(?:#?\/?)$/,

@@ -1,5 +1,6 @@
 """The page in a real browser, over the real API and a ledger that the test fills as a driver would."""
 
+import base64
 import re
 
 import pytest
@@ -13,7 +14,12 @@ from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import StudyQueue
 
 HOSTILE = '<img src="x" onerror="document.title=1">'
-READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
+# A picture of one pixel.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+# What each view shows when it has its data.
+READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
@@ -248,6 +254,8 @@ def studies_of_all_kinds(served):
         f"#/studies/{finished}",
         f"#/studies/{running}",
         f"#/studies/{served.create()}",
+        f"#/studies/{finished}/trials/0",
+        f"#/compare?ids={finished},{running}",
         "#/studies/0123456789",
     ]
 
@@ -300,19 +308,104 @@ def test_a_thousand_trials_are_sorted_and_turned(page, served):
 # --- the list, the key, the connection ---
 
 
-def test_the_list_is_turned_and_filtered(page, served):
-    studies = [served.create(name=f"study-{n:02d}") for n in range(23)]
+def test_the_list_is_searched_filtered_and_sorted(page, served):
+    studies = [served.create(name=f"study-{n:02d}") for n in range(28)]
     Driver(served, studies[0]).finish()
     page.goto(served.address)
     page.reload()
-    expect(page.locator(".study-row")).to_have_count(20)
-    page.get_by_role("button", name="Older").click()
-    expect(page.locator(".study-row")).to_have_count(3)
-    expect(page.locator(".study-row").last).to_contain_text("Off the diagonal")
-    page.get_by_label("State").select_option("succeeded")
-    expect(page.locator(".study-row")).to_have_count(1)
-    page.get_by_label("State").select_option("failed")
+    rows = page.locator(".studies tbody tr")
+    expect(rows).to_have_count(25)
+    expect(rows.first).to_contain_text("study-27")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("26 to 28 of 28 studies")).to_be_visible()
+    expect(rows.last).to_contain_text("Off the diagonal")
+    page.get_by_role("button", name="Study", exact=True).click()
+    expect(rows.first).to_contain_text("study-00")
+    first = page.get_by_role("row", name="study-00")
+    expect(first).to_contain_text("0.1, 0.5")
+    expect(first).to_contain_text("grid")
+    page.get_by_role("button", name="Gain, 95 % CI").click()
+    expect(rows.first).to_contain_text("study-00")  # the only one that has a gain
+    page.get_by_role("combobox", name="State").select_option("succeeded")
+    expect(rows).to_have_count(1)
+    page.get_by_role("combobox", name="State").select_option("failed")
     expect(page.get_by_text("No study is failed.")).to_be_visible()
+    page.get_by_role("combobox", name="State").select_option("")
+    page.get_by_label("Search").fill("DY-1")
+    expect(rows).to_have_count(10)
+    page.get_by_label("Search").fill("nowhere")
+    expect(page.get_by_text("No study has this in its name, id, task or dataset.")).to_be_visible()
+
+
+def test_studies_are_compared(page, served):
+    found = {"tau_f": [0.1, 0.5], "tau_b": [0.1, 0.5, 1.0], "strategy": "grid"}
+    studies = [served.create(name=f"batch-{n}", batch_size=n, search=found) for n in (16, 64)]
+    for study in studies:
+        Driver(served, study).finish()
+    page.goto(served.address)
+    page.reload()
+    expect(page.get_by_role("link", name="Compare 2 studies")).to_be_hidden()
+    page.get_by_label("Compare batch-16").check()
+    page.get_by_label("Compare batch-64").check()
+    page.get_by_role("link", name="Compare 2 studies").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Comparison")
+    differing = page.get_by_role("region", name="Table of what differs")
+    expect(differing.locator("tbody tr")).to_have_count(1)
+    expect(differing).to_contain_text(re.compile(r"batch_size\s*16\s*64"))
+    expect(
+        page.get_by_role("region", name="Table of what the studies found").locator("tbody tr")
+    ).to_have_count(2)
+    expect(page.get_by_role("slider", name="Optimum over batch size")).to_have_attribute(
+        "aria-valuenow", "64"
+    )
+    expect(page.get_by_role("grid")).to_have_count(2)
+    page.get_by_label("Best trial of").select_option("identity")
+    expect(page.get_by_role("region", name="Learning curves").get_by_role("listitem")).to_have_count(2)
+
+
+def test_a_trial_has_a_page_of_its_own(page, served):
+    study = served.create()
+    Driver(served, study).finish()
+    page.goto(f"{served.address}#/studies/{study}")
+    page.get_by_role("gridcell", name="the optimum").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trial 1")
+    assert page.url.endswith(f"#/studies/{study}/trials/1")
+    slider = page.get_by_role("slider", name="Curves")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"Mean .*; Seed 0 .*; Seed 1"))
+    page.get_by_role("link", name="trial 7 (confirm)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trial 7")
+    expect(page.get_by_role("region", name="Table of metrics")).to_contain_text("Test loss")
+    page.get_by_role("button", name="Test loss").click()
+    expect(page.get_by_role("combobox", name="Metric")).to_have_value("test_loss")
+    page.get_by_role("link", name="‹ small").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("small")
+    page.goto(f"{served.address}#/studies/{study}/trials/99")
+    expect(page.get_by_text("The study has no trial 99.")).to_be_visible()
+
+
+def test_a_trial_shows_what_it_has_left_and_files_are_saved(page, served):
+    from api.application.settings import ServiceSettings
+
+    study = served.create()
+    Driver(served, study).finish()
+    folder = ServiceSettings(home=served.home).artifacts_folder(study) / "trial-7"
+    folder.mkdir(parents=True)
+    (folder / "model.pt").write_bytes(b"weights")
+    (folder / "reconstructions.png").write_bytes(PIXEL)
+    page.goto(f"{served.address}#/studies/{study}")
+    files = page.get_by_role("region", name="Files", exact=True)
+    for name in ("trials.csv", "spec.yaml", "model.pt"):
+        with page.expect_download() as saved:
+            files.get_by_role("button", name=name).click()
+        assert saved.value.suggested_filename.endswith(name)
+    assert saved.value.path().read_bytes() == b"weights"
+    with page.expect_download() as saved:
+        files.get_by_role("button", name="SVG").first.click()
+    assert saved.value.suggested_filename == f"{study}-figures-landscape.svg"
+    files.get_by_role("link", name="Trial 7").click()
+    picture = page.get_by_role("img", name="reconstructions")
+    expect(picture).to_have_js_property("naturalWidth", 1)
+    expect(page.get_by_text("7 B")).to_be_visible()
 
 
 def test_an_empty_list_says_how_to_begin(page):

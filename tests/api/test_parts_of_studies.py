@@ -237,3 +237,34 @@ def test_the_tables_have_a_row_for_each_trial(http, ended):
     assert table["val_accuracy"] == pytest.approx([0.6, 0.6])
     assert table["seeds"] == [[0, 1], [0, 1]]
     assert table["variant"] == [None, None]
+
+
+# --- lists ---
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_list_says_what_ended_studies_have_found(http, service):
+    Writer(service.ledger, name="another")
+    another, first = http.get("/studies").json()["items"]
+    assert (another["verdict"], another["best"], another["gain"]) == (None, None, None)
+    assert first["strategy"] == "grid"
+    assert first["best"] == {"number": 0, "tau_f": 0.1, "tau_b": 0.5, "lr": 0.001}
+    assert first["gain"] is None  # the only trial on the diagonal has diverged
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("DEEP", ["deep-one"]),
+        ("sbn", ["deep-one", "small"]),
+        ("digi", ["deep-one", "small"]),
+        ("100%", []),
+        ("_", []),
+        ("", ["deep-one", "small"]),
+    ],
+)
+def test_studies_are_found_by_a_text(http, service, text, names):
+    for name in ("small", "deep-one"):
+        Writer(service.ledger, name=name)
+    found = http.get("/studies", params={"text": text}).json()["items"]
+    assert [study["name"] for study in found] == names

@@ -75,6 +75,7 @@ class Pages:
         state: StudyState | None = None,
         task: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         owner: str | None = None,
     ) -> list[StudyRevision]:
         """Studies, newest first; `studies` reads their rows and decodes the specs.
@@ -85,6 +86,7 @@ class Pages:
             state: only studies in this state.
             task: only studies of this task.
             prefix: only studies whose id begins so: hexadecimal digits.
+            text: only studies with it in their name, id, task or dataset, in any case.
             owner: only studies of this API key.
         """
         with self._ledger.reading() as db:
@@ -111,6 +113,8 @@ class Pages:
                     query = query.where(column == value)
             if prefix is not None:
                 query = query.where(studies.c.id.startswith(prefix, autoescape=True))
+            if text is not None:
+                query = query.where(_has(text))
             return [
                 StudyRevision(r["id"], utc(r["created_at"]), r["revision"], study_state(r))
                 for r in db.execute(query).mappings()
@@ -213,3 +217,13 @@ class Pages:
             for row in db.execute(query).mappings():
                 curves[row["number"]].append(measurement_row(row))
         return dict(curves)
+
+
+def _has(text: str) -> sa.ColumnElement[bool]:
+    """Whether a study has a text in what a list shows of it."""
+    dataset = sa.func.lower(studies.c.spec).contains(f'"dataset": "{text.lower()}', autoescape=True)
+    named = [
+        sa.func.lower(column).contains(text.lower(), autoescape=True)
+        for column in (studies.c.name, studies.c.id, studies.c.task)
+    ]
+    return sa.or_(dataset, *named)

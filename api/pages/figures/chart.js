@@ -29,6 +29,8 @@ import { drawing, kindOf } from "./chart_drawing.js";
  * @property {number} [start] the x whose values are shown while nobody moves the cursor; else the last
  */
 
+let made = 0; // charts, so that each has ids of its own
+
 /**
  * Makes a chart; `update(data)` draws.
  *
@@ -37,7 +39,7 @@ import { drawing, kindOf } from "./chart_drawing.js";
  * @param {string} label
  */
 export function chart(label) {
-  const id = label.toLowerCase().replaceAll(" ", "-");
+  const id = (made += 1);
   const canvas = h("div", { class: "chart-canvas" });
   const keys = h("ul", { class: "chart-keys" });
   const where = h("p", { class: "chart-where" });

@@ -12,7 +12,7 @@ import { describe, marksOf, points } from "./points.js";
 import { GRADIENT, colourScale } from "./scale.js";
 import { scatter } from "./scatter.js";
 
-/** @import { BriefTrials, Results, Study, Values } from "../shared/types.js" */
+/** @import { BriefTrials, Numbers, Results, Study, Values } from "../shared/types.js" */
 /** @import { Marks, Point } from "./points.js" */
 /** @import { ColourScale } from "./scale.js" */
 
@@ -46,7 +46,10 @@ function planned(given) {
 /** @param {number[]} values */
 const distinct = (values) => [...new Set(values)].sort(ascending);
 
-/** Makes the figure. `update(study, trials, results)` draws what is known; `results` may be null. */
+/**
+ * Makes the figure. `update` draws what is known; `results` may be null, and `values` are those that the scale of
+ * colours is made of where other landscapes share it.
+ */
 export function landscape() {
   const plot = h("div", { class: "plot" });
   const legend = h("figcaption", { class: "legend" });
@@ -58,8 +61,9 @@ export function landscape() {
    * @param {Study} study
    * @param {BriefTrials} trials
    * @param {Results | null} results
+   * @param {Numbers} [values]
    */
-  function update(study, trials, results) {
+  function update(study, trials, results, values) {
     const { search } = study.spec;
     const found = points(trials, study.objective.direction);
     const means = found.map((p) => p.mean);
@@ -76,7 +80,7 @@ export function landscape() {
     const shown = {
       found,
       study,
-      scale: colourScale(means, study.objective.direction),
+      scale: colourScale(values ?? means, study.objective.direction),
       decimals,
       marks,
       at,

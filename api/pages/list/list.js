@@ -1,18 +1,19 @@
 // @ts-check
-/** The list of studies: newest first, live, a page at a time. */
+/** The list of studies, live: searched, filtered, sorted, and chosen from for a comparison. */
 
-import { h, put, whenChanged } from "../shared/dom.js";
-import { ago, moment } from "../shared/format.js";
+import { h, put } from "../shared/dom.js";
+import { count } from "../shared/format.js";
 import { get } from "../shared/http.js";
 import { stateName } from "../shared/labels.js";
 import { poll } from "../shared/live.js";
-import { progressBar } from "../shared/progress.js";
-import { MOVING, UNDER_WAY, badge } from "../shared/state.js";
-import { verdictOf } from "../shared/verdicts.js";
+import { MOVING } from "../shared/state.js";
+import { StudiesTable } from "./studies_table.js";
 
 /** @import { Page, StudySummary } from "../shared/types.js" */
 
-const LIMIT = "20";
+const LOADED = 100; // studies, and so many more with each press of the button
+const MOST_LOADED = 1000; // the API's limit
+const QUIET_MS = 300; // after the last key before the service is asked
 const STATES = ["queued", "running", "succeeded", "failed", "cancelled", "interrupted"];
 
 /**
@@ -21,138 +22,121 @@ const STATES = ["queued", "running", "succeeded", "failed", "cancelled", "interr
  * @param {AbortSignal} signal
  */
 export async function list(main, signal) {
-  /** @type {(string | null)[]} */
-  let cursors = [null]; // of every page up to this one
-  let state = "";
-  let pause = 3000;
-  const studies = new Table();
-  const pager = h("div", { class: "pager" });
-  const status = h("p", { class: "empty", role: "status" }, "Loading the studies …");
-  const filtered = () => {
-    state = filter.value;
-    cursors = [null];
-    refresh();
-  };
-  const options = STATES.map((name) => h("option", { value: name }, stateName(name)));
-  const all = h("option", { value: "" }, "all");
-  const filter = h("select", { id: "state-filter", change: filtered }, all, options);
-  const actions = h(
-    "div",
-    { class: "actions" },
-    h("label", { class: "inline", for: "state-filter" }, "State ", filter),
-    h("a", { class: "button primary", href: "#/new" }, "New study"),
+  const view = new List(signal);
+  put(main, view.element);
+  await poll(
+    () => view.refresh(),
+    () => view.pause,
+    signal,
   );
-  const title = h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, "Studies"), actions);
-  put(main, h("div", { class: "page" }, title, status, studies.element, pager));
-
-  async function refresh() {
-    const asked = { state, cursor: cursors.at(-1) };
-    const query = new URLSearchParams({ limit: LIMIT });
-    if (asked.state) query.set("state", asked.state);
-    if (asked.cursor) query.set("cursor", asked.cursor);
-    /** @type {Page<StudySummary>} */
-    const page = await get(`studies?${query}`, signal);
-    if (asked.state !== state || asked.cursor !== cursors.at(-1)) return; // the page was turned
-    pause = page.items.some((study) => MOVING.has(study.state)) ? 3000 : 10_000;
-    status.hidden = page.items.length > 0;
-    put(status, state ? `No study is ${stateName(state)}.` : howToBegin());
-    studies.show(page.items);
-    turn(page);
-  }
-
-  const turn = whenChanged((/** @type {Page<StudySummary>} */ { next }) => {
-    const newer = () => {
-      cursors.pop();
-      refresh();
-    };
-    const older = () => {
-      cursors.push(next);
-      refresh();
-    };
-    put(
-      pager,
-      cursors.length > 1 && h("button", { type: "button", id: "newer", click: newer }, "Newer"),
-      next && h("button", { type: "button", id: "older", click: older }, "Older"),
-    );
-  });
-
-  await poll(refresh, () => pause, signal);
 }
 
-function howToBegin() {
-  const start = h("a", { href: "#/new" }, "Start one");
-  return [
-    "There is no study yet. ",
-    start,
-    ": the preset sbn-digits needs no download and takes a minute or two.",
-  ];
-}
-
-/**
- * A row for each study; a row whose study has not changed is not touched, so that it keeps the focus. The roles are
- * said because on a phone the rows are shown as cards, and browsers then take a table for none.
- */
-class Table {
-  constructor() {
-    /** @type {Map<string, ReturnType<typeof row>>} */
-    this.rows = new Map();
-    this.order = "";
-    this.body = h("tbody", { role: "rowgroup" });
-    const column = (/** @type {string} */ text) => h("th", { scope: "col", role: "columnheader" }, text);
-    const head = h("tr", { role: "row" }, ["Study", "State", "Verdict"].map(column));
-    const table = h(
-      "table",
-      { class: "studies", role: "table", "aria-label": "Studies" },
-      h("thead", { role: "rowgroup" }, head),
-      this.body,
-    );
-    this.element = h("div", { class: "studies-card", hidden: true }, table);
-  }
-
-  /** @param {StudySummary[]} studies */
-  show(studies) {
-    this.element.hidden = studies.length === 0;
-    const rows = studies.map((study) => {
-      const known = this.rows.get(study.id) ?? row(study);
-      this.rows.set(study.id, known);
-      known.update(study);
-      return known.element;
+class List {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
+    this.signal = signal;
+    this.limit = LOADED;
+    this.pause = 3000; // ms between two looks
+    /** @type {number | undefined} */
+    this.timer = undefined;
+    this.table = new StudiesTable(signal, () => this.showChosen());
+    this.search = h("input", {
+      type: "search",
+      id: "study-search",
+      placeholder: "Name, id, task or dataset",
+      autocomplete: "off",
+      spellcheck: "false",
+      input: () => this.asked(QUIET_MS),
     });
-    const order = studies.map((study) => study.id).join(" ");
-    if (order !== this.order) put(this.body, rows);
-    this.order = order;
+    const options = STATES.map((name) => h("option", { value: name }, stateName(name)));
+    const all = h("option", { value: "" }, "all");
+    this.state = h("select", { id: "state-filter", change: () => this.asked(0) }, all, options);
+    this.status = h("p", { class: "empty", role: "status" }, "Loading the studies …");
+    this.more = h("div", { class: "pager" });
+    this.compare = h("a", { class: "button", href: "#/" }, "Compare");
+    this.element = this.laidOut();
+    this.showChosen();
   }
-}
 
-/** @param {StudySummary} study */
-function row({ id, name, task, dataset, created_at: created }) {
-  const state = h("td", { class: "row-state", role: "cell" });
-  const verdict = h("td", { class: "row-verdict", role: "cell" });
-  const when = h("time", { datetime: created, title: moment(created) });
-  const bar = progressBar(`Progress of ${name}`);
-  const about = h("p", { class: "hint" }, `${task} · ${dataset} · `, h("code", {}, id), " · ", when);
-  const link = h("a", { href: `#/studies/${id}` }, name);
-  const element = h(
-    "tr",
-    { class: "study-row", role: "row" },
-    h("th", { scope: "row", role: "rowheader", class: "row-name" }, link, about),
-    state,
-    verdict,
-  );
-  const write = whenChanged(
-    (/** @type {string} */ shown, /** @type {boolean} */ underWay, /** @type {string} */ said) => {
-      put(state, badge(shown), underWay && bar.element);
-      put(verdict, said);
-    },
-  );
-  return {
-    element,
-    /** @param {StudySummary} now */
-    update(now) {
-      put(when, ago(now.created_at));
-      bar.update(now);
-      const said = MOVING.has(now.state) ? "" : verdictOf(now.state, now.verdict, false).text;
-      write(now.cancelling ? "cancelling" : now.state, UNDER_WAY.has(now.state), said);
-    },
-  };
+  laidOut() {
+    const title = h(
+      "div",
+      { class: "title-row" },
+      h("h1", { tabindex: "-1" }, "Studies"),
+      h(
+        "div",
+        { class: "actions" },
+        this.compare,
+        h("a", { class: "button primary", href: "#/new" }, "New study"),
+      ),
+    );
+    const filters = h(
+      "div",
+      { class: "filters", role: "search" },
+      h("label", { class: "inline", for: "study-search" }, "Search ", this.search),
+      h("label", { class: "inline", for: "state-filter" }, "State ", this.state),
+    );
+    return h("div", { class: "page" }, title, filters, this.status, this.table.element, this.more);
+  }
+
+  /**
+   * Something else is asked for.
+   * @param {number} ms until the service is asked
+   */
+  asked(ms) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.refresh().catch(() => {}), ms); // what is wrong shows at the next look
+  }
+
+  query() {
+    const query = new URLSearchParams({ limit: String(this.limit) });
+    if (this.state.value) query.set("state", this.state.value);
+    if (this.search.value.trim()) query.set("text", this.search.value.trim());
+    return query.toString();
+  }
+
+  async refresh() {
+    const asked = this.query();
+    /** @type {Page<StudySummary>} */
+    const page = await get(`studies?${asked}`, this.signal);
+    if (asked !== this.query()) return; // something else has been asked for meanwhile
+    this.pause = page.items.some((study) => MOVING.has(study.state)) ? 3000 : 10_000;
+    this.status.hidden = page.items.length > 0;
+    if (!page.items.length) put(this.status, this.nothing());
+    this.table.show(page.items);
+    this.showMore(page);
+  }
+
+  nothing() {
+    if (this.search.value.trim()) return "No study has this in its name, id, task or dataset.";
+    if (this.state.value) return `No study is ${stateName(this.state.value)}.`;
+    const start = h("a", { href: "#/new" }, "Start one");
+    const easy = ": the preset sbn-digits needs no download and takes a minute or two.";
+    return ["There is no study yet. ", start, easy];
+  }
+
+  /** @param {Page<StudySummary>} page */
+  showMore({ items, next }) {
+    const load = () => {
+      this.limit = Math.min(MOST_LOADED, this.limit + LOADED);
+      this.asked(0);
+    };
+    const said = `These are the newest ${count(items.length, "study", "studies")}.`;
+    put(
+      this.more,
+      next && h("span", {}, said),
+      next &&
+        this.limit < MOST_LOADED &&
+        h("button", { type: "button", id: "older", click: load }, "Load older ones"),
+      next && this.limit >= MOST_LOADED && h("span", {}, "Search to find older ones."),
+    );
+  }
+
+  /** The button leads to a comparison once two studies are chosen. */
+  showChosen() {
+    const chosen = [...this.table.chosen];
+    this.compare.hidden = chosen.length < 2;
+    this.compare.setAttribute("href", `#/compare?ids=${chosen.join(",")}`);
+    put(this.compare, `Compare ${count(chosen.length, "study", "studies")}`);
+  }
 }

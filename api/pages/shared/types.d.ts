@@ -73,6 +73,7 @@ export interface StudySummary {
   name: string;
   task: string;
   dataset: string | null;
+  strategy: string | null;
   state: StudyState;
   reason: string | null;
   cancelling: boolean;
@@ -84,6 +85,8 @@ export interface StudySummary {
   links: Links;
   revision: number;
   verdict?: string | null;
+  best?: { number: number; tau_f: number | null; tau_b: number | null; lr: number } | null;
+  gain?: { mean: number | null; ci95: number[] | null; seeds: number; confirmed: boolean } | null;
 }
 
 export interface Study extends StudySummary {

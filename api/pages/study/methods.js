@@ -40,10 +40,11 @@ function heads(objective) {
 /**
  * @param {string} study its id
  * @param {Trial | undefined} trial
+ * @param {string} where
  */
-function link(study, trial) {
+function link(study, trial, where) {
   return (
-    trial && h("small", { class: "beneath" }, trialLink(study, trial.number, `trial ${trial.number}`, "best"))
+    trial && h("small", { class: "beneath" }, trialLink(study, trial.number, `trial ${trial.number}`, where))
   );
 }
 
@@ -78,8 +79,11 @@ function content(results, study, objective) {
         number(trial.tau_f, 6),
         number(trial.tau_b, 6),
         number(trial.lr, 6),
-        [score(trial.objective.mean, trial.objective.sem, decimals), link(study, trial)],
-        [score(fresh(name)?.mean, fresh(name)?.sem, decimals), link(study, results.confirmed[name])],
+        [score(trial.objective.mean, trial.objective.sem, decimals), link(study, trial, `${name}-search`)],
+        [
+          score(fresh(name)?.mean, fresh(name)?.sem, decimals),
+          link(study, results.confirmed[name], `${name}-fresh`),
+        ],
         tuned(name),
       ]),
     ),

@@ -35,7 +35,7 @@ function columnsOf(study, objective, decimals) {
       key: "number",
       title: "Trial",
       value: (t) => t.number,
-      cell: (t) => trialLink(study, t.number, String(t.number)),
+      cell: (t) => trialLink(study, t.number, [h("span", { class: "on-phone" }, "Trial "), t.number]),
     },
     { key: "role", title: "Role", value: (t) => t.role, cell: (t) => t.role },
     {

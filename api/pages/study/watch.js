@@ -88,7 +88,7 @@ const joined = new WeakMap(); // the pages of one version of a study, as one
  * @param {AbortSignal} signal
  * @returns {Promise<BriefTrials>}
  */
-async function allTrials(base, signal) {
+export async function allTrials(base, signal) {
   /** @type {BriefTrials[]} */
   const pages = [];
   let next = null;
