@@ -46,7 +46,7 @@ export function optimaPlane(studies) {
   );
   return h(
     "figure",
-    {},
+    { class: "optima" },
     h(
       "div",
       { class: "plot" },
@@ -66,13 +66,11 @@ export function optimaPlane(studies) {
 function picture(optima, width, label) {
   const height = Math.min(width * 0.75, 380);
   const { x, y, low, high } = scales(optima, width, height);
-  const dots = optima.map(({ place, tau_f, tau_b }) => [
-    s("circle", { class: `optimum-dot series-${place % 6}`, cx: x.at(tau_f), cy: y.at(tau_b), r: 11 }),
-    s(
-      "text",
-      { class: "optimum-number", x: x.at(tau_f), y: y.at(tau_b) + 4, "text-anchor": "middle" },
-      place + 1,
-    ),
+  const dots = apart(
+    optima.map(({ place, tau_f, tau_b }) => ({ place, cx: x.at(tau_f), cy: y.at(tau_b) })),
+  ).map(({ place, cx, cy }) => [
+    s("circle", { class: `optimum-dot series-${place % 6}`, cx, cy, r: RADIUS }),
+    s("text", { class: "optimum-number", x: cx, y: cy + 4, "text-anchor": "middle" }, place + 1),
   ]);
   const view = { viewBox: `0 0 ${width} ${height}`, width, height };
   return s("svg", { ...view, role: "img", "aria-label": label }, [
@@ -80,6 +78,24 @@ function picture(optima, width, label) {
     diagonalLine(x, y, low, high),
     dots,
   ]);
+}
+
+const RADIUS = 11;
+
+/**
+ * Places that do not cover each other: what would lie on another goes beside it.
+ * @param {{place: number, cx: number, cy: number}[]} dots
+ */
+function apart(dots) {
+  /** @type {typeof dots} */
+  const placed = [];
+  for (const dot of dots) {
+    let { cx } = dot;
+    while (placed.some((other) => Math.hypot(other.cx - cx, other.cy - dot.cy) < 1.6 * RADIUS))
+      cx += 2 * RADIUS;
+    placed.push({ ...dot, cx });
+  }
+  return placed;
 }
 
 /**
@@ -93,8 +109,8 @@ function scales(optima, width, height) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const ends = /** @type {const} */ ([low > 0 ? low / 1.5 : 0, high * 1.5 || 1]);
   return {
-    x: sampled(...ends, MARGIN.left, width - MARGIN.right, 44),
-    y: sampled(...ends, height - MARGIN.bottom, MARGIN.top, 26),
+    x: sampled(...ends, MARGIN.left + RADIUS, width - MARGIN.right, 44),
+    y: sampled(...ends, height - MARGIN.bottom - RADIUS, MARGIN.top, 26),
     low: ends[0],
     high: ends[1],
   };

@@ -74,7 +74,7 @@ export class StudiesTable {
         value: ({ state }) => state,
         cell: (study) => this.stateOf(study),
       },
-      { key: "verdict", title: "Verdict", value: verdictText, cell: verdictText },
+      { key: "verdict", title: "Verdict", kind: "row-verdict", value: verdictText, cell: verdictText },
       {
         key: "strategy",
         title: "Strategy",
@@ -128,7 +128,7 @@ export class StudiesTable {
 
 /** @param {StudySummary} study */
 function verdictText({ state, verdict, gain }) {
-  return MOVING.has(state) ? "" : verdictOf(state, verdict, gain?.confirmed ?? false).text;
+  return MOVING.has(state) ? "" : verdictOf(state, verdict, gain).text;
 }
 
 /** @param {StudySummary} study */

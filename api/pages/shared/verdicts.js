@@ -28,12 +28,14 @@ const WHY = {
 /**
  * @param {StudyState} state
  * @param {string | null | undefined} verdict as the service says it; null while there is none
- * @param {boolean} confirmed whether it rests on fresh seeds
+ * @param {{confirmed: boolean} | null | undefined} gain what it rests on
  * @returns {{text: string, kind: "off" | "on" | "unclear", decided: boolean}}
  */
-export function verdictOf(state, verdict, confirmed) {
-  const decided = Boolean(verdict) && verdict !== "no verdict" && (state === "succeeded" || confirmed);
-  if (decided && verdict) return { text: capital(verdict), kind: KINDS[verdict] ?? "unclear", decided };
-  const why = WHY[state];
+export function verdictOf(state, verdict, gain) {
+  const rests = gain && (state === "succeeded" || gain.confirmed);
+  if (rests && verdict && verdict !== "no verdict") {
+    return { text: capital(verdict), kind: KINDS[verdict] ?? "unclear", decided: true };
+  }
+  const why = WHY[state] ?? (gain ? null : "nothing to compare");
   return { text: why ? `No verdict: ${why}` : "No verdict", kind: "unclear", decided: false };
 }

@@ -13,7 +13,7 @@ import { gains } from "./gains.js";
 export function verdictPanel() {
   const element = h("section", { class: "verdict unclear", "aria-label": "Verdict" });
   const draw = whenChanged((/** @type {Study} */ study, /** @type {Results} */ results) => {
-    const { text, kind, decided } = verdictOf(study.state, results.verdict, results.gain?.confirmed ?? false);
+    const { text, kind, decided } = verdictOf(study.state, results.verdict, results.gain);
     const notes = results.notes.map((note) => h("li", {}, sentence(note)));
     element.className = `verdict ${kind}`;
     put(

@@ -40,14 +40,14 @@ test("populations are told by their trials", () => {
 });
 
 test("where there is no verdict, it is said why", () => {
-  assert.deepEqual(verdictOf("succeeded", "off the diagonal", true), {
-    text: "Off the diagonal",
-    kind: "off",
-    decided: true,
-  });
-  assert.equal(verdictOf("running", "not distinguishable", false).text, "No verdict: still running");
-  assert.equal(verdictOf("cancelled", "undecided", false).text, "No verdict: cancelled");
-  assert.equal(verdictOf("failed", null, false).text, "No verdict: failed");
-  assert.equal(verdictOf("succeeded", "no verdict", false).text, "No verdict");
-  assert.equal(verdictOf("cancelled", "on the diagonal", true).text, "On the diagonal");
+  const [fresh, same] = [{ confirmed: true }, { confirmed: false }];
+  const off = { text: "Off the diagonal", kind: "off", decided: true };
+  assert.deepEqual(verdictOf("succeeded", "off the diagonal", fresh), off);
+  assert.equal(verdictOf("cancelled", "on the diagonal", fresh).text, "On the diagonal");
+  assert.equal(verdictOf("succeeded", "practically on the diagonal", fresh).kind, "on");
+  assert.equal(verdictOf("running", "not distinguishable", same).text, "No verdict: still running");
+  assert.equal(verdictOf("cancelled", "undecided", same).text, "No verdict: cancelled");
+  assert.equal(verdictOf("failed", null, null).text, "No verdict: failed");
+  assert.equal(verdictOf("succeeded", "no verdict", same).text, "No verdict");
+  assert.equal(verdictOf("succeeded", "undecided", null).text, "No verdict: nothing to compare");
 });
