@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test test-faults lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
+.PHONY: install study serve mlflow docs test packages test-faults lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
 
 install: .venv/installed
 
@@ -28,9 +28,12 @@ mlflow: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
-test: lint types docs
-	sh tests/system-packages.sh
+test: packages lint types docs
+	sh tests/api/pages/check.sh test
 	$(BIN)/python -m pytest
+
+packages:
+	sh tests/system-packages.sh
 
 # A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
 test-faults: install
@@ -39,6 +42,7 @@ test-faults: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHON=$(BIN)/python sh tests/api/pages/check.sh lint
 
 types: install
 	$(BIN)/mypy
@@ -46,6 +50,7 @@ types: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	sh tests/api/pages/check.sh format
 
 bench: install
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,8 @@ want kubectl kubernetes-client
 want docker-compose docker-compose
 want faketime faketime
 want sqlite3 sqlite3
+want node nodejs
+want npm npm
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing for the tests:$missing"

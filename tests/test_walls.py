@@ -44,6 +44,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "httpx": {"api/client.py", "api/studies/jobs.py"},
     "httpx_sse": {"api/client.py"},
     "prometheus_client": {"api/answers/metrics.py"},
+    "pyarrow": {"tuner/evidence/trial_table.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
 EXTRA = {

@@ -1,4 +1,4 @@
-"""Figures of a study as PNG bytes: the only place where the service asks the evidence to draw."""
+"""Figures of a study as bytes: the only place where the service asks the evidence to draw."""
 
 from trainables.tasks import task_metrics
 from tuner.ledger.rows import StudyRow
@@ -19,12 +19,17 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
     )
 
 
-def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
-    """One figure. Raises UserError where the study has no data for it."""
-    from tuner.evidence.figures.study_figures import figure_png
+# The formats in which a figure may be had, and their media types.
+FORMATS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
-    return figure_png(
+
+def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str, suffix: str = "png") -> bytes:
+    """One figure. Raises UserError where the study has no data for it."""
+    from tuner.evidence.figures.study_figures import figure_bytes
+
+    return figure_bytes(
         name,
+        suffix,
         study,
         ledger.trials(study.id),
         ledger.stream(study.id),

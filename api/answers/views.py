@@ -9,7 +9,7 @@ from api.application.settings import ServiceSettings
 from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.ledger.pages import Pages, StudyRevision, WorkDone
+from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
@@ -25,7 +25,7 @@ class Views:
 
     def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
-        self._verdicts = Cache[str](_STUDIES)
+        self._outcomes = Cache[dict[str, Any]](_STUDIES)
         self._figure_names = Cache[list[str]](_STUDIES)
         self._lines = Cache[bytes](_LINES_BYTES, bytes_of)
         self._specs = Cache[StudySpec | None](_STUDIES)
@@ -40,7 +40,7 @@ class Views:
         rows = self._pages.studies(changed) if changed else []
         done = self._pages.work_done(row.id for row in rows) if rows else {}
         for row in rows:
-            line = as_json(self._study(row, done[row.id]) | {"verdict": self._verdict(row)})
+            line = as_json(self._study(row, done[row.id]) | self._outcome(row))
             lines[row.id] = self._lines.keep(row.id, (row.revision, row.state), line)
         return [lines[v.study_id] for v in page if v.study_id in lines]  # not one that was deleted meanwhile
 
@@ -66,6 +66,7 @@ class Views:
             "name": row.name,
             "task": row.task,
             "dataset": row.spec.get("dataset"),
+            "strategy": row.spec.get("search", {}).get("strategy"),
             "state": row.state,
             "reason": row.reason,
             "cancelling": row.cancelling and row.state not in TERMINAL_STUDY_STATES,
@@ -96,6 +97,7 @@ class Views:
             "members": {"done": members, "total": spec and max(spec.planned_members, members)},
             "fraction": None,
             "eta_s": None,
+            "training": [_training(population, spec) for population in done.populations],
         }
         if spec:
             total = spec.planned_members
@@ -105,7 +107,7 @@ class Views:
             # What is left may be less: methods without a trial that succeeded are not confirmed.
             progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left_s = row.training_s / work * max(0.0, total - work) / max(1, done.populations)
+                left_s = row.training_s / work * max(0.0, total - work) / max(1, len(done.populations))
                 progress["eta_s"] = round(left_s, 1)
         return progress
 
@@ -115,12 +117,26 @@ class Views:
             row.id, row.revision, lambda: figures.names(row, self._ledger, self._settings)
         )
 
-    def _verdict(self, row: StudyRow) -> str | None:
+    def intervals(self, row: StudyRow) -> int:
+        """How many reports a whole training of a study has; 1 where its task is not installed here."""
+        spec = self._spec(row)
+        return spec.intervals if spec else 1
+
+    def _outcome(self, row: StudyRow) -> dict[str, Any]:
+        """What a study has found, in a line of a list; nothing before its end."""
         if row.state not in TERMINAL_STUDY_STATES:
-            return None
-        return self._verdicts.get(
-            row.id, row.revision, lambda: results(row, self._ledger.trials(row.id)).verdict
-        )
+            return {"verdict": None, "best": None, "gain": None}
+
+        def make() -> dict[str, Any]:
+            found = results(row, self._ledger.trials(row.id)).plain()
+            best, gain = found["best"], found["gain"]
+            return {
+                "verdict": found["verdict"],
+                "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
+                "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
+            }
+
+        return self._outcomes.get(row.id, row.revision, make)
 
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:
@@ -143,6 +159,21 @@ class Views:
             "mlflow": run_page(mlflow, row) if mlflow else None,
             "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
         }
+
+
+def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:
+    """A population that is training, for readers: which trials it has, and how far they are."""
+    epochs = spec.epochs if spec else None
+    share = population.interval / spec.intervals if spec else None
+    return {
+        "roles": list(population.roles),
+        "trials": population.trials,
+        "first": population.first,
+        "last": population.last,
+        "fraction": share,
+        "epoch": share * epochs if share is not None and epochs else None,
+        "epochs": epochs,
+    }
 
 
 def objective_json(task: str, name: str, direction: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from api.answers.health import router as health
 from api.answers.metrics import Timing
 from api.application import errors, schemas
 from api.application.auth import Guard
+from api.application.parts_of_studies import router as parts_of_studies
 from api.application.routes import router
 from api.application.service import Service
 from api.application.settings import ServiceSettings
@@ -78,6 +79,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     )
     app.state.service = service
     app.include_router(router)
+    app.include_router(parts_of_studies)
     app.include_router(health)
     errors.install(app)
     _serve_page(app)

@@ -14,10 +14,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
-from api.answers.curves import brief_trial, curves
+from api.answers.curves import curves
 from api.answers.events import follow
+from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, etag, objective_json
-from api.application import body, schemas
+from api.application import body, schemas, trial_schemas
 from api.application.auth import Caller, Reader, Submitter
 from api.application.errors import Problem, refused
 from api.application.service import Service
@@ -138,6 +139,9 @@ def list_studies(
     prefix: Annotated[
         str | None, Query(pattern=r"^[0-9a-f]{1,32}$", description="Beginning of the id.")
     ] = None,
+    text: Annotated[
+        str | None, Query(max_length=100, description="In its name, id, task or dataset, in any case.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     match: Match = None,
@@ -148,7 +152,7 @@ def list_studies(
         when, last_id = _opened(cursor, 2)
         after = (_time(when), last_id)
     page = service.pages.page(
-        limit + 1, after=after, state=state, task=task, prefix=prefix, owner=caller.sees
+        limit + 1, after=after, state=state, task=task, prefix=prefix, text=text, owner=caller.sees
     )
     last = page[limit - 1] if len(page) > limit else None
     following = _closed(last.created_at.isoformat(), last.study_id) if last else None
@@ -165,6 +169,9 @@ def list_studies(
 def get_study(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """Cheap to poll with If-None-Match; or follow its events."""
     row = service.find(study_id, caller)
+    if row.state is StudyState.QUEUED:  # its place in the queue changes with other studies
+        content = as_json(service.views.study(row))
+        return answer(match, tag_of(content), lambda: content)
     return _versioned(service, row, match, "study", lambda: as_json(service.views.study(row)))
 
 
@@ -187,7 +194,7 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
 
 @router.get(
     "/studies/{study_id}/trials", tags=["studies"], summary="The trials of a study",
-    response_model=schemas.Trials, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
+    response_model=trial_schemas.Trials, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
 )  # fmt: skip
 def get_trials(
     service: TheService,
@@ -215,17 +222,18 @@ def get_trials(
     def make() -> bytes:
         trials = service.pages.trials(row.id, limit + 1, after=after, state=state)
         following = _closed(str(trials[limit - 1].number)) if len(trials) > limit else None
-        items = [
-            brief_trial(row.objective.name, t) if brief else TrialResult.of(t).plain() for t in trials[:limit]
-        ]
-        return as_json({"items": items, "next": following})
+        if not brief:
+            return as_json({"items": [TrialResult.of(t).plain() for t in trials[:limit]], "next": following})
+        equal = EqualEpochs(row, service.views.intervals(row), service.pages)
+        items = [brief_trial(row.objective.name, t, equal) for t in trials[:limit]]
+        return as_json({"items": items, "next": following, "compared_at": equal.epoch})
 
     return _versioned(service, row, match, ("trials", state, brief, limit, after), make)
 
 
 @router.get(
     "/studies/{study_id}/curves", tags=["studies"], summary="Learning curves of the best of each method",
-    response_model=schemas.Curves, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    response_model=trial_schemas.Curves, responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_curves(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The objective over the epochs, mean and standard error over the seeds; of running trials too."""

@@ -7,9 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from tuner.evidence.over_seeds import Summary
 from tuner.ledger.objective import Direction
-from tuner.ledger.rows import Role, StudyState, TrialState
+from tuner.ledger.rows import Role, StudyState
 from tuner.spec.study import StudySpec
 
 _SPEC = {
@@ -28,18 +27,20 @@ _SPEC = {
 _NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What is answered; later versions may add fields."""
+
     model_config = ConfigDict(extra="allow")
 
 
-class FieldError(_Answer):
+class FieldError(Answer):
     """One wrong field."""
 
     field: str = Field(examples=["search.tau_b"])
     message: str = Field(examples=["must be greater than 0 (the backward pass divides by it)"])
 
 
-class ProblemDetails(_Answer):
+class ProblemDetails(Answer):
     """RFC 9457. What came in is never repeated."""
 
     title: str
@@ -48,7 +49,7 @@ class ProblemDetails(_Answer):
     errors: list[FieldError] = []
 
 
-class LabelledObjective(_Answer):
+class LabelledObjective(Answer):
     """The metric by which configurations are selected, with its names for readers."""
 
     name: str = Field(examples=["val_loss"])
@@ -57,7 +58,7 @@ class LabelledObjective(_Answer):
     title: str = Field(examples=["validation loss (nats)"], description="With the unit.")
 
 
-class TrialCounts(_Answer):
+class TrialCounts(Answer):
     """Trials by what has become of them."""
 
     done: int = Field(description="Ended, one way or another.")
@@ -68,14 +69,26 @@ class TrialCounts(_Answer):
     )
 
 
-class MemberCounts(_Answer):
+class MemberCounts(Answer):
     """Models: one for each trial and seed."""
 
     done: int
     total: int | None
 
 
-class Progress(_Answer):
+class PopulationTraining(Answer):
+    """A population that is training."""
+
+    roles: list[Role] = Field(description="Of its trials.")
+    trials: int
+    first: int = Field(description="Lowest number among its trials.")
+    last: int = Field(description="Highest.")
+    fraction: float | None = Field(description="Of its training, 0 to 1, as of its last report.")
+    epoch: float | None = Field(description="The same in epochs; null where the spec counts steps.")
+    epochs: int | None
+
+
+class Progress(Answer):
     """How far a study is."""
 
     trials: TrialCounts
@@ -86,15 +99,35 @@ class Progress(_Answer):
     eta_s: float | None = Field(
         description="Seconds left, as of the last report; null while that is not known."
     )
+    training: list[PopulationTraining] = Field(description="The populations that train now.")
 
 
-class StudySummary(_Answer):
+class BestPair(Answer):
+    """The best trial of a search."""
+
+    number: int
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+
+
+class GainInBrief(Answer):
+    """The gain of the best off the diagonal over the best on it."""
+
+    mean: float | None
+    ci95: list[float] | None
+    seeds: int
+    confirmed: bool = Field(description="Measured on fresh seeds.")
+
+
+class StudySummary(Answer):
     """A study in a list."""
 
     id: str = Field(examples=["0123abcdef"])
     name: str
     task: str
     dataset: str | None
+    strategy: str | None
     state: StudyState
     reason: str | None
     cancelling: bool = Field(description="A cancel was asked for and is being carried out.")
@@ -108,6 +141,8 @@ class StudySummary(_Answer):
     )
     revision: int = Field(description="Grows with every change.")
     verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
+    best: BestPair | None = Field(default=None, description="Likewise.")
+    gain: GainInBrief | None = Field(default=None, description="Likewise.")
 
 
 class Study(StudySummary):
@@ -123,14 +158,14 @@ class Study(StudySummary):
     notes: list[str] | None = Field(default=None, description=f"Of a submission. {_NOTES}")
 
 
-class Studies(_Answer):
+class Studies(Answer):
     """A page of studies, newest first."""
 
     items: list[StudySummary]
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-class Planned(_Answer):
+class Planned(Answer):
     """What a study would train."""
 
     trials: int = Field(description="All, confirmation and control included.")
@@ -143,66 +178,14 @@ class Planned(_Answer):
     notes: list[str] = Field(description=_NOTES)
 
 
-class Trial(_Answer):
-    """One configuration, scored over all seeds."""
-
-    number: int
-    role: Role
-    estimator: str
-    tau_f: float | None
-    tau_b: float | None
-    lr: float
-    variant: dict[str, Any] | str | None = Field(
-        default=None, description="What else it was trained with; with brief=true as text."
-    )
-    state: TrialState
-    objective: Summary | None = Field(default=None, description="Not with brief=true.")
-    metrics: dict[str, Summary] | None = Field(
-        default=None, description="Of the last report; not with brief=true."
-    )
-    mean: float | None = Field(
-        default=None, description="With brief=true: the objective, of a running trial as last reported."
-    )
-    sem: float | None = Field(default=None, description="With brief=true: likewise.")
-    reason: str | None
-
-
-class Trials(_Answer):
-    """A page of trials by number."""
-
-    items: list[Trial]
-    next: str | None
-
-
-class Curve(_Answer):
-    """The objective of one trial over its training."""
-
-    method: str = Field(examples=["off_diagonal", "diagonal", "identity"])
-    trial: int
-    estimator: str
-    tau_f: float | None
-    tau_b: float | None
-    lr: float
-    epoch: list[float]
-    mean: list[float | None]
-    sem: list[float | None]
-
-
-class Curves(_Answer):
-    """Learning curves of the best trial of every method."""
-
-    objective: str
-    curves: list[Curve]
-
-
-class Option(_Answer):
+class Option(Answer):
     """An option of a task."""
 
     name: str
     default: Any
 
 
-class Metric(_Answer):
+class Metric(Answer):
     """What is measured of every member of a task."""
 
     name: str = Field(examples=["val_loss"], description="Its key in a trial's `metrics`.")
@@ -216,7 +199,7 @@ class Metric(_Answer):
     second_verdict: bool = Field(description="Its comparison is shown beside the objective's.")
 
 
-class Labels(_Answer):
+class Labels(Answer):
     """What the keys in other answers are called for readers."""
 
     methods: dict[str, str] = Field(
@@ -228,7 +211,7 @@ class Labels(_Answer):
     )
 
 
-class Task(_Answer):
+class Task(Answer):
     """What can be trained."""
 
     name: str
@@ -240,7 +223,7 @@ class Task(_Answer):
     problem: str | None = Field(default=None, description="Why a plugged-in task cannot be used.")
 
 
-class Tasks(_Answer):
+class Tasks(Answer):
     """All tasks, and what methods and states are called."""
 
     items: list[Task]
@@ -248,7 +231,7 @@ class Tasks(_Answer):
     next: None = None
 
 
-class Preset(_Answer):
+class Preset(Answer):
     """A study that comes with the package."""
 
     name: str
@@ -258,14 +241,14 @@ class Preset(_Answer):
     members: int
 
 
-class Presets(_Answer):
+class Presets(Answer):
     """All presets."""
 
     items: list[Preset]
     next: None = None
 
 
-class Readiness(_Answer):
+class Readiness(Answer):
     """Whether each part answers."""
 
     ready: bool
@@ -301,6 +284,12 @@ def answers(*codes: int, known: Any = None) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The figure.",

@@ -1,19 +1,60 @@
+// @ts-check
 /** The page: which view is shown, what is said when something fails, whether the service is there. */
 
-import { announce, h, put } from "./dom.js";
-import { sentence } from "./format.js";
-import { ConnectionLost, Problem, onConnection, watchKey } from "./http.js";
-import { form } from "./form.js";
-import { list } from "./list.js";
-import { study } from "./study.js";
+import { announce, byId, h, put } from "./shared/dom.js";
+import { sentence } from "./shared/format.js";
+import { ConnectionLost, Problem, get, onConnection } from "./shared/http.js";
+import { watchKey } from "./shared/key.js";
+import { learn } from "./shared/labels.js";
+import { compare } from "./compare/compare.js";
+import { form } from "./form/form.js";
+import { list } from "./list/list.js";
+import { study } from "./study/study.js";
+import { trial } from "./trial/trial.js";
 
-const main = document.getElementById("main");
+const TITLE = "Straight-through tuner";
+const main = byId("main");
+
+/** @type {AbortController | null} */
 let leaving = null; // of the view that is shown
+let labelled = false; // whether the service has said what things are called
 
+/**
+ * The views by their address: `pattern`'s groups are what `show` gets.
+ * @type {{pattern: RegExp, nav: string, title: string,
+ *   show: (groups: string[], signal: AbortSignal) => Promise<void>}[]}
+ */
 const VIEWS = [
-  { pattern: /^#\/new(?:\?(.*))?$/, nav: "new", title: "New study", show: (query, signal) => form(main, new URLSearchParams(query), signal) },
-  { pattern: /^#\/studies\/([\w-]+)$/, nav: "list", title: "Study", show: (id, signal) => study(main, id, signal) },
-  { pattern: /^(?:#?\/?)$/, nav: "list", title: "Studies", show: (_, signal) => list(main, signal) },
+  {
+    pattern: /^#\/new(?:\?(.*))?$/,
+    nav: "new",
+    title: "New study",
+    show: ([query], signal) => form(main, new URLSearchParams(query), signal),
+  },
+  {
+    pattern: /^#\/studies\/([\w-]+)$/,
+    nav: "list",
+    title: "Study",
+    show: ([id = ""], signal) => study(main, id, signal),
+  },
+  {
+    pattern: /^#\/studies\/([\w-]+)\/trials\/(\d{1,9})$/,
+    nav: "list",
+    title: "Trial",
+    show: ([id = "", number = ""], signal) => trial(main, id, Number(number), signal),
+  },
+  {
+    pattern: /^#\/compare\?ids=([\w,-]*)$/,
+    nav: "list",
+    title: "Comparison",
+    show: ([ids = ""], signal) => compare(main, ids.split(",").filter(Boolean), signal),
+  },
+  {
+    pattern: /^(?:#?\/?)$/,
+    nav: "list",
+    title: "Studies",
+    show: (_, signal) => list(main, signal),
+  },
 ];
 
 async function route() {
@@ -21,13 +62,17 @@ async function route() {
   const mine = (leaving = new AbortController());
   const view = VIEWS.find(({ pattern }) => pattern.test(location.hash));
   for (const link of document.querySelectorAll("[data-nav]")) {
-    if (link.dataset.nav === view?.nav) link.setAttribute("aria-current", "page");
+    if (link instanceof HTMLElement && link.dataset.nav === view?.nav)
+      link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${view?.title ?? "Not found"} · Straight-through tuner`;
+  document.title = `${view?.title ?? "Not found"} · ${TITLE}`;
   if (!view) return failed(new Error("There is no such page"));
   try {
-    const shown = view.show(view.pattern.exec(location.hash)[1], mine.signal);
+    if (!labelled) learn(await get("tasks", mine.signal));
+    labelled = true;
+    if (mine.signal.aborted) return;
+    const shown = view.show(view.pattern.exec(location.hash)?.slice(1) ?? [], mine.signal);
     main.querySelector("h1")?.focus({ preventScroll: true });
     scrollTo(0, 0);
     await shown;
@@ -36,19 +81,34 @@ async function route() {
   }
 }
 
-/** A view that cannot be shown says why, and what can be done. */
+/**
+ * A view that cannot be shown says why, and what can be done.
+ * @param {unknown} error
+ */
 function failed(error) {
+  const status = error instanceof Problem ? error.status : 0;
   if (!(error instanceof Problem || error instanceof ConnectionLost)) console.error(error);
-  const title = error.status === 404 ? "Not there" : error.status === 401 ? "A key is needed" : "This did not work";
-  put(main, h("div", { class: "page failure" },
-    h("h1", { tabindex: "-1" }, title),
-    h("p", { role: "alert" }, sentence(error.message)),
-    h("div", { class: "actions" },
-      h("button", { type: "button", class: "primary", click: route }, "Try again"), h("a", { class: "button", href: "#/" }, "To the studies"))));
-  main.querySelector("h1").focus();
+  const title = status === 404 ? "Not there" : status === 401 ? "A key is needed" : "This did not work";
+  const heading = h("h1", { tabindex: "-1" }, title);
+  put(
+    main,
+    h(
+      "div",
+      { class: "page failure" },
+      heading,
+      h("p", { role: "alert" }, sentence(error instanceof Error ? error.message : String(error))),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", class: "primary", click: route }, "Try again"),
+        h("a", { class: "button", href: "#/" }, "To the studies"),
+      ),
+    ),
+  );
+  heading.focus();
 }
 
-const banner = document.getElementById("connection");
+const banner = byId("connection");
 onConnection(
   () => {
     banner.hidden = false;
@@ -60,7 +120,7 @@ onConnection(
   },
 );
 
-document.getElementById("skip").addEventListener("click", (event) => {
+byId("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address names the view
   main.focus();
 });

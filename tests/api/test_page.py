@@ -1,5 +1,6 @@
 """The page in a real browser, over the real API and a ledger that the test fills as a driver would."""
 
+import base64
 import re
 
 import pytest
@@ -10,9 +11,15 @@ from tests.support.patience import patient
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
+from tuner.ledger.study_queue import StudyQueue
 
 HOSTILE = '<img src="x" onerror="document.title=1">'
-READY = ".study-row, .plan strong, .verdict h2, .failure"  # what each view shows when it has its data
+# A picture of one pixel.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+# What each view shows when it has its data.
+READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
@@ -31,10 +38,10 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     page.get_by_label("Backward temperatures").fill("0.1, 0.5, 1")
     page.get_by_label("Seeds", exact=True).fill("2")
     page.get_by_label("Fresh seeds").fill("3")
-    page.get_by_label("Gumbel-softmax ST").uncheck()
+    page.get_by_label("ST-GS").uncheck()
     page.get_by_label("softmax ST", exact=True).uncheck()
     plan = page.get_by_role("complementary", name="What it will train")
-    expect(plan).to_contain_text("23 models to train")  # 7 trials x 2 seeds, then 3 x 3
+    expect(plan).to_contain_text("26 models to train")  # 7 trials x 2 seeds, 3 x 3, the control x 3
     expect(plan).to_contain_text("7 trials on 2 seeds")
     page.get_by_role("button", name="Start the study").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
@@ -48,11 +55,14 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     expect(cells(page, "waiting")).to_have_count(6)
     driver.report(trials, 1)
     expect(cells(page, "partial")).to_have_count(6)
+    expect(page.locator(".legend")).to_contain_text("at epoch 2, which all under way have reached")
+    training = "trials 0 to 6 of the search and of the baselines: epoch 4 of 40"
+    expect(page.locator(".training")).to_have_text(training)
     before = page.get_by_role("gridcell", name="τf 0.1, τb 0.5").get_attribute("aria-label")
     driver.report(trials, 10, final=True)
     expect(cells(page, "done")).to_have_count(6)
     expect(page.get_by_role("gridcell", name="the optimum")).not_to_have_attribute("aria-label", before)
-    expect(page.get_by_role("heading", name="Not decided yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No verdict: still running")).to_be_visible()
 
     confirmed = driver.start(driver.best(), driver.spec.fresh_seeds, "c")
     driver.report(confirmed, 10, final=True)
@@ -64,7 +74,7 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     trial = next(
         t for t in served.ledger.trials(driver.study) if (t.role, t.tau_f, t.tau_b) == ("search", 0.1, 0.5)
     )
-    assert label.startswith(f"τf 0.1, τb 0.5, val loss {trial.mean:.4f} ± ")
+    assert label.startswith(f"τf 0.1, τb 0.5, validation loss {trial.mean:.4f} ± ")
     assert page.evaluate("window.sameDocument") is True  # all of it without loading the page again
     expect(page.get_by_role("region", name="Table of methods")).to_contain_text(
         "Decoupled ST, off the diagonal"
@@ -83,6 +93,40 @@ def test_another_study_is_cancelled_after_a_question(page, served):
     expect(page.locator(".badge").first).to_have_text("cancelled")
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     assert served.ledger.study(study).state == "cancelled"
+
+
+def test_a_cancelled_study_keeps_what_it_had(page, served):
+    study = served.create()
+    driver = Driver(served, study)
+    trials = driver.start(driver.search(), driver.spec.search_seeds)
+    for interval in (1, 2):
+        driver.report(trials, interval)
+    queue = StudyQueue(served.ledger)
+    queue.cancel(study)
+    queue.end_cancelled(driver.lease)
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("heading", name="No verdict: cancelled")).to_be_visible()
+    expect(cells(page, "partial")).to_have_count(6)
+    expect(page.get_by_role("gridcell", name="τf 0.1, τb 0.5")).to_have_accessible_name(
+        re.compile("at epoch 4, stopped at epoch 4")
+    )
+    curves = page.get_by_role("region", name="Learning curves")
+    expect(curves).to_contain_text("mean over the 2 seeds of the search")
+    expect(curves).to_contain_text("The study was stopped at epoch 4.")
+    expect(page.get_by_role("slider", name="Learning curves")).to_have_attribute("aria-valuenow", "4")
+    page.goto(served.address)
+    expect(page.get_by_role("row", name="small")).to_contain_text("No verdict: cancelled")
+
+
+def test_a_clock_ticks_while_a_study_runs(page, served):
+    study = served.create()
+    driver = Driver(served, study)
+    driver.report(driver.start(driver.search(), driver.spec.search_seeds), 1)
+    page.goto(f"{served.address}#/studies/{study}")
+    clock = page.locator(".progress-text").nth(1)
+    expect(clock).to_contain_text("s so far · about")
+    before = clock.text_content()
+    expect(clock).not_to_have_text(before)
 
 
 def test_a_failed_study_says_why_and_is_resumed(page, served):
@@ -210,6 +254,8 @@ def studies_of_all_kinds(served):
         f"#/studies/{finished}",
         f"#/studies/{running}",
         f"#/studies/{served.create()}",
+        f"#/studies/{finished}/trials/0",
+        f"#/compare?ids={finished},{running}",
         "#/studies/0123456789",
     ]
 
@@ -248,11 +294,11 @@ def test_a_thousand_trials_are_sorted_and_turned(page, served):
     rows = page.locator(".trials tbody tr")
     expect(rows).to_have_count(25)
     expect(cells(page, "done")).to_have_count(21 * 11)
-    page.get_by_role("button", name="Val loss", exact=True).click()
+    page.get_by_role("button", name="Validation loss", exact=True).click()
     expect(rows.first).to_contain_text(f"{means[0]:.4f}")
-    page.get_by_role("button", name="Val loss", exact=True).click()
+    page.get_by_role("button", name="Validation loss", exact=True).click()
     expect(rows.first).to_contain_text(f"{means[-1]:.4f}")
-    expect(page.get_by_role("columnheader", name="Val loss", exact=True)).to_have_attribute(
+    expect(page.get_by_role("columnheader", name="Validation loss", exact=True)).to_have_attribute(
         "aria-sort", "descending"
     )
     page.get_by_role("button", name="Next").click()
@@ -262,19 +308,104 @@ def test_a_thousand_trials_are_sorted_and_turned(page, served):
 # --- the list, the key, the connection ---
 
 
-def test_the_list_is_turned_and_filtered(page, served):
-    studies = [served.create(name=f"study-{n:02d}") for n in range(23)]
+def test_the_list_is_searched_filtered_and_sorted(page, served):
+    studies = [served.create(name=f"study-{n:02d}") for n in range(28)]
     Driver(served, studies[0]).finish()
     page.goto(served.address)
     page.reload()
-    expect(page.locator(".study-row")).to_have_count(20)
-    page.get_by_role("button", name="Older").click()
-    expect(page.locator(".study-row")).to_have_count(3)
-    expect(page.locator(".study-row").last).to_contain_text("Off the diagonal")
-    page.get_by_label("State").select_option("succeeded")
-    expect(page.locator(".study-row")).to_have_count(1)
-    page.get_by_label("State").select_option("failed")
+    rows = page.locator(".studies tbody tr")
+    expect(rows).to_have_count(25)
+    expect(rows.first).to_contain_text("study-27")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("26 to 28 of 28 studies")).to_be_visible()
+    expect(rows.last).to_contain_text("Off the diagonal")
+    page.get_by_role("button", name="Study", exact=True).click()
+    expect(rows.first).to_contain_text("study-00")
+    first = page.get_by_role("row", name="study-00")
+    expect(first).to_contain_text("0.1, 0.5")
+    expect(first).to_contain_text("grid")
+    page.get_by_role("button", name="Gain, 95 % CI").click()
+    expect(rows.first).to_contain_text("study-00")  # the only one that has a gain
+    page.get_by_role("combobox", name="State").select_option("succeeded")
+    expect(rows).to_have_count(1)
+    page.get_by_role("combobox", name="State").select_option("failed")
     expect(page.get_by_text("No study is failed.")).to_be_visible()
+    page.get_by_role("combobox", name="State").select_option("")
+    page.get_by_label("Search").fill("DY-1")
+    expect(rows).to_have_count(10)
+    page.get_by_label("Search").fill("nowhere")
+    expect(page.get_by_text("No study has this in its name, id, task or dataset.")).to_be_visible()
+
+
+def test_studies_are_compared(page, served):
+    found = {"tau_f": [0.1, 0.5], "tau_b": [0.1, 0.5, 1.0], "strategy": "grid"}
+    studies = [served.create(name=f"batch-{n}", batch_size=n, search=found) for n in (16, 64)]
+    for study in studies:
+        Driver(served, study).finish()
+    page.goto(served.address)
+    page.reload()
+    expect(page.get_by_role("link", name="Compare 2 studies")).to_be_hidden()
+    page.get_by_label("Compare batch-16").check()
+    page.get_by_label("Compare batch-64").check()
+    page.get_by_role("link", name="Compare 2 studies").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Comparison")
+    differing = page.get_by_role("region", name="Table of what differs")
+    expect(differing.locator("tbody tr")).to_have_count(1)
+    expect(differing).to_contain_text(re.compile(r"batch_size\s*16\s*64"))
+    expect(
+        page.get_by_role("region", name="Table of what the studies found").locator("tbody tr")
+    ).to_have_count(2)
+    expect(page.get_by_role("slider", name="Optimum over batch size")).to_have_attribute(
+        "aria-valuenow", "64"
+    )
+    expect(page.get_by_role("grid")).to_have_count(2)
+    page.get_by_label("Best trial of").select_option("identity")
+    expect(page.get_by_role("region", name="Learning curves").get_by_role("listitem")).to_have_count(2)
+
+
+def test_a_trial_has_a_page_of_its_own(page, served):
+    study = served.create()
+    Driver(served, study).finish()
+    page.goto(f"{served.address}#/studies/{study}")
+    page.get_by_role("gridcell", name="the optimum").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trial 1")
+    assert page.url.endswith(f"#/studies/{study}/trials/1")
+    slider = page.get_by_role("slider", name="Curves")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"Mean .*; Seed 0 .*; Seed 1"))
+    page.get_by_role("link", name="trial 7 (confirm)").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trial 7")
+    expect(page.get_by_role("region", name="Table of metrics")).to_contain_text("Test loss")
+    page.get_by_role("button", name="Test loss").click()
+    expect(page.get_by_role("combobox", name="Metric")).to_have_value("test_loss")
+    page.get_by_role("link", name="‹ small").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("small")
+    page.goto(f"{served.address}#/studies/{study}/trials/99")
+    expect(page.get_by_text("The study has no trial 99.")).to_be_visible()
+
+
+def test_a_trial_shows_what_it_has_left_and_files_are_saved(page, served):
+    from api.application.settings import ServiceSettings
+
+    study = served.create()
+    Driver(served, study).finish()
+    folder = ServiceSettings(home=served.home).artifacts_folder(study) / "trial-7"
+    folder.mkdir(parents=True)
+    (folder / "model.pt").write_bytes(b"weights")
+    (folder / "reconstructions.png").write_bytes(PIXEL)
+    page.goto(f"{served.address}#/studies/{study}")
+    files = page.get_by_role("region", name="Files", exact=True)
+    for name in ("trials.csv", "spec.yaml", "model.pt"):
+        with page.expect_download() as saved:
+            files.get_by_role("button", name=name).click()
+        assert saved.value.suggested_filename.endswith(name)
+    assert saved.value.path().read_bytes() == b"weights"
+    with page.expect_download() as saved:
+        files.get_by_role("button", name="SVG").first.click()
+    assert saved.value.suggested_filename == f"{study}-figures-landscape.svg"
+    files.get_by_role("link", name="Trial 7").click()
+    picture = page.get_by_role("img", name="reconstructions")
+    expect(picture).to_have_js_property("naturalWidth", 1)
+    expect(page.get_by_text("7 B")).to_be_visible()
 
 
 def test_an_empty_list_says_how_to_begin(page):

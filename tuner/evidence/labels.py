@@ -29,7 +29,7 @@ STATES = {
     "cancelled": "cancelled",
     "interrupted": "interrupted",
     "diverged": "diverged",
-    "stopped": "stopped at a rung",
+    "stopped": "stopped",  # at a rung, or with its study; the trial's reason says which
 }
 
 

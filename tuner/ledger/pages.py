@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tuner.ledger.lease import expired
 from tuner.ledger.row_mapping import measurement_row, study_row, study_state, trial_row, utc
-from tuner.ledger.rows import Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
+from tuner.ledger.rows import CANCELLED, Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 
@@ -31,13 +31,34 @@ class StudyRevision:
 
 
 @dataclass(frozen=True)
+class PopulationAtWork:
+    """A population that is training, and how far it is."""
+
+    roles: tuple[Role, ...]
+    trials: int
+    first: int  # lowest number among its trials
+    last: int  # highest
+    interval: int  # reports so far
+
+    def joined(self, other: "PopulationAtWork") -> "PopulationAtWork":
+        """The same population, of which these are trials of another role."""
+        return PopulationAtWork(
+            roles=self.roles + other.roles,
+            trials=self.trials + other.trials,
+            first=min(self.first, other.first),
+            last=max(self.last, other.last),
+            interval=max(self.interval, other.interval),
+        )
+
+
+@dataclass(frozen=True)
 class WorkDone:
     """What a study has done so far."""
 
     trials: dict[tuple[TrialState, Role], int] = field(default_factory=dict)  # (state, role) -> how many
     # role -> report intervals that its running trials have been trained for, summed
     intervals: dict[Role, int] = field(default_factory=dict)
-    populations: int = 0  # that are training
+    populations: tuple[PopulationAtWork, ...] = ()
 
 
 class Pages:
@@ -54,6 +75,7 @@ class Pages:
         state: StudyState | None = None,
         task: str | None = None,
         prefix: str | None = None,
+        text: str | None = None,
         owner: str | None = None,
     ) -> list[StudyRevision]:
         """Studies, newest first; `studies` reads their rows and decodes the specs.
@@ -64,6 +86,7 @@ class Pages:
             state: only studies in this state.
             task: only studies of this task.
             prefix: only studies whose id begins so: hexadecimal digits.
+            text: only studies with it in their name, id, task or dataset, in any case.
             owner: only studies of this API key.
         """
         with self._ledger.reading() as db:
@@ -90,6 +113,8 @@ class Pages:
                     query = query.where(column == value)
             if prefix is not None:
                 query = query.where(studies.c.id.startswith(prefix, autoescape=True))
+            if text is not None:
+                query = query.where(_has(text))
             return [
                 StudyRevision(r["id"], utc(r["created_at"]), r["revision"], study_state(r))
                 for r in db.execute(query).mappings()
@@ -120,30 +145,61 @@ class Pages:
         ids = list(study_ids)
         counts: dict[str, dict[tuple[TrialState, Role], int]] = defaultdict(dict)
         intervals: dict[str, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
-        populations: dict[str, set[str]] = defaultdict(set)
+        at_work: dict[str, dict[str, PopulationAtWork]] = defaultdict(dict)
         by_state = (
             sa.select(trials.c.study, trials.c.state, trials.c.role, sa.func.count())
             .where(trials.c.study.in_(ids))
             .group_by(trials.c.study, trials.c.state, trials.c.role)
         )
+        interval = sa.func.coalesce(sa.func.max(measurements.c.interval), 0).label("interval")
         running = (
-            sa.select(
-                trials.c.study, trials.c.role, trials.c.population, sa.func.max(measurements.c.interval)
-            )
+            sa.select(trials.c.study, trials.c.role, trials.c.population, trials.c.number, interval)
             .outerjoin(measurements, measurements.c.trial_id == trials.c.id)
             .where(trials.c.study.in_(ids), trials.c.state == TrialState.RUNNING)
-            .group_by(trials.c.id, trials.c.study, trials.c.role, trials.c.population)
+            .group_by(trials.c.id, trials.c.study, trials.c.role, trials.c.population, trials.c.number)
+            .subquery()
         )
+        r = running.c
+        populations = sa.select(
+            r.study, r.population, r.role, sa.func.count(), sa.func.min(r.number), sa.func.max(r.number),
+            sa.func.max(r.interval), sa.func.sum(r.interval),
+        ).group_by(r.study, r.population, r.role).order_by(sa.func.min(r.number))  # fmt: skip
         with self._ledger.reading() as db:
             for study_id, state, role, count in db.execute(by_state):
                 counts[study_id][TrialState(state), Role(role)] = count
-            for study_id, role, population, interval in db.execute(running):
-                intervals[study_id][Role(role)] += interval or 0
-                populations[study_id].add(population)
+            for study_id, name, role, count, first, last, furthest, total in db.execute(populations):
+                population = PopulationAtWork((Role(role),), count, first, last, furthest)
+                before = at_work[study_id].get(name)
+                at_work[study_id][name] = before.joined(population) if before else population
+                intervals[study_id][Role(role)] += int(total)
         return {
-            study_id: WorkDone(counts[study_id], dict(intervals[study_id]), len(populations[study_id]))
+            study_id: WorkDone(counts[study_id], dict(intervals[study_id]), tuple(at_work[study_id].values()))
             for study_id in ids
         }
+
+    def common_interval(self, study_id: str, least: int) -> int | None:
+        """The report that all trials of the search have reached which are under way or were stopped with
+        their study; None where there is none under way. Where others have ended, those that have fewer than
+        `least` reports are left out.
+        """
+        c = trials.c
+        search = (c.study == study_id) & (c.role == Role.SEARCH)
+        cancelled = (c.state == TrialState.STOPPED) & (c.reason == CANCELLED)
+        under_way = c.state.in_([TrialState.RUNNING, TrialState.QUEUED]) | cancelled
+        fewest = sa.select(sa.func.min(c.intervals)).where(search, under_way, c.intervals > 0)
+        ended = sa.select(sa.func.count()).where(search, c.objective.is_not(None))
+        with self._ledger.reading() as db:
+            if db.execute(ended).scalar_one():
+                fewest = fewest.where(c.intervals >= least)
+            reached: int | None = db.execute(fewest).scalar_one()
+            return reached
+
+    def at_interval(self, study_id: str, interval: int) -> dict[int, Measurement]:
+        """The measurements of a study at one report: {id of the trial: measurement}."""
+        wanted = (measurements.c.study == study_id) & (measurements.c.interval == interval)
+        with self._ledger.reading() as db:
+            rows = db.execute(sa.select(measurements).where(wanted)).mappings()
+            return {row["trial_id"]: measurement_row(row) for row in rows}
 
     def curves(self, study_id: str, numbers: Iterable[int]) -> dict[int, list[Measurement]]:
         """The measurements of some trials, {number: by interval}. Trials that the study does not have are
@@ -161,3 +217,13 @@ class Pages:
             for row in db.execute(query).mappings():
                 curves[row["number"]].append(measurement_row(row))
         return dict(curves)
+
+
+def _has(text: str) -> sa.ColumnElement[bool]:
+    """Whether a study has a text in what a list shows of it."""
+    dataset = sa.func.lower(studies.c.spec).contains(f'"dataset": "{text.lower()}', autoescape=True)
+    named = [
+        sa.func.lower(column).contains(text.lower(), autoescape=True)
+        for column in (studies.c.name, studies.c.id, studies.c.task)
+    ]
+    return sa.or_(dataset, *named)

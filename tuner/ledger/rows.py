@@ -56,6 +56,11 @@ TERMINAL_STUDY_STATES = (StudyState.SUCCEEDED, StudyState.FAILED, StudyState.CAN
 TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIVERGED, TrialState.STOPPED)
 
 
+# The reason of a study that was cancelled, and of the trials that were stopped with it; a strategy that stops
+# a trial gives another.
+CANCELLED = "cancelled by the user"
+
+
 @dataclass(frozen=True)
 class StudyRow:
     """A study as the ledger has it."""
@@ -186,6 +191,11 @@ class TrialRow:
     def off_diagonal(self) -> bool:
         """Whether it is decoupled ST with tau_f != tau_b, at some time of its training."""
         return self.method.off_diagonal
+
+    @property
+    def stopped_with_study(self) -> bool:
+        """Whether it was stopped because its study was cancelled, and not by the strategy."""
+        return self.state is TrialState.STOPPED and self.reason == CANCELLED
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,17 @@ from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, abandoned, expired
 from tuner.ledger.row_mapping import study_row
-from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow, StudyState, TrialState
+from tuner.ledger.rows import (
+    CANCELLED,
+    TERMINAL_STUDY_STATES,
+    TERMINAL_TRIAL_STATES,
+    StudyRow,
+    StudyState,
+    TrialState,
+)
 from tuner.ledger.store import Ledger, insert_study
 from tuner.ledger.tables import idempotency, studies, trials
 
-CANCELLED = "cancelled by the user"
 # An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
 # writer anyway.
 _LOCK = 7_270_415

@@ -14,7 +14,7 @@ from tests.support.rows import FRESH, MINIMIZE, NOW, finished_study, study, tria
 from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
-from tuner.evidence.figures.study_figures import figure_names, figure_png
+from tuner.evidence.figures.study_figures import figure_bytes, figure_names
 from tuner.evidence.multiple_comparisons import holm
 from tuner.evidence.over_seeds import Gain
 from tuner.evidence.paired import sign_flip, smallest_p
@@ -204,6 +204,6 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
     sixth = next(t.id for t in rows if t.number == 6)
     values = [m.metrics["val_loss"] for m in measurements if m.trial_id == sixth]
     assert numbers["curves"]["6"] == {"epochs": [1.0, 2.0, 3.0, 4.0], "metrics": {"val_loss": values}}
-    assert figure_png("curves", study(), rows, measurements).startswith(b"\x89PNG")
+    assert figure_bytes("curves", "png", study(), rows, measurements).startswith(b"\x89PNG")
     with pytest.raises(UserError, match="no figure 'nope'; it has landscape"):
-        figure_png("nope", study(), rows, measurements)
+        figure_bytes("nope", "png", study(), rows, measurements)

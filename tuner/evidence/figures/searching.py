@@ -16,7 +16,7 @@ from tuner.spec.search import StrategyName
 def landscape(m: Material) -> Made:
     """The objective over the two temperatures: cells of a grid, or points."""
     land = m.found.landscape
-    if not (land.tau_f and land.tau_b):
+    if all(mean is None for line in land.mean for mean in line):
         return None
     there = sorted(searched(m.trials), key=lambda t: t.number)
     ran = {(t.tau_f, t.tau_b) for t in there if t.tau_f is not None and t.tau_b is not None}
@@ -112,10 +112,12 @@ def marginals(m: Material) -> Made:
 
 
 def rungs(m: Material) -> Made:
-    """Who was dropped when."""
-    there = [t for t in searched(m.trials) if t.state in (TrialState.SUCCEEDED, TrialState.STOPPED)]
-    if not any(t.state is TrialState.STOPPED for t in there):
+    """Who was dropped when; nobody was by a cancel."""
+    dropped = [t for t in searched(m.trials) if t.state is TrialState.STOPPED and not t.stopped_with_study]
+    if not dropped:
         return None
+    to_the_end = [t for t in searched(m.trials) if t.state is TrialState.SUCCEEDED]
+    there = sorted([*to_the_end, *dropped], key=lambda t: t.number)
     winner = best(there, m.study.objective)
     courses: list[drawing.Course] = []
     at = None

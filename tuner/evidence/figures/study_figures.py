@@ -10,14 +10,14 @@ from tuner.errors import UserError
 from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
 from tuner.evidence.figures import searching, temperatures, training
-from tuner.evidence.figures.drawing import png
+from tuner.evidence.figures.drawing import as_bytes
 from tuner.evidence.figures.material import Material, Picture
 from tuner.evidence.results import Results
 from tuner.evidence.selection import select
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow, TrialState
 
-__all__ = ["Picture", "figure_names", "figure_png", "gallery"]
+__all__ = ["Picture", "figure_bytes", "figure_names", "gallery"]
 
 _MAKERS = (
     searching.landscape,
@@ -47,8 +47,9 @@ def figure_names(
     return list(gallery(study, trials, measurements, metrics=metrics, artifacts=artifacts))
 
 
-def figure_png(
+def figure_bytes(
     name: str,
+    suffix: str,
     study: StudyRow,
     trials: Sequence[TrialRow],
     measurements: Iterable[Measurement],
@@ -56,13 +57,13 @@ def figure_png(
     metrics: Metrics = UNDECLARED,
     artifacts: Path | None = None,
 ) -> bytes:
-    """One figure of a study as PNG. Raises UserError where the study has none of that name."""
+    """One figure of a study as png, svg or pdf. Raises UserError where the study has none of that name."""
     pictures = gallery(study, trials, measurements, metrics=metrics, artifacts=artifacts)
     if name not in pictures:
         raise UserError(
             f"study {study.id} has no figure {name!r}; it has {', '.join(pictures) or 'none yet'}"
         )
-    return png(pictures[name].draw())
+    return as_bytes(pictures[name].draw(), suffix)
 
 
 def gallery(

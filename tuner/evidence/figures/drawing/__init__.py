@@ -5,7 +5,7 @@ how they look.
 from tuner.evidence.figures.drawing.lines import Series, Stage, curves, marginals, panels, stages, thresholds
 from tuner.evidence.figures.drawing.maps import bias, distribution, landscape
 from tuner.evidence.figures.drawing.search import Course, rungs, scatter, schedule
-from tuner.evidence.figures.drawing.style import png, save
+from tuner.evidence.figures.drawing.style import as_bytes, save
 from tuner.evidence.figures.drawing.tradeoff import Line, tradeoff
 
 __all__ = [
@@ -13,13 +13,13 @@ __all__ = [
     "Line",
     "Series",
     "Stage",
+    "as_bytes",
     "bias",
     "curves",
     "distribution",
     "landscape",
     "marginals",
     "panels",
-    "png",
     "rungs",
     "save",
     "scatter",

@@ -22,6 +22,8 @@ STAR: dict[str, Any] = {"marker": "*", "color": "#E69F00", "markeredgecolor": "b
 GREY = "#777777"
 TAU_F, TAU_B = r"forward temperature $\tau_f$", r"backward temperature $\tau_b$"
 VECTOR = ("svg", "pdf")
+# So that the same figure is the same file.
+_UNDATED: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 mpl.rcParams.update(
     {
@@ -76,10 +78,10 @@ def spread(values: list[float], ratio: float = 20.0) -> bool:
     return bool(values) and min(values) > 0 and max(values) / min(values) > ratio
 
 
-def png(drawn: Figure) -> bytes:
-    """A figure as PNG."""
+def as_bytes(drawn: Figure, suffix: str) -> bytes:
+    """A figure as png, svg or pdf."""
     file = BytesIO()
-    drawn.savefig(file, format="png")
+    drawn.savefig(file, format=suffix, metadata=_UNDATED.get(suffix))
     return file.getvalue()
 
 
@@ -94,6 +96,5 @@ def save(drawn: Figure, folder: Path, name: str) -> Iterator[Path]:
     drawn.savefig(folder / f"{name}.png")
     yield folder / f"{name}.png"
     for suffix in VECTOR:
-        date = {"Date": None} if suffix == "svg" else {"CreationDate": None}
-        drawn.savefig(vector / f"{name}.{suffix}", metadata=date)
+        drawn.savefig(vector / f"{name}.{suffix}", metadata=_UNDATED[suffix])
         yield vector / f"{name}.{suffix}"

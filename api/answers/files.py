@@ -1,0 +1,110 @@
+"""The files of a study: its report, its figures, its trials as tables, its spec, and what confirmed trials
+have left (weights, reconstructions). All but the last are made when they are asked for.
+"""
+
+import mimetypes
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.answers.figures import FORMATS, draw
+from trainables.tasks import task_metrics
+from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
+from tuner.ledger.rows import StudyRow
+from tuner.ledger.store import Ledger
+from tuner.settings import Settings
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A file that may be had of a study."""
+
+    name: str  # in the address; may have slashes
+    kind: str  # report | table | spec | figure | trial
+    about: str
+    media_type: str
+    trial: int | None = None  # that has left it
+    bytes: int | None = None  # None where it is made when asked for
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+MADE = {
+    "report.html": StudyFile(
+        "report.html", "report", "verdict, tables and figures in one file that works offline", "text/html"
+    ),
+    "results.json": StudyFile(
+        "results.json", "report", "all that the report says, with trials and curves", "application/json"
+    ),
+    "trials.csv": StudyFile("trials.csv", "table", "a row for each trial", "text/csv"),
+    "trials.parquet": StudyFile(
+        "trials.parquet", "table", "the same for data frames", "application/vnd.apache.parquet"
+    ),
+    "spec.yaml": StudyFile("spec.yaml", "spec", "the spec, to run the study again", "application/yaml"),
+}
+
+
+def files(figure_names: list[str], artifacts: Path) -> list[StudyFile]:
+    """All files of a study."""
+    return [*MADE.values(), *_figure_files(figure_names), *trial_files(artifacts)]
+
+
+def _figure_files(names: list[str]) -> Iterator[StudyFile]:
+    for name in names:
+        for suffix, media_type in FORMATS.items():
+            about = f"{name.replace('_', ' ')} as {suffix.upper()}"
+            yield StudyFile(f"figures/{name}.{suffix}", "figure", about, media_type)
+
+
+def trial_files(artifacts: Path, number: int | None = None) -> list[StudyFile]:
+    """What confirmed trials have left, or one of them; `artifacts` is the study's folder of them."""
+    found = []
+    for folder in sorted(artifacts.glob("trial-*" if number is None else f"trial-{number}")):
+        trial = int(folder.name.removeprefix("trial-"))
+        for file in sorted(path for path in folder.iterdir() if path.is_file()):
+            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            about = f"{file.name} of trial {trial}"
+            found.append(
+                StudyFile(f"trials/{trial}/{file.name}", "trial", about, kind, trial, file.stat().st_size)
+            )
+    return found
+
+
+def path_of(file: StudyFile, artifacts: Path) -> Path:
+    """Where a file lies that a trial has left."""
+    _, number, name = file.name.split("/")
+    return artifacts / f"trial-{number}" / name
+
+
+def maker(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -> Callable[[], bytes]:
+    """What makes a file that no trial has left."""
+    if file.kind == "figure":
+        name, _, suffix = file.name.removeprefix("figures/").rpartition(".")
+        return lambda: draw(study, ledger, settings, name, suffix)
+    if file.kind == "report":
+        return lambda: _report(study, ledger, settings, file.name)
+    if file.kind == "spec":
+        return lambda: yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
+    write = as_csv if file.name.endswith(".csv") else as_parquet
+    return lambda: write(trial_table(ledger.trials(study.id), study.objective))
+
+
+def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
+    from tuner.evidence.report import write_report  # jinja takes a moment to import
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_report(
+            study,
+            ledger.trials(study.id),
+            ledger.stream(study.id),
+            Path(folder),
+            artifacts=settings.artifacts_folder(study.id),
+            metrics=task_metrics(study.task),
+        )
+        return (Path(folder) / name).read_bytes()

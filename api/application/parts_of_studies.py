@@ -1,0 +1,93 @@
+"""The routes below a study that lead to one of its trials, and to its files."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import FileResponse
+
+from api.answers.conditional import answer
+from api.answers.files import StudyFile, files, maker, path_of, trial_files
+from api.answers.trial import trial_detail
+from api.answers.views import as_json, etag
+from api.application import schemas, trial_schemas
+from api.application.auth import Reader
+from api.application.errors import Problem
+from api.application.routes import Match, TheService
+from api.application.service import Service
+from tuner.ledger.rows import StudyRow
+
+router = APIRouter(tags=["studies"])
+
+
+@router.get(
+    "/studies/{study_id}/trials/{number}", summary="A trial: its curves seed by seed, its files",
+    response_model=trial_schemas.TrialDetail, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
+)  # fmt: skip
+def get_trial(
+    service: TheService,
+    caller: Reader,
+    study_id: str,
+    number: Annotated[int, Path(ge=0, lt=10**9)],
+    match: Match = None,
+) -> Response:
+    """Every metric over the training, as mean and seed by seed; trials of the same configuration in other
+    roles; what the trial has left.
+    """
+    row = service.find(study_id, caller)
+
+    def make() -> bytes:
+        trials = service.ledger.trials(row.id)
+        trial = next((t for t in trials if t.number == number), None)
+        if trial is None:
+            raise Problem(404, f"the study has no trial {number}")
+        measured = service.pages.curves(row.id, [number]).get(number, [])
+        left = trial_files(service.settings.artifacts_folder(row.id), number)
+        mlflow = service.settings.mlflow_link
+        return as_json(trial_detail(row, trial, trials, measured, left, mlflow))
+
+    return answer(match, etag(row), lambda: service.answers.get((row.id, ("trial", number)), etag(row), make))
+
+
+@router.get(
+    "/studies/{study_id}/files", summary="The files of a study",
+    response_model=trial_schemas.Files, responses=schemas.answers(401, 403, 404, 429, 503),
+)  # fmt: skip
+def get_files(service: TheService, caller: Reader, study_id: str) -> dict[str, Any]:
+    """The report, tables of its trials, its spec, its figures in three formats, and what confirmed trials
+    have left: weights, reconstructions.
+    """
+    return {"items": [file.plain() for file in _files(service, service.find(study_id, caller))], "next": None}
+
+
+@router.get(
+    "/studies/{study_id}/files/{name:path}", summary="A file of a study",
+    response_class=Response, responses=schemas.answers(304, 401, 403, 404, 429, 503) | schemas.FILE,
+)  # fmt: skip
+def get_file(
+    service: TheService,
+    caller: Reader,
+    study_id: str,
+    name: Annotated[str, Path(max_length=200, description="As GET .../files names it; may have slashes.")],
+    match: Match = None,
+) -> Response:
+    """Made when asked for, and kept until the study changes. To be saved, not shown: Content-Disposition says
+    so.
+    """
+    row = service.find(study_id, caller)
+    file = next((file for file in _files(service, row) if file.name == name), None)
+    if file is None:
+        raise Problem(404, "the study has no such file; GET .../files names those that it has")
+    saved_as = f"{row.id}-{name.replace('/', '-')}"
+    if file.kind == "trial":
+        folder = service.settings.artifacts_folder(row.id)
+        return FileResponse(path_of(file, folder), media_type=file.media_type, filename=saved_as)
+    make = maker(file, row, service.ledger, service.settings)
+    found = answer(
+        match, etag(row), lambda: service.drawings.get((row.id, name), etag(row), make), file.media_type
+    )
+    found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
+    return found
+
+
+def _files(service: Service, row: StudyRow) -> list[StudyFile]:
+    return files(service.views.figure_names(row), service.settings.artifacts_folder(row.id))

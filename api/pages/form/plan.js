@@ -1,0 +1,28 @@
+// @ts-check
+/** What a spec would train, in a few lines. */
+
+import { h } from "../shared/dom.js";
+import { count } from "../shared/format.js";
+
+/** @import { Plan } from "../shared/types.js" */
+
+/** @param {Plan} plan */
+export function planOf({ members, search_trials, confirm_trials, control_trials, spec }) {
+  const { seeds, confirm_seeds: fresh, epochs, steps, batch_size: batch } = spec;
+  const length = epochs ? count(epochs, "epoch") : count(steps ?? 0, "step");
+  const then = fresh
+    ? `then up to ${count(confirm_trials, "trial")} on ${count(fresh, "fresh seed")}`
+    : "no confirmation on fresh seeds, so no verdict";
+  const models = h("strong", {}, members.toLocaleString("en"));
+  return [
+    h("p", { class: "figure" }, models, ` ${members === 1 ? "model" : "models"} to train`),
+    h(
+      "ul",
+      {},
+      h("li", {}, `${count(search_trials, "trial")} on ${count(seeds, "seed")}`),
+      h("li", {}, then),
+      control_trials > 0 && h("li", {}, `and ${count(control_trials, "trial")} of the rescaling control`),
+      h("li", {}, `${length} each, batches of ${batch}`),
+    ),
+  ];
+}

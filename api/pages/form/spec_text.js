@@ -1,0 +1,88 @@
+// @ts-check
+/**
+ * Between what a spec holds and what its fields show. Nothing is checked here: the service says what is
+ * wrong.
+ */
+
+/**
+ * What a user writes: any field may be missing, or hold anything.
+ * @typedef {{[field: string]: any}} AnySpec
+ */
+/** @typedef {"text" | "number" | "values"} Kind */
+
+/**
+ * A number where the text is one, else the text itself, which the service then names.
+ * @param {string} text
+ */
+function value(text) {
+  const trimmed = text.trim();
+  return trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
+}
+
+const RANGE = /^(\S+)\s*(?:to|–|\.\.)\s*(\S+?)(?:\s*(?:step|by)\s*(\S+))?$/;
+
+/**
+ * How a value of each kind is shown, and read again; undefined for an empty field, so that the default holds.
+ * `values` are "0, 0.1, 0.5", "0 to 2 step 0.1", and for a search that chooses by itself "0 to 2".
+ * @type {Record<Kind, {show: (given: any) => string, read: (text: string) => unknown}>}
+ */
+export const KINDS = {
+  text: {
+    show: (given) => given ?? "",
+    read: (text) => text.trim() || undefined,
+  },
+  number: {
+    show: (given) => (given === undefined || given === null ? "" : String(given)),
+    read: (text) => (text.trim() ? value(text) : undefined),
+  },
+  values: { show: showValues, read: readValues },
+};
+
+/** @param {any} given */
+function showValues(given) {
+  if (given === undefined || given === null) return "";
+  if (Array.isArray(given)) return given.join(", ");
+  if (typeof given !== "object") return String(given);
+  return `${given.low} to ${given.high}${given.step === undefined ? "" : ` step ${given.step}`}`;
+}
+
+/** @param {string} text */
+function readValues(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return undefined;
+  const range = RANGE.exec(trimmed);
+  if (!range) {
+    return trimmed
+      .split(/[\s,;]+/)
+      .filter(Boolean)
+      .map(value);
+  }
+  const [, low = "", high = "", step] = range;
+  const ends = { low: value(low), high: value(high) };
+  return step === undefined ? ends : { ...ends, step: value(step) };
+}
+
+/**
+ * What is at a dotted path.
+ * @param {AnySpec} spec
+ * @param {string} path
+ * @returns {any}
+ */
+export function at(spec, path) {
+  return path.split(".").reduce((place, name) => place?.[name], spec);
+}
+
+/**
+ * A copy of a spec with another value at a dotted path; undefined removes the field.
+ * @param {AnySpec} spec
+ * @param {string} path
+ * @param {unknown} content
+ * @returns {AnySpec}
+ */
+export function changed(spec, path, content) {
+  const [name = "", ...rest] = path.split(".");
+  const copy = { ...spec };
+  copy[name] = rest.length ? changed(copy[name] ?? {}, rest.join("."), content) : content;
+  if (copy[name] === undefined) delete copy[name];
+  return copy;
+}

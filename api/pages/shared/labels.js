@@ -1,0 +1,76 @@
+// @ts-check
+/**
+ * What methods, states and metrics are called. The service says it (GET /tasks), so that the page, the report and the
+ * command line use one name; a key that it does not know is shown with spaces for underscores.
+ */
+
+/** @import { Labels, TaskMetric, TasksAnswer } from "./types.js" */
+
+/** @type {Labels} */
+let labels = { methods: {}, states: {} };
+/** @type {Map<string, Map<string, TaskMetric>>} */
+let metrics = new Map(); // by task, then by name
+
+/**
+ * Takes over the labels that the service serves.
+ * @param {TasksAnswer} answer
+ */
+export function learn(answer) {
+  labels = answer.labels;
+  metrics = new Map(
+    answer.items.map((task) => [task.name, new Map(task.metrics.map((metric) => [metric.name, metric]))]),
+  );
+}
+
+/**
+ * A method in results and curves: one of decoupled ST's, or a baseline's estimator.
+ * @param {string} key
+ */
+export function methodName(key) {
+  return labels.methods[key] ?? plain(key);
+}
+
+/** Methods of decoupled ST: their names say where in the plane of temperatures they lie. */
+const DECOUPLED = new Set(["off_diagonal", "argmax", "diagonal"]);
+
+/**
+ * A method's name where it stands alone: "decoupled ST, off the diagonal".
+ * @param {string} key
+ */
+export function fullMethodName(key) {
+  return DECOUPLED.has(key) ? `${methodName("decoupled")}, ${methodName(key)}` : methodName(key);
+}
+
+/**
+ * The state of a study or a trial.
+ * @param {string} key
+ */
+export function stateName(key) {
+  return labels.states[key] ?? plain(key);
+}
+
+/**
+ * A metric of a task, in a sentence.
+ * @param {string} task
+ * @param {string} key
+ */
+export function metricName(task, key) {
+  return metrics.get(task)?.get(key)?.label ?? plain(key);
+}
+
+/**
+ * A metric of a task with its unit, at an axis or at the head of a table.
+ * @param {string} task
+ * @param {string} key
+ */
+export function metricTitle(task, key) {
+  return metrics.get(task)?.get(key)?.title ?? plain(key);
+}
+
+/**
+ * val_loss as "val loss".
+ * @param {string} key
+ */
+export function plain(key) {
+  return key.replaceAll("_", " ");
+}

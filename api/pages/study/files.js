@@ -1,0 +1,121 @@
+// @ts-check
+/** The files of a study: report, tables, spec, figures in three formats, what confirmed trials have left. */
+
+import { h, put, whenChanged } from "../shared/dom.js";
+import { sentence } from "../shared/format.js";
+import { get } from "../shared/http.js";
+import { plain } from "../shared/labels.js";
+import { saveButton, trialLink } from "../shared/links.js";
+import { section } from "./part.js";
+
+/** @import { Child, Page, StudyFile } from "../shared/types.js" */
+/** @import { Part } from "./part.js" */
+
+/** @returns {Part} */
+export function filesPart() {
+  const holder = h("div", {});
+  // New files come with a new state: while a study runs its report can be had, but not much else.
+  const look = whenChanged((/** @type {string} */ id, /** @type {string} */ _state) => {
+    get(`studies/${id}/files`).then(
+      (/** @type {Page<StudyFile>} */ { items }) => put(holder, list(id, items)),
+      (error) => put(holder, h("p", { class: "hint" }, sentence(error.message))),
+    );
+  });
+  return { element: section("Files", holder), update: ({ study }) => look(study.id, study.state) };
+}
+
+/**
+ * @param {string} id
+ * @param {StudyFile[]} files
+ */
+function list(id, files) {
+  const of = (/** @type {StudyFile["kind"]} */ kind) => files.filter((file) => file.kind === kind);
+  const save = (/** @type {StudyFile} */ file) => saveFile(id, file, file.name);
+  return h("dl", { class: "facts-list files" }, [
+    entry("Report", of("report").map(save)),
+    entry("Trials as a table", of("table").map(save)),
+    entry("Spec", of("spec").map(save)),
+    entry(
+      "Figures",
+      [...byFigure(of("figure"))].map(([name, formats]) => figureLine(id, name, formats)),
+    ),
+    entry(
+      "Of confirmed trials",
+      [...byTrial(of("trial"))].map(([trial, left]) => trialLine(id, trial, left)),
+    ),
+  ]);
+}
+
+/**
+ * @param {string} name
+ * @param {Child[]} content
+ */
+function entry(name, content) {
+  return content.length > 0 && [h("dt", {}, name), h("dd", { class: "links" }, content)];
+}
+
+/**
+ * @param {string} id
+ * @param {StudyFile} file
+ * @param {string} text
+ */
+export function saveFile(id, { name, bytes }, text) {
+  const button = saveButton(`studies/${id}/files/${name}`, `${id}-${name.replaceAll("/", "-")}`, text);
+  return bytes === null ? button : h("span", {}, button, " ", h("small", {}, size(bytes)));
+}
+
+/**
+ * A file's size in the largest unit that fits.
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}
+
+/**
+ * figures/landscape.png, figures/landscape.svg, ... by landscape.
+ * @param {StudyFile[]} files
+ */
+function byFigure(files) {
+  return grouped(files, ({ name }) => name.replace(/^figures\//, "").replace(/\.[a-z]+$/, ""));
+}
+
+/** @param {StudyFile[]} files */
+function byTrial(files) {
+  return grouped(files, ({ trial }) => trial ?? -1);
+}
+
+/**
+ * @template Key
+ * @param {StudyFile[]} files
+ * @param {(file: StudyFile) => Key} key
+ * @returns {Map<Key, StudyFile[]>}
+ */
+function grouped(files, key) {
+  /** @type {Map<Key, StudyFile[]>} */
+  const groups = new Map();
+  for (const file of files) groups.set(key(file), [...(groups.get(key(file)) ?? []), file]);
+  return groups;
+}
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {StudyFile[]} formats
+ */
+function figureLine(id, name, formats) {
+  const saves = formats.map((file) => saveFile(id, file, file.name.split(".").at(-1)?.toUpperCase() ?? ""));
+  return h("span", { class: "file-group" }, plain(name), saves);
+}
+
+/**
+ * @param {string} id
+ * @param {number} trial
+ * @param {StudyFile[]} left
+ */
+function trialLine(id, trial, left) {
+  const saves = left.map((file) => saveFile(id, file, file.name.split("/").at(-1) ?? file.name));
+  return h("span", { class: "file-group" }, trialLink(id, trial, `Trial ${trial}`, "files"), saves);
+}

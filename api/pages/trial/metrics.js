@@ -1,0 +1,54 @@
+// @ts-check
+/** All metrics of a trial, as of its last report. */
+
+import { h } from "../shared/dom.js";
+import { capital, decimalsFor, score } from "../shared/format.js";
+import { metricTitle } from "../shared/labels.js";
+import { SortedTable } from "../shared/sorted_table.js";
+
+/** @import { Score, Study, TrialDetail } from "../shared/types.js" */
+
+/** @typedef {{key: string, value: Score}} Row */
+
+/**
+ * The table. A press of a metric's name calls `choose`, where it has a curve.
+ * @param {Study} study
+ * @param {(metric: string) => void} choose
+ */
+export function metricsTable({ task }, choose) {
+  /** @type {Record<string, unknown>} */
+  let curves = {};
+  const name = (/** @type {Row} */ { key }) => {
+    const text = capital(metricTitle(task, key));
+    const button = h("button", { type: "button", class: "link", click: () => choose(key) }, text);
+    return key in curves ? button : text;
+  };
+  /** @type {SortedTable<Row>} */
+  const table = new SortedTable({
+    label: "metrics",
+    kind: "metrics",
+    columns: [
+      { key: "metric", title: "Metric", value: ({ key }) => metricTitle(task, key), cell: name },
+      {
+        key: "mean",
+        title: "Mean ± standard error over seeds",
+        numeric: true,
+        cell: ({ value }) => score(value.mean, value.sem, decimalsFor([value.mean])),
+      },
+    ],
+    order: { key: "", descending: false },
+    rows: 50,
+    id: ({ key }) => key,
+    version: ({ value }) => value,
+    one: "metric",
+    many: "metrics",
+  });
+  return {
+    element: table.element,
+    /** @param {TrialDetail} trial */
+    update(trial) {
+      curves = trial.curves.metrics;
+      table.show(Object.entries(trial.metrics).map(([key, value]) => ({ key, value })));
+    },
+  };
+}

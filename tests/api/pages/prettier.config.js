@@ -1,0 +1,4 @@
+export default {
+  printWidth: 110,
+  overrides: [{ files: "*.html", options: { htmlWhitespaceSensitivity: "ignore" } }],
+};

@@ -1,0 +1,69 @@
+// @ts-check
+/** What fields show of a spec, and what a spec gets of them. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { KINDS, at, changed } from "../../../api/pages/form/spec_text.js";
+import { switched } from "../../../api/pages/form/strategies.js";
+
+test("values are a list, a range with steps, or bounds; what they are not is left to the service", () => {
+  const { read, show } = KINDS.values;
+  assert.deepEqual(read("0, 0.1;0.5 1"), [0, 0.1, 0.5, 1]);
+  assert.deepEqual(read("0 to 2 step 0.1"), { low: 0, high: 2, step: 0.1 });
+  assert.deepEqual(read("0..2 by 0.5"), { low: 0, high: 2, step: 0.5 });
+  assert.deepEqual(read("0.1 – 1"), { low: 0.1, high: 1 });
+  assert.deepEqual(read("0, much"), [0, "much"]);
+  assert.equal(read("  "), undefined);
+  for (const given of [[0, 0.5], { low: 0, high: 2, step: 0.1 }, { low: 0.1, high: 1 }]) {
+    assert.deepEqual(read(show(given)), given);
+  }
+});
+
+test("a number is a number, and any other text stays one", () => {
+  const { read, show } = KINDS.number;
+  assert.equal(read(" 1e-3 "), 0.001);
+  assert.equal(read("many"), "many");
+  assert.equal(read(""), undefined);
+  assert.equal(show(null), "");
+  assert.equal(show(0), "0");
+  assert.equal(KINDS.text.read(" mine "), "mine");
+});
+
+test("a change makes a copy, and undefined takes a field away", () => {
+  const spec = { seeds: 2, search: { strategy: "grid", tau_f: 0.1 } };
+  assert.deepEqual(changed(spec, "search.tau_f", [1]), {
+    seeds: 2,
+    search: { strategy: "grid", tau_f: [1] },
+  });
+  assert.deepEqual(changed(spec, "seeds", undefined), { search: spec.search });
+  assert.deepEqual(changed({}, "search.tau_b", 1), { search: { tau_b: 1 } });
+  assert.deepEqual(spec, { seeds: 2, search: { strategy: "grid", tau_f: 0.1 } });
+  assert.equal(at(spec, "search.strategy"), "grid");
+  assert.equal(at(spec, "options.size"), undefined);
+});
+
+const list = { anyOf: [{ type: "array" }, { $ref: "#/Range" }] };
+const grid = { strategy: {}, tau_f: list, tau_b: list };
+const between = { strategy: {}, tau_f: {}, tau_b: {}, trials: { minimum: 4, maximum: 200 } };
+
+test("another strategy gets the same temperatures, as it takes them", () => {
+  const search = { strategy: "grid", tau_f: { low: 0, high: 2, step: 0.5 }, tau_b: [0.1, 0.4, 1] };
+  const free = switched(search, "pbt", between);
+  assert.deepEqual(free, {
+    strategy: "pbt",
+    tau_f: { low: 0, high: 2 },
+    tau_b: { low: 0.1, high: 1 },
+    trials: 15, // 5 x 3 pairs
+  });
+  const back = switched(free, "grid", grid);
+  assert.deepEqual(back, {
+    strategy: "grid",
+    tau_f: { low: 0, high: 2, step: 0.2 },
+    tau_b: { low: 0.1, high: 1, step: 0.09 },
+  });
+  assert.deepEqual(switched(undefined, "grid", grid), {
+    strategy: "grid",
+    tau_f: undefined,
+    tau_b: undefined,
+  });
+});

@@ -1,0 +1,77 @@
+"""The trials of a study as a table, for spreadsheets and data frames: a row for each trial, and for each
+metric its mean and standard error over seeds, as of the trial's last report.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tuner.evidence.over_seeds import Summary
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import TrialRow
+
+_CONFIGURATION = ("number", "role", "estimator", "tau_f", "tau_b", "lr")
+_OUTCOME = ("state", "reason", "epoch")
+
+
+def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, list[Any]]:
+    """Columns by name, as long as there are trials; None where a trial has no such value.
+
+    The objective has its values per seed besides, as a list: what a paired comparison takes.
+    """
+    columns: dict[str, list[Any]] = {name: [getattr(t, name) for t in trials] for name in _CONFIGURATION}
+    columns["variant"] = [trial.variant.text or None for trial in trials]
+    columns |= {name: [getattr(t, name) for t in trials] for name in _OUTCOME}
+    columns["seeds"] = [list(trial.seeds) for trial in trials]
+    columns[f"{objective.name}_per_seed"] = [
+        None if trial.objective is None else list(trial.objective) for trial in trials
+    ]
+    for metric in dict.fromkeys([objective.name, *_names(trials)]):
+        scores = [Summary.of(trial.metrics.get(metric, ())) for trial in trials]
+        columns[metric] = [score.mean for score in scores]
+        columns[f"{metric}_sem"] = [score.sem for score in scores]
+    return columns
+
+
+def as_csv(columns: dict[str, list[Any]]) -> bytes:
+    """The table as CSV (RFC 4180, UTF-8); a list is written as its values with spaces between."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([_cell(value) for value in row])
+    return text.getvalue().encode()
+
+
+def as_parquet(columns: dict[str, list[Any]]) -> bytes:
+    """The table as Parquet; what is a list stays one."""
+    import pyarrow as pa  # takes half a second to import
+    from pyarrow import parquet
+
+    kinds = {"number": pa.int64(), "seeds": pa.list_(pa.int64())}
+    texts = {"role", "estimator", "variant", "state", "reason"}
+
+    def kind(name: str) -> pa.DataType:
+        if name in kinds:
+            return kinds[name]
+        if name in texts:
+            return pa.string()
+        return pa.list_(pa.float64()) if name.endswith("_per_seed") else pa.float64()
+
+    # The types are said, because a column without any value has none of its own.
+    arrays = {name: pa.array(values, kind(name)) for name, values in columns.items()}
+    sink = io.BytesIO()
+    parquet.write_table(pa.table(arrays), sink)
+    return sink.getvalue()
+
+
+def _names(trials: Iterable[TrialRow]) -> list[str]:
+    """The metrics that some trial has, in the order in which they come."""
+    return list(dict.fromkeys(name for trial in trials for name in trial.metrics))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return " ".join("" if v is None else str(v) for v in value)
+    return "" if value is None else value
