@@ -129,11 +129,13 @@ function ownField(making, key, field) {
 
 /** @param {Making} making */
 function sure(making) {
-  const fresh = "The best of every method is trained again on these; 0: no confirmation, so no verdict.";
+  const fresh =
+    "The best of every method is trained again on so many. Several numbers, like 5, 10, 20: more are added until the " +
+    "verdict is clear. 0: no confirmation, so no verdict.";
   return group(
     "How sure",
     input(making, "seeds", "Seeds", "number", "Configurations are selected on these."),
-    input(making, "confirm_seeds", "Fresh seeds", "number", fresh),
+    input(making, "confirm_seeds", "Fresh seeds", "looks", fresh),
     baselines(making),
   );
 }

@@ -10,8 +10,11 @@ import { count } from "../shared/format.js";
 export function planOf({ members, search_trials, confirm_trials, control_trials, spec }) {
   const { seeds, confirm_seeds: fresh, epochs, steps, batch_size: batch } = spec;
   const length = epochs ? count(epochs, "epoch") : count(steps ?? 0, "step");
-  const then = fresh
-    ? `then up to ${count(confirm_trials, "trial")} on ${count(fresh, "fresh seed")}`
+  const looks = typeof fresh === "number" ? [fresh] : fresh.looks;
+  const most = Math.max(0, ...looks);
+  const added = looks.length > 1 ? ` (${looks.slice(0, -1).join(", ")} or ${looks.at(-1)})` : "";
+  const then = most
+    ? `then up to ${count(confirm_trials, "trial")} on ${count(most, "fresh seed")}${added}`
     : "no confirmation on fresh seeds, so no verdict";
   const models = h("strong", {}, members.toLocaleString("en"));
   return [

@@ -8,7 +8,7 @@
  * What a user writes: any field may be missing, or hold anything.
  * @typedef {{[field: string]: any}} AnySpec
  */
-/** @typedef {"text" | "number" | "values"} Kind */
+/** @typedef {"text" | "number" | "values" | "looks"} Kind */
 
 /**
  * A number where the text is one, else the text itself, which the service then names.
@@ -23,7 +23,8 @@ const RANGE = /^(\S+)\s*(?:to|–|\.\.)\s*(\S+?)(?:\s*(?:step|by)\s*(\S+))?$/;
 
 /**
  * How a value of each kind is shown, and read again; undefined for an empty field, so that the default holds.
- * `values` are "0, 0.1, 0.5", "0 to 2 step 0.1", and for a search that chooses by itself "0 to 2".
+ * `values` are "0, 0.1, 0.5", "0 to 2 step 0.1", and for a search that chooses by itself "0 to 2". `looks` are a number
+ * of fresh seeds, or the numbers after which they are looked at: "5, 10, 20".
  * @type {Record<Kind, {show: (given: any) => string, read: (text: string) => unknown}>}
  */
 export const KINDS = {
@@ -36,6 +37,7 @@ export const KINDS = {
     read: (text) => (text.trim() ? value(text) : undefined),
   },
   values: { show: showValues, read: readValues },
+  looks: { show: (given) => showValues(given?.looks ?? given), read: readLooks },
 };
 
 /** @param {any} given */
@@ -60,6 +62,13 @@ function readValues(text) {
   const [, low = "", high = "", step] = range;
   const ends = { low: value(low), high: value(high) };
   return step === undefined ? ends : { ...ends, step: value(step) };
+}
+
+/** @param {string} text */
+function readLooks(text) {
+  const values = readValues(text);
+  if (!Array.isArray(values)) return values;
+  return values.length > 1 ? { looks: values } : values[0];
 }
 
 /**

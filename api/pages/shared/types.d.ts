@@ -124,6 +124,9 @@ export interface Search {
   [own: string]: unknown;
 }
 
+/** How many fresh seeds, or after how many each look at them is taken. */
+export type FreshSeeds = number | { looks: number[] };
+
 /** A spec as the API fills it in. */
 export interface Spec {
   name: string;
@@ -132,7 +135,7 @@ export interface Spec {
   search: Search;
   learning_rates: number[];
   seeds: number;
-  confirm_seeds: number;
+  confirm_seeds: FreshSeeds;
   epochs: number | null;
   steps: number | null;
   batch_size: number;
@@ -275,7 +278,8 @@ export interface Difference {
   seeds: number;
 }
 
-export interface Gain extends Difference {
+export interface Gain extends Omit<Difference, "mean"> {
+  mean: number | null;
   against: number;
   confirmed: boolean;
   p_holm?: number | null;
@@ -306,7 +310,7 @@ export interface Control {
   of: number;
   rho: number | null;
   logit_scale: number | null;
-  difference: Difference | null;
+  difference: (Omit<Difference, "mean"> & { mean: number | null }) | null;
   max_relative_deviation: number | null;
   max_relative_deviation_of_curves: number | null;
   meaning: string[];
@@ -336,6 +340,7 @@ export interface Results {
   state: string;
   best: Trial | null;
   off_diagonal_best: Trial | null;
+  argmax_best?: Trial | null;
   diagonal_best: Trial | null;
   baselines: Record<string, Trial>;
   confirmed: Record<string, Trial>;

@@ -30,7 +30,7 @@ export function gains(results, objective) {
   const [first] = rows;
   if (!first) return null;
   const all = rows.map(([, gain]) => gain);
-  const ends = all.flatMap((gain) => gain.ci95 ?? [gain.mean]);
+  const ends = all.flatMap((gain) => gain.ci95 ?? [gain.mean ?? 0]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const room = (high - low) * 0.04 || 1;
   const x = linear(low - room, high + room, 0, 200);
@@ -111,6 +111,7 @@ function chance(p) {
  * @param {(value: number) => number} x
  */
 function interval({ mean, ci95 }, x) {
+  if (mean === null) return null;
   const [from = mean, to = mean] = ci95 ?? [];
   const sure = ci95 && (from > 0 || to < 0);
   return s(

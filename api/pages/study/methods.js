@@ -57,6 +57,7 @@ function content(results, study, objective) {
   /** @type {[string, Trial | null][]} */
   const named = [
     ["off_diagonal", results.off_diagonal_best],
+    ["argmax", results.argmax_best ?? null],
     ["diagonal", results.diagonal_best],
     ...Object.entries(results.baselines),
   ];

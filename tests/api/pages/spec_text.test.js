@@ -29,6 +29,16 @@ test("a number is a number, and any other text stays one", () => {
   assert.equal(KINDS.text.read(" mine "), "mine");
 });
 
+test("fresh seeds are a number, or the numbers after which they are looked at", () => {
+  const { read, show } = KINDS.looks;
+  assert.equal(read("5"), 5);
+  assert.deepEqual(read("5, 10, 20"), { looks: [5, 10, 20] });
+  assert.equal(read("few"), "few");
+  assert.equal(read(""), undefined);
+  assert.equal(show({ looks: [5, 10] }), "5, 10");
+  assert.equal(show(0), "0");
+});
+
 test("a change makes a copy, and undefined takes a field away", () => {
   const spec = { seeds: 2, search: { strategy: "grid", tau_f: 0.1 } };
   assert.deepEqual(changed(spec, "search.tau_f", [1]), {
