@@ -44,11 +44,11 @@ def off_the_diagonal(trial):
 def test_plan_and_study_count_the_control_on_the_seeds_that_it_is_trained_on(http, spec):
     plan = http.post("/studies/plan", json=spec).json()
     counts = {name: plan[name] for name in ("search_trials", "confirm_trials", "control_trials", "trials")}
-    # 6 pairs and identity; the best off the diagonal, on it, and identity; the control
-    assert counts == {"search_trials": 7, "confirm_trials": 3, "control_trials": 1, "trials": 11}
-    assert plan["members"] == 7 * 2 + 3 * 3 + 1 * 3
+    # 6 pairs and identity; the best off the diagonal, on it, with argmax, and identity; the control
+    assert counts == {"search_trials": 7, "confirm_trials": 4, "control_trials": 1, "trials": 12}
+    assert plan["members"] == 7 * 2 + 4 * 3 + 1 * 3
     progress = http.get(f"/studies/{submitted(http, spec)}").json()["progress"]
-    assert (progress["trials"]["total"], progress["members"]["total"]) == (11, plan["members"])
+    assert (progress["trials"]["total"], progress["members"]["total"]) == (12, plan["members"])
 
 
 def test_a_study_ends_with_as_many_trials_and_members_as_it_has(http, ledger):
@@ -58,13 +58,13 @@ def test_a_study_ends_with_as_many_trials_and_members_as_it_has(http, ledger):
     lease = ledger.acquire(study, {})
     for role in ("search", "baseline", "confirm", "control"):
         proposals = [t.proposal for t in history if t.role == role]
-        trials = ledger.start_population(lease, role, proposals, spec.seeds_of(role))
+        trials = ledger.start_population(lease, role, proposals, spec.seeds_of(role, study))
         rows = {t.number: {"val_loss": [1.0] * len(t.seeds)} for t in trials}
         ledger.record(lease, interval=5, epoch=1.0, training_s=1.0, rows=rows, final=True)
     ledger.release(lease, "succeeded")
     progress = http.get(f"/studies/{study}").json()["progress"]
-    assert (progress["trials"]["done"], progress["trials"]["total"]) == (11, 11)
-    assert (progress["members"]["done"], progress["members"]["total"]) == (26, 26)
+    assert (progress["trials"]["done"], progress["trials"]["total"]) == (12, 12)
+    assert (progress["members"]["done"], progress["members"]["total"]) == (29, 29)
 
 
 def test_what_runs_counts_by_the_reports_that_the_spec_has(http, ledger):
@@ -77,7 +77,7 @@ def test_what_runs_counts_by_the_reports_that_the_spec_has(http, ledger):
     for interval in (1, 2, 3, 4):
         ledger.record(lease, interval=interval, epoch=interval / 5, training_s=1.0, rows=rows, final=False)
     fraction = http.get(f"/studies/{study}").json()["progress"]["fraction"]
-    assert fraction == pytest.approx(len(trials) * 2 * 4 / 5 / 26)  # 4 of 5 reports, not of 20
+    assert fraction == pytest.approx(len(trials) * 2 * 4 / 5 / 29)  # 4 of 5 reports, not of 20
 
 
 def test_a_preset_is_as_large_as_its_spec(http):
@@ -87,11 +87,11 @@ def test_a_preset_is_as_large_as_its_spec(http):
 
 
 def test_the_services_limits_are_on_the_whole_study(tmp_path):
-    app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, max_trials=10, max_members=25))
+    app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, max_trials=11, max_members=26))
     with TestClient(app, base_url="http://localhost") as http:
         answer = http.post("/studies/plan", json=CONTROLLED)
         assert [(e["field"], e["message"]) for e in answer.json()["errors"]] == [
-            ("search", "the study may have at most 10 trials, and has 11"),
-            ("seeds", "the study may have at most 25 members, and has 26"),
+            ("search", "the study may have at most 11 trials, and has 12"),
+            ("seeds", "the study may have at most 26 members, and has 29"),
         ]
         assert http.post("/studies/plan", json=CONTROLLED | {"control": None}).status_code == 200

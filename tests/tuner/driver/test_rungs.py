@@ -31,6 +31,7 @@ BASE = {
     "batch_size": 64,
     "options": {"units": [16, 12]},
     "baselines": ["softmax", "identity"],
+    "confirm_seeds": 0,  # fresh seeds follow from the study's id, and two studies are compared here
 }
 HALVING = BASE | {"search": {"strategy": "halving"} | GRID}
 RANGES = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}}
