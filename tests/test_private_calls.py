@@ -20,7 +20,7 @@ FILES = {"trainables/torch_private.py", "tuner/driver/ray_private.py", "tuner/tr
 # What other files must not have: it belongs into one of FILES.
 PRIVATE_TEXT = re.compile(
     r"torch\.ops\.|temporary_state|ray\.scripts|ray-authentication|__click_params__"
-    r"|\bRAY_[a-z]|RAY_ENABLE_WINDOWS|RAY_AIR_|RAY_TRAIN_|RAY_JOB_CONFIG|experimentKind|workflowType"
+    r"|\bRAY_[a-z]|RAY_ENABLE_WINDOWS|RAY_AIR_|RAY_TRAIN_|RAY_JOB_CONFIG|RAY_NUM_|experimentKind|workflowType"
 )
 # Of our own classes' and namedtuples' methods.
 OURS = {"_fields", "_asdict", "_replace", "_exit"}
@@ -91,6 +91,8 @@ RAY_READS = {  # environment variable -> the file of Ray that reads it
     "RAY_AIR_NEW_OUTPUT": "tune/tune.py",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "train/constants.py",
     "RAY_JOB_CONFIG_JSON_ENV_VAR": "_private/runtime_env/constants.py",
+    "RAY_gcs_server_port_wait_time_s": "_private/node.py",
+    "RAY_NUM_REDIS_GET_RETRIES": "_private/ray_constants.py",
     # Of Ray's C++ configuration, whose names are read with RAY_ before them.
     "RAY_enable_worker_prestart": "core/src/ray/raylet/raylet",
     "RAY_prestart_worker_first_driver": "core/src/ray/raylet/raylet",
@@ -102,6 +104,7 @@ def test_every_variable_that_ray_does_not_promise_is_one_that_it_reads():
         ray_private.LOOPBACK_ENVIRONMENT,
         ray_private.NO_IDLE_WORKERS_ENVIRONMENT,
         ray_private.QUIET_ENVIRONMENT,
+        ray_private.START_PATIENCE_ENVIRONMENT,
     )
     used = {name for environment in environments for name in environment} | {ray_private.JOB_VARIABLE}
     assert used == RAY_READS.keys()

@@ -12,7 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from api.studies.ray_token import token
-from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, NO_IDLE_WORKERS_ENVIRONMENT, RAY_COMMAND
+from tuner.driver.ray_private import (
+    LOOPBACK_ENVIRONMENT,
+    NO_IDLE_WORKERS_ENVIRONMENT,
+    RAY_COMMAND,
+    START_PATIENCE_ENVIRONMENT,
+)
 from tuner.errors import UserError
 from tuner.network import any_free_port, port_is_free
 from tuner.processes import ChildProcess
@@ -68,6 +73,7 @@ class RayHead:
             environment={name: value for name, value in os.environ.items() if name not in _OTHER_CLUSTERS}
             | LOOPBACK_ENVIRONMENT
             | NO_IDLE_WORKERS_ENVIRONMENT
+            | START_PATIENCE_ENVIRONMENT
             | own
             | self._environment,
             keep_open=[*self._keep_open, self._folder.lock],

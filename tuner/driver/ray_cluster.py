@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tuner.driver.placement import Placement
-from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, QUIET_ENVIRONMENT, in_job
+from tuner.driver.ray_private import (
+    LOOPBACK_ENVIRONMENT,
+    QUIET_ENVIRONMENT,
+    START_PATIENCE_ENVIRONMENT,
+    in_job,
+)
 from tuner.driver.signals import handler_kept
 from tuner.errors import UserError
 from tuner.settings import Settings
@@ -37,7 +42,7 @@ _ENVIRONMENT = QUIET_ENVIRONMENT | {
 _WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "100000"}
 
 _UNKNOWN_MEMORY_BYTES = 2e9  # of a node that does not say
-_START_ATTEMPTS = 2
+_START_ATTEMPTS = 4
 _LOOK_EVERY_S = 10.0
 
 
@@ -50,7 +55,8 @@ def connected(settings: Settings) -> Iterator[Any]:
         UserError: it does not start, or there is no such cluster.
     """
     address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
-    environment = _ENVIRONMENT | _WORKER_ENVIRONMENT | ({} if address else LOOPBACK_ENVIRONMENT)
+    own = {} if address else LOOPBACK_ENVIRONMENT | START_PATIENCE_ENVIRONMENT
+    environment = _ENVIRONMENT | _WORKER_ENVIRONMENT | own
     for name, value in environment.items():
         os.environ.setdefault(name, value)
     import ray
@@ -89,8 +95,8 @@ def _join(ray: Any, address: str) -> None:
 
 
 def _start(ray: Any, folder: Path) -> None:
-    """Starts a private Ray, whose files are in a folder; once more where it did not start, as on a machine
-    that is busy. Raises RayNotStartedError.
+    """Starts a private Ray, whose files are in a folder; again where it did not start, as on a machine that
+    is busy. Raises RayNotStartedError.
     """
     os.environ["RAY_TMPDIR"] = str(folder)
     for attempt in range(1, _START_ATTEMPTS + 1):

@@ -19,6 +19,13 @@ NO_IDLE_WORKERS_ENVIRONMENT = {
     "RAY_prestart_worker_first_driver": "0",
 }
 
+# How long Ray's processes wait for each other while they start. By default it is 20 to 30 s, too short on a
+# machine whose cores are all busy. (How long Ray waits for its raylet, 30 s, cannot be set.)
+START_PATIENCE_ENVIRONMENT = {
+    "RAY_gcs_server_port_wait_time_s": "90",
+    "RAY_NUM_REDIS_GET_RETRIES": "90",
+}
+
 # Of Tune: no banner (the one of the new output ignores verbose=0), no advice about Ray Train.
 QUIET_ENVIRONMENT = {"RAY_AIR_NEW_OUTPUT": "0", "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0"}
 
