@@ -73,28 +73,25 @@ class MemberModel:
         train = self._dataset.train
         return train.take(torch.arange(n, device=train.device) % len(train))
 
-    def prepared(self, batch: Batch, dtype: torch.dtype, axes: int) -> Batch:
-        """What forward and loss are given: pixels in [0, 1] and in their shape, other floats in `dtype`.
+    def data(self, split: Split, dtype: torch.dtype, axes: int = 1) -> tuple[Batch, Batch]:
+        """What forward and loss are given: inputs and labels, floats in `dtype`, pixels in [0, 1].
 
         Args:
-            batch: [..., D] uint8 or any other tensors, or None.
+            split: inputs and labels of a batch.
             dtype: of the parameters.
-            axes: how many axes stand before those of an example.
+            axes: how many axes stand before those of an example: those of a batch, or of seeds and a batch.
         """
 
-        def change(x: Tensor) -> Tensor:
-            if x.is_floating_point():
-                return x.to(dtype)
+        def floats(x: Tensor) -> Tensor:
+            return x.to(dtype) if x.is_floating_point() else x
+
+        def pixels(x: Tensor) -> Tensor:
             if x.dtype != torch.uint8 or self._dataset.largest == 1:
-                return x
-            shape = self._dataset.shape or x.shape[axes:]
+                return floats(x)
+            shape = self._dataset.shape or x.shape[axes:]  # images are kept flat
             return x.to(dtype).div_(self._dataset.largest).view(*x.shape[:axes], *shape)
 
-        return each(batch, change)
-
-    def data(self, split: Split, dtype: torch.dtype, axes: int = 1) -> tuple[Batch, Batch]:
-        """Inputs and labels, prepared."""
-        return self.prepared(split.inputs, dtype, axes), self.prepared(split.labels, dtype, axes)
+        return each(split.inputs, pixels), each(split.labels, floats)
 
     def target(self, inputs: Batch, labels: Batch) -> Batch:
         """What the loss compares the output with."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 from torch import nn
 
 from trainables.data import Dataset
-from trainables.data.arrays import from_examples
+from trainables.data.arrays import Share, from_examples
 from trainables.errors import OptionError
 from trainables.member_model import Loss, MemberModel, Target
 from trainables.memory import is_out_of_memory
@@ -46,7 +46,7 @@ class ModuleRecipe:
     metrics: Mapping[str, Loss]
     target: Target
     data: Any
-    shares: tuple[float, float]  # of the data for validation and test
+    shares: tuple[Share, Share]  # of the data for validation and test
     stack: Stack
     samples: int
     chunk: int

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data import Batch, Dataset, Split, dataset_names
-from trainables.data.arrays import Examples
+from trainables.data.arrays import Examples, Share
 from trainables.estimators import ESTIMATORS
 from trainables.member_model import OWN, Loss, Target
 from trainables.module_checks import ModuleChecks
@@ -55,8 +55,8 @@ class ModuleTask(Task):
         metrics: Mapping[str, Loss] | None = None,
         target: Target = "labels",
         data: Examples | Dataset | Any = None,
-        validation: float = 0.1,
-        test: float = 0.1,
+        validation: Share = 0.1,
+        test: Share = 0.1,
         objective: str = "val_loss",
         maximize: Sequence[str] = (),
         stack: Stack = "auto",
@@ -77,7 +77,7 @@ class ModuleTask(Task):
             data: a Dataset, or what trainables.data.arrays.from_examples takes: (x, y), x, {name: array}, a
                 map-style torch Dataset; or a function without arguments that returns one of these. None:
                 the study names a dataset.
-            validation, test: shares of the data, where it is not split already.
+            validation, test: shares of the data, or examples like it. A Dataset is split already.
             objective: the metric by which configurations are selected, see the class docstring.
             maximize: names of those metrics whose larger values are the better ones: accuracy.
             stack: "vmap", "loop", or "auto", which is vmap wherever that works.
@@ -189,13 +189,12 @@ class ModuleTask(Task):
         self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
     ) -> tuple[Tensor, Parameters]:
         """The loss of every member, [S, T], and its buffers after the forward pass."""
-        model, dtype = self._model, self._dtype(parameters)
+        model = self._model
         values, buffers = all_members(
             model.member(training=True),
             self.stack,
             parameters,
-            model.prepared(inputs, dtype, 2),
-            model.prepared(labels, dtype, 2),
+            *model.data(Split(inputs, labels), self._dtype(parameters), axes=2),
             {name: n[:, :, 0] if name.endswith(DRAWS) else n[:, 0] for name, n in noise.items()},
             members.runs,
         )
@@ -237,7 +236,10 @@ class ModuleTask(Task):
         return sums
 
     def bytes_per_member(self, batch_size: int) -> int:
-        """Parameters, gradients and two moments, buffers, and what a step keeps for its backward pass."""
+        """Parameters, gradients and two moments, buffers, and what a step keeps for its backward pass.
+
+        An evaluation keeps nothing for such a pass, and is taken for half as large.
+        """
         trained = sum(self._own[name].numel() for name in self._model.trained)
         buffers = sum(self._own[name].nbytes for name in self.buffers())
         return 4 * 4 * trained + buffers + self._activation_bytes * max(batch_size, self.recipe.chunk // 2)

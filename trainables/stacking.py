@@ -137,7 +137,7 @@ def _looped(
         try:
             c = Coefficients(0.0 if run.s is None else run.s[t], run.tau_b[t], run.surrogate)
             results.append(member.call(mine, *data, c))
-        except (RuntimeError, ValueError, ArithmeticError):
+        except (RuntimeError, ValueError, ArithmeticError, AssertionError):
             # A diverged member may fail in a check of the module's own. It must not end its neighbours.
             if all(bool(tensor.isfinite().all()) for tensor in mine.values()):
                 raise

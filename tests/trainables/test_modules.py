@@ -439,6 +439,24 @@ def test_convolutions_and_dictionaries_are_trained_under_vmap():
     assert models.train(4).isfinite().all()
 
 
+def test_a_label_for_every_pixel_is_trained_as_a_class():
+    class PerPixel(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.code, self.head = nn.Conv2d(1, 4, 1), StraightThrough(dim=1), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x):
+            return self.head(self.code(self.conv(x)))
+
+    images = torch.randint(
+        0, 256, (40, 1, 5, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    data = from_examples((images, (images[:, 0] > 127).to(torch.uint8)))
+    assert data.train.labels.dtype == torch.int64
+    models = population(task_of(PerPixel, dataset=data), EVERY[:2], [0, 7], dataset=data)
+    assert models.train(3).isfinite().all()
+
+
 # --- the module's form
 # --------------------------------------------------------------------------------------------------
 

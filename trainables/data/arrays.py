@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from trainables.data.dataset import Batch, DataError, Dataset, Split, one_line, tensors
+from trainables.data.dataset import Batch, DataError, Dataset, Split, each, one_line, tensors
 from trainables.randomness import Stream
 
 # A tensor or array [n, ...]; {name: array}; (inputs, labels); a map-style torch Dataset of such examples.
@@ -123,10 +123,8 @@ def as_split(data: Examples, name: str, what: str) -> Split:
 
 
 def _labels(labels: Batch) -> Batch:
-    """Whole-number labels of one axis are classes, which torch's losses want as int64."""
-    if isinstance(labels, Tensor) and labels.ndim == 1 and not labels.is_floating_point():
-        return labels.long()
-    return labels
+    """Whole-number labels are mostly classes, which torch's losses want as int64."""
+    return each(labels, lambda x: x if x.is_floating_point() or x.is_complex() else x.long())
 
 
 def _tensors(value: Any, name: str, what: str) -> Batch:
