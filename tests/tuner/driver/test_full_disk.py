@@ -26,6 +26,8 @@ SPEC = {
     "seeds": 1,
     "epochs": 1,
     "confirm_seeds": 1,
+    "extend": False,
+    "refine": False,
     "options": {"hidden": [8], "latents": 2, "classes": 3},
 }
 

@@ -121,12 +121,12 @@ def test_a_study_begins_with_what_its_history_has():
         trial(4, 0.01, role="control"),
     ]
     progress = Progress.of(spec, 40.0, history)
-    to_confirm = 4  # off the diagonal, on it (which softmax is, too), identity, gumbel
+    to_confirm = 5  # off the diagonal, argmax, on the diagonal (which softmax is, too), identity, gumbel
     control = 1
     assert progress.total == spec.trials_total + to_confirm + control
     assert (
         progress.work_total
-        == (spec.trials_total * spec.seeds + (to_confirm + control) * spec.confirm_seeds) * 40
+        == (spec.trials_total * spec.seeds + (to_confirm + control) * spec.looks[0]) * 40
     )
     assert progress.work_done == progress.work_before == 4 * 3 * 40
     assert (
@@ -138,6 +138,7 @@ def test_a_study_begins_with_what_its_history_has():
 def test_a_sequential_study_counts_both_stages():
     search = {"strategy": "sequential", "tau_f": [0.0, 0.5], "tau_b": [0.5, 2.0], "tau_b_start": 1.0}
     given = {"name": "s", "task": "sbn", "dataset": "digits", "search": search, "seeds": 3, "epochs": 40}
+    given["confirm_seeds"] = 0
     progress = Progress.of(parse_spec(given), 40.0, [trial(0, 0.5)])
     assert (progress.total, progress.work_total) == (2 + 2, (2 + 2) * 3 * 40)
     assert progress.line() == "1/4 trials · best 0.5 (decoupled, tau_f 0.5, tau_b 1) · starting Ray"
