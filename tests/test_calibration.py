@@ -87,7 +87,8 @@ def test_a_study_is_played_through_its_strategy_to_a_verdict(search):
     trials = play(spec, world, 1)
     confirmed = [t for t in trials if t.role is Role.CONFIRM]
     searched = {seed for t in trials if t.role is not Role.CONFIRM for seed in t.seeds}
-    assert len(confirmed) == 2
+    # the best ones off and on the diagonal, and what the search alone would have selected
+    assert 2 <= len(confirmed) <= 4
     assert all(len(t.seeds) == spec.confirm_seeds and not searched & {*t.seeds} for t in confirmed)
     assert [t.objective for t in play(spec, world, 1)] == [t.objective for t in trials]
     gain = results(study_row(spec, 1), trials).gain
@@ -98,8 +99,10 @@ def test_a_study_is_played_through_its_strategy_to_a_verdict(search):
 def test_studies_are_counted_by_their_verdicts():
     table = study_tables.study_table(20, ("grid",))
     assert len(table.rows) == len(WORLDS)
-    shares = dict(table.rows)["off the diagonal by a factor of 3"].split(" / ")
-    assert float(shares[0].split()[0]) > 50
+    shares = {name: [float(s.split()[0]) for s in cell.split(" / ")] for name, cell in table.rows}
+    off, on, _ = shares["off the diagonal by a factor of 3"]
+    assert off > on
+    assert shares["on the diagonal, ratio 1"][0] <= 10
 
 
 def test_a_search_with_rungs_is_not_played():

@@ -64,7 +64,7 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     expect(page.get_by_role("gridcell", name="the optimum")).not_to_have_attribute("aria-label", before)
     expect(page.get_by_role("heading", name="No verdict: still running")).to_be_visible()
 
-    confirmed = driver.start(driver.best(), driver.spec.fresh_seeds, "c")
+    confirmed = driver.start(driver.best(), driver.spec.fresh_seeds(driver.study, 0), "c")
     driver.report(confirmed, 10, final=True)
     served.ledger.release(driver.lease, "succeeded")
     verdict = page.get_by_role("region", name="Verdict")
@@ -151,11 +151,11 @@ def test_what_the_results_carry_is_shown(page, served):
     study = served.create(control="rescaled")
     driver = Driver(served, study)
     driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
-    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds, "c"), 4, final=True)
+    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds(driver.study, 0), "c"), 4, final=True)
     twin = Proposal(
         "control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], Variant(logit_scale=10.0)
     )
-    driver.report(driver.start([twin], driver.spec.fresh_seeds, "t"), 4, final=True)
+    driver.report(driver.start([twin], driver.spec.fresh_seeds(driver.study, 0), "t"), 4, final=True)
     served.ledger.release(driver.lease, "succeeded")
     page.goto(f"{served.address}#/studies/{study}")
     expect(page.get_by_role("region", name="Table of the test set")).to_contain_text("0.3000 ± 0.0577")
