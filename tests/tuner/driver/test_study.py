@@ -74,9 +74,11 @@ def test_a_study_runs_from_the_spec_to_the_verdict(finished):
     assert [t.role for t in trials].count("search") == 4
     assert [t.role for t in trials].count("baseline") == 5
     confirmed = [t.estimator for t in trials if t.role == "confirm"]
-    assert len(confirmed) == 4
+    assert len(confirmed) >= 4  # and what the search alone would have selected, where it is another
     assert {"decoupled", "identity", "gumbel"} <= set(confirmed)
-    assert all(t.seeds == ((2, 3, 4) if t.role == "confirm" else (0, 1)) for t in trials)
+    assert {t.seeds for t in trials if t.role != "confirm"} == {(0, 1)}
+    (fresh,) = {t.seeds for t in trials if t.role == "confirm"}
+    assert len({*fresh} - {0, 1}) == 3
     assert all(t.attempts == 1 for t in trials)
     for path in re.findall(r"^(?:report|numbers) +(\S+)$", done.stdout, re.MULTILINE):
         assert Path(path).stat().st_size > 1000
