@@ -131,7 +131,7 @@ class Driver:
         """All of a study at once."""
         for proposals, seeds, name in (
             (self.search, self.spec.search_seeds, "p"),
-            (self.best, self.spec.fresh_seeds, "c"),
+            (self.best, self.spec.fresh_seeds(self.study, 0), "c"),
         ):
             trials = self.start(proposals(), seeds, name)
             self.report(trials, 2, diverged=diverged)
