@@ -2,6 +2,7 @@
 /** A study's verdict in one line, the same wherever it is shown: where there is none, it says why. */
 
 import { capital } from "./format.js";
+import { MOVING } from "./state.js";
 
 /** @import { StudyState } from "./types.js" */
 
@@ -32,7 +33,7 @@ const WHY = {
  * @returns {{text: string, kind: "off" | "on" | "unclear", decided: boolean}}
  */
 export function verdictOf(state, verdict, gain) {
-  const rests = gain && (state === "succeeded" || gain.confirmed);
+  const rests = gain && (state === "succeeded" || (gain.confirmed && !MOVING.has(state)));
   if (rests && verdict && verdict !== "no verdict") {
     return { text: capital(verdict), kind: KINDS[verdict] ?? "unclear", decided: true };
   }

@@ -11,7 +11,7 @@ import { actions } from "./actions.js";
 import { claims } from "./claims.js";
 import { filesPart } from "./files.js";
 import { figures, marginals, stages } from "./figures.js";
-import { control, schedule, testSet } from "./findings.js";
+import { control, otherGains, outcomes, schedule, testSet } from "./findings.js";
 import { head, shownState } from "./head.js";
 import { methods } from "./methods.js";
 import { whatWasRun } from "./ran.js";
@@ -29,6 +29,8 @@ const PARTS = [
   marginals,
   methods,
   testSet,
+  otherGains,
+  outcomes,
   schedule,
   control,
   claims,

@@ -46,6 +46,7 @@ test("where there is no verdict, it is said why", () => {
   assert.equal(verdictOf("cancelled", "on the diagonal", fresh).text, "On the diagonal");
   assert.equal(verdictOf("succeeded", "practically on the diagonal", fresh).kind, "on");
   assert.equal(verdictOf("running", "not distinguishable", same).text, "No verdict: still running");
+  assert.equal(verdictOf("running", "off the diagonal", fresh).text, "No verdict: still running");
   assert.equal(verdictOf("cancelled", "undecided", same).text, "No verdict: cancelled");
   assert.equal(verdictOf("failed", null, null).text, "No verdict: failed");
   assert.equal(verdictOf("succeeded", "no verdict", same).text, "No verdict");
