@@ -334,7 +334,31 @@ def test_the_list_is_searched_filtered_and_sorted(page, served):
     page.get_by_label("Search").fill("DY-1")
     expect(rows).to_have_count(10)
     page.get_by_label("Search").fill("nowhere")
-    expect(page.get_by_text("No study has this in its name, id, task or dataset.")).to_be_visible()
+    expect(page.get_by_text("No study has this in its name, id, task, dataset, tags or comment.")).to_be_visible()
+
+
+def test_tags_and_a_comment_are_written(page, served):
+    study = served.create()
+    served.create(name="another")
+    page.goto(f"{served.address}#/studies/{study}")
+    page.get_by_role("button", name="Edit tags and comment").click()
+    expect(page.get_by_label("Tags")).to_be_focused()
+    page.get_by_label("Tags").fill("paper, seeds, paper,")
+    page.get_by_label("Comment").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Edit tags and comment")).to_be_focused()
+    expect(page.locator(".tag")).to_have_text(["paper", "seeds"])
+    expect(page.locator(".comment")).to_have_text(HOSTILE)
+    assert served.ledger.study(study).tags == ("paper", "seeds")
+    page.get_by_role("button", name="Edit tags and comment").click()
+    page.get_by_label("Tags").fill("x" * 60)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".remarks-form [role=alert]")).not_to_be_empty()
+    page.get_by_role("button", name="Leave as it was").click()
+    page.goto(served.address)
+    page.get_by_label("Search").fill("SEEDS")
+    expect(page.locator(".studies tbody tr")).to_have_count(1)
+    expect(page.locator(".studies tbody tr")).to_contain_text("paper")
 
 
 def test_studies_are_compared(page, served):

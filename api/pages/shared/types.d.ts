@@ -84,6 +84,8 @@ export interface StudySummary {
   progress: Progress;
   links: Links;
   revision: number;
+  tags: string[];
+  comment: string;
   verdict?: string | null;
   best?: { number: number; tau_f: number | null; tau_b: number | null; lr: number } | null;
   gain?: { mean: number | null; ci95: number[] | null; seeds: number; confirmed: boolean } | null;

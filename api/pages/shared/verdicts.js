@@ -15,6 +15,24 @@ const KINDS = {
 };
 
 /**
+ * What a verdict says of the method that was compared with the diagonal.
+ * @type {Record<string, string>}
+ */
+const OUTCOMES = {
+  "off the diagonal": "better",
+  "on the diagonal": "worse",
+  "practically on the diagonal": "practically equal",
+};
+
+/**
+ * A verdict as it is said of a method: "better", "undecided".
+ * @param {string} verdict
+ */
+export function outcomeOf(verdict) {
+  return capital(OUTCOMES[verdict] ?? verdict);
+}
+
+/**
  * Why a study in a state has no verdict; a study that succeeded has its own reason.
  * @type {Partial<Record<StudyState, string>>}
  */

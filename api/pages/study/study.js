@@ -17,6 +17,7 @@ import { methods } from "./methods.js";
 import { whatWasRun } from "./ran.js";
 import { trialsTable } from "./trials.js";
 import { verdictPanel } from "./verdict.js";
+import { remarks } from "./remarks.js";
 import { Watch } from "./watch.js";
 
 /** @import { Study } from "../shared/types.js" */
@@ -57,11 +58,13 @@ export async function study(main, id, signal) {
   const watch = new Watch(first, signal, {
     study(now) {
       about.update(now);
+      beside.update(now);
       buttons.update(now);
       speaker(now);
     },
     known: (known) => parts.forEach((part) => part.update(known)),
   });
+  const beside = remarks((now) => watch.changedTo(now));
   const buttons = actions(async () => {
     await watch.refresh();
     title.focus();
@@ -74,6 +77,7 @@ export async function study(main, id, signal) {
       { class: "page study" },
       h("div", { class: "title-row" }, title, buttons.element),
       about.element,
+      beside.element,
       buttons.said,
       parts.map((part) => part.element),
     ),

@@ -4,7 +4,7 @@
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, number, sentence } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
-import { verdictOf } from "../shared/verdicts.js";
+import { outcomeOf, verdictOf } from "../shared/verdicts.js";
 import { gains } from "./gains.js";
 
 /** @import { Child, Comparison, Results, Study, Trial } from "../shared/types.js" */
@@ -50,15 +50,19 @@ function confirmed({ confirmation }) {
  * @param {Results} results
  */
 function beside({ argmax, as_printed: printed }) {
-  const said = (/** @type {string} */ name, /** @type {Comparison | null} */ comparison) =>
+  const said = (
+    /** @type {string} */ name,
+    /** @type {Comparison | null} */ comparison,
+    /** @type {(verdict: string) => string} */ say,
+  ) =>
     comparison && [
       h("dt", {}, name),
-      h("dd", {}, h("strong", {}, capital(comparison.verdict)), ` ${sentence(comparison.reason)}`),
+      h("dd", {}, h("strong", {}, `${say(comparison.verdict)}. `), sentence(comparison.reason)),
     ];
   if (!argmax && !printed) return null;
   return h("dl", { class: "beside" }, [
-    said(`${capital(methodName("argmax"))}, against the diagonal`, argmax),
-    said("The search alone, as the paper prints it", printed),
+    said(`${capital(methodName("argmax"))}, against the diagonal`, argmax, outcomeOf),
+    said("The search alone, as the paper prints it", printed, capital),
   ]);
 }
 
