@@ -15,8 +15,7 @@ def curves(study: StudyRow, ledger: Ledger, pages: Pages) -> dict[str, Any]:
     report.
     """
     chosen = select([so_far(t, study.objective.name) for t in ledger.trials(study.id)], study.objective)
-    methods = {"off_diagonal": chosen.off_diagonal, "diagonal": chosen.diagonal, **chosen.baselines}
-    best = {method: trial for method, trial in methods.items() if trial is not None}
+    best = chosen.named()
     points = pages.curves(study.id, {trial.number for trial in best.values()})
     found = []
     for method, trial in best.items():

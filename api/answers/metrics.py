@@ -58,6 +58,9 @@ class _LedgerCollector(Collector):
         )
 
 
+_METHODS = ("GET", "POST", "PATCH", "DELETE", "HEAD")
+
+
 class Timing:
     """Measures every request by its route, not its path: there are as many paths as studies."""
 
@@ -74,7 +77,7 @@ class Timing:
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                method = scope["method"] if scope["method"] in ("GET", "POST", "DELETE", "HEAD") else "other"
+                method = scope["method"] if scope["method"] in _METHODS else "other"
                 labels = (method, route, str(message["status"]))
                 self._metrics.latency.labels(*labels).observe(time.perf_counter() - began)
             await send(message)

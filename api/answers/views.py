@@ -75,6 +75,8 @@ class Views:
             "finished_at": row.finished_at.isoformat() if row.finished_at else None,
             "objective": objective_json(row.task, row.objective.name, row.objective.direction),
             "revision": row.revision,
+            "tags": list(row.tags),
+            "comment": row.comment,
             "progress": self._progress(row, done),
             "links": self._links(row),
         }

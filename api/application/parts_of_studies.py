@@ -1,19 +1,22 @@
-"""The routes below a study that lead to one of its trials, and to its files."""
+"""The routes below a study: one of its trials, its files, what users write beside it."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import FileResponse
+from pydantic import ValidationError
 
 from api.answers.conditional import answer
 from api.answers.files import StudyFile, files, maker, path_of, trial_files
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
 from api.application import schemas, trial_schemas
-from api.application.auth import Reader
+from api.application.auth import Reader, Submitter
+from api.application.body import mapping
 from api.application.errors import Problem
-from api.application.routes import Match, TheService
+from api.application.routes import Body, Match, TheService
 from api.application.service import Service
+from tuner.errors import FieldError
 from tuner.ledger.rows import StudyRow
 
 router = APIRouter(tags=["studies"])
@@ -87,6 +90,27 @@ def get_file(
     )
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
+
+
+@router.patch(
+    "/studies/{study_id}", summary="Write tags and a comment beside a study",
+    response_model=schemas.Study,
+    responses=schemas.answers(400, 401, 403, 404, 413, 415, 422, 429, 503),
+    openapi_extra=schemas.ANNOTATION,
+)  # fmt: skip
+def annotate(service: TheService, caller: Submitter, study_id: str, content: Body) -> dict[str, Any]:
+    """For people, and for the search in the list; nothing is computed from it. What is left out stays as it
+    is.
+    """
+    row = service.find(study_id, caller)
+    try:
+        given = schemas.Annotation.model_validate(mapping(content))
+    except ValidationError as error:
+        errors = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        raise Problem(422, "see errors", errors=errors) from error
+    tags = None if given.tags is None else list(dict.fromkeys(given.tags))
+    service.queue.annotate(row.id, tags=tags, comment=given.comment)
+    return service.views.study(service.ledger.study(row.id))
 
 
 def _files(service: Service, row: StudyRow) -> list[StudyFile]:

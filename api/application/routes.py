@@ -140,7 +140,7 @@ def list_studies(
         str | None, Query(pattern=r"^[0-9a-f]{1,32}$", description="Beginning of the id.")
     ] = None,
     text: Annotated[
-        str | None, Query(max_length=100, description="In its name, id, task or dataset, in any case.")
+        str | None, Query(max_length=100, description="In its name, id, task, dataset, tags or comment.")
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,

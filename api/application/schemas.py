@@ -2,7 +2,7 @@
 give.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
@@ -24,6 +24,7 @@ _SPEC = {
 }
 
 
+Tag = Annotated[str, Field(pattern=r"^[^\s,][^,\n]{0,39}$", examples=["baseline", "paper"])]
 _NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
 
 
@@ -140,6 +141,8 @@ class StudySummary(Answer):
         description="self, page, trials, results, events, job (Ray), mlflow, comparison (MLflow)"
     )
     revision: int = Field(description="Grows with every change.")
+    tags: list[str] = Field(description="Words that users gave it.")
+    comment: str = Field(description="What users write beside it.")
     verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
     best: BestPair | None = Field(default=None, description="Likewise.")
     gain: GainInBrief | None = Field(default=None, description="Likewise.")
@@ -156,6 +159,15 @@ class Study(StudySummary):
         description="Names, once it has ended, that may be had from /studies/{study_id}/figures/{name}.png."
     )
     notes: list[str] | None = Field(default=None, description=f"Of a submission. {_NOTES}")
+
+
+class Annotation(BaseModel):
+    """What users write beside a study; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tags: Annotated[list[Tag], Field(max_length=20)] | None = None
+    comment: Annotated[str, Field(max_length=2000)] | None = None
 
 
 class Studies(Answer):
@@ -337,10 +349,18 @@ SUBMISSION: dict[str, Any] = {
 }
 
 
+ANNOTATION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Annotation"}}},
+    }
+}
+
+
 def components() -> dict[str, Any]:
     """The schemas that routes refer to by name and FastAPI does not see."""
     _, found = models_json_schema(
-        [(StudySpec, "validation"), (ProblemDetails, "serialization")],
+        [(StudySpec, "validation"), (Annotation, "validation"), (ProblemDetails, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
     preset = {

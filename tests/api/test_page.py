@@ -64,12 +64,12 @@ def test_a_study_is_submitted_watched_and_judged(page, served):
     expect(page.get_by_role("gridcell", name="the optimum")).not_to_have_attribute("aria-label", before)
     expect(page.get_by_role("heading", name="No verdict: still running")).to_be_visible()
 
-    confirmed = driver.start(driver.best(), driver.spec.fresh_seeds(driver.study, 0), "c")
+    confirmed = driver.start(driver.best(), driver.fresh_seeds, "c")
     driver.report(confirmed, 10, final=True)
     served.ledger.release(driver.lease, "succeeded")
     verdict = page.get_by_role("region", name="Verdict")
     expect(verdict.get_by_role("heading")).to_have_text("Off the diagonal")
-    expect(verdict).to_contain_text("on fresh seeds, excludes 0")
+    expect(verdict).to_contain_text(re.compile(r"over 3 fresh seeds .* excludes 0"))
     label = page.get_by_role("gridcell", name="the optimum").get_attribute("aria-label")
     trial = next(
         t for t in served.ledger.trials(driver.study) if (t.role, t.tau_f, t.tau_b) == ("search", 0.1, 0.5)
@@ -151,21 +151,21 @@ def test_what_the_results_carry_is_shown(page, served):
     study = served.create(control="rescaled")
     driver = Driver(served, study)
     driver.report(driver.start(driver.search(), driver.spec.search_seeds), 4, final=True)
-    driver.report(driver.start(driver.best(), driver.spec.fresh_seeds(driver.study, 0), "c"), 4, final=True)
+    driver.report(driver.start(driver.best(), driver.fresh_seeds, "c"), 4, final=True)
     twin = Proposal(
         "control", "decoupled", 1.0, 5.0, driver.spec.learning_rates[0], Variant(logit_scale=10.0)
     )
-    driver.report(driver.start([twin], driver.spec.fresh_seeds(driver.study, 0), "t"), 4, final=True)
+    driver.report(driver.start([twin], driver.fresh_seeds, "t"), 4, final=True)
     served.ledger.release(driver.lease, "succeeded")
     page.goto(f"{served.address}#/studies/{study}")
     expect(page.get_by_role("region", name="Table of the test set")).to_contain_text("0.3000 ± 0.0577")
     expect(page.get_by_role("region", name="Rescaling control")).to_contain_text(
-        "The rescaled network does not end where"
+        "ends further from the original than half of the gain"
     )
     expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
     expect(
         page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")
-    ).to_contain_text("Holm")
+    ).to_contain_text("better")
     expect(page.get_by_role("region", name="Table of trials")).to_contain_text("logit layer × 10")
     expect(page.locator("#section-schedule")).to_be_hidden()
 
@@ -334,7 +334,31 @@ def test_the_list_is_searched_filtered_and_sorted(page, served):
     page.get_by_label("Search").fill("DY-1")
     expect(rows).to_have_count(10)
     page.get_by_label("Search").fill("nowhere")
-    expect(page.get_by_text("No study has this in its name, id, task or dataset.")).to_be_visible()
+    expect(page.get_by_text("No study has this in its name, id, task, dataset, tags or comment.")).to_be_visible()
+
+
+def test_tags_and_a_comment_are_written(page, served):
+    study = served.create()
+    served.create(name="another")
+    page.goto(f"{served.address}#/studies/{study}")
+    page.get_by_role("button", name="Edit tags and comment").click()
+    expect(page.get_by_label("Tags")).to_be_focused()
+    page.get_by_label("Tags").fill("paper, seeds, paper,")
+    page.get_by_label("Comment").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Edit tags and comment")).to_be_focused()
+    expect(page.locator(".tag")).to_have_text(["paper", "seeds"])
+    expect(page.locator(".comment")).to_have_text(HOSTILE)
+    assert served.ledger.study(study).tags == ("paper", "seeds")
+    page.get_by_role("button", name="Edit tags and comment").click()
+    page.get_by_label("Tags").fill("x" * 60)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".remarks-form [role=alert]")).not_to_be_empty()
+    page.get_by_role("button", name="Leave as it was").click()
+    page.goto(served.address)
+    page.get_by_label("Search").fill("SEEDS")
+    expect(page.locator(".studies tbody tr")).to_have_count(1)
+    expect(page.locator(".studies tbody tr")).to_contain_text("paper")
 
 
 def test_studies_are_compared(page, served):

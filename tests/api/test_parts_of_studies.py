@@ -268,3 +268,40 @@ def test_studies_are_found_by_a_text(http, service, text, names):
         Writer(service.ledger, name=name)
     found = http.get("/studies", params={"text": text}).json()["items"]
     assert [study["name"] for study in found] == names
+
+
+# --- what users write beside a study ---
+
+
+def test_tags_and_a_comment_are_written_and_found(http, ended):
+    path = f"/studies/{ended.study_id}"
+    before = http.get(path).json()
+    assert (before["tags"], before["comment"]) == ([], "")
+    answer = http.patch(path, json={"tags": ["paper", "größer", "paper"]})
+    assert (answer.status_code, answer.json()["tags"]) == (200, ["paper", "größer"])
+    http.patch(path, json={"comment": "the one in Table 2"})
+    after = http.get(path).json()
+    assert (after["tags"], after["comment"]) == (["paper", "größer"], "the one in Table 2")
+    assert after["revision"] > before["revision"]
+    for text in ("größ", "TABLE 2"):
+        found = http.get("/studies", params={"text": text}).json()["items"]
+        assert [study["id"] for study in found] == [ended.study_id]
+    assert http.patch(path, json={"tags": []}).json()["tags"] == []
+    assert http.get("/studies").json()["items"][0]["comment"] == "the one in Table 2"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"tags": "paper"}, "tags"),
+        ({"tags": ["a,b"]}, "tags.0"),
+        ({"tags": [""]}, "tags.0"),
+        ({"tags": [str(n) for n in range(21)]}, "tags"),
+        ({"comment": "x" * 2001}, "comment"),
+        ({"name": "another"}, "name"),
+    ],
+)
+def test_what_is_written_beside_a_study_has_bounds(http, ended, body, field):
+    answer = http.patch(f"/studies/{ended.study_id}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field

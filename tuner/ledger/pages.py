@@ -86,7 +86,7 @@ class Pages:
             state: only studies in this state.
             task: only studies of this task.
             prefix: only studies whose id begins so: hexadecimal digits.
-            text: only studies with it in their name, id, task or dataset, in any case.
+            text: only studies with it in their name, id, task, dataset, tags or comment, in any case.
             owner: only studies of this API key.
         """
         with self._ledger.reading() as db:
@@ -224,6 +224,6 @@ def _has(text: str) -> sa.ColumnElement[bool]:
     dataset = sa.func.lower(studies.c.spec).contains(f'"dataset": "{text.lower()}', autoescape=True)
     named = [
         sa.func.lower(column).contains(text.lower(), autoescape=True)
-        for column in (studies.c.name, studies.c.id, studies.c.task)
+        for column in (studies.c.name, studies.c.id, studies.c.task, studies.c.tags, studies.c.comment)
     ]
     return sa.or_(dataset, *named)

@@ -39,6 +39,8 @@ def study_row(row: RowMapping) -> StudyRow:
         cancelling=row["cancel_at"] is not None,
         revision=row["revision"],
         mlflow_run=row["mlflow_run"],
+        tags=tuple(json.loads(row["tags"])),
+        comment=row["comment"],
     )
 
 

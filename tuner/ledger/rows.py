@@ -83,6 +83,8 @@ class StudyRow:
     cancelling: bool = False  # a cancel was asked for
     revision: int = 0  # grows with every change
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
+    tags: tuple[str, ...] = ()  # words that users gave it
+    comment: str = ""  # what users write beside it
 
     @property
     def strategy(self) -> str | None:

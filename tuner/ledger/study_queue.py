@@ -6,7 +6,8 @@ named and never started is started under the same name, and Ray refuses a name t
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -94,6 +95,19 @@ class StudyQueue:
                 }  # fmt: skip
                 db.execute(idempotency.insert().values(**values))
         return study_id, True
+
+    def annotate(
+        self, study_id: str, *, tags: Sequence[str] | None = None, comment: str | None = None
+    ) -> None:
+        """Writes tags and comment beside a study, whatever its state; None leaves what there is."""
+        written: dict[str, str] = {}
+        if tags is not None:
+            written["tags"] = json.dumps(list(tags), ensure_ascii=False)
+        if comment is not None:
+            written["comment"] = comment
+        with self._ledger.writing() as db:
+            _locked(db, study_id)
+            _change(db, study_id, **written)
 
     def position(self, study: StudyRow) -> int:
         """The place of a queued study among those that wait, from 1."""

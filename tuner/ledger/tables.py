@@ -43,6 +43,10 @@ studies = sa.Table(
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
     # grows with every change of it or its trials
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column(
+        "tags", sa.Text, nullable=False, server_default="[]"
+    ),  # JSON: a list of words that users gave it
+    sa.Column("comment", sa.Text, nullable=False, server_default=""),  # what users write beside it
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
 )

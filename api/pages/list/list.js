@@ -43,7 +43,7 @@ class List {
     this.search = h("input", {
       type: "search",
       id: "study-search",
-      placeholder: "Name, id, task or dataset",
+      placeholder: "Name, task, dataset, tag …",
       autocomplete: "off",
       spellcheck: "false",
       input: () => this.asked(QUIET_MS),
@@ -108,7 +108,7 @@ class List {
   }
 
   nothing() {
-    if (this.search.value.trim()) return "No study has this in its name, id, task or dataset.";
+    if (this.search.value.trim()) return "No study has this in its name, id, task, dataset, tags or comment.";
     if (this.state.value) return `No study is ${stateName(this.state.value)}.`;
     const start = h("a", { href: "#/new" }, "Start one");
     const easy = ": the preset sbn-digits needs no download and takes a minute or two.";

@@ -7,6 +7,7 @@ import { studyAddress } from "../shared/links.js";
 import { progressBar } from "../shared/progress.js";
 import { SortedTable } from "../shared/sorted_table.js";
 import { MOVING, UNDER_WAY, badge } from "../shared/state.js";
+import { tagLabels } from "../study/remarks.js";
 import { verdictOf } from "../shared/verdicts.js";
 
 /** @import { StudySummary } from "../shared/types.js" */
@@ -101,7 +102,7 @@ export class StudiesTable {
   }
 
   /** @param {StudySummary} study */
-  named({ id, name, task, dataset }) {
+  named({ id, name, task, dataset, tags, comment }) {
     const box = h("input", { type: "checkbox", "aria-label": `Compare ${name}`, id: `choose-${id}` });
     box.checked = this.chosen.has(id);
     box.addEventListener("change", () => {
@@ -112,7 +113,8 @@ export class StudiesTable {
     });
     const about = h("p", { class: "hint" }, `${task} · ${dataset} · `, h("code", {}, id));
     const link = h("a", { href: studyAddress(id), id: `study-${id}` }, name);
-    return h("div", { class: "choosable" }, box, h("div", {}, link, about));
+    const written = [tags.length > 0 && h("p", { class: "tags" }, tagLabels(tags)), firstLine(comment)];
+    return h("div", { class: "choosable" }, box, h("div", {}, link, about, written));
   }
 
   /** @param {StudySummary} study */
@@ -124,6 +126,12 @@ export class StudiesTable {
     bar.update(study);
     return [shown, bar.element];
   }
+}
+
+/** @param {string} comment */
+function firstLine(comment) {
+  const [line = ""] = comment.split("\n");
+  return line && h("p", { class: "hint comment" }, line.length > 90 ? `${line.slice(0, 90)} …` : line);
 }
 
 /** @param {StudySummary} study */

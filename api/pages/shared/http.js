@@ -87,6 +87,16 @@ export async function post(path, body, headers) {
   return (await request(path, { method: "POST", body: text, headers })).json();
 }
 
+/**
+ * Changes what is at a path.
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
+ */
+export async function patch(path, body) {
+  return (await request(path, { method: "PATCH", body: JSON.stringify(body) })).json();
+}
+
 /** @param {string} path */
 export async function remove(path) {
   await request(path, { method: "DELETE" });

@@ -84,6 +84,8 @@ export interface StudySummary {
   progress: Progress;
   links: Links;
   revision: number;
+  tags: string[];
+  comment: string;
   verdict?: string | null;
   best?: { number: number; tau_f: number | null; tau_b: number | null; lr: number } | null;
   gain?: { mean: number | null; ci95: number[] | null; seeds: number; confirmed: boolean } | null;
@@ -282,7 +284,31 @@ export interface Gain extends Omit<Difference, "mean"> {
   mean: number | null;
   against: number;
   confirmed: boolean;
-  p_holm?: number | null;
+  /** Corrected for all looks. */
+  p_overall?: number | null;
+  wins?: { wins: number; losses: number; ties: number } | null;
+  decision?: string;
+}
+
+/** A verdict beside the main one. */
+export interface Comparison {
+  verdict: string;
+  reason: string;
+  gain: Gain | null;
+}
+
+export interface Rate {
+  count: number;
+  of: number;
+  ci95: number[];
+}
+
+/** What became of the members of a method. */
+export interface Outcomes {
+  diverged: Rate;
+  collapsed: Rate | null;
+  search_diverged: Rate;
+  search_collapsed: Rate | null;
 }
 
 export interface Points {
@@ -310,7 +336,7 @@ export interface Control {
   of: number;
   rho: number | null;
   logit_scale: number | null;
-  difference: (Omit<Difference, "mean"> & { mean: number | null }) | null;
+  difference: Difference | null;
   max_relative_deviation: number | null;
   max_relative_deviation_of_curves: number | null;
   meaning: string[];
@@ -340,12 +366,18 @@ export interface Results {
   state: string;
   best: Trial | null;
   off_diagonal_best: Trial | null;
-  argmax_best?: Trial | null;
+  argmax_best: Trial | null;
   diagonal_best: Trial | null;
   baselines: Record<string, Trial>;
   confirmed: Record<string, Trial>;
   gain: Gain | null;
   gains: Record<string, Gain | null>;
+  argmax: Comparison | null;
+  as_printed: Comparison | null;
+  second: Record<string, Gain>;
+  test_gain: Record<string, Gain>;
+  confirmation: { looks: number[]; seeds: number; margin: number; margin_given: string } | null;
+  outcomes: Record<string, Outcomes>;
   verdict: string;
   verdict_reason: string;
   notes: string[];

@@ -2,6 +2,7 @@
 /** A study's verdict in one line, the same wherever it is shown: where there is none, it says why. */
 
 import { capital } from "./format.js";
+import { MOVING } from "./state.js";
 
 /** @import { StudyState } from "./types.js" */
 
@@ -12,6 +13,24 @@ const KINDS = {
   "on the diagonal": "on",
   "practically on the diagonal": "on",
 };
+
+/**
+ * What a verdict says of the method that was compared with the diagonal.
+ * @type {Record<string, string>}
+ */
+const OUTCOMES = {
+  "off the diagonal": "better",
+  "on the diagonal": "worse",
+  "practically on the diagonal": "practically equal",
+};
+
+/**
+ * A verdict as it is said of a method: "better", "undecided".
+ * @param {string} verdict
+ */
+export function outcomeOf(verdict) {
+  return capital(OUTCOMES[verdict] ?? verdict);
+}
 
 /**
  * Why a study in a state has no verdict; a study that succeeded has its own reason.
@@ -32,7 +51,7 @@ const WHY = {
  * @returns {{text: string, kind: "off" | "on" | "unclear", decided: boolean}}
  */
 export function verdictOf(state, verdict, gain) {
-  const rests = gain && (state === "succeeded" || gain.confirmed);
+  const rests = gain && (state === "succeeded" || (gain.confirmed && !MOVING.has(state)));
   if (rests && verdict && verdict !== "no verdict") {
     return { text: capital(verdict), kind: KINDS[verdict] ?? "unclear", decided: true };
   }

@@ -5,9 +5,10 @@ import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, decimalsFor, number, score, span } from "../shared/format.js";
 import { fullMethodName, metricTitle } from "../shared/labels.js";
 import { table } from "../shared/table.js";
+import { gainCells } from "./gains.js";
 import { section } from "./part.js";
 
-/** @import { Child, Control, Results, Segment, Study, TestScore } from "../shared/types.js" */
+/** @import { Child, Control, Outcomes, Rate, Results, Segment, Study, TestScore } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /**
@@ -57,6 +58,77 @@ export function testSet() {
       ),
     ];
   });
+}
+
+/** The gain over the diagonal in what else was measured: other metrics, and the test set. */
+export function otherGains() {
+  return finding("The gain in other measurements", ({ second, test_gain: test }, { task }) => {
+    const rows = Object.entries({ ...second, ...test });
+    if (!rows.length) return null;
+    return [
+      table(
+        "the gain in other measurements",
+        [
+          { title: "Measurement" },
+          numeric("Gain"),
+          numeric("95 % interval"),
+          numeric("p"),
+          numeric("Wins"),
+          { title: "Decision" },
+        ],
+        rows.map(([metric, gain]) => [
+          capital(metricTitle(task, metric)),
+          ...gainCells(gain, decimalsFor([gain.mean], 3)),
+        ]),
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        "Of the best off the diagonal over the best on it, on the fresh seeds; above 0 it is better. ",
+        "The verdict rests on the objective alone.",
+      ),
+    ];
+  });
+}
+
+/** How many trainings diverged or collapsed, where any did. */
+export function outcomes() {
+  return finding("Diverged and collapsed trainings", (results) => {
+    const rows = Object.entries(results.outcomes);
+    const bad = (/** @type {Outcomes} */ o) =>
+      o.diverged.count +
+      o.search_diverged.count +
+      (o.collapsed?.count ?? 0) +
+      (o.search_collapsed?.count ?? 0);
+    if (!rows.some(([, row]) => bad(row) > 0)) return null;
+    const collapse = rows.some(([, row]) => row.collapsed !== null || row.search_collapsed !== null);
+    return [
+      table(
+        "diverged and collapsed trainings",
+        [
+          { title: "Method" },
+          numeric("Diverged, fresh seeds"),
+          numeric("Diverged, search"),
+          ...(collapse ? [numeric("Collapsed, fresh seeds"), numeric("Collapsed, search")] : []),
+        ],
+        rows.map(([name, row]) => [
+          capital(fullMethodName(name)),
+          rate(row.diverged),
+          rate(row.search_diverged),
+          ...(collapse ? [rate(row.collapsed), rate(row.search_collapsed)] : []),
+        ]),
+      ),
+      h("p", { class: "hint" }, "Below each count its exact 95 % interval."),
+    ];
+  });
+}
+
+/** @param {Rate | null} rate */
+function rate(rate) {
+  if (!rate || rate.of === 0) return "–";
+  const [low = 0, high = 1] = rate.ci95;
+  const interval = `${number(100 * low, 2)} to ${number(100 * high, 2)} %`;
+  return [`${rate.count} of ${rate.of}`, h("small", { class: "beneath" }, interval)];
 }
 
 /**

@@ -15,8 +15,10 @@ import { table } from "../shared/table.js";
 const heads = () => [
   { title: "Rival" },
   { title: "Gain", numeric: true },
-  { title: "95 % CI", numeric: true },
+  { title: "95 % interval", numeric: true },
   { title: "p", numeric: true },
+  { title: "Wins", numeric: true },
+  { title: "Decision" },
   { title: h("span", { class: "visually-hidden" }, "Interval as a picture"), label: "", kind: "picture" },
 ];
 
@@ -62,9 +64,6 @@ function rowsOf({ gain: main, gains: others }) {
   return rows;
 }
 
-/** @param {Gain} gain */
-const corrected = (gain) => gain.p_holm !== null && gain.p_holm !== undefined;
-
 /**
  * @param {string} objective
  * @param {Gain} first
@@ -75,9 +74,9 @@ function explained(objective, { seeds }, all) {
   return h(
     "p",
     { class: "hint gains-note", id: "gains-note" },
-    `Gain in ${objective} of the best off the diagonal, paired over ${seeds} ${fresh}; `,
-    "above 0 it is better than the rival. p is of the paired t-test, two-sided",
-    all.some(corrected) ? "; over the baselines it is corrected for their number by Holm's method." : ".",
+    `Gain in ${objective} of the best off the diagonal, paired over ${seeds} ${fresh}; above 0 it is better than the `,
+    "rival. Interval and p hold over all looks; p is two-sided, of the paired t-test or, where a training diverged, ",
+    "of the wins.",
   );
 }
 
@@ -88,13 +87,23 @@ function explained(objective, { seeds }, all) {
  * @param {(value: number) => number} x
  */
 function cellsOf(name, gain, decimals, x) {
-  const p = gain.p_holm ?? gain.p_value;
+  return [capital(methodName(name)), ...gainCells(gain, decimals), interval(gain, x)];
+}
+
+/**
+ * A gain as cells: its mean, interval, p, wins and decision.
+ * @param {Gain} gain
+ * @param {number} decimals
+ */
+export function gainCells({ mean, ci95, p_overall, p_value, wins, confirmed, decision }, decimals) {
+  const p = p_overall ?? p_value;
+  const of = wins ? wins.wins + wins.losses + wins.ties : 0;
   return [
-    capital(methodName(name)),
-    fixed(gain.mean, decimals),
-    span(gain.ci95, decimals),
-    [p === null ? "–" : chance(p), corrected(gain) && h("small", {}, " Holm")],
-    interval(gain, x),
+    fixed(mean, decimals),
+    span(ci95, decimals),
+    p === null ? "–" : chance(p),
+    wins && of > 0 ? `${wins.wins} of ${of}` : "–",
+    confirmed ? (decision ?? "–") : "not confirmed",
   ];
 }
 

@@ -57,7 +57,7 @@ function content(results, study, objective) {
   /** @type {[string, Trial | null][]} */
   const named = [
     ["off_diagonal", results.off_diagonal_best],
-    ["argmax", results.argmax_best ?? null],
+    ["argmax", results.argmax_best],
     ["diagonal", results.diagonal_best],
     ...Object.entries(results.baselines),
   ];

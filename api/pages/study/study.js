@@ -11,12 +11,13 @@ import { actions } from "./actions.js";
 import { claims } from "./claims.js";
 import { filesPart } from "./files.js";
 import { figures, marginals, stages } from "./figures.js";
-import { control, schedule, testSet } from "./findings.js";
+import { control, otherGains, outcomes, schedule, testSet } from "./findings.js";
 import { head, shownState } from "./head.js";
 import { methods } from "./methods.js";
 import { whatWasRun } from "./ran.js";
 import { trialsTable } from "./trials.js";
 import { verdictPanel } from "./verdict.js";
+import { remarks } from "./remarks.js";
 import { Watch } from "./watch.js";
 
 /** @import { Study } from "../shared/types.js" */
@@ -29,6 +30,8 @@ const PARTS = [
   marginals,
   methods,
   testSet,
+  otherGains,
+  outcomes,
   schedule,
   control,
   claims,
@@ -55,11 +58,13 @@ export async function study(main, id, signal) {
   const watch = new Watch(first, signal, {
     study(now) {
       about.update(now);
+      beside.update(now);
       buttons.update(now);
       speaker(now);
     },
     known: (known) => parts.forEach((part) => part.update(known)),
   });
+  const beside = remarks((now) => watch.changedTo(now));
   const buttons = actions(async () => {
     await watch.refresh();
     title.focus();
@@ -72,6 +77,7 @@ export async function study(main, id, signal) {
       { class: "page study" },
       h("div", { class: "title-row" }, title, buttons.element),
       about.element,
+      beside.element,
       buttons.said,
       parts.map((part) => part.element),
     ),

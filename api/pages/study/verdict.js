@@ -3,26 +3,29 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, number, sentence } from "../shared/format.js";
-import { verdictOf } from "../shared/verdicts.js";
+import { methodName } from "../shared/labels.js";
+import { outcomeOf, verdictOf } from "../shared/verdicts.js";
 import { gains } from "./gains.js";
 
-/** @import { Child, Results, Study, Trial } from "../shared/types.js" */
+/** @import { Child, Comparison, Results, Study, Trial } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /** @returns {Part} */
 export function verdictPanel() {
   const element = h("section", { class: "verdict unclear", "aria-label": "Verdict" });
   const draw = whenChanged((/** @type {Study} */ study, /** @type {Results} */ results) => {
-    const { text, kind, decided } = verdictOf(study.state, results.verdict, results.gain);
+    const { text, kind } = verdictOf(study.state, results.verdict, results.gain);
     const notes = results.notes.map((note) => h("li", {}, sentence(note)));
     element.className = `verdict ${kind}`;
     put(
       element,
       h("p", { class: "eyebrow" }, "Verdict"),
       h("h2", {}, text),
-      h("p", { class: "because" }, decided ? sentence(results.verdict_reason) : whyNot(study, results)),
+      h("p", { class: "because" }, sentence(results.verdict_reason)),
       results.best && bestPair(results.best),
       gains(results, study.objective.label),
+      confirmed(results),
+      beside(results),
       notes.length > 0 && h("ul", { class: "notes" }, notes),
     );
   });
@@ -30,19 +33,37 @@ export function verdictPanel() {
 }
 
 /**
- * Why there is no verdict.
- * @param {Study} study
+ * How the confirmation went.
  * @param {Results} results
  */
-function whyNot({ state, spec }, results) {
-  if (!results.gain) return sentence(results.verdict_reason);
-  if (!spec.confirm_seeds) return "The study has no fresh seeds to decide on: its spec says confirm_seeds 0.";
-  const flatters = "the gain below flatters whoever was selected.";
-  if (state === "cancelled") {
-    return `Fresh seeds would have decided; the study was cancelled before. ${capital(flatters)}`;
-  }
-  const then = "when the search has ended, the best of every method is trained on them";
-  return `Fresh seeds decide: ${then}. Until then ${flatters}`;
+function confirmed({ confirmation }) {
+  if (!confirmation) return null;
+  const { looks, seeds, margin, margin_given: given } = confirmation;
+  const at = looks.length > 1 ? `, looked at after ${looks.slice(0, -1).join(", ")} and ${looks.at(-1)}` : "";
+  const least =
+    margin > 0 ? ` A gain below the margin of ${number(margin, 3)} (${given}) is of no interest.` : "";
+  return h("p", { class: "hint" }, `Confirmed on ${count(seeds, "fresh seed")}${at}.${least}`);
+}
+
+/**
+ * The verdicts beside the main one.
+ * @param {Results} results
+ */
+function beside({ argmax, as_printed: printed }) {
+  const said = (
+    /** @type {string} */ name,
+    /** @type {Comparison | null} */ comparison,
+    /** @type {(verdict: string) => string} */ say,
+  ) =>
+    comparison && [
+      h("dt", {}, name),
+      h("dd", {}, h("strong", {}, `${say(comparison.verdict)}. `), sentence(comparison.reason)),
+    ];
+  if (!argmax && !printed) return null;
+  return h("dl", { class: "beside" }, [
+    said(`${capital(methodName("argmax"))}, against the diagonal`, argmax, outcomeOf),
+    said("The search alone, as the paper prints it", printed, capital),
+  ]);
 }
 
 /** @param {Trial} best */

@@ -63,6 +63,15 @@ export class Watch {
   }
 
   /**
+   * The study as an answer to a change has it.
+   * @param {Study} now
+   */
+  changedTo(now) {
+    this.study = now;
+    this.tell.study(now);
+  }
+
+  /**
    * What an event says is shown at once; the numbers follow.
    * @param {Moved} event
    */

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clockText, progressText, trainingLines } from "../../../api/pages/shared/progress.js";
-import { verdictOf } from "../../../api/pages/shared/verdicts.js";
+import { outcomeOf, verdictOf } from "../../../api/pages/shared/verdicts.js";
+import { tagsOf } from "../../../api/pages/study/remarks.js";
 
 const progress = {
   trials: { done: 12, running: 8, failed: 1, total: 36 },
@@ -46,8 +47,19 @@ test("where there is no verdict, it is said why", () => {
   assert.equal(verdictOf("cancelled", "on the diagonal", fresh).text, "On the diagonal");
   assert.equal(verdictOf("succeeded", "practically on the diagonal", fresh).kind, "on");
   assert.equal(verdictOf("running", "not distinguishable", same).text, "No verdict: still running");
+  assert.equal(verdictOf("running", "off the diagonal", fresh).text, "No verdict: still running");
   assert.equal(verdictOf("cancelled", "undecided", same).text, "No verdict: cancelled");
   assert.equal(verdictOf("failed", null, null).text, "No verdict: failed");
   assert.equal(verdictOf("succeeded", "no verdict", same).text, "No verdict");
   assert.equal(verdictOf("succeeded", "undecided", null).text, "No verdict: nothing to compare");
+});
+
+test("a verdict is said of a method, too", () => {
+  assert.equal(outcomeOf("off the diagonal"), "Better");
+  assert.equal(outcomeOf("undecided"), "Undecided");
+});
+
+test("tags are the words between commas, each once", () => {
+  assert.deepEqual(tagsOf(" paper, two words,, paper "), ["paper", "two words"]);
+  assert.deepEqual(tagsOf(""), []);
 });

@@ -220,6 +220,7 @@ def test_a_ledger_of_the_first_version_is_migrated_and_goes_on(url):
             PROPOSALS[0],
         )
         assert unfinished.state == "running"
+        assert (ledger.study("aa").tags, ledger.study("aa").comment) == ((), "")
         lease = ledger.acquire("aa", {})
         assert [t.number for t in ledger.restart_population(lease, "p0")] == [1]
         record(ledger, lease, 1, final=True)
