@@ -334,7 +334,9 @@ def test_the_list_is_searched_filtered_and_sorted(page, served):
     page.get_by_label("Search").fill("DY-1")
     expect(rows).to_have_count(10)
     page.get_by_label("Search").fill("nowhere")
-    expect(page.get_by_text("No study has this in its name, id, task, dataset, tags or comment.")).to_be_visible()
+    expect(
+        page.get_by_text("No study has this in its name, id, task, dataset, tags or comment.")
+    ).to_be_visible()
 
 
 def test_tags_and_a_comment_are_written(page, served):

@@ -56,12 +56,7 @@ export function remarks(changed) {
   }
 
   const draw = whenChanged((/** @type {string} */ tags, /** @type {string} */ comment) => {
-    put(
-      shown,
-      tagLabels(tagsOf(tags)),
-      comment && h("p", { class: "comment" }, comment),
-      open,
-    );
+    put(shown, tagLabels(tagsOf(tags)), comment && h("p", { class: "comment" }, comment), open);
   });
   return {
     element: h("div", {}, shown, form.element),
@@ -79,7 +74,12 @@ export function remarks(changed) {
  * @param {() => void} left
  */
 function editor(saved, left) {
-  const tags = h("input", { type: "text", id: "edit-tags", autocomplete: "off", "aria-describedby": "edit-tags-hint" });
+  const tags = h("input", {
+    type: "text",
+    id: "edit-tags",
+    autocomplete: "off",
+    "aria-describedby": "edit-tags-hint",
+  });
   const comment = h("textarea", { id: "edit-comment", rows: "3", maxlength: "2000" });
   const wrong = h("p", { class: "field-error", role: "alert" });
   let id = "";
@@ -100,7 +100,12 @@ function editor(saved, left) {
   const element = h(
     "form",
     { class: "card remarks-form", hidden: true, novalidate: true, submit: save },
-    field("edit-tags", "Tags", tags, h("p", { class: "hint", id: "edit-tags-hint" }, "Words with commas between them.")),
+    field(
+      "edit-tags",
+      "Tags",
+      tags,
+      h("p", { class: "hint", id: "edit-tags-hint" }, "Words with commas between them."),
+    ),
     field("edit-comment", "Comment", comment),
     wrong,
     h(

@@ -125,8 +125,7 @@ def test_a_study_begins_with_what_its_history_has():
     control = 1
     assert progress.total == spec.trials_total + to_confirm + control
     assert (
-        progress.work_total
-        == (spec.trials_total * spec.seeds + (to_confirm + control) * spec.looks[0]) * 40
+        progress.work_total == (spec.trials_total * spec.seeds + (to_confirm + control) * spec.looks[0]) * 40
     )
     assert progress.work_done == progress.work_before == 4 * 3 * 40
     assert (
