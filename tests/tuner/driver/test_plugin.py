@@ -123,7 +123,8 @@ def test_an_installed_package_brings_a_task_that_runs_from_the_spec_to_the_resul
     assert results["confirmed"]["off_diagonal"]["metrics"].keys() >= {"test_loss", "test_perplexity"}
     trials = json.loads(installed("trials", "latest", "--json").stdout)
     assert {t["state"] for t in trials} == {"succeeded"}
-    assert {t["estimator"] for t in trials} == {"decoupled", "gumbel", "reinmax"}
+    searched = [t for t in trials if t["role"] in ("search", "baseline")]  # softmax refines the diagonal
+    assert {t["estimator"] for t in searched} == {"decoupled", "gumbel", "reinmax"}
     assert all(0 < value < 1 for t in trials for value in t["objective"]["seeds"])
 
 
