@@ -160,13 +160,24 @@ def _runs(group: int) -> bool:
         return False
     except PermissionError:
         return True
-    processes = list(Path("/proc").glob("[0-9]*/stat"))
-    for file in processes:
-        with suppress(OSError):
-            state, _, its_group = file.read_text(errors="replace").rpartition(")")[2].split()[:3]
+    processes = _process_ids()
+    for process_id in processes:
+        with suppress(OSError):  # it has just ended
+            stat = Path(f"/proc/{process_id}/stat").read_text(errors="replace")
+            state, _, its_group = stat.rpartition(")")[2].split()[:3]
             if int(its_group) == group and state not in "ZX":
                 return True
     return not processes
+
+
+def _process_ids() -> list[str]:
+    """Of this machine's processes; none where the kernel does not show them in /proc. (Path.glob looks at each
+    entry a second time, and fails where a process has ended between the two.)
+    """
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
 
 
 def is_alive(process_id: int) -> bool:
