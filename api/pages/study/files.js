@@ -1,27 +1,41 @@
 // @ts-check
 /** The files of a study: report, tables, spec, figures in three formats, what confirmed trials have left. */
 
-import { h, put, whenChanged } from "../shared/dom.js";
+import { h, put } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
-import { get } from "../shared/http.js";
+import { ConnectionLost, get } from "../shared/http.js";
 import { plain } from "../shared/labels.js";
 import { saveButton, trialLink } from "../shared/links.js";
 import { section } from "./part.js";
 
-/** @import { Child, Page, StudyFile } from "../shared/types.js" */
+/** @import { Child, Page, Study, StudyFile } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /** @returns {Part} */
 export function filesPart() {
   const holder = h("div", {});
-  // New files come with a new state: while a study runs its report can be had, but not much else.
-  const look = whenChanged((/** @type {string} */ id, /** @type {string} */ _state) => {
-    get(`studies/${id}/files`).then(
-      (/** @type {Page<StudyFile>} */ { items }) => put(holder, list(id, items)),
-      (error) => put(holder, h("p", { class: "hint" }, sentence(error.message))),
-    );
-  });
-  return { element: section("Files", holder), update: ({ study }) => look(study.id, study.state) };
+  let state = ""; // of which the files are shown
+
+  /** @param {Study} study */
+  async function look({ id, state: now }) {
+    // New files come with a new state: while a study runs its report can be had, but not much else.
+    if (state === now) return;
+    state = now;
+    try {
+      /** @type {Page<StudyFile>} */
+      const { items } = await get(`studies/${id}/files`);
+      put(holder, list(id, items));
+    } catch (error) {
+      state = ""; // the next look at the study tries again
+      if (!(error instanceof ConnectionLost))
+        put(
+          holder,
+          h("p", { class: "hint" }, sentence(error instanceof Error ? error.message : String(error))),
+        );
+    }
+  }
+
+  return { element: section("Files", holder), update: ({ study }) => void look(study) };
 }
 
 /**

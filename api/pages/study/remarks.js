@@ -56,7 +56,13 @@ export function remarks(changed) {
   }
 
   const draw = whenChanged((/** @type {string} */ tags, /** @type {string} */ comment) => {
-    put(shown, tagLabels(tagsOf(tags)), comment && h("p", { class: "comment" }, comment), open);
+    const words = tagsOf(tags);
+    put(
+      shown,
+      words.length > 0 && h("p", {}, tagLabels(words)),
+      comment && h("p", { class: "comment" }, comment),
+      h("p", {}, open),
+    );
   });
   return {
     element: h("div", {}, shown, form.element),

@@ -37,7 +37,7 @@ export function verdictPanel() {
  * @param {Results} results
  */
 function confirmed({ confirmation }) {
-  if (!confirmation) return null;
+  if (!confirmation?.seeds) return null;
   const { looks, seeds, margin, margin_given: given } = confirmation;
   const at = looks.length > 1 ? `, looked at after ${looks.slice(0, -1).join(", ")} and ${looks.at(-1)}` : "";
   const least =
