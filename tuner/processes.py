@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
+PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
 _ITSELF = (sys.executable, "-PES", __file__)  # needs nothing but the standard library, and starts in 20 ms
 # Looked up when this file is imported, which a Ray job's driver does first of all: a parent that ends while
 # the driver imports the rest is noticed, too.
@@ -142,7 +142,7 @@ def end_group(group: int) -> None:
 
     Its leader must be somebody's child who waits for it, so that its number is not given to another group.
     """
-    for sign, patience_s in _PATIENCE_S.items():
+    for sign, patience_s in PATIENCE_S.items():
         with suppress(ProcessLookupError):
             os.killpg(group, sign)
         deadline = time.monotonic() + patience_s

@@ -139,7 +139,7 @@ def test_names_of_figures_that_there_are_not_leave_nothing_behind(http, service)
 
 
 def test_a_page_is_whole_even_if_its_lines_are_not_kept(tmp_path, monkeypatch):
-    for bound in ("_STUDIES", "_LINES_BYTES"):
+    for bound in ("STUDIES_KEPT", "LINES_KEPT_BYTES"):
         monkeypatch.setattr(f"api.answers.views.{bound}", 2)
     with TestClient(
         create(ServiceSettings(home=tmp_path, rate_per_minute=0)), base_url="http://localhost"

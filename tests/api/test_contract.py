@@ -398,7 +398,7 @@ def test_readiness_names_what_is_down(http):
 
 @pytest.mark.timeout(60)
 def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
-    for patience in ("_PATIENCE_S", "_SUBMIT_S", "_PING_S"):
+    for patience in ("PATIENCE_S", "SUBMIT_S", "PING_S"):
         monkeypatch.setattr(jobs, patience, 0.3)
     # Its port takes connections, as that of Ray's dashboard does while that is suspended.
     hanging = subprocess.Popen(
