@@ -91,22 +91,6 @@ def test_a_tag_is_compared_whole(match, status):
 # --- over the service ---
 
 
-@pytest.fixture
-def app(tmp_path):
-    return create(ServiceSettings(home=tmp_path, rate_per_minute=0))
-
-
-@pytest.fixture
-def service(app):
-    return app.state.service
-
-
-@pytest.fixture
-def http(app):
-    with TestClient(app, base_url="http://localhost") as client:
-        yield client
-
-
 def trained(http, ledger):
     study = http.post("/studies", json=GOOD).json()["id"]
     lease = ledger.acquire(study, {})

@@ -12,12 +12,11 @@ from api.studies import reconciler as reconciling
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
 from tests.support.fake_ray import FakeRay
+from tests.support.ledgers import STUDY
 from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
 
 @pytest.fixture

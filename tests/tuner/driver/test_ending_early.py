@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.ledgers import STUDY
 from tests.support.processes import wait_for
 from tests.support.rows import trial
 from tuner.driver.cancellation import CancelledError, cancelled_when_asked
@@ -20,8 +21,6 @@ from tuner.driver.signals import StoppedBySignal, handler_kept, stopping_on_sign
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
 
 @pytest.fixture
