@@ -75,8 +75,8 @@ def api(tmp_path_factory):
     )
     api.parts = (mlflow, ray)
     try:
-        mlflow.wait_until_ready()
-        ray.wait_until_ready()
+        mlflow.wait_until_ready(patient(120))
+        ray.wait_until_ready(patient(90))
         api.start()
         yield api
     finally:

@@ -133,7 +133,7 @@ def test_ctrl_c_is_no_cancel(ledger, lease):
 PARENT = """
 import subprocess, sys, time
 code = '''
-import sys, time
+import os, sys, time
 import tuner.processes
 time.sleep(float(sys.argv[1]))  # the driver's imports
 from tuner.driver.cancellation import cancelled_when_asked
@@ -142,9 +142,10 @@ ledger = Ledger(sys.argv[2])
 lease = ledger.acquire(sys.argv[3], {})
 def orphaned():
     ledger.release(lease, "interrupted", "orphaned")
+    os._exit(0)
 with cancelled_when_asked(ledger, lease, when_orphaned=orphaned):
     print(flush=True)
-    time.sleep(5)
+    time.sleep(120)
 '''
 child = subprocess.Popen([sys.executable, "-c", code, *sys.argv[2:]])
 time.sleep(float(sys.argv[1]))
