@@ -1,5 +1,6 @@
 """Fixtures that several files use."""
 
+import gc
 import subprocess
 
 import pytest
@@ -7,6 +8,14 @@ import torch
 
 from tests.support.patience import patient
 from tests.support.postgresql import MISSING, PostgresqlServer
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: the collector need not look through hundreds of thousands of objects of
+    libraries again, which the engine makes it do whenever a population does not fit.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -97,7 +97,7 @@ def test_a_study_is_played_through_its_strategy_to_a_verdict(search):
 
 
 def test_studies_are_counted_by_their_verdicts():
-    table = study_tables.study_table(20, ("grid",))
+    table = study_tables.study_table(8, ("grid",))
     assert len(table.rows) == len(WORLDS)
     shares = {name: [float(s.split()[0]) for s in cell.split(" / ")] for name, cell in table.rows}
     off, on, _ = shares["off the diagonal by a factor of 3"]

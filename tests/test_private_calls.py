@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.paths import ROOT
 from trainables import torch_private
 from tuner.driver import ray_private
 from tuner.tracking import mlflow_private
 
-ROOT = Path(__file__).parent.parent
 PACKAGES = ("trainables", "tuner", "api")
 FILES = {"trainables/torch_private.py", "tuner/driver/ray_private.py", "tuner/tracking/mlflow_private.py"}
 # What other files must not have: it belongs into one of FILES.

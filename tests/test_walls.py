@@ -4,11 +4,10 @@ api; nothing imports deploy or tests.
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 NEVER = {  # folder -> what nothing in it imports
     "trainables/": {"tuner", "api"},

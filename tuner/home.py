@@ -19,7 +19,7 @@ from tuner.errors import UserError
 from tuner.processes import is_alive
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_LEFT_BEHIND_S = 30.0  # what a killed stack leaves behind ends sooner
+LEFT_BEHIND_S = 30.0  # what a killed stack leaves behind ends sooner
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL)  # of a file system without flock
 
 
@@ -107,7 +107,7 @@ def held(home: Path, what: str) -> Iterator[list[int]]:
 
 
 def _lock(file: int, home: Path) -> None:
-    deadline = time.monotonic() + _LEFT_BEHIND_S
+    deadline = time.monotonic() + LEFT_BEHIND_S
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

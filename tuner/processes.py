@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
+PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
 _ITSELF = (sys.executable, "-PES", __file__)  # needs nothing but the standard library, and starts in 20 ms
 # Looked up when this file is imported, which a Ray job's driver does first of all: a parent that ends while
 # the driver imports the rest is noticed, too.
@@ -142,7 +142,7 @@ def end_group(group: int) -> None:
 
     Its leader must be somebody's child who waits for it, so that its number is not given to another group.
     """
-    for sign, patience_s in _PATIENCE_S.items():
+    for sign, patience_s in PATIENCE_S.items():
         with suppress(ProcessLookupError):
             os.killpg(group, sign)
         deadline = time.monotonic() + patience_s
@@ -171,11 +171,11 @@ def _runs(group: int) -> bool:
 
 
 def _process_ids() -> list[str]:
-    """Of this machine's processes; none where the kernel does not show them in /proc. (Path.glob looks at each
-    entry a second time, and fails where a process has ended between the two.)
+    """Of this machine's processes; none where the kernel does not show them in /proc. (Path.glob would look at
+    each of them, and fail where one has ended meanwhile.)
     """
     try:
-        return [name for name in os.listdir("/proc") if name.isdigit()]
+        return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:
         return []
 

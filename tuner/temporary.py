@@ -16,8 +16,8 @@ from pathlib import Path
 from tuner.errors import UserError
 
 _PREFIX = "tuner-sockets-"
-_LONGEST = 33  # bytes of the path
-_NEW_S = 60.0  # a folder that is younger may be about to be locked
+LONGEST = 33  # bytes of the path
+NEW_S = 60.0  # a folder that is younger may be about to be locked
 
 
 class SocketFolder:
@@ -26,7 +26,7 @@ class SocketFolder:
     def __init__(self) -> None:
         """Makes it, in the temporary folder or, where that has a long path, in /tmp. Raises UserError."""
         for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp")):  # noqa: S108  # mkdtemp closes it
-            if len(os.fsencode(parent)) + len(_PREFIX) + 9 > _LONGEST:
+            if len(os.fsencode(parent)) + len(_PREFIX) + 9 > LONGEST:
                 continue
             with suppress(OSError):
                 _sweep(Path(parent))
@@ -36,7 +36,7 @@ class SocketFolder:
                 return
         raise UserError(
             "Ray needs a temporary folder with a path of at most "
-            f"{_LONGEST - len(_PREFIX) - 9} bytes that can be written; TMPDIR can name one"
+            f"{LONGEST - len(_PREFIX) - 9} bytes that can be written; TMPDIR can name one"
         )
 
     def remove(self) -> None:
@@ -50,7 +50,7 @@ def _sweep(parent: Path) -> None:
     for path in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # another user's, or somebody else removes it
             status = path.stat()
-            if status.st_uid != os.getuid() or time.time() - status.st_mtime < _NEW_S:
+            if status.st_uid != os.getuid() or time.time() - status.st_mtime < NEW_S:
                 continue
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

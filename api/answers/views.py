@@ -16,8 +16,8 @@ from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.tracking.links import comparison_page, run_page
 
-_STUDIES = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
-_LINES_BYTES = 8_000_000  # of lines of lists, about 1 KB each
+STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
+LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
 class Views:
@@ -25,10 +25,10 @@ class Views:
 
     def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
-        self._outcomes = Cache[dict[str, Any]](_STUDIES)
-        self._figure_names = Cache[list[str]](_STUDIES)
-        self._lines = Cache[bytes](_LINES_BYTES, bytes_of)
-        self._specs = Cache[StudySpec | None](_STUDIES)
+        self._outcomes = Cache[dict[str, Any]](STUDIES_KEPT)
+        self._figure_names = Cache[list[str]](STUDIES_KEPT)
+        self._lines = Cache[bytes](LINES_KEPT_BYTES, bytes_of)
+        self._specs = Cache[StudySpec | None](STUDIES_KEPT)
 
     def listed(self, page: list[StudyRevision]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they

@@ -16,9 +16,9 @@ _LOG = logging.getLogger("tuner.supervisor")
 _EVERY_S = 0.5
 _START_ATTEMPTS = 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
-_MOST_FAILURES = 6  # in a row: a minute or two
-_STEADY_S = 120.0  # a part that ran for so long counts as one that had started well
-_DEAF_S = 60.0  # a part that runs without doing its work is ended after so long
+MOST_FAILURES = 6  # in a row: a minute or two
+STEADY_S = 120.0  # a part that ran for so long counts as one that had started well
+DEAF_S = 60.0  # a part that runs without doing its work is ended after so long
 
 
 class Part(Protocol):
@@ -120,16 +120,16 @@ class Supervisor:
         now = self._clock()
         if watch.part.healthy():
             watch.healthy_at = now
-        if now - watch.started_at > _STEADY_S:
+        if now - watch.started_at > STEADY_S:
             watch.failures = 0
-        if now - max(watch.healthy_at, watch.started_at + _STEADY_S) > _DEAF_S:
+        if now - max(watch.healthy_at, watch.started_at + STEADY_S) > DEAF_S:
             watch.part.end()
-            self._note_end(watch, f"has not listened for {_DEAF_S:.0f} s and was ended")
+            self._note_end(watch, f"has not listened for {DEAF_S:.0f} s and was ended")
 
     def _note_end(self, watch: _Watch, what: str) -> None:
         part = watch.part
         watch.failures += 1
-        if watch.failures > _MOST_FAILURES:
+        if watch.failures > MOST_FAILURES:
             self.problem = (
                 f"{part.name} does not stay up: it ended {watch.failures} times; its log is {part.log}"
             )

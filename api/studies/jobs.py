@@ -20,9 +20,9 @@ from tuner.network import is_loopback, through_proxy
 
 _NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
-_PATIENCE_S = 10.0  # for an answer; a dashboard that is suspended never gives one
-_SUBMIT_S = 30.0  # Ray first waits up to 10 s for an agent that takes the job
-_PING_S = 3.0  # the probe asks again soon
+PATIENCE_S = 10.0  # for an answer; a dashboard that is suspended never gives one
+SUBMIT_S = 30.0  # Ray first waits up to 10 s for an agent that takes the job
+PING_S = 3.0  # the probe asks again soon
 
 
 class RayAwayError(UserError):
@@ -92,7 +92,7 @@ class Jobs:
             "metadata": {"study": study_id},
         }
         try:
-            self._ask("POST", "/api/jobs/", content=content, patience_s=_SUBMIT_S)
+            self._ask("POST", "/api/jobs/", content=content, patience_s=SUBMIT_S)
         except RayHangsError:
             raise
         except RayAwayError:
@@ -120,7 +120,7 @@ class Jobs:
 
     def ping(self) -> None:
         """Raises RayAwayError where Ray does not answer."""
-        self._ask("GET", "/api/version", patience_s=_PING_S)
+        self._ask("GET", "/api/version", patience_s=PING_S)
 
     def _ask(
         self,
@@ -133,7 +133,7 @@ class Jobs:
         """The JSON of Ray's answer."""
         if not self._is_ours():
             raise RayAwayError(f"Ray at {self._address} has ended; it is started again")
-        patience_s = _PATIENCE_S if patience_s is None else patience_s
+        patience_s = PATIENCE_S if patience_s is None else patience_s
         known = token()
         headers = {"Authorization": f"Bearer {known}"} if known else {}
         try:

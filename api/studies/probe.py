@@ -15,7 +15,7 @@ from tuner.errors import UserError
 
 _LOG = logging.getLogger("tuner.probe")
 EVERY_S = 3.0
-_HANGS_S = 10.0  # a part that was asked so long ago and has not answered does not
+HANGS_S = 10.0  # a part that was asked so long ago and has not answered does not
 
 OK, AWAY, NOT_YET = "ok", "does not answer", "not asked yet"
 
@@ -54,7 +54,7 @@ class Probe:
         now = time.monotonic()
         found = dict(self._fixed)
         for name, asked in self._asked.items():
-            hangs = asked.since is not None and now - asked.since > _HANGS_S
+            hangs = asked.since is not None and now - asked.since > HANGS_S
             found[name] = AWAY if hangs else asked.said
         return found
 

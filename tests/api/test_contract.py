@@ -31,19 +31,8 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture
-def service(tmp_path):
-    return create(ServiceSettings(home=tmp_path, rate_per_minute=0))
-
-
-@pytest.fixture
-def http(service):
-    with TestClient(service, base_url="http://localhost", raise_server_exceptions=False) as client:
-        yield client
-
-
-@pytest.fixture
 def ledger(service):
-    return service.state.service.ledger
+    return service.ledger
 
 
 def submitted(http, **changes):
@@ -139,7 +128,7 @@ def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, servic
     study = submitted(http)
     row = ledger.study(study)
     assert http.delete(f"/studies/{study}").status_code == 204
-    service.state.service.find = lambda *_: row  # found a moment before
+    service.find = lambda *_: row  # found a moment before
     answer = http.request(method, f"/studies/{study}{route}")
     if route == "/events":
         assert "event: deleted" in answer.text
@@ -398,7 +387,7 @@ def test_readiness_names_what_is_down(http):
 
 @pytest.mark.timeout(60)
 def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
-    for patience in ("_PATIENCE_S", "_SUBMIT_S", "_PING_S"):
+    for patience in ("PATIENCE_S", "SUBMIT_S", "PING_S"):
         monkeypatch.setattr(jobs, patience, 0.3)
     # Its port takes connections, as that of Ray's dashboard does while that is suspended.
     hanging = subprocess.Popen(

@@ -15,19 +15,8 @@ SHORT = CONTROLLED | {"epochs": None, "steps": 5}  # fewer steps than the 20 rep
 
 
 @pytest.fixture
-def service(tmp_path):
-    return create(ServiceSettings(home=tmp_path, rate_per_minute=0))
-
-
-@pytest.fixture
-def http(service):
-    with TestClient(service, base_url="http://localhost") as client:
-        yield client
-
-
-@pytest.fixture
 def ledger(service):
-    return service.state.service.ledger
+    return service.ledger
 
 
 def submitted(http, spec):

@@ -13,7 +13,7 @@ from api.application.settings import ServiceSettings
 from api.studies import probe as probing
 from api.studies.jobs import RayAwayError
 from api.studies.probe import AWAY, NOT_YET, OK, Probe
-from tests.support.patience import wait_for
+from tests.support.patience import patient, wait_for
 from tuner.errors import LedgerError, UserError
 
 
@@ -57,14 +57,14 @@ def test_a_part_that_hangs_is_away_and_holds_up_no_other(monkeypatch):
         if go_on.is_set():
             return
         hanging.set()
-        go_on.wait(30)
+        go_on.wait(patient(30))
 
     assert Probe({"part": hang}, {}).said() == {"part": NOT_YET}
     probe = started(part=hang, other=lambda: None)
-    assert hanging.wait(10)
-    monkeypatch.setattr(probing, "_HANGS_S", 0.0)
+    assert hanging.wait(patient(10))
+    monkeypatch.setattr(probing, "HANGS_S", 0.0)
     wait_for(lambda: probe.said() == {"fixed": "not used", "part": AWAY, "other": OK}, 10)
-    monkeypatch.setattr(probing, "_HANGS_S", 10.0)
+    monkeypatch.setattr(probing, "HANGS_S", 10.0)
     go_on.set()
     wait_for(lambda: probe.said()["part"] == OK, 10)
     probe.stop()
@@ -89,15 +89,17 @@ def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
 
     def held_up(*_args, **_kwargs):
         waiting.release()
-        go_on.wait(60)
+        go_on.wait(patient(60))
         return []
 
     monkeypatch.setattr("tuner.ledger.pages.Pages.page", held_up)
     with ThreadPoolExecutor(60) as clients:
-        asked = [clients.submit(httpx.get, f"{served.address}studies", timeout=90) for _ in range(60)]
+        asked = [
+            clients.submit(httpx.get, f"{served.address}studies", timeout=patient(90)) for _ in range(60)
+        ]
         for _ in range(40):  # as many threads as the routes share
-            assert waiting.acquire(timeout=30)
+            assert waiting.acquire(timeout=patient(30))
         for route in ("healthz", "readyz"):
-            assert httpx.get(f"{served.address}{route}", timeout=10).status_code == 200
+            assert httpx.get(f"{served.address}{route}", timeout=patient(10)).status_code == 200
         go_on.set()
         assert {answer.result().status_code for answer in asked} == {200}

@@ -6,10 +6,7 @@ import json
 
 import pytest
 import yaml
-from fastapi.testclient import TestClient
 
-from api.application.app import create
-from api.application.settings import ServiceSettings
 from tests.support.served import SMALL
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
@@ -17,19 +14,6 @@ from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import parse_spec
 
 NAN = float("nan")
-
-
-@pytest.fixture
-def service(tmp_path):
-    return create(ServiceSettings(home=tmp_path, rate_per_minute=0)).state.service
-
-
-@pytest.fixture
-def http(service):
-    app = create(service.settings)
-    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        yield client
-    service.ledger.close()
 
 
 class Writer:

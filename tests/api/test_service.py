@@ -75,8 +75,8 @@ def api(tmp_path_factory):
     )
     api.parts = (mlflow, ray)
     try:
-        mlflow.wait_until_ready()
-        ray.wait_until_ready()
+        mlflow.wait_until_ready(patient(120))
+        ray.wait_until_ready(patient(90))
         api.start()
         yield api
     finally:
@@ -156,6 +156,7 @@ def test_three_studies_on_a_limit_of_two_survive_a_kill_of_the_api_and_of_a_driv
     intervals = {}
     for m in ledger.measurements(first):
         intervals.setdefault(m.trial_id, []).append(m.interval)
+    assert len(intervals) == len(trials)
     assert all(sorted(seen) == list(range(1, 13)) for seen in intervals.values())
 
 

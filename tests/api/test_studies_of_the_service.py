@@ -3,19 +3,20 @@ resumed, cancelled.
 """
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from api.answers.measured import Measured
+from api.studies import reconciler as reconciling
 from api.studies.jobs import RayAwayError, RayHangsError
 from api.studies.reconciler import Reconciler
 from tests.support.fake_ray import FakeRay
+from tests.support.ledgers import STUDY
 from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
 
 @pytest.fixture
@@ -136,16 +137,25 @@ def test_a_driver_whose_job_ray_has_not_known_for_minutes_loses_its_study(
     assert "its job was lost; resumed, 1 of 2" in ledger.study(study).reason
 
 
-def test_a_job_that_ray_knows_again_is_not_held_against_it(ledger, queue, ray, reconciler):
+def test_a_job_that_ray_knows_again_is_not_held_against_it(ledger, queue, ray, reconciler, monkeypatch):
     study, _ = queue.submit(**STUDY)
     reconciler.step()
-    ledger.acquire(study, {})
-    jobs, ray.jobs = ray.jobs, {}
-    reconciler.step()
-    assert list(reconciler._unknown_since) == [f"{study}-1"]
-    ray.jobs = jobs
-    reconciler.step()
-    assert reconciler._unknown_since == {}
+    lease = ledger.acquire(study, {}, job=f"{study}-1")
+    jobs = ray.jobs
+    for minute in range(60):  # every other minute Ray does not know it
+        now = 60.0 * minute
+        monkeypatch.setattr(reconciling, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        ray.jobs = {} if minute % 2 else jobs
+        reconciler.step()
+    ledger.renew(lease)
+    assert 60.0 < reconciling.RAY_MAY_FORGET_S < 30 * 60.0
+    for seconds in (0.0, reconciling.RAY_MAY_FORGET_S + 1):
+        now = 10_000.0 + seconds
+        monkeypatch.setattr(reconciling, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        ray.jobs = {}
+        reconciler.step()
+    with pytest.raises(LeaseLostError):
+        ledger.renew(lease)
 
 
 def test_a_driver_that_renews_no_more_loses_its_job_and_its_study_goes_on(

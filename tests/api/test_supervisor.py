@@ -75,7 +75,7 @@ def test_the_pause_grows_while_a_part_does_not_stay_up_and_shrinks_when_it_does(
         return watched.now - began
 
     assert [pause() for _ in range(3)] == [1, 2, 4]
-    watched.after(supervising._STEADY_S + 1)
+    watched.after(supervising.STEADY_S + 1)
     assert pause() == 1
 
 
@@ -86,9 +86,9 @@ def test_a_part_that_does_not_stay_up_is_named_and_given_up_once():
         part.end()
         watched.after(1)
     assert watched.gave_up == 1
-    assert part.starts == 1 + supervising._MOST_FAILURES
+    assert part.starts == 1 + supervising.MOST_FAILURES
     assert watched.supervisor.problem == (
-        f"MLflow does not stay up: it ended {supervising._MOST_FAILURES + 1} times; its log is its.log"
+        f"MLflow does not stay up: it ended {supervising.MOST_FAILURES + 1} times; its log is its.log"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_part_that_runs_and_does_not_listen_is_ended_and_started_again():
     part = Part()
     watched = Watched(part)
     part.well = False
-    for _ in range(int(supervising._STEADY_S + supervising._DEAF_S)):
+    for _ in range(int(supervising.STEADY_S + supervising.DEAF_S)):
         watched.after(1)
     assert (part.running, part.starts) == (True, 1)  # it may still be starting
     watched.after(2)

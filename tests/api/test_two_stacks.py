@@ -5,10 +5,9 @@ import pytest
 from api.studies import reconciler as reconciling
 from api.studies.reconciler import Reconciler
 from tests.support.fake_ray import FakeRay
+from tests.support.ledgers import STUDY
 from tuner.errors import LeaseLostError, UserError
 from tuner.ledger.study_queue import StudyQueue
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
 
 class Stack:

@@ -10,14 +10,13 @@ from tuner import ledger as ledger_room
 from tuner.ledger.rows import Proposal
 from tuner.ledger.tables import metadata
 
+STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 PROPOSALS = [Proposal("search", "decoupled", 0.5, tau_b, 0.001) for tau_b in (0.5, 1.0)]
 SCORES = {0: {"val_loss": [1.0, 2.0]}, 1: {"val_loss": [3.0, 4.0]}}
 
 
 def create(ledger, name="small"):
-    return ledger.create_study(
-        name=name, task="sbn", spec={"name": name}, objective="val_loss", direction="minimize"
-    )
+    return ledger.create_study(**STUDY | {"name": name, "spec": {"name": name}})
 
 
 def started(ledger, study):

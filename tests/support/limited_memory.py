@@ -1,9 +1,9 @@
 """A program: trains a population in an address space that is limited, and says what came out.
 
-    python -m tests.support.limited_memory [MB]
+    python -m tests.support.limited_memory MB
 
-MB is what the process may take beyond what it has after its first steps; without it there is no limit. It
-prints JSON: the metrics of two intervals, the number of blocks, and the MB that were taken.
+MB is what the process may take beyond what it has after its first steps. It prints JSON: the metrics of two
+intervals, the number of blocks, and the MB that were taken.
 """
 
 import json
@@ -25,9 +25,8 @@ SEEDS = [7, 0]
 WHOLE = 2 * UNITS * BATCH * MEMBERS * 8 / 2**20
 
 
-def main(spare):
-    torch.set_num_threads(1)
-    keep_freed_memory()
+def trained(spare=None):
+    """What came out: {"metrics": of each interval, "blocks": how many, "taken": MB}."""
     data = load("digits", "not used")
     model = SBN(data, SBNOptions(units=(UNITS,)))
     configurations = [Configuration("decoupled", 0.1 * t, 2.0, 1e-2) for t in range(MEMBERS // 2)]
@@ -47,7 +46,7 @@ def main(spare):
     results = [blocks.train(0, 2, last=False), blocks.train(2, 4, last=True)]
     metrics = [{name: value.tolist() for name, value in result.metrics.items()} for result in results]
     taken = (address_space() - before) / 2**20
-    print(json.dumps({"metrics": metrics, "blocks": len(blocks), "taken": taken}))
+    return {"metrics": metrics, "blocks": len(blocks), "taken": taken}
 
 
 def address_space():
@@ -56,4 +55,6 @@ def address_space():
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else None)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    print(json.dumps(trained(int(sys.argv[1]))))

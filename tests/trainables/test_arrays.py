@@ -195,7 +195,7 @@ def test_what_does_not_fit_into_memory_is_said_before_it_is_read(monkeypatch):
         read.append(i)
         return torch.zeros(1024, 1024), 0
 
-    monkeypatch.setattr(arrays_module, "_free_bytes", lambda: 3 * 2**30)
+    monkeypatch.setattr(arrays_module, "free_bytes", lambda: 3 * 2**30)
     with pytest.raises(
         DataError, match=r"1000 examples take 3.9 GB as tensors, .* has 3.0 GB free; .*Subset"
     ):
@@ -204,7 +204,7 @@ def test_what_does_not_fit_into_memory_is_said_before_it_is_read(monkeypatch):
 
 
 def test_the_memory_of_this_machine_is_told():
-    assert 2**20 < arrays_module._free_bytes() < 2**50
+    assert 2**20 < arrays_module.free_bytes() < 2**50
 
 
 # --- from a file
@@ -315,9 +315,9 @@ def plugged(monkeypatch):
         EntryPoint("number", f"{here}:X", data.GROUP),
     ]
     monkeypatch.setattr(data, "entry_points", lambda group: [e for e in entries if e.group == group])
-    data._plugged_in.cache_clear()
+    data.plugged_in.cache_clear()
     yield
-    data._plugged_in.cache_clear()
+    data.plugged_in.cache_clear()
 
 
 @pytest.mark.usefixtures("plugged")

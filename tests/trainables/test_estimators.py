@@ -5,6 +5,7 @@ The other surrogates' oracles are in test_surrogates.py.
 """
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,23 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from tests.support.estimators import sample, sample_binary
 from trainables import (
     decoupled_st,
     decoupled_st_binary,
-    gst_st,
-    gst_st_binary,
     gumbel_rao_st,
     gumbel_rao_st_binary,
     gumbel_st,
-    gumbel_st_binary,
-    identity_st,
-    identity_st_binary,
-    reinmax_st,
-    reinmax_st_binary,
     softmax_st,
     softmax_st_binary,
 )
 from trainables.estimators import ESTIMATORS, coefficients, straight_through, straight_through_binary
+from trainables.tasks.base import DISCRETE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,25 +42,16 @@ def fresh(noise):
     return None if noise is None else torch.stack([-noise, noise.roll(1, -1), 2 * noise.flip(-1)])
 
 
-# Every estimator as a function of (logits, tau_f, tau_b, noise), with those temperatures it takes.
-CATEGORICAL = {
-    "decoupled": lambda x, f, b, g: decoupled_st(x, f, b, noise=g),
-    "softmax": lambda x, _f, b, g: softmax_st(x, b, noise=g),
-    "gumbel": lambda x, _f, b, g: gumbel_st(x, b, noise=g),
-    "identity": lambda x, _f, _b, _g: identity_st(x),
-    "reinmax": lambda x, _f, b, g: reinmax_st(x, b, noise=g),
-    "gumbel_rao": lambda x, _f, b, g: gumbel_rao_st(x, b, noise=g, draws=fresh(g)),
-    "gst": lambda x, _f, b, g: gst_st(x, b, noise=g),
-}
-BINARY = {
-    "decoupled": lambda x, f, b, g: decoupled_st_binary(x, f, b, noise=g),
-    "softmax": lambda x, _f, b, g: softmax_st_binary(x, b, noise=g),
-    "gumbel": lambda x, _f, b, g: gumbel_st_binary(x, b, noise=g),
-    "identity": lambda x, _f, _b, _g: identity_st_binary(x),
-    "reinmax": lambda x, _f, b, g: reinmax_st_binary(x, b, noise=g),
-    "gumbel_rao": lambda x, _f, b, g: gumbel_rao_st_binary(x, b, noise=g, draws=fresh(g)),
-    "gst": lambda x, _f, b, g: gst_st_binary(x, b, noise=g),
-}
+def of_all(sample):
+    """Every estimator as a function of (logits, tau_f, tau_b, noise)."""
+
+    def one(name):
+        return lambda x, f, b, g: sample(SimpleNamespace(estimator=name, tau_f=f, tau_b=b), x, g, fresh(g))
+
+    return {name: one(name) for name in DISCRETE}
+
+
+CATEGORICAL, BINARY = of_all(sample), of_all(sample_binary)
 FAMILIES = {"categorical": CATEGORICAL, "binary": BINARY}
 EVERY = [(family, name) for family, functions in FAMILIES.items() for name in functions]
 CLOSED = ("decoupled", "softmax", "gumbel", "identity")  # whose gradient is one Jacobian of a softmax

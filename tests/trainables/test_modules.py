@@ -25,6 +25,7 @@ from tests.support.module_models import (
     cross_entropy_of_pixels,
 )
 from tests.support.paths import ROOT
+from tests.support.patience import patient
 from tests.support.tasks import all_digits
 from trainables.blocks import Blocks
 from trainables.data import Dataset, Split
@@ -632,5 +633,7 @@ print(finite, {*models.evaluate()} == {"val_loss", "val_loss_argmax"}, task.stac
 def test_a_module_is_trained_where_there_is_only_torch():
     warnings = ("-W", "error", "-W", "ignore:Failed to initialize NumPy")  # which torch says by itself
     command = [sys.executable, *warnings, "-c", TORCH_ALONE]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(120)
+    )
     assert (done.stdout, done.stderr) == ("True True vmap\n", "")

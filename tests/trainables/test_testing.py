@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.support.paths import EXAMPLE_TASK, ROOT
+from tests.support.patience import patient
 from trainables.testing import CHECKS
 from trainables.testing.__main__ import load_task, main
 
@@ -26,7 +27,9 @@ def test_a_good_task_passes_as_a_command():
         "--only",
         "drawn",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(120)
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         *(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.patience import wait_for
 from tests.support.processes import alive
 from tuner import home as state
@@ -108,7 +109,7 @@ def test_a_new_holder_waits_until_nothing_is_left_of_one_that_was_killed(tmp_pat
         [sys.executable, "-c", HOLDER, str(tmp_path), SLOW_TO_END],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     child = int(holder.stdout.readline())
     wait_for((tmp_path / "log").read_text, 20)
@@ -121,7 +122,7 @@ def test_a_new_holder_waits_until_nothing_is_left_of_one_that_was_killed(tmp_pat
 
 
 def test_what_is_left_is_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "_LEFT_BEHIND_S", 0.2)
+    monkeypatch.setattr(state, "LEFT_BEHIND_S", 0.2)
     with held(tmp_path, "tuner serve"):
         (tmp_path / "serve.lock").write_text("2147483646 tuner serve")  # a process that there is not
         with pytest.raises(UserError, match="is held by"), held(tmp_path, "tuner serve"):
@@ -133,7 +134,7 @@ def short(monkeypatch):
     """A temporary folder with a short path."""
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
-        monkeypatch.setattr(temporary, "_LONGEST", 60)
+        monkeypatch.setattr(temporary, "LONGEST", 60)
         yield Path(folder)
 
 
@@ -154,18 +155,18 @@ def test_a_temporary_folder_with_a_long_path_is_not_used_for_sockets(monkeypatch
 
 
 def test_where_no_folder_is_short_enough_it_is_said(monkeypatch):
-    monkeypatch.setattr(temporary, "_LONGEST", 10)
+    monkeypatch.setattr(temporary, "LONGEST", 10)
     with pytest.raises(UserError, match="TMPDIR can name one"):
         SocketFolder()
 
 
 def test_folders_of_processes_that_were_killed_are_swept_and_others_kept(short, monkeypatch):
-    monkeypatch.setattr(temporary, "_NEW_S", -1.0)
+    monkeypatch.setattr(temporary, "NEW_S", -1.0)
     code = (
-        "import os; from tuner import temporary; temporary._LONGEST = 60; "
+        "import os; from tuner import temporary; temporary.LONGEST = 60; "
         "folder = temporary.SocketFolder(); os._exit(9)"
     )
-    environment = os.environ | {"TMPDIR": str(short), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"TMPDIR": str(short), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     (left,) = short.iterdir()
     used = SocketFolder()

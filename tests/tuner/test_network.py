@@ -14,6 +14,7 @@ from api.client import Client, ServiceError
 from api.machine.stack import serve
 from api.studies.jobs import Jobs, RayAwayError
 from tests.support.fake_server import answering
+from tests.support.patience import patient
 from tuner.errors import UserError
 from tuner.network import is_loopback, port_is_free, proxy_variable, reach_loopback_directly, through_proxy
 
@@ -72,11 +73,11 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path, monke
 def test_loopback_is_reached_past_a_proxy_by_this_process_and_its_children(monkeypatch):
     monkeypatch.setenv("http_proxy", NOWHERE)
     monkeypatch.setenv("NO_PROXY", "example.org")
-    code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
+    code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
 
     def read(address: str) -> bytes:
         # urlopen keeps the proxies of its first call in this process, which may have been another test's.
-        return urllib.request.build_opener().open(address, timeout=5).read()
+        return urllib.request.build_opener().open(address, timeout=patient(5)).read()
 
     with answering(lambda *_: (200, {}, b"here")) as address:
         with pytest.raises(OSError, match="refused"):
@@ -84,9 +85,8 @@ def test_loopback_is_reached_past_a_proxy_by_this_process_and_its_children(monke
         reach_loopback_directly()
         assert read(address) == b"here"
         assert httpx.get(address).text == "here"
-        done = subprocess.run(
-            [sys.executable, "-c", code, address], capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, "-c", code, address]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=patient(30))
         assert done.stdout.strip() == "here"
     assert os.environ["no_proxy"].split(",")[0] == "example.org"  # what the user had stays
 

@@ -5,10 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.patience import wait_for
 from tests.support.processes import alive, command, descendants, kill
 from tuner.processes import ChildProcess
@@ -53,7 +53,7 @@ def parent(log):
         [sys.executable, "-c", PARENT, str(log), *SLEEPERS],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     yield process, int(process.stdout.readline())
     process.kill()
@@ -86,7 +86,7 @@ def test_a_command_that_is_killed_leaves_nothing_that_it_had_started(log):
 
 
 def test_a_command_that_does_not_listen_is_killed(log, monkeypatch):
-    monkeypatch.setattr("tuner.processes._PATIENCE_S", {signal.SIGTERM: 0.3, signal.SIGKILL: 5.0})
+    monkeypatch.setattr("tuner.processes.PATIENCE_S", {signal.SIGTERM: 0.3, signal.SIGKILL: 5.0})
     child = ChildProcess(STUBBORN, log=log, environment=os.environ)
     wait_for(lambda: "1003" in command(child.process_id), 20)
     child.stop()

@@ -46,7 +46,7 @@ _OPTIONS: dict[str, Mapping[str, Option]] = {  # the others have none
 
 def dataset_names() -> list[str]:
     """The names of all datasets, built in and plugged in. Nothing of a plugged-in package is imported."""
-    return sorted({*DATASETS, *_plugged_in()})
+    return sorted({*DATASETS, *plugged_in()})
 
 
 def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
@@ -93,7 +93,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 @cache
-def _plugged_in() -> dict[str, EntryPoint]:
+def plugged_in() -> dict[str, EntryPoint]:
     """Entry points by name. A built-in dataset's name is not given away."""
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in DATASETS}
 
@@ -102,9 +102,9 @@ def _loader(name: str) -> Callable[..., Dataset]:
     """What reads a dataset. Whatever goes wrong in a user's own is told with its name."""
     if name in DATASETS:
         return DATASETS[name]
-    if name not in _plugged_in():
+    if name not in plugged_in():
         raise ValueError(f"dataset must be one of {dataset_names()}. Got {name!r}.")
-    entry = _plugged_in()[name]
+    entry = plugged_in()[name]
     try:
         loader = entry.load()
     except Exception as error:

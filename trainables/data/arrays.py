@@ -192,7 +192,7 @@ def _read(dataset: Any, name: str) -> Examples:
         raise DataError(f"dataset {name} has no example.")
     first = _example(dataset[0], name)
     needed = n * sum(x.nbytes for x in first.values())
-    free = _free_bytes()
+    free = free_bytes()
     if needed > free:
         raise DataError(
             f"dataset {name}: its {n} examples take {needed / 2**30:.1f} GB as tensors, and this machine has "
@@ -252,7 +252,7 @@ def _unpacked(stacks: dict[str, Tensor]) -> Examples:
     return part(_INPUTS) if labels is None else (part(_INPUTS), labels)
 
 
-def _free_bytes() -> int:
+def free_bytes() -> int:
     """The memory that this machine can give; where it does not say, all it has."""
     file = Path("/proc/meminfo")
     if file.exists():

@@ -26,7 +26,7 @@ _BUILT_IN = {
 
 def task_names() -> list[str]:
     """The names of all tasks, built in and plugged in. Nothing of a plugged-in package is imported."""
-    return sorted({*_BUILT_IN, *_plugged_in()})
+    return sorted({*_BUILT_IN, *plugged_in()})
 
 
 @cache
@@ -41,9 +41,9 @@ def task_type(name: str) -> "type[Task]":
         module, _, cls = _BUILT_IN[name].partition(":")
         found: type[Task] = getattr(import_module(f"{__name__}.{module}"), cls)
         return found
-    if name not in _plugged_in():
+    if name not in plugged_in():
         raise ValueError(f"task must be one of {task_names()}. Got {name!r}.")
-    return _load(_plugged_in()[name])
+    return _load(plugged_in()[name])
 
 
 def task_metrics(name: str) -> Metrics:
@@ -62,7 +62,7 @@ def task_metrics(name: str) -> Metrics:
 
 
 @cache
-def _plugged_in() -> dict[str, EntryPoint]:
+def plugged_in() -> dict[str, EntryPoint]:
     """Entry points by name. A built-in task's name is not given away."""
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN}
 

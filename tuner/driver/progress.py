@@ -16,7 +16,7 @@ from tuner.spec.study import StudySpec
 if TYPE_CHECKING:
     from trainables.ray_trainable import Report  # ray takes seconds to import
 
-_LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
+LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
 
 
 @dataclass
@@ -138,7 +138,7 @@ class ProgressLine:
             if self._in_place:
                 self._stream.write(f"\r\x1b[K{line}")
                 self._stream.flush()
-            elif line != last and time.monotonic() - printed_at >= _LINE_EVERY_S:
+            elif line != last and time.monotonic() - printed_at >= LINE_EVERY_S:
                 last, printed_at = line, time.monotonic()
                 self._stream.write(f"{line}\n")
                 self._stream.flush()

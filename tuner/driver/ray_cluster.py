@@ -170,7 +170,7 @@ def _on_gpus(
         )
     count = settings.devices or sum(places)
     if device == "cuda":
-        memory = int(gpus * _free_gpu_memory(ray, gpus, waiting))
+        memory = int(gpus * free_gpu_memory(ray, gpus, waiting))
     else:
         of_each = [_memory(node) / n for node, n in zip(nodes, places, strict=True) if n]
         memory = int(min(of_each, default=_UNKNOWN_MEMORY_BYTES))
@@ -182,7 +182,7 @@ def _memory(node: Mapping[str, float]) -> float:
     return node.get("memory", _UNKNOWN_MEMORY_BYTES)
 
 
-def _free_gpu_memory(ray: Any, gpus: float, waiting: Callable[[], None]) -> int:
+def free_gpu_memory(ray: Any, gpus: float, waiting: Callable[[], None]) -> int:
     """Free memory of one of the GPUs, in bytes, asked for on that GPU. Waits until there is one."""
 
     def free() -> int | None:

@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 
 from tuner.errors import AwayError
 
-_FIRST_PAUSE_S = 0.5  # doubled after every try
+FIRST_PAUSE_S = 0.5  # doubled after every try
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -56,7 +56,7 @@ def retried_with_attempt(
     def until_it_succeeds(self: W, /, *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in Retrying(
             retry=retry_if_exception_type(AwayError),
-            wait=wait_exponential(multiplier=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S),
+            wait=wait_exponential(multiplier=FIRST_PAUSE_S, max=_LONGEST_PAUSE_S),
             stop=stop_before_delay(self.patience_s),
             reraise=True,
         ):

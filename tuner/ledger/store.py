@@ -35,7 +35,7 @@ from tuner.ledger.rows import (
 )
 from tuner.ledger.tables import measurements, studies, trials
 
-_PAGE = 1000  # measurements that are read at once
+PAGE = 1000  # measurements that are read at once
 
 
 class Ledger:
@@ -321,7 +321,7 @@ class Ledger:
         memory.
         """
         after = 0
-        while page := self.measurements(study_id, after=after, limit=_PAGE):
+        while page := self.measurements(study_id, after=after, limit=PAGE):
             yield from page
             after = page[-1].id
 

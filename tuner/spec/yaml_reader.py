@@ -18,7 +18,7 @@ from tuner.errors import UserError
 from tuner.spec.bounds import MAX_DEPTH, MAX_VALUES
 
 _LONGEST_NUMBER = 20  # digits; more than any field may have
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _WORDS: dict[str, Any] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
@@ -41,7 +41,7 @@ class YamlError(UserError):
 def read_yaml(text: str) -> Any:
     """What a text means. Raises YamlError."""
     try:
-        return _Reader(yaml.parse(text, Loader=_LOADER)).document()
+        return _Reader(yaml.parse(text, Loader=LOADER)).document()
     except UnicodeError as error:
         raise YamlError("is not YAML: it has half a surrogate pair, which no text has") from error
     except yaml.MarkedYAMLError as error:

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.ledgers import STUDY
 from tests.support.processes import wait_for
 from tests.support.rows import trial
 from tuner.driver.cancellation import CancelledError, cancelled_when_asked
@@ -20,8 +21,6 @@ from tuner.driver.signals import StoppedBySignal, handler_kept, stopping_on_sign
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 
 
 @pytest.fixture
@@ -134,7 +133,7 @@ def test_ctrl_c_is_no_cancel(ledger, lease):
 PARENT = """
 import subprocess, sys, time
 code = '''
-import sys, time
+import os, sys, time
 import tuner.processes
 time.sleep(float(sys.argv[1]))  # the driver's imports
 from tuner.driver.cancellation import cancelled_when_asked
@@ -143,9 +142,10 @@ ledger = Ledger(sys.argv[2])
 lease = ledger.acquire(sys.argv[3], {})
 def orphaned():
     ledger.release(lease, "interrupted", "orphaned")
+    os._exit(0)
 with cancelled_when_asked(ledger, lease, when_orphaned=orphaned):
     print(flush=True)
-    time.sleep(5)
+    time.sleep(120)
 '''
 child = subprocess.Popen([sys.executable, "-c", code, *sys.argv[2:]])
 time.sleep(float(sys.argv[1]))

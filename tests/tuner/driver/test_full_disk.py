@@ -101,6 +101,7 @@ def test_a_full_disk_under_the_report_costs_the_report_and_not_the_study(ledger,
     empty(small_disk)
     page, *others = write()
     assert page.read_text().rstrip().endswith("</html>")
+    assert len(others) > 2
     assert all(file.exists() for file in others)
 
 

@@ -114,7 +114,7 @@ LOST = node(CPU=8, GPU=8) | {"Alive": False}
 
 def placement(monkeypatch, *nodes, studies_at_once=1, **settings):
     """What `placement_on` finds on a cluster of some nodes whose GPUs have 16 GB free."""
-    monkeypatch.setattr(ray_cluster, "_free_gpu_memory", lambda _ray, _gpus, _waiting: 16e9)
+    monkeypatch.setattr(ray_cluster, "free_gpu_memory", lambda _ray, _gpus, _waiting: 16e9)
     return ray_cluster.placement_on(
         SimpleNamespace(nodes=lambda: [*nodes, LOST]), Settings(**settings), studies_at_once=studies_at_once
     )
@@ -203,5 +203,5 @@ def test_while_a_gpu_is_waited_for_the_driver_shows_that_it_lives():
             assert answer == "an answer"
             return 1234
 
-    assert ray_cluster._free_gpu_memory(Ray(), 1.0, lambda: beats.append(1)) == 1234
+    assert ray_cluster.free_gpu_memory(Ray(), 1.0, lambda: beats.append(1)) == 1234
     assert len(beats) == 2

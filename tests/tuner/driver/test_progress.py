@@ -149,7 +149,7 @@ class Terminal(io.StringIO):
 
 
 def printed(stream, monkeypatch):
-    monkeypatch.setattr("tuner.driver.progress._LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("tuner.driver.progress.LINE_EVERY_S", 0.0)
     progress = begun(3, 3.0)
     with ProgressLine(progress, stream):
         for progress.done in (1, 2):

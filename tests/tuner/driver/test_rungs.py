@@ -4,7 +4,8 @@ A member that was paused, joined with others and continued is what it would have
 on the way.
 """
 
-from functools import partial
+from contextlib import closing
+from functools import cache, partial
 
 import pytest
 import torch
@@ -38,22 +39,41 @@ BASE = {
 HALVING = BASE | {"search": {"strategy": "halving"} | GRID}
 RANGES = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}}
 PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 4} | RANGES, "baselines": ["identity"]}
+SPECS = {"halving": HALVING, "pbt": PBT}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exactly():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainables.ray_trainable.CHECKPOINT_EVERY_S", -1.0)  # after every interval
+        # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change
+        # the rest.
+        patch.setattr("trainables.ray_trainable.Population", partial(Population, dtype=torch.float64))
+        yield
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.ray_trainable.CHECKPOINT_EVERY_S", -1.0)  # after every interval
-    # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change the
-    # rest.
-    monkeypatch.setattr("trainables.ray_trainable.Population", partial(Population, dtype=torch.float64))
+def home(tmp_path):
     return tmp_path
 
 
 @pytest.fixture
 def ledger(home):
-    opened = Ledger(f"sqlite:///{home / 'ledger.db'}")
-    yield opened
-    opened.close()
+    with closing(Ledger(f"sqlite:///{home / 'ledger.db'}")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The outcomes of a study, HALVING or PBT, that runs from its beginning to its end; each is run once."""
+
+    @cache
+    def outcomes_of(strategy):
+        home = tmp_path_factory.mktemp(strategy)
+        with closing(Ledger(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+            return outcomes(ledger, ran(ledger, home, SPECS[strategy]).study)
+
+    return outcomes_of
 
 
 def ran(ledger, home, spec, **keywords):
@@ -146,10 +166,12 @@ def test_halving_trains_as_many_member_epochs_as_it_says_and_at_most_a_third_of_
     "lost", ["", "trial-*", "*"], ids=["nothing lost", "paused states lost", "all files lost"]
 )
 @pytest.mark.parametrize("after", [1, 3, 7, 11])
-@pytest.mark.parametrize("spec", [HALVING, PBT], ids=["halving", "pbt"])
-def test_a_study_that_is_killed_and_resumed_ends_as_if_nothing_had_happened(ledger, home, spec, after, lost):
-    expected = outcomes(ledger, ran(ledger, home, spec).study)
-    study = submit(ledger, parse_spec(spec))
+@pytest.mark.parametrize("strategy", SPECS)
+def test_a_study_that_is_killed_and_resumed_ends_as_if_nothing_had_happened(
+    ledger, home, undisturbed, strategy, after, lost
+):
+    expected = undisturbed(strategy)
+    study = submit(ledger, parse_spec(SPECS[strategy]))
     assert not HandDriver(ledger, study, home).run(reports=after)
     ended = {t.number: t for t in ledger.trials(study) if t.terminal}
     for file in (home / "checkpoints" / study).glob(lost) if lost else ():
@@ -187,6 +209,6 @@ def test_the_winners_schedule_is_confirmed_on_fresh_seeds(ledger, home):
     assert list(confirmed.objective) == pytest.approx(alone(PBT, confirmed), rel=1e-9)
 
 
-def test_what_pbt_does_depends_on_the_spec_and_not_on_how_populations_are_cut(ledger, home):
-    first, second = (ran(ledger, home, PBT, size=size) for size in (8, 3))
-    assert_same(outcomes(ledger, second.study), outcomes(ledger, first.study))
+def test_what_pbt_does_depends_on_the_spec_and_not_on_how_populations_are_cut(ledger, home, undisturbed):
+    assert_same(outcomes(ledger, ran(ledger, home, PBT, size=3).study), undisturbed("pbt"))
+    assert_same(outcomes(ledger, ran(ledger, home, PBT, size=8).study), undisturbed("pbt"))

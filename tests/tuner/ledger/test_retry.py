@@ -38,7 +38,7 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr("tuner.ledger.retry._FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("tuner.ledger.retry.FIRST_PAUSE_S", 0.001)
 
 
 def test_a_method_is_run_until_it_succeeds():

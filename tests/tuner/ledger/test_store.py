@@ -382,7 +382,7 @@ def test_a_stream_is_all_measurements_in_order(ledger, study, monkeypatch, page)
     lease = started(ledger, study)
     for interval in (1, 2, 3):
         record(ledger, lease, interval)
-    monkeypatch.setattr("tuner.ledger.store._PAGE", page)
+    monkeypatch.setattr("tuner.ledger.store.PAGE", page)
     assert list(ledger.stream(study)) == ledger.measurements(study)
     assert list(ledger.stream("not there")) == []
 

@@ -20,12 +20,12 @@ LOADERS = sorted({yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__)
-def _each_parser(request, monkeypatch):
+def each_parser(request, monkeypatch):
     """libyaml, and Python's own where PyYAML came without it."""
-    monkeypatch.setattr(yaml_reader, "_LOADER", request.param)
+    monkeypatch.setattr(yaml_reader, "LOADER", request.param)
 
 
-pytestmark = pytest.mark.usefixtures("_each_parser")
+pytestmark = pytest.mark.usefixtures("each_parser")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,10 @@ def test_every_method_is_extended_at_either_end():
 
 def test_argmax_is_no_edge_of_the_forward_temperature():
     history = played(bowl(0.2), refine=False)
-    assert all(t.tau_f != 0 or t.role != "extension" for t in history)
+    assert min(t.tau_f for t in history if t.off_diagonal) == 0.0
+    extended = [t for t in history if t.role == "extension"]
+    assert extended != []
+    assert all(t.tau_f != 0 for t in extended)
 
 
 def test_the_diagonal_is_refined_around_its_best_value_until_the_neighbours_are_near():
