@@ -124,6 +124,11 @@ def test_ray_is_started_by_the_module():
     assert importlib.util.find_spec(module) is not None
 
 
+def test_rays_programs_are_there():
+    programs = {file.name for file in installed("ray").glob("core/src/ray/*/*")}
+    assert programs >= set(ray_private.HEAD_PROGRAMS)
+
+
 def test_a_tune_trial_has_its_actor_where_the_watchdog_looks():
     from ray.tune.experiment import Trial
 

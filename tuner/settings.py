@@ -136,6 +136,12 @@ class Settings(FromEnvironment):
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or sqlite_address(self.home_folder / "ledger.db")
 
+    def study_folders(self, study_id: str) -> list[Path]:
+        """All folders of a study: report, files of its confirmed trials, checkpoints, Tune's."""
+        rooms = ("checkpoints", "tune")
+        own = [self.home_folder / room / study_id for room in rooms]
+        return [self.report_folder(study_id), self.artifacts_folder(study_id), *own]
+
     def report_folder(self, study_id: str) -> Path:
         """Where a study's report goes by default."""
         return self.home_folder / "reports" / study_id

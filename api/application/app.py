@@ -15,7 +15,9 @@ from api.answers.health import router as health
 from api.answers.metrics import Timing
 from api.application import errors, schemas
 from api.application.auth import Guard
+from api.application.head import Head
 from api.application.parts_of_studies import router as parts_of_studies
+from api.application.request_id import RequestId
 from api.application.routes import router
 from api.application.service import Service
 from api.application.settings import ServiceSettings
@@ -83,7 +85,10 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     app.include_router(health)
     errors.install(app)
     _serve_page(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(Head)
     app.add_middleware(Guard, names=known.names)
+    app.add_middleware(RequestId)
     app.add_middleware(Timing, metrics=service.metrics)
     _describe(app)
     return app
@@ -104,8 +109,13 @@ def _beside(service: Service) -> list[Probe | Reconciler | Completer]:
     """What works beside the requests."""
     workers: list[Probe | Reconciler | Completer] = [service.probe]
     if service.jobs:
-        limits = {"most_running": service.settings.max_running, "most_losses": service.settings.max_attempts}
-        reconciler = Reconciler(service.queue, service.jobs, **limits)
+        reconciler = Reconciler(
+            service.queue,
+            service.jobs,
+            most_running=service.settings.max_running,
+            most_losses=service.settings.max_attempts,
+            most_of_one_owner=service.settings.max_running_per_owner,
+        )
         service.wake = reconciler.wake
         workers.append(reconciler)
     if service.settings.mlflow_uri:

@@ -4,6 +4,7 @@ What Python's parser lets pass and JSON does not know is refused: NaN, Infinity,
 half a surrogate pair, nesting without end.
 """
 
+import asyncio
 import json
 import math
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tuner.errors import FieldError
 from tuner.spec.yaml_reader import YamlError, read_yaml
 
 YAML = "application/yaml"
+BODY_S = 30.0  # from the headers until the whole body is there
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Body:
 
 
 async def read(request: Request, most_bytes: int) -> Body:
-    """The body, if it is not larger. What is too large is not read to its end."""
+    """The body, if it is not larger and comes in time. What is too large is not read to its end."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in ("application/json", YAML):
         raise Problem(415, f"the body must be application/json or {YAML}")
@@ -38,10 +40,16 @@ async def read(request: Request, most_bytes: int) -> Body:
     if announced.isdigit() and (len(announced) > 15 or int(announced) > most_bytes):
         raise too_large
     body = bytearray()  # not bytes: those are copied with every chunk, and a chunk may be one byte
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise too_large
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most_bytes:
+                    raise too_large
+    except TimeoutError as error:
+        raise Problem(
+            408, f"the body did not come within {BODY_S:g} s", headers={"Connection": "close"}
+        ) from error
     return Body(bytes(body), media)
 
 

@@ -12,6 +12,7 @@ from api.answers.metrics import Metrics
 from api.answers.views import Views
 from api.application.auth import Caller, Limiter
 from api.application.settings import ServiceSettings
+from api.application.streams import Streams
 from api.studies.jobs import Jobs
 from api.studies.probe import Probe, mlflow_answers
 from tuner.errors import StudyNotFoundError
@@ -53,7 +54,7 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
-        self.probe = self._probe()
+        self.probe, self.streams = self._probe(), Streams()
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)

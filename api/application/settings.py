@@ -30,6 +30,17 @@ class ServiceSettings(Settings):
         default=1_200,
         description="Requests of one key, or of one address where there are no keys; 0: no limit.",
     )
+    max_queued: Positive = Field(default=100, description="Studies of one owner that wait.")
+    max_running_per_owner: Positive | None = Field(
+        default=None, description="Studies of one owner that run at once; default: MAX_RUNNING."
+    )
+    max_connections: Positive = Field(
+        default=1_000, description="Connections at once; one address has half of them at most."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses of proxies, with commas, whose X-Forwarded-For is believed; *: any.",
+    )
     max_attempts: Whole = Field(default=3, description="Times a study that lost its job is resumed.")
     mlflow_public_url: str | None = Field(
         default=None, description="MLflow as users' browsers reach it; default: MLFLOW_URI."

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from api.application.app import create
+from api.application.server import configuration
 from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead
@@ -77,7 +78,7 @@ def _serve(
         ready(part)
     if ray is not None and (ray_token := token()):
         app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
-    server = uvicorn.Server(_configuration(app, settings))
+    server = uvicorn.Server(configuration(app, settings))
 
     def end() -> None:
         server.should_exit = True
@@ -93,18 +94,6 @@ def _serve(
     server.run(sockets=[listener])
     if supervisor.problem:
         raise UserError(supervisor.problem)
-
-
-def _configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        server_header=False,
-    )
 
 
 def _listen(settings: ServiceSettings) -> socket.socket:

@@ -12,8 +12,9 @@ from api.studies.reconciler import Reconciler
 from tests.support.fake_ray import FakeRay
 from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
+from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import Proposal
-from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
+from tuner.ledger.study_queue import StudyQueue
 
 STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
 

@@ -41,6 +41,8 @@ def study_row(row: RowMapping) -> StudyRow:
         mlflow_run=row["mlflow_run"],
         tags=tuple(json.loads(row["tags"])),
         comment=row["comment"],
+        outcome=json.loads(row["outcome"]) if row["outcome"] else None,
+        outcome_of=row["outcome_of"],
     )
 
 

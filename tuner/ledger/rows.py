@@ -85,6 +85,8 @@ class StudyRow:
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
     tags: tuple[str, ...] = ()  # words that users gave it
     comment: str = ""  # what users write beside it
+    outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
+    outcome_of: str | None = None  # by what it was found, and at which revision of the study
 
     @property
     def strategy(self) -> str | None:
