@@ -196,8 +196,8 @@ def _results(client: Any, study: str, as_json: bool) -> None:
     click.echo(local.summary_of(Results.model_validate(found), title))
 
 
-def _resume(client: Any, study: str, **_: Any) -> None:
-    _said(client.resume(client.find(study)))
+def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
+    _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
 _remote_or_local("results", _results)

@@ -1,6 +1,7 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -34,6 +35,10 @@ class Views:
         self._figure_names = Cache[list[str]](_STUDIES)
         self._lines = Cache[bytes](_LINES_BYTES, bytes_of)
         self._specs = Cache[StudySpec | None](_STUDIES)
+
+        ray = settings.ray_link
+        # The address of a job's page in Ray's dashboard, for a browser.
+        self.job_page: Callable[[str], str | None] = lambda job: f"{ray}/#/jobs/{job}" if ray else None
 
     def listed(self, page: list[StudyRevision]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
@@ -173,14 +178,14 @@ class Views:
         return self._specs.get(row.id, None, parse)  # which never changes
 
     def _links(self, row: StudyRow) -> dict[str, str | None]:
-        here, ray, mlflow = f"/studies/{row.id}", self._settings.ray_link, self._settings.mlflow_link
+        here, mlflow = f"/studies/{row.id}", self._settings.mlflow_link
         return {
             "self": here,
             "page": f"/#/studies/{row.id}",
             "trials": f"{here}/trials",
             "results": f"{here}/results",
             "events": f"{here}/events",
-            "job": f"{ray}/#/jobs/{row.last_job}" if ray and row.last_job else None,
+            "job": self.job_page(row.last_job) if row.last_job else None,
             "mlflow": run_page(mlflow, row) if mlflow else None,
             "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
         }

@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -174,12 +173,17 @@ def list_studies(
     response_model=schemas.Study,
     responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
-def get_study(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
+def get_study(
+    service: TheService, caller: Reader, request: Request, study_id: str, match: Match = None
+) -> Response:
     """Cheap to poll with If-None-Match; or follow its events."""
     row = service.find(study_id, caller)
     version = service.views.version(row)
     make = lambda: as_json(service.views.study(row))  # noqa: E731
-    return answer(match, version, lambda: service.answers.get((row.id, "study"), version, make))
+    found = answer(match, version, lambda: service.answers.get((row.id, "study"), version, make))
+    if service.dashboard is not None:
+        service.dashboard.give_pass(found, caller, request)
+    return found
 
 
 @router.get(
@@ -313,11 +317,27 @@ def cancel(service: TheService, caller: Submitter, request: Request, study_id: s
     response_model=schemas.Study,
     responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
-def resume(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
+def resume(
+    service: TheService,
+    caller: Submitter,
+    request: Request,
+    study_id: str,
+    restart_trials: Annotated[
+        bool, Query(description="Forget all of its trials and start them anew: the data has changed, say.")
+    ] = False,
+) -> Response:
     """It is queued again; what had finished is not run again. A study that is queued or running already stays
     as it is.
     """
-    return _steered(service, caller, request, study_id, service.queue.resume, "running")
+
+    def act(found: str) -> str:
+        if restart_trials:
+            service.queue.restart_trials(found)
+            service.settings.remove_files(found)
+            audit.note(request, caller, "trials are started anew", found)
+        return service.queue.resume(found)
+
+    return _steered(service, caller, request, study_id, act, "running")
 
 
 def _steered(
@@ -348,8 +368,7 @@ def delete(service: TheService, caller: Submitter, request: Request, study_id: s
     row = service.find(study_id, caller)
     service.queue.delete(row.id)
     audit.note(request, caller, f"deleted {row.name!r}", row.id)
-    for folder in service.settings.study_folders(row.id):
-        shutil.rmtree(folder, ignore_errors=True)
+    service.settings.remove_files(row.id)
     return Response(status_code=204)
 
 

@@ -4,7 +4,6 @@ ends.
 
 import errno
 import os
-import secrets
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -14,12 +13,12 @@ import uvicorn
 
 from api.application.app import create
 from api.application.server import configuration
-from api.application.service import DashboardLogin
 from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead
 from api.machine.supervisor import Part, Supervisor, ready
+from api.studies.dashboard import PATH, Dashboard
 from api.studies.jobs import Jobs
-from api.studies.ray_token import token, token_environment
+from api.studies.ray_token import token_environment
 from tuner.driver.signals import stopping_on_signals
 from tuner.errors import UserError
 from tuner.home import held, identity, open_home
@@ -76,8 +75,8 @@ def _serve(
     app = create(settings, jobs)
     for part in parts:
         ready(part)
-    if ray is not None and (ray_token := token()):
-        app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
+    if ray is not None:
+        app.state.service.show(Dashboard(app.state.service.keys, lambda: ray.uri, ray.listens))
     server = uvicorn.Server(configuration(app, settings))
 
     def end() -> None:
@@ -144,9 +143,10 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
 def _announce(settings: ServiceSettings, app: Any, say: Callable[[str], None]) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # to be shown
     page = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    login = app.state.service.dashboard
+    shown = app.state.service.dashboard is not None
     say(f"page    {page}/")
-    say(f"MLflow  {settings.mlflow_link}")
-    say(f"Ray     {f'{page}/ray?login={login.secret}' if login else settings.ray_link}")
+    open_to = "  (it asks for no key)" if app.state.service.keys.exist() else ""
+    say(f"MLflow  {settings.mlflow_link}{open_to}")
+    say(f"Ray     {f'{page}{PATH}' if shown else settings.ray_link}")
     say(f"ledger  {without_password(settings.ledger_address)}")
     say(f"on {socket.gethostname()}; Ctrl-C ends what was started here")

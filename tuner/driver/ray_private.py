@@ -39,9 +39,6 @@ RAY_COMMAND = (sys.executable, "-m", "ray.scripts.scripts")
 # ends in good order, as a raylet does whose agent was killed.
 HEAD_PROGRAMS = ("gcs_server", "raylet")
 
-# The cookie by which Ray's dashboard knows a browser that has given its token.
-DASHBOARD_TOKEN_COOKIE = "ray-authentication-token"  # noqa: S105  # a name, no secret
-
 
 def in_job() -> bool:
     """Whether this process is a Ray job. Then RAY_ADDRESS is the address of the job's cluster."""

@@ -141,6 +141,24 @@ class StudyQueue:
             _end_as_cancelled(db, study_id, cancel_at=clock(db))
             return StudyState.CANCELLED
 
+    def restart_trials(self, study_id: str) -> None:
+        """Forgets all trials of a study that has not succeeded and that nobody runs, so that they are started
+        anew. Raises ForbiddenByStateError.
+        """
+        with self._ledger.writing() as db:
+            row = _locked(db, study_id)
+            state = study_row(row).state
+            if state not in (StudyState.QUEUED, StudyState.INTERRUPTED, StudyState.FAILED) or row["job"]:
+                was = "is running" if state is StudyState.RUNNING or row["job"] else f"has {state}"
+                raise ForbiddenByStateError(
+                    f"study {study_id} {was}; only trials of an interrupted or failed one can be restarted"
+                )
+            db.execute(trials.delete().where(trials.c.study == study_id))
+            _change(
+                db, study_id, restarts=studies.c.restarts + 1, material=None, training_s=0.0, mlflow_run=None,
+                mlflow_cursor=0, measured_at_loss=0, run_s=0.0, fence=studies.c.fence + 1, lease_until=None,
+            )  # fmt: skip
+
     def resume(self, study_id: str) -> StudyState:
         """Queues a study again that was interrupted or has failed, and returns its state. Raises
         ForbiddenByStateError.
@@ -258,12 +276,18 @@ class StudyQueue:
             query = sa.select(studies.c.id).where(studies.c.id == study_id, studies.c.cancel_at.is_not(None))
             return db.execute(query).first() is not None
 
-    def end_cancelled(self, lease: Lease) -> None:
-        """Ends a study as cancelled in the name of its driver, if that still is its driver."""
+    def end_cancelled(self, lease: Lease, reason: str = CANCELLED, detail: str = "") -> None:
+        """Ends a study as cancelled in the name of its driver, if that still is its driver.
+
+        Args:
+            lease: the driver's.
+            reason: one of WITH_STUDY, the reason of its trials, too.
+            detail: more of the study's reason.
+        """
         with self._ledger.writing() as db:
             row = _locked(db, lease.study_id)
             if row["fence"] == lease.fence and row["lease_until"] is not None:
-                _end_as_cancelled(db, lease.study_id)
+                _end_as_cancelled(db, lease.study_id, reason, detail)
 
 
 def _on(cluster: str | None) -> sa.ColumnElement[bool]:
@@ -305,13 +329,15 @@ def _change(db: Connection, study_id: str, **values: Any) -> None:
     db.execute(changed.values(revision=studies.c.revision + 1, **values))
 
 
-def _end_as_cancelled(db: Connection, study_id: str, **values: Any) -> None:
+def _end_as_cancelled(
+    db: Connection, study_id: str, reason: str = CANCELLED, detail: str = "", **values: Any
+) -> None:
     """Cancels for good: what was finished is kept, what was running is stopped, and no driver writes any
     more.
     """
     now = datetime.now(UTC)
-    ended = {"state": StudyState.CANCELLED, "reason": CANCELLED, "finished_at": now, "lease_until": None}
-    _change(db, study_id, **ended, fence=studies.c.fence + 1, **values)
+    ended = {"state": StudyState.CANCELLED, "finished_at": now, "lease_until": None}
+    _change(db, study_id, reason=reason + detail, **ended, fence=studies.c.fence + 1, **values)
     unfinished = (trials.c.study == study_id) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
-    stopped = {"state": TrialState.STOPPED, "reason": CANCELLED, "finished_at": now}
+    stopped = {"state": TrialState.STOPPED, "reason": reason, "finished_at": now}
     db.execute(trials.update().where(unfinished).values(**stopped))

@@ -21,6 +21,11 @@ studies = sa.Table(
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
     sa.Column("training_s", sa.Float, nullable=False),
+    # seconds that drivers have had it
+    sa.Column("run_s", sa.Float, nullable=False, server_default="0"),
+    sa.Column("material", sa.Text),  # JSON: what its trials are made from; NULL: there are none yet
+    # times that its trials were started anew
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("host", sa.Text, nullable=False),  # JSON: versions and device of the last driver
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every driver
     sa.Column("holder", sa.String(255)),  # host:pid of the driver
