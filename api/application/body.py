@@ -7,6 +7,7 @@ half a surrogate pair, nesting without end.
 import asyncio
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from tuner.errors import FieldError
 from tuner.spec.yaml_reader import YamlError, read_yaml
 
 YAML = "application/yaml"
+# As json.dumps writes it; not after a backslash that is text.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 BODY_S = 30.0  # from the headers until the whole body is there
 
 
@@ -60,6 +63,9 @@ def mapping(body: Body) -> dict[str, Any]:
     except UnicodeError as error:
         raise Problem(400, "the body must be in UTF-8") from error
     given = _yaml(text) if body.media == YAML else _json(text)
+    # Written in either language by an escape; PostgreSQL and the names of files have no place for it.
+    if _NUL.search(json.dumps(given, ensure_ascii=False)):
+        raise Problem(400, "the body has a text with the character U+0000, which cannot be kept")
     if not isinstance(given, dict):
         raise refused("spec", "must be an object of fields", "the body must be an object of fields")
     return given

@@ -55,7 +55,7 @@ def test_head_of_a_stream_ends(http, study):
     ("method", "route", "allowed"),
     [
         ("PUT", "/studies", "GET, HEAD, POST"),
-        ("PATCH", "/studies/{id}", "DELETE, GET, HEAD"),
+        ("PUT", "/studies/{id}", "DELETE, GET, HEAD, PATCH"),
         ("GET", "/studies/{id}/cancel", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
         ("DELETE", "/", "GET, HEAD"),
@@ -92,13 +92,14 @@ def test_who_did_what_to_which_study_is_in_the_log(http, service, caplog):
     headers = {"Authorization": f"Bearer {key}", "X-Request-ID": "the-request"}
     with caplog.at_level(logging.INFO, logger="tuner.audit"):
         study = http.post("/studies", json=SMALL, headers=headers).json()["id"]
+        http.patch(f"/studies/{study}", json={"comment": "secret thoughts"}, headers=headers)
         for _ in range(2):
             http.post(f"/studies/{study}/cancel", headers=headers)
         assert http.post(f"/studies/{study}/resume", headers=headers).status_code == 409
         http.delete(f"/studies/{study}", headers=headers)
     lines = [r for r in caplog.records if r.name == "tuner.audit"]
     assert [r.message for r in lines] == [
-        "submitted 'small'", "cancel: cancelled", "cancel: cancelled", "deleted 'small'",
+        "submitted 'small'", "annotated", "cancel: cancelled", "cancel: cancelled", "deleted 'small'",
     ]  # fmt: skip
     assert {(r.study, r.key, r.request) for r in lines} == {(study, row.id, "the-request")}
     assert f"study={study} key={row.id} request=the-request" in logs._Text().format(lines[0])

@@ -11,6 +11,7 @@ from api.application.app import create
 from api.application.settings import ServiceSettings
 from tests.support.served import SMALL
 
+JSON = {"Content-Type": "application/json"}
 TEXTS = ["\0", "a\0b", "\ud800", "\x7f", "\x1b[31m", "\u202e", "a" * 300]
 
 
@@ -37,7 +38,24 @@ def test_no_text_that_comes_in_is_an_error_of_the_database(http, text):
         assert http.get(f"/studies?{name}={in_url}").status_code == 422
     assert http.get(f"/studies/{known}/figures/{in_url}.png").status_code == 404
     content = json.dumps(SMALL | {"name": text}).encode()
-    refused = http.post("/studies", content=content, headers={"Content-Type": "application/json"})
+    refused = http.post("/studies", content=content, headers=JSON)
     assert refused.status_code in (400, 422)
+    options = json.dumps(SMALL | {"dataset_options": {"folder": text, text: 1}}).encode()
+    assert http.post("/studies", content=options, headers=JSON).status_code in (400, 422)
+    for field in ({"comment": text * 100}, {"tags": [text]}):
+        beside = json.dumps(field).encode()
+        written = http.patch(
+            f"/studies/{known}", content=beside, headers={"Content-Type": "application/json"}
+        )
+        assert written.status_code < 500
+    assert http.get(f"/studies/{known}").status_code == 200
     once = {b"Idempotency-Key": text.encode("utf-8", "surrogatepass")}
     assert http.post("/studies", json=SMALL, headers=once).status_code == 422
+
+
+def test_a_backslash_before_u0000_is_text(http):
+    study = http.post("/studies", json=SMALL).json()["id"]
+    comment = "\\u0000 and C:\\\\u0000"
+    assert http.patch(f"/studies/{study}", json={"comment": comment}).json()["comment"] == comment
+    refused = http.patch(f"/studies/{study}", json={"comment": "a\\\0"})
+    assert (refused.status_code, "U+0000" in refused.text) == (400, True)
