@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test packages test-faults lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
+.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
 
 install: .venv/installed
 
@@ -38,6 +38,10 @@ packages:
 # A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
 test-faults: install
 	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_faults.py
+
+# The service and whole stacks under attack, and every process of one killed in turn: an hour.
+test-abuse: install
+	$(BIN)/python -m pytest -m abuse -s tests/abuse
 
 lint: install
 	$(BIN)/ruff check .

@@ -196,8 +196,8 @@ def _results(client: Any, study: str, as_json: bool) -> None:
     click.echo(local.summary_of(Results.model_validate(found), title))
 
 
-def _resume(client: Any, study: str, **_: Any) -> None:
-    _said(client.resume(client.find(study)))
+def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
+    _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
 _remote_or_local("results", _results)
@@ -219,13 +219,27 @@ def keys() -> None:
     show_default=True,
     help="read, submit or admin; repeat it.",
 )
+@click.option("--owner", help="That of another key, which then sees the same studies; default: a new one.")
 @local.with_ledger
-def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...]) -> None:
+def create_key(_settings: Any, ledger: Any, name: str, scopes: tuple[str, ...], owner: str | None) -> None:
     """Make a key and print it, for the only time. From the first key on, every request needs one."""
     from tuner.ledger.api_keys import ApiKeys
 
-    key, row = ApiKeys(ledger).create(name, scopes)
-    click.echo(f"key {row.id}  {row.name}: {', '.join(row.scopes)}", err=True)
+    _show_key(*ApiKeys(ledger).create(name, scopes, owner=owner))
+
+
+@keys.command("rotate")
+@click.argument("key_id", metavar="KEY")
+@local.with_ledger
+def rotate_key(_settings: Any, ledger: Any, key_id: str) -> None:
+    """Make a key in the place of another and print it. The other ends; its studies are the new one's."""
+    from tuner.ledger.api_keys import ApiKeys
+
+    _show_key(*ApiKeys(ledger).rotate(key_id))
+
+
+def _show_key(key: str, row: Any) -> None:
+    click.echo(f"key {row.id}  {row.name}: {', '.join(row.scopes)}; owner {row.owner}", err=True)
     click.echo(key)
 
 
@@ -241,13 +255,14 @@ def list_keys(_settings: Any, ledger: Any) -> None:
             r.id,
             r.name,
             ", ".join(r.scopes),
+            r.owner,
             f"{r.created_at:%Y-%m-%d}",
             f"{r.revoked_at:%Y-%m-%d}" if r.revoked_at else "-",
         ]
         for r in rows
     ]
     click.echo(
-        local.columns(["key", "name", "scopes", "created", "revoked"], table, left=5)
+        local.columns(["key", "name", "scopes", "owner", "created", "revoked"], table, left=6)
         if rows
         else "There is no key yet."
     )

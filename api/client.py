@@ -114,9 +114,10 @@ class Client:
         """Stops it for good."""
         return self._json("POST", f"/studies/{study_id}/cancel")
 
-    def resume(self, study_id: str) -> dict[str, Any]:
-        """Queues it again."""
-        return self._json("POST", f"/studies/{study_id}/resume")
+    def resume(self, study_id: str, *, restart_trials: bool = False) -> dict[str, Any]:
+        """Queues it again; on demand with all of its trials anew."""
+        params = {"restart_trials": "true"} if restart_trials else {}
+        return self._json("POST", f"/studies/{study_id}/resume", params=params)
 
     def delete(self, study_id: str) -> None:
         """Removes it from the ledger."""

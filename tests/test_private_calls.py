@@ -114,14 +114,14 @@ def test_every_variable_that_ray_does_not_promise_is_one_that_it_reads():
         assert spelled.encode() in content, name
 
 
-def test_rays_dashboard_has_the_cookie():
-    constants = (installed("ray") / "_private/authentication/authentication_constants.py").read_text()
-    assert f'"{ray_private.DASHBOARD_TOKEN_COOKIE}"' in constants
-
-
 def test_ray_is_started_by_the_module():
     *_, module = ray_private.RAY_COMMAND
     assert importlib.util.find_spec(module) is not None
+
+
+def test_rays_programs_are_there():
+    programs = {file.name for file in installed("ray").glob("core/src/ray/*/*")}
+    assert programs >= set(ray_private.HEAD_PROGRAMS)
 
 
 def test_a_tune_trial_has_its_actor_where_the_watchdog_looks():

@@ -1,5 +1,6 @@
 """The command line: the local verbs. Wrong input is one sentence on stderr and exit code 2."""
 
+import errno
 import gc
 import json
 import sys
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner import output
 from tuner.errors import UserError
 from tuner.home import open_home, open_to_others
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow, StudyState
 from tuner.network import reach_loopback_directly
+from tuner.output import say
 
 if TYPE_CHECKING:
     from tuner.evidence.over_seeds import Gain, Summary
@@ -36,6 +39,7 @@ def main() -> None:
     reach_loopback_directly()
     try:
         cli.main(standalone_mode=False)
+        output.finish()
     except UserError as error:
         _fail(str(error), 2)
     except click.exceptions.Exit as end:
@@ -45,8 +49,13 @@ def main() -> None:
         _fail(f"{error.format_message()} (`{where} --help` shows how it is used)", 2)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", 130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has gone; there is nobody to tell
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            raise
+        output.discard(error)
+    if output.lost is not None:
+        if told := output.sentence(output.lost):
+            _fail(told, 1)
         sys.exit(1)
 
 
@@ -60,7 +69,7 @@ def import_fast() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"tuner: {message}", err=True)
+    output.say(f"tuner: {message}", err=True)
     sys.exit(code)
 
 
@@ -125,10 +134,23 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     default=True,
     help="Show the study in MLflow (default), or leave that to `tuner sync`.",
 )
+@click.option(
+    "--restart-trials",
+    is_flag=True,
+    help="Forget all of its trials and start them anew, because the data or the program has changed.",
+)
 @with_ledger
-def resume(settings: "Settings", ledger: Any, study: str, as_json: bool, mlflow: bool) -> None:
+def resume(
+    settings: "Settings", ledger: Any, study: str, as_json: bool, mlflow: bool, restart_trials: bool
+) -> None:
     """Continue a study that was interrupted. What had finished is not run again."""
-    _drive(settings, ledger, ledger.find_study(study).id, as_json=as_json, mlflow=mlflow)
+    study_id = ledger.find_study(study).id
+    if restart_trials:
+        from tuner.ledger.study_queue import StudyQueue
+
+        StudyQueue(ledger).restart_trials(study_id)
+        settings.remove_files(study_id)
+    _drive(settings, ledger, study_id, as_json=as_json, mlflow=mlflow)
 
 
 @cli.command(hidden=True)
@@ -139,42 +161,42 @@ def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> Non
     """Run a study as the service does, in a Ray job."""
     from tuner.driver.drive import drive_job
 
-    drive_job(ledger, study, settings, job=job, say=lambda line: click.echo(f"study {study}  {line}"))
+    drive_job(ledger, study, settings, job=job, say=lambda line: say(f"study {study}  {line}"))
 
 
 def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
-    click.echo(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
+    say(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
     try:
-        outcome = drive(ledger, study, settings, mlflow=mlflow, say=click.echo)
+        outcome = drive(ledger, study, settings, mlflow=mlflow, say=say)
     except KeyboardInterrupt as stop:
         by = f" by {stop}" if str(stop) else ""  # the name of a signal
         raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
-    click.echo()
-    click.echo(_summary(outcome.study, ledger))
-    click.echo()
+    say()
+    say(_summary(outcome.study, ledger))
+    say()
     report, numbers, *figures = outcome.files
-    click.echo(f"report     {report}")
+    say(f"report     {report}")
     if figures:
         names = ", ".join(figure.stem for figure in figures if figure.suffix == ".png")
-        click.echo(f"figures    {report.parent}  ({names}; SVG and PDF in {figures[-1].name}/)")
-    click.echo(f"numbers    {numbers}")
+        say(f"figures    {report.parent}  ({names}; SVG and PDF in {figures[-1].name}/)")
+    say(f"numbers    {numbers}")
     if (artifacts := settings.artifacts_folder(study)).is_dir():
-        click.echo(f"files      {artifacts}")
-    click.echo(f"ledger     {settings.ledger_address}")
+        say(f"files      {artifacts}")
+    say(f"ledger     {settings.ledger_address}")
     if outcome.mlflow_problem:
-        click.echo(
+        say(
             f"MLflow     has not got everything ({outcome.mlflow_problem}); `tuner sync {study}` completes it"
         )
     elif outcome.mlflow:
         hint = "" if settings.mlflow_uri else "  (`tuner mlflow` serves it)"
-        click.echo(f"MLflow     {outcome.mlflow}{hint}")
+        say(f"MLflow     {outcome.mlflow}{hint}")
     if as_json:
-        click.echo(json.dumps({"study": study, "state": outcome.study.state}))
+        say(json.dumps({"study": study, "state": outcome.study.state}))
     if outcome.study.reason:
-        click.echo(f"tuner: study {study} has {outcome.study.state}: {outcome.study.reason}", err=True)
+        say(f"tuner: study {study} has {outcome.study.state}: {outcome.study.reason}", err=True)
     if outcome.study.state is not StudyState.SUCCEEDED:
         sys.exit(1)
 

@@ -14,9 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+with suppress(ModuleNotFoundError):  # as a program, this file sees the standard library only
+    import psutil
 
 PATIENCE_S = {signal.SIGTERM: 10.0, signal.SIGKILL: 5.0}  # to end by itself, then to be gone
 _ITSELF = (sys.executable, "-PES", __file__)  # needs nothing but the standard library, and starts in 20 ms
@@ -56,6 +59,7 @@ class ChildProcess:
             keep_open: file descriptors, of locks say, that are closed when nothing is left of the command.
         """
         self._keep_open = tuple(keep_open)
+        self._listener: psutil.Process | None = None  # which listened when it was last looked for
         self._lock, self._over = threading.Lock(), False  # over: the command has ended, and all it started
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -83,16 +87,24 @@ class ChildProcess:
 
     def listens_on(self, port: int) -> bool:
         """Whether a port of this machine is the command's, or that of a process that it has started."""
-        import psutil  # takes 30 ms to import, and not every command needs it
+        if self._listener is not None and _listens(self._listener, port):
+            return True
+        self._listener = next((p for p in self._processes() if _listens(p, port)), None)
+        return self._listener is not None
 
+    def runs_programs(self, names: Collection[str]) -> bool:
+        """Whether programs of all of these names are among the command and what it has started."""
+        left = set(names)
+        for process in self._processes():
+            with suppress(psutil.Error):
+                left.discard(process.name())
+        return not left
+
+    def _processes(self) -> "list[psutil.Process]":
         with suppress(psutil.NoSuchProcess):
             command = psutil.Process(self.process_id)
-            for process in (command, *command.children(recursive=True)):
-                with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    for connection in process.net_connections("tcp"):
-                        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                            return True
-        return False
+            return [command, *command.children(recursive=True)]
+        return []
 
     def wait(self) -> int:
         """Waits until the command ends by itself, and returns its exit code."""
@@ -137,6 +149,14 @@ class ChildProcess:
         self._watcher.wait()
 
 
+def _listens(process: "psutil.Process", port: int) -> bool:
+    with suppress(psutil.Error):
+        return process.is_running() and any(
+            c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in process.net_connections("tcp")
+        )
+    return False
+
+
 def end_group(group: int) -> None:
     """Ends a process group, whose processes get some time to end by themselves, and waits until it has gone.
 
@@ -171,8 +191,8 @@ def _runs(group: int) -> bool:
 
 
 def _process_ids() -> list[str]:
-    """Of this machine's processes; none where the kernel does not show them in /proc. (Path.glob would look at
-    each of them, and fail where one has ended meanwhile.)
+    """Of this machine's processes; none where the kernel does not show them in /proc. (Path.glob would look
+    at each of them, and fail where one has ended meanwhile.)
     """
     try:
         return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]

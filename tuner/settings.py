@@ -4,6 +4,7 @@ What is not given to a constructor is a default: only `from_environment` reads t
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -135,6 +136,12 @@ class Settings(FromEnvironment):
     def ledger_address(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or sqlite_address(self.home_folder / "ledger.db")
+
+    def remove_files(self, study_id: str) -> None:
+        """Removes a study's files: its report, those of its confirmed trials, its checkpoints, Tune's."""
+        rooms = [self.home_folder / room / study_id for room in ("checkpoints", "tune")]
+        for folder in (self.report_folder(study_id), self.artifacts_folder(study_id), *rooms):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def report_folder(self, study_id: str) -> Path:
         """Where a study's report goes by default."""

@@ -1,13 +1,16 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
 from api.application.settings import ServiceSettings
 from trainables.tasks import task_metrics
-from tuner.errors import UserError
+from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
@@ -20,6 +23,9 @@ STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a pa
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
+_VERSION = version("straight-through-tuner")
+
+
 class Views:
     """Makes the JSON of studies."""
 
@@ -29,6 +35,10 @@ class Views:
         self._figure_names = Cache[list[str]](STUDIES_KEPT)
         self._lines = Cache[bytes](LINES_KEPT_BYTES, bytes_of)
         self._specs = Cache[StudySpec | None](STUDIES_KEPT)
+
+        ray = settings.ray_link
+        # The address of a job's page in Ray's dashboard, for a browser.
+        self.job_page: Callable[[str], str | None] = lambda job: f"{ray}/#/jobs/{job}" if ray else None
 
     def listed(self, page: list[StudyRevision]) -> list[bytes]:
         """Studies without their specs, as JSON; those that have ended, with their verdicts. Kept until they
@@ -50,7 +60,7 @@ class Views:
             "spec": row.spec,
             "host": row.host,
             "training_s": round(row.training_s, 3),
-            "position": self._queue.position(row) if row.state == "queued" else None,
+            "position": self._position(row),
             # while it runs, any may be asked for
             "figures": self.figure_names(row) if row.state in TERMINAL_STUDY_STATES else [],
         }
@@ -58,7 +68,17 @@ class Views:
     def state(self, row: StudyRow) -> dict[str, Any]:
         """What changes while a study runs."""
         whole = self._study(row, self._pages.work_done([row.id])[row.id])
-        return {name: whole[name] for name in ("id", "state", "reason", "cancelling", "revision", "progress")}
+        names = ("id", "state", "reason", "cancelling", "revision", "progress")
+        return {name: whole[name] for name in names} | {"position": self._position(row)}
+
+    def version(self, row: StudyRow) -> str:
+        """The ETag of `study`: the place of one that waits changes with the others."""
+        position = self._position(row)
+        return etag(row) if position is None else f'"{row.revision}-{row.state}-{position}"'
+
+    def _position(self, row: StudyRow) -> int | None:
+        """The place of a study that waits among those that do."""
+        return self._queue.position(row) if row.state == "queued" and row.job is None else None
 
     def _study(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         return {
@@ -125,18 +145,26 @@ class Views:
         return spec.intervals if spec else 1
 
     def _outcome(self, row: StudyRow) -> dict[str, Any]:
-        """What a study has found, in a line of a list; nothing before its end."""
+        """What a study has found, in a line of a list; nothing before its end. Found once, and kept in the
+        ledger: a list has many studies, and every process starts anew.
+        """
         if row.state not in TERMINAL_STUDY_STATES:
             return {"verdict": None, "best": None, "gain": None}
+        of = f"{row.revision} {_VERSION}"
+        if row.outcome is not None and row.outcome_of == of:
+            return row.outcome
 
         def make() -> dict[str, Any]:
             found = results(row, self._ledger.trials(row.id)).plain()
             best, gain = found["best"], found["gain"]
-            return {
+            outcome = {
                 "verdict": found["verdict"],
                 "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
                 "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
             }
+            with suppress(LedgerError):  # it is found again then
+                self._queue.note_outcome(row.id, row.revision, outcome, of)
+            return outcome
 
         return self._outcomes.get(row.id, row.revision, make)
 
@@ -150,14 +178,14 @@ class Views:
         return self._specs.get(row.id, None, parse)  # which never changes
 
     def _links(self, row: StudyRow) -> dict[str, str | None]:
-        here, ray, mlflow = f"/studies/{row.id}", self._settings.ray_link, self._settings.mlflow_link
+        here, mlflow = f"/studies/{row.id}", self._settings.mlflow_link
         return {
             "self": here,
             "page": f"/#/studies/{row.id}",
             "trials": f"{here}/trials",
             "results": f"{here}/results",
             "events": f"{here}/events",
-            "job": f"{ray}/#/jobs/{row.last_job}" if ray and row.last_job else None,
+            "job": self.job_page(row.last_job) if row.last_job else None,
             "mlflow": run_page(mlflow, row) if mlflow else None,
             "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
         }

@@ -1,13 +1,12 @@
 """The application: its parts put together, and what runs beside the requests."""
 
-import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
@@ -15,16 +14,18 @@ from api.answers.health import router as health
 from api.answers.metrics import Timing
 from api.application import errors, schemas
 from api.application.auth import Guard
+from api.application.head import Head
 from api.application.parts_of_studies import router as parts_of_studies
+from api.application.request_id import RequestId
 from api.application.routes import router
 from api.application.service import Service
 from api.application.settings import ServiceSettings
 from api.studies import logs
 from api.studies.completer import Completer
+from api.studies.dashboard import PATH as DASHBOARD
 from api.studies.jobs import Jobs
 from api.studies.probe import Probe
 from api.studies.reconciler import Reconciler
-from tuner.driver.ray_private import DASHBOARD_TOKEN_COOKIE
 from tuner.errors import UserError
 from tuner.home import open_home
 from tuner.ledger.store import Ledger
@@ -67,6 +68,8 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
         finally:
             for worker in beside:
                 await run_in_threadpool(worker.stop)
+            if service.dashboard is not None:
+                await service.dashboard.close()
             service.ledger.close()
 
     app = FastAPI(
@@ -83,7 +86,10 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     app.include_router(health)
     errors.install(app)
     _serve_page(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(Head)
     app.add_middleware(Guard, names=known.names)
+    app.add_middleware(RequestId)
     app.add_middleware(Timing, metrics=service.metrics)
     _describe(app)
     return app
@@ -104,8 +110,13 @@ def _beside(service: Service) -> list[Probe | Reconciler | Completer]:
     """What works beside the requests."""
     workers: list[Probe | Reconciler | Completer] = [service.probe]
     if service.jobs:
-        limits = {"most_running": service.settings.max_running, "most_losses": service.settings.max_attempts}
-        reconciler = Reconciler(service.queue, service.jobs, **limits)
+        reconciler = Reconciler(
+            service.queue,
+            service.jobs,
+            most_running=service.settings.max_running,
+            most_losses=service.settings.max_attempts,
+            most_of_one_owner=service.settings.max_running_per_owner,
+        )
         service.wake = reconciler.wake
         workers.append(reconciler)
     if service.settings.mlflow_uri:
@@ -125,27 +136,30 @@ def _serve_page(app: FastAPI) -> None:
         """
         return FileResponse(PAGES / "docs.html")
 
-    @app.get("/ray", include_in_schema=False)
-    def dashboard(login: str = "") -> RedirectResponse:
-        """To Ray's dashboard, with its cookie. Cookies know hosts, not ports: ours reaches Ray on the same
-        host.
-        """
-        service: Service = app.state.service
-        known = service.dashboard
-        if (
-            known is None
-            or not hmac.compare_digest(login.encode(), known.secret.encode())
-            or not service.settings.ray_link
-        ):
-            raise errors.Problem(
-                404, "there is no such page; `tuner serve` printed the address of Ray's dashboard"
-            )
-        answer = RedirectResponse(service.settings.ray_link, 303)
-        answer.set_cookie(DASHBOARD_TOKEN_COOKIE, known.token, httponly=True, samesite="strict")
-        return answer
-
+    _serve_dashboard(app)
     app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
     app.mount("/static", StaticFiles(directory=PAGES), name="static")
+
+
+def _serve_dashboard(app: FastAPI) -> None:
+    @app.get("/ray", include_in_schema=False)
+    def with_slash() -> RedirectResponse:
+        """Its links are relative."""
+        return RedirectResponse(DASHBOARD, 307)
+
+    @app.get(DASHBOARD + "{path:path}", include_in_schema=False)
+    async def dashboard(path: str, request: Request) -> Response:
+        """Ray's, where `tuner serve` has started it."""
+        found = app.state.service.dashboard
+        if found is None:
+            raise errors.Problem(404, "there is no Ray here that the service has started")
+        if not await run_in_threadpool(found.admits, request):
+            raise errors.Problem(
+                401,
+                "Ray's dashboard is for administrators: open a study on the page first, with a key of theirs",
+            )
+        answer: Response = await found.fetch(request, path)
+        return answer
 
 
 def _describe(app: FastAPI) -> None:

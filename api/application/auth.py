@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.application.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
+from tuner.network import is_loopback
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -36,19 +37,27 @@ class Caller:
 
     id: str | None  # of the key; None where the service has no keys
     scopes: tuple[str, ...]
+    owner: str | None = None  # whose studies those are that it submits
 
     @property
     def sees(self) -> str | None:
         """The owner whose studies it may see; None: all of them."""
-        return None if "admin" in self.scopes else self.id
+        return None if "admin" in self.scopes else self.owner
 
 
 EVERYBODY = Caller(None, SCOPES)
 
 
-def identify(keys: ApiKeys, authorization: str | None) -> Caller:
-    """The caller that a request's Authorization header stands for. Raises Problem 401."""
-    if not keys.exist():
+def identify(keys: ApiKeys, authorization: str | None, *, local: bool) -> Caller:
+    """The caller that a request's Authorization header stands for. Raises Problem 401.
+
+    Args:
+        keys: those of the service.
+        authorization: the header.
+        local: whether only this machine can reach the service. Where others can, a service that has no keys
+            answers nobody: the table may have been emptied while it ran.
+    """
+    if local and not keys.exist():
         return EVERYBODY
     scheme, _, key = (authorization or "").partition(" ")
     found = keys.find(key.strip()) if scheme.lower() == "bearer" else None
@@ -59,7 +68,32 @@ def identify(keys: ApiKeys, authorization: str | None) -> Caller:
             else "send a key: Authorization: Bearer KEY"
         )
         raise Problem(401, what, headers={"WWW-Authenticate": "Bearer"})
-    return Caller(found.id, found.scopes)
+    return Caller(found.id, found.scopes, found.owner)
+
+
+def still_welcome(keys: ApiKeys, caller: Caller, *, local: bool) -> bool:
+    """Whether a caller that was let in some time ago would be let in now."""
+    if caller.id is None:
+        return local and not keys.exist()
+    return keys.valid(caller.id)
+
+
+def only_this_machine(request: Request) -> bool:
+    """Whether only this machine can reach the service, as far as the settings and the address that the
+    request came to say.
+    """
+    settings = request.app.state.service.settings
+    host, *_ = request.scope.get("server") or ("",)
+    return bool(settings.loopback) and (not host or host.startswith("/") or is_loopback(host))
+
+
+def name_of(caller: Caller, request: Request) -> str:
+    """By which a caller's requests are counted: its key, or its address where there are no keys."""
+    return f"key {caller.id}" if caller.id else _address(request)
+
+
+def _address(request: Request) -> str:
+    return f"address {request.client.host if request.client else '?'}"
 
 
 def needs(scope: str) -> Callable[[Request], Caller]:
@@ -67,13 +101,14 @@ def needs(scope: str) -> Callable[[Request], Caller]:
 
     def caller(request: Request) -> Caller:
         service = request.app.state.service
-        address = request.client.host if request.client else "?"
-        try:
-            found = identify(service.keys, request.headers.get("authorization"))
-        except Problem:
-            service.limiter.take(f"address {address}")
-            raise
-        service.limiter.take(f"key {found.id}" if found.id else f"address {address}")
+        address = _address(request)
+        # Before the key is looked up, so that guessing keys costs the database nothing. Whoever has one gets
+        # this token back.
+        service.limiter.take(address)
+        found = identify(service.keys, request.headers.get("authorization"), local=only_this_machine(request))
+        if found.id is not None:
+            service.limiter.give_back(address)
+            service.limiter.take(name_of(found, request))
         if scope not in found.scopes and "admin" not in found.scopes:
             raise Problem(403, f"this key does not have the scope {scope}")
         return found
@@ -109,6 +144,13 @@ class Limiter:
         if tokens < 1:
             wait_s = str(int((1 - tokens) / self._rate) + 1)
             raise Problem(429, "too many requests; wait a little", headers={"Retry-After": wait_s})
+
+    def give_back(self, caller: str) -> None:
+        """Puts a token back that was taken just now."""
+        with self._lock:
+            if caller in self._buckets:
+                tokens, when = self._buckets[caller]
+                self._buckets[caller] = min(self._most, tokens + 1), when
 
 
 class Guard:

@@ -4,8 +4,10 @@ What Python's parser lets pass and JSON does not know is refused: NaN, Infinity,
 half a surrogate pair, nesting without end.
 """
 
+import asyncio
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,9 @@ from tuner.errors import FieldError
 from tuner.spec.yaml_reader import YamlError, read_yaml
 
 YAML = "application/yaml"
+# As json.dumps writes it; not after a backslash that is text.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+BODY_S = 30.0  # from the headers until the whole body is there
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Body:
 
 
 async def read(request: Request, most_bytes: int) -> Body:
-    """The body, if it is not larger. What is too large is not read to its end."""
+    """The body, if it is not larger and comes in time. What is too large is not read to its end."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in ("application/json", YAML):
         raise Problem(415, f"the body must be application/json or {YAML}")
@@ -38,10 +43,16 @@ async def read(request: Request, most_bytes: int) -> Body:
     if announced.isdigit() and (len(announced) > 15 or int(announced) > most_bytes):
         raise too_large
     body = bytearray()  # not bytes: those are copied with every chunk, and a chunk may be one byte
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise too_large
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most_bytes:
+                    raise too_large
+    except TimeoutError as error:
+        raise Problem(
+            408, f"the body did not come within {BODY_S:g} s", headers={"Connection": "close"}
+        ) from error
     return Body(bytes(body), media)
 
 
@@ -52,6 +63,9 @@ def mapping(body: Body) -> dict[str, Any]:
     except UnicodeError as error:
         raise Problem(400, "the body must be in UTF-8") from error
     given = _yaml(text) if body.media == YAML else _json(text)
+    # Written in either language by an escape; PostgreSQL and the names of files have no place for it.
+    if _NUL.search(json.dumps(given, ensure_ascii=False)):
+        raise Problem(400, "the body has a text with the character U+0000, which cannot be kept")
     if not isinstance(given, dict):
         raise refused("spec", "must be an object of fields", "the body must be an object of fields")
     return given

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from tuner.errors import (
     FieldError,
@@ -19,9 +20,11 @@ from tuner.errors import (
     StudyNotFoundError,
     UserError,
 )
+from tuner.ledger.study_queue import TooManyWaitError
 
 _LOG = logging.getLogger("tuner.api")
 _FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,8}")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TITLES = {
     400: "Bad request",
     401: "A key is needed",
@@ -29,6 +32,7 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    408: "Too slow",
     409: "The study's state forbids it",
     413: "Too large",
     415: "Neither JSON nor YAML",
@@ -82,8 +86,11 @@ def _named(field: str) -> str:
 def install(app: FastAPI) -> None:
     """Makes every error that leaves the app a problem."""
 
-    async def problem(_request: Request, error: Any) -> JSONResponse:
-        return as_problem(error).response()
+    async def problem(request: Request, error: Any) -> JSONResponse:
+        found = as_problem(error)
+        if found.status == 405:
+            found.headers = {"Allow": _allowed(app, request)}
+        return found.response()
 
     for kind in (Problem, HTTPException, RequestValidationError, UserError):
         app.add_exception_handler(kind, problem)
@@ -93,6 +100,18 @@ def install(app: FastAPI) -> None:
         return Problem(500, "something went wrong here; the service's log says what").response()
 
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """The methods of all routes with the request's path; Starlette names those of the first."""
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}  # before any mount
+
+    def found(method: str) -> bool:
+        routes = (r for r in app.router.routes if method == "GET" or not isinstance(r, Mount))
+        return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+
+    methods = [method for method in _METHODS if found(method)]
+    return ", ".join(sorted([*methods, *(["HEAD"] if "GET" in methods else [])]))
 
 
 @singledispatch
@@ -121,6 +140,11 @@ def _(_: StudyNotFoundError) -> Problem:
 @as_problem.register
 def _(error: ForbiddenByStateError) -> Problem:
     return Problem(409, str(error))
+
+
+@as_problem.register
+def _(error: TooManyWaitError) -> Problem:
+    return Problem(429, str(error), headers={"Retry-After": "60"})
 
 
 @as_problem.register

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ from api.application.body import mapping
 from api.application.errors import Problem
 from api.application.routes import Body, Match, TheService
 from api.application.service import Service
+from api.studies import audit
 from tuner.errors import FieldError
 from tuner.ledger.rows import StudyRow
 
@@ -98,7 +99,9 @@ def get_file(
     responses=schemas.answers(400, 401, 403, 404, 413, 415, 422, 429, 503),
     openapi_extra=schemas.ANNOTATION,
 )  # fmt: skip
-def annotate(service: TheService, caller: Submitter, study_id: str, content: Body) -> dict[str, Any]:
+def annotate(
+    service: TheService, caller: Submitter, request: Request, study_id: str, content: Body
+) -> dict[str, Any]:
     """For people, and for the search in the list; nothing is computed from it. What is left out stays as it
     is.
     """
@@ -110,6 +113,7 @@ def annotate(service: TheService, caller: Submitter, study_id: str, content: Bod
         raise Problem(422, "see errors", errors=errors) from error
     tags = None if given.tags is None else list(dict.fromkeys(given.tags))
     service.queue.annotate(row.id, tags=tags, comment=given.comment)
+    audit.note(request, caller, "annotated", row.id)
     return service.views.study(service.ledger.study(row.id))
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
@@ -19,16 +20,18 @@ from api.answers.events import follow
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas, trial_schemas
-from api.application.auth import Caller, Reader, Submitter
+from api.application.auth import Caller, Reader, Submitter, name_of, only_this_machine, still_welcome
 from api.application.errors import Problem, refused
+from api.application.head import HEAD
 from api.application.service import Service
+from api.studies import audit
 from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.results import Results, TrialResult
+from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
-from tuner.ledger.study_queue import OtherBodyError, RequestKey
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
@@ -70,6 +73,7 @@ def submit(
     service: TheService,
     caller: Submitter,
     content: Body,
+    request: Request,
     once: Annotated[
         str | None, Header(alias="Idempotency-Key", description="The same key and body: the same study.")
     ] = None,
@@ -86,11 +90,14 @@ def submit(
             spec=spec.model_dump(mode="json"),
             objective=objective["name"],
             direction=objective["direction"],
-            owner=caller.id,
+            owner=caller.owner,
+            most_waiting=service.settings.max_queued,
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
         raise refused("Idempotency-Key", str(error), str(error)) from error
+    if new:
+        audit.note(request, caller, f"submitted {spec.name!r}", study_id)
     service.wake()
     row = service.ledger.study(study_id)
     headers = {"Location": f"/studies/{study_id}", "Retry-After": "2"}
@@ -166,13 +173,17 @@ def list_studies(
     response_model=schemas.Study,
     responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
-def get_study(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
+def get_study(
+    service: TheService, caller: Reader, request: Request, study_id: str, match: Match = None
+) -> Response:
     """Cheap to poll with If-None-Match; or follow its events."""
     row = service.find(study_id, caller)
-    if row.state is StudyState.QUEUED:  # its place in the queue changes with other studies
-        content = as_json(service.views.study(row))
-        return answer(match, tag_of(content), lambda: content)
-    return _versioned(service, row, match, "study", lambda: as_json(service.views.study(row)))
+    version = service.views.version(row)
+    make = lambda: as_json(service.views.study(row))  # noqa: E731
+    found = answer(match, version, lambda: service.answers.get((row.id, "study"), version, make))
+    if service.dashboard is not None:
+        service.dashboard.give_pass(found, caller, request)
+    return found
 
 
 @router.get(
@@ -273,13 +284,16 @@ def get_figure(
     "/studies/{study_id}/events", tags=["studies"], summary="State and progress as they change",
     response_class=StreamingResponse, responses=schemas.answers(401, 403, 404, 429, 503) | schemas.EVENTS,
 )  # fmt: skip
-def get_events(service: TheService, caller: Reader, study_id: str) -> StreamingResponse:
+async def get_events(service: TheService, caller: Reader, study_id: str, request: Request) -> Response:
     """Server-sent events: `progress` with state and progress at every change, then `done` when the study has
-    ended.
+    ended. The stream of a key that is revoked ends.
     """
-    row = service.find(study_id, caller)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(follow(service, row.id), media_type="text/event-stream", headers=headers)
+    row = await run_in_threadpool(service.find, study_id, caller)
+    if request.scope.get(HEAD):
+        return Response(media_type="text/event-stream")
+    local = only_this_machine(request)
+    events = follow(service, row.id, lambda: still_welcome(service.keys, caller, local=local))
+    return service.streams.response(events, name_of(caller, request))
 
 
 # --- steering ---
@@ -290,11 +304,11 @@ def get_events(service: TheService, caller: Reader, study_id: str) -> StreamingR
     response_model=schemas.Study,
     responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
-def cancel(service: TheService, caller: Submitter, study_id: str) -> Response:
+def cancel(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
     """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
     the same.
     """
-    return _steered(service, caller, study_id, service.queue.cancel, "cancelled")
+    return _steered(service, caller, request, study_id, service.queue.cancel, "cancelled")
 
 
 @router.post(
@@ -303,18 +317,40 @@ def cancel(service: TheService, caller: Submitter, study_id: str) -> Response:
     response_model=schemas.Study,
     responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
-def resume(service: TheService, caller: Submitter, study_id: str) -> Response:
+def resume(
+    service: TheService,
+    caller: Submitter,
+    request: Request,
+    study_id: str,
+    restart_trials: Annotated[
+        bool, Query(description="Forget all of its trials and start them anew: the data has changed, say.")
+    ] = False,
+) -> Response:
     """It is queued again; what had finished is not run again. A study that is queued or running already stays
     as it is.
     """
-    return _steered(service, caller, study_id, service.queue.resume, "running")
+
+    def act(found: str) -> str:
+        if restart_trials:
+            service.queue.restart_trials(found)
+            service.settings.remove_files(found)
+            audit.note(request, caller, "trials are started anew", found)
+        return service.queue.resume(found)
+
+    return _steered(service, caller, request, study_id, act, "running")
 
 
 def _steered(
-    service: Service, caller: Caller, study_id: str, act: Callable[[str], str], over: str
+    service: Service,
+    caller: Caller,
+    request: Request,
+    study_id: str,
+    act: Callable[[str], str],
+    over: str,
 ) -> Response:
     row = service.find(study_id, caller)
     state = act(row.id)
+    audit.note(request, caller, f"{request.url.path.rpartition('/')[2]}: {state}", row.id)
     service.wake()
     wait = {} if state == over else {"Retry-After": "2"}
     content = service.views.study(service.ledger.study(row.id))
@@ -325,10 +361,14 @@ def _steered(
     "/studies/{study_id}", status_code=204, tags=["studies"], summary="Delete a study",
     response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
 )  # fmt: skip
-def delete(service: TheService, caller: Submitter, study_id: str) -> Response:
-    """From the ledger, with its trials and measurements; not from MLflow. Not while it runs."""
+def delete(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
+    """From the ledger, with its trials and measurements, and from the state folder, with its report and its
+    files; not from MLflow. Not while it runs.
+    """
     row = service.find(study_id, caller)
     service.queue.delete(row.id)
+    audit.note(request, caller, f"deleted {row.name!r}", row.id)
+    service.settings.remove_files(row.id)
     return Response(status_code=204)
 
 
@@ -353,7 +393,7 @@ def _opened(cursor: str, parts: int) -> list[str]:
     if (
         not isinstance(found, list)
         or len(found) != parts
-        or not all(isinstance(p, str) and p.isascii() for p in found)
+        or not all(isinstance(p, str) and p.isascii() and p.isprintable() for p in found)
     ):
         raise _no_cursor()
     return found

@@ -12,6 +12,8 @@ from api.answers.metrics import Metrics
 from api.answers.views import Views
 from api.application.auth import Caller, Limiter
 from api.application.settings import ServiceSettings
+from api.application.streams import Streams
+from api.studies.dashboard import Dashboard
 from api.studies.jobs import Jobs
 from api.studies.probe import Probe, mlflow_answers
 from tuner.errors import StudyNotFoundError
@@ -25,16 +27,6 @@ _ID = re.compile(r"[0-9a-f]{1,32}")
 _CACHE_BYTES = 32_000_000
 
 
-@dataclass(frozen=True)
-class DashboardLogin:
-    """Lets the browser that knows the secret, which `tuner serve` printed, into Ray's dashboard without
-    typing its token.
-    """
-
-    secret: str
-    token: str
-
-
 @dataclass
 class Service:
     """One process's view of the ledger."""
@@ -45,7 +37,7 @@ class Service:
     # Tells the reconciler that there is something to do.
     wake: Callable[[], None] = field(default=lambda: None)
 
-    dashboard: DashboardLogin | None = None  # of a Ray that `tuner serve` has started
+    dashboard: Dashboard | None = None  # of a Ray that `tuner serve` has started
 
     def __post_init__(self) -> None:
         """Makes the parts."""
@@ -53,10 +45,15 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
-        self.probe = self._probe()
+        self.probe, self.streams = self._probe(), Streams()
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
+
+    def show(self, dashboard: Dashboard) -> None:
+        """The jobs' links lead to a dashboard under the service's own address."""
+        self.dashboard = dashboard
+        self.views.job_page = dashboard.job
 
     def _probe(self) -> Probe:
         """The parts that the service depends on."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tuner.settings import FromEnvironment, Positive, Settings, Whole, matching
+from tuner.settings import FromEnvironment, Number, Positive, Settings, Whole, matching
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104  # to recognise them, not to bind to them
@@ -29,6 +29,23 @@ class ServiceSettings(Settings):
     rate_per_minute: Whole = Field(
         default=1_200,
         description="Requests of one key, or of one address where there are no keys; 0: no limit.",
+    )
+    max_weights: Positive = Field(
+        default=100_000_000, description="Weights of one model between its hidden layers."
+    )
+    max_hours: Number | None = Field(
+        default=None, description="Hours that one study may run; default: as many as its spec says."
+    )
+    max_queued: Positive = Field(default=100, description="Studies of one owner that wait.")
+    max_running_per_owner: Positive | None = Field(
+        default=None, description="Studies of one owner that run at once; default: MAX_RUNNING."
+    )
+    max_connections: Positive = Field(
+        default=1_000, description="Connections at once; one address has half of them at most."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses of proxies, with commas, whose X-Forwarded-For is believed; *: any.",
     )
     max_attempts: Whole = Field(default=3, description="Times a study that lost its job is resumed.")
     mlflow_public_url: str | None = Field(

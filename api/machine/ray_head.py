@@ -13,6 +13,7 @@ from pathlib import Path
 
 from api.studies.ray_token import token
 from tuner.driver.ray_private import (
+    HEAD_PROGRAMS,
     LOOPBACK_ENVIRONMENT,
     NO_IDLE_WORKERS_ENVIRONMENT,
     RAY_COMMAND,
@@ -112,8 +113,8 @@ class RayHead:
         return self._process.listens_on(self.port)
 
     def healthy(self) -> bool:
-        """Whether its dashboard is there: Ray does not mind where that is ended."""
-        return self.listens()
+        """Whether all of it is there: Ray does not mind where a part of it ends in good order."""
+        return self._process.runs_programs(HEAD_PROGRAMS) and self.listens()
 
     def answers(self) -> bool:
         """Whether the dashboard answers now."""

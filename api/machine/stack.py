@@ -4,7 +4,6 @@ ends.
 
 import errno
 import os
-import secrets
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -13,12 +12,13 @@ from typing import Any
 import uvicorn
 
 from api.application.app import create
-from api.application.service import DashboardLogin
+from api.application.server import configuration
 from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead
 from api.machine.supervisor import Part, Supervisor, ready
+from api.studies.dashboard import PATH, Dashboard
 from api.studies.jobs import Jobs
-from api.studies.ray_token import token, token_environment
+from api.studies.ray_token import token_environment
 from tuner.driver.signals import stopping_on_signals
 from tuner.errors import UserError
 from tuner.home import held, identity, open_home
@@ -75,9 +75,9 @@ def _serve(
     app = create(settings, jobs)
     for part in parts:
         ready(part)
-    if ray is not None and (ray_token := token()):
-        app.state.service.dashboard = DashboardLogin(secrets.token_urlsafe(24), ray_token)
-    server = uvicorn.Server(_configuration(app, settings))
+    if ray is not None:
+        app.state.service.show(Dashboard(app.state.service.keys, lambda: ray.uri, ray.listens))
+    server = uvicorn.Server(configuration(app, settings))
 
     def end() -> None:
         server.should_exit = True
@@ -93,18 +93,6 @@ def _serve(
     server.run(sockets=[listener])
     if supervisor.problem:
         raise UserError(supervisor.problem)
-
-
-def _configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        server_header=False,
-    )
 
 
 def _listen(settings: ServiceSettings) -> socket.socket:
@@ -155,9 +143,10 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
 def _announce(settings: ServiceSettings, app: Any, say: Callable[[str], None]) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # to be shown
     page = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    login = app.state.service.dashboard
+    shown = app.state.service.dashboard is not None
     say(f"page    {page}/")
-    say(f"MLflow  {settings.mlflow_link}")
-    say(f"Ray     {f'{page}/ray?login={login.secret}' if login else settings.ray_link}")
+    open_to = "  (it asks for no key)" if app.state.service.keys.exist() else ""
+    say(f"MLflow  {settings.mlflow_link}{open_to}")
+    say(f"Ray     {f'{page}{PATH}' if shown else settings.ray_link}")
     say(f"ledger  {without_password(settings.ledger_address)}")
     say(f"on {socket.gethostname()}; Ctrl-C ends what was started here")

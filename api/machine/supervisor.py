@@ -18,7 +18,9 @@ _START_ATTEMPTS = 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 MOST_FAILURES = 6  # in a row: a minute or two
 STEADY_S = 120.0  # a part that ran for so long counts as one that had started well
-DEAF_S = 60.0  # a part that runs without doing its work is ended after so long
+LOOK_EVERY_S = 4.0  # whether a part does its work: that takes a look at all of its processes
+_START_S = 240.0  # a part that does not get to its work is ended after so long,
+BROKEN_S = 15.0  # and one that did, and does not any more, after so long
 
 
 class Part(Protocol):
@@ -67,7 +69,8 @@ class _Watch:
 
     part: Part
     started_at: float
-    healthy_at: float
+    healthy_at: float | None = None  # when it was last seen to do its work, since it was started
+    looked_at: float = float("-inf")
     failures: int = 0  # in a row
     again_at: float | None = None  # when it is started again; None while it runs
 
@@ -90,7 +93,7 @@ class Supervisor:
         clock: seconds.
         """
         self._started, self._give_up, self._clock = started, give_up, clock
-        self._watches = [_Watch(part, clock(), clock()) for part in parts]
+        self._watches = [_Watch(part, clock()) for part in parts]
         self.problem: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
@@ -118,13 +121,18 @@ class Supervisor:
     def _check(self, watch: _Watch) -> None:
         """Of a part that runs."""
         now = self._clock()
-        if watch.part.healthy():
-            watch.healthy_at = now
         if now - watch.started_at > STEADY_S:
             watch.failures = 0
-        if now - max(watch.healthy_at, watch.started_at + STEADY_S) > DEAF_S:
+        if now - watch.looked_at < LOOK_EVERY_S:
+            return
+        watch.looked_at = now
+        if watch.part.healthy():
+            watch.healthy_at = now
+            return
+        limit = watch.started_at + _START_S if watch.healthy_at is None else watch.healthy_at + BROKEN_S
+        if now > limit:
             watch.part.end()
-            self._note_end(watch, f"has not listened for {DEAF_S:.0f} s and was ended")
+            self._note_end(watch, "was not whole and was ended")
 
     def _note_end(self, watch: _Watch, what: str) -> None:
         part = watch.part
@@ -145,8 +153,7 @@ class Supervisor:
 
     def _restart(self, watch: _Watch) -> None:
         watch.part.start()
-        watch.again_at, watch.started_at = None, self._clock()
-        watch.healthy_at = watch.started_at
+        watch.again_at, watch.started_at, watch.healthy_at = None, self._clock(), None
         self._started(watch.part)
         _LOG.info("%s is started again", watch.part.name)
 

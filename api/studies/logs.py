@@ -5,11 +5,13 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+_ABOUT = ("study", "key", "request", "address")  # what an event may be about
+
 
 def install(log_format: str) -> None:
     """Sends the service's logs, and the server's, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if log_format == "json" else _Text())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     for name in ("tuner", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
@@ -20,14 +22,14 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-class _Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        study = f" study={record.study}" if hasattr(record, "study") else ""
-        line = f"{_time(record)} {record.levelname} {record.name}{study} {record.getMessage()}"
+        about = "".join(f" {name}={getattr(record, name)}" for name in _ABOUT if hasattr(record, name))
+        line = f"{_time(record)} {record.levelname} {record.name}{about} {record.getMessage()}"
         return line + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
 
 
-class _Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {
             "time": _time(record),
@@ -35,7 +37,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for name in ("study", "method", "path", "status", "seconds"):
+        for name in _ABOUT:
             if hasattr(record, name):
                 fields[name] = getattr(record, name)
         if record.exc_info:

@@ -46,14 +46,23 @@ class JobsLike(Protocol):
 class Reconciler:
     """Runs in a thread of the API's process."""
 
-    def __init__(self, queue: StudyQueue, jobs: JobsLike, *, most_running: int, most_losses: int) -> None:
+    def __init__(
+        self,
+        queue: StudyQueue,
+        jobs: JobsLike,
+        *,
+        most_running: int,
+        most_losses: int,
+        most_of_one_owner: int | None = None,
+    ) -> None:
         """Args:
         queue: the studies.
         jobs: Ray's jobs.
         most_running: studies that run at once.
         most_losses: times that a study is queued again after its job was lost.
+        most_of_one_owner: studies of one owner that run at once; None: as many as may run.
         """
-        self._queue, self._jobs = queue, jobs
+        self._queue, self._jobs, self._most_of_one_owner = queue, jobs, most_of_one_owner
         self._most_running, self._most_losses = most_running, most_losses
         self._unknown_since: dict[str, float] = {}  # job -> monotonic time since which Ray has not known it
         self._wake, self._stop = threading.Event(), False
@@ -92,7 +101,9 @@ class Reconciler:
         self._unknown_since = {
             name: since for name, since in self._unknown_since.items() if name in {job.name for job in jobs}
         }
-        while claimed := self._queue.claim(self._most_running, cluster):
+        while claimed := self._queue.claim(
+            self._most_running, cluster, most_of_one_owner=self._most_of_one_owner
+        ):
             study_id, name = claimed
             _LOG.info("submitted as job %s", name, extra={"study": study_id})
             self._jobs.submit(study_id, name)

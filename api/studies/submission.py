@@ -7,6 +7,7 @@ from typing import Any
 
 from api.application.errors import Problem, refused
 from api.application.settings import ServiceSettings
+from trainables.tasks import task_type
 from tuner.errors import FieldError
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
@@ -26,9 +27,24 @@ def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudyS
         )
         if count > most
     ]
+    if (weights := _weights(spec)) > settings.max_weights:
+        most = f"a model may have at most {settings.max_weights} weights between its hidden layers"
+        errors.append(FieldError("options", f"{most}, and has {weights}"))
+    if settings.max_hours is not None:
+        if spec.max_hours is None:
+            spec = spec.model_copy(update={"max_hours": settings.max_hours})
+            notes.append(f"max_hours: this service gives a study {settings.max_hours:g} hours")
+        elif spec.max_hours > settings.max_hours:
+            message = f"must be at most {settings.max_hours:g}, which this service gives a study"
+            errors.append(FieldError("max_hours", message))
     if errors:
         raise Problem(422, "the study is larger than this service allows; see errors", errors=errors)
     return spec, notes
+
+
+def _weights(spec: StudySpec) -> int:
+    """The weights of one model, as far as they can be counted without its dataset."""
+    return task_type(spec.task).options_type.parse(spec.options).weights
 
 
 def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -258,7 +258,6 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
             with sync_playwright() as playwright:
                 chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 page = chromium.new_page()
-                page.goto(addresses["Ray"])  # lets this browser in
                 page.goto(f"{addresses['page']}#/studies/{study}")
                 for link, there in (("MLflow run", TINY["name"]), ("Ray job", f"tuner drive {study}")):
                     with page.context.expect_page() as opened:
@@ -269,7 +268,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
             assert driver in started
             serve.send_signal(signal.SIGINT)
             wait_for(lambda: not any(map(alive, [serve.pid, *started])), 60)
-            assert serve.wait() in (0, 130)
+            assert serve.wait() == 0
             assert "Traceback" not in said.read_text()
             assert ledger.study(study).state == "interrupted"
             assert ledger.study(study).reason.endswith("the Ray that ran it has ended")

@@ -15,8 +15,9 @@ from tests.support.fake_ray import FakeRay
 from tests.support.ledgers import STUDY
 from tuner.errors import ForbiddenByStateError, LeaseLostError, StudyNotFoundError, UserError
 from tuner.ledger.api_keys import ApiKeys
+from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import Proposal
-from tuner.ledger.study_queue import OtherBodyError, RequestKey, StudyQueue
+from tuner.ledger.study_queue import StudyQueue
 
 
 @pytest.fixture

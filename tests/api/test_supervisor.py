@@ -92,18 +92,26 @@ def test_a_part_that_does_not_stay_up_is_named_and_given_up_once():
     )
 
 
-def test_a_part_that_runs_and_does_not_listen_is_ended_and_started_again():
+def test_a_part_of_which_something_is_missing_is_ended_and_started_again():
     part = Part()
     watched = Watched(part)
+    watched.after(1)
     part.well = False
-    for _ in range(int(supervising.STEADY_S + supervising.DEAF_S)):
+    while part.running:
         watched.after(1)
-    assert (part.running, part.starts) == (True, 1)  # it may still be starting
-    watched.after(2)
-    assert not part.running
+    assert supervising.BROKEN_S <= watched.now <= supervising.BROKEN_S + 2 * supervising.LOOK_EVERY_S
     part.well = True
     watched.after(2)
     assert (part.running, part.starts) == (True, 2)
+
+
+def test_a_part_that_is_starting_is_given_more_time():
+    part = Part()
+    part.well = False
+    watched = Watched(part)
+    while part.running:
+        watched.after(1)
+    assert supervising.START_S <= watched.now <= supervising.START_S + 2 * supervising.LOOK_EVERY_S
 
 
 def test_a_part_that_does_not_get_ready_is_started_again_a_few_times():

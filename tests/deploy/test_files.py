@@ -168,6 +168,9 @@ def test_compose_publishes_on_loopback_only_and_locks_every_container_down():
         assert service["read_only"] is True, name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert "healthcheck" in service or name == "bucket", name
+        assert service["pids_limit"] > 0, name
+        assert service["mem_limit"], name
+        assert all("size=" in mount for mount in service.get("tmpfs", [])), name
         assert "store" not in service["networks"] or name in (
             "api",
             "ray-head",
@@ -177,6 +180,8 @@ def test_compose_publishes_on_loopback_only_and_locks_every_container_down():
             "s3",
         ), name
     assert COMPOSE["networks"]["store"] == {"internal": True}
+    written = [v for v in COMPOSE["services"]["ray-worker"]["volumes"] if "/var/lib/tuner" in v]
+    assert written == ["checkpoints:/var/lib/tuner/checkpoints", "tune:/var/lib/tuner/tune"]
     example = (DEPLOY / "compose" / "example.env").read_text(encoding="utf-8")
     assert not re.search(r"(PASSWORD|KEY|TOKEN)=\S", example)
 

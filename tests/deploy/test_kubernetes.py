@@ -3,6 +3,7 @@ they allow.
 """
 
 import copy
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -158,6 +159,8 @@ def test_every_container_is_locked_down_probed_and_sized(overlay):
             mounted = {mount["name"] for mount in container["volumeMounts"]}
             claimed = {"data"} if name == "postgres" else set()  # by the StatefulSet's template
             assert mounted - claimed == {volume["name"] for volume in pod["volumes"]}, name
+        for volume in pod["volumes"]:
+            assert volume.get("emptyDir", {"sizeLimit": "its own"}).get("sizeLimit"), (name, volume["name"])
     (namespace,) = of_kind(overlay, "Namespace").values()
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -192,6 +195,9 @@ def test_only_who_needs_a_secret_has_it(overlay):
     }
 
 
+INTERNET = {"somewhere": "out there"}  # a peer that is in no private network
+
+
 def _chosen(selector, labels):
     equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
     among = all(
@@ -203,7 +209,9 @@ def _chosen(selector, labels):
 
 
 def _allowed(rules, side, labels, namespace, port):
-    """Whether one of the rules lets this peer through; a peer of another namespace has labels None."""
+    """Whether one of the rules lets this peer through; a peer of another namespace, or that is no pod, has
+    labels None.
+    """
     for rule in rules:
         if "ports" in rule and port not in [p["port"] for p in rule["ports"]]:
             continue
@@ -211,8 +219,15 @@ def _allowed(rules, side, labels, namespace, port):
         if peers is None:
             return True
         for peer in peers:
-            if "namespaceSelector" in peer:
-                if labels is None and _chosen(peer["namespaceSelector"], namespace):
+            if "ipBlock" in peer:  # of private networks, where pods are too
+                if labels is not INTERNET and namespace is not INTERNET:
+                    return True
+            elif "namespaceSelector" in peer:
+                if (
+                    labels is None
+                    and namespace is not INTERNET
+                    and _chosen(peer["namespaceSelector"], namespace)
+                ):
                     return True
             elif labels is not None and _chosen(peer["podSelector"], labels):
                 return True
@@ -272,6 +287,39 @@ def test_the_network_carries_what_is_needed_and_nothing_else(overlay):
         ("monitoring", "ray-head", 8080),
         ("monitoring", "ray-worker", 8080),
         ("operator", "ray-head", 8265),
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_internet_is_reached_by_whom_it_is_needed_and_by_https(overlay):
+    ports = (22, 53, 80, 443, 5000, 5432, 6443, 8265)
+    reached = {
+        (name, port) for name in pods(overlay) for port in ports if _reaches(overlay, name, INTERNET, port)
+    }
+    assert reached == {("mlflow", 443), ("ray-head", 443)}  # the bucket; data sets that are missing
+    policies = of_kind(overlay, "NetworkPolicy")
+    downloads = policies.pop("downloads")
+    assert downloads["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "ray-head"}
+    for policy in policies.values():
+        for rule in policy["spec"].get("egress", []):
+            assert "to" in rule or policy["metadata"]["name"] == "mlflow"
+            for peer in rule.get("to", []):
+                if "ipBlock" in peer:
+                    assert ipaddress.ip_network(peer["ipBlock"]["cidr"]).is_private
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_workers_mount_what_they_write_and_read_the_data(overlay):
+    (worker,) = pods(overlay)["ray-worker"]["spec"]["containers"]
+    mounts = {
+        m["mountPath"]: (m["name"], m.get("subPath"), m.get("readOnly", False))
+        for m in worker["volumeMounts"]
+    }
+    assert mounts == {
+        "/var/lib/tuner/checkpoints": ("home", "checkpoints", False),
+        "/var/lib/tuner/tune": ("home", "tune", False),
+        "/data": ("data", None, True),
+        "/tmp": ("tmp", None, False),
     }
 
 

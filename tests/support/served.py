@@ -36,8 +36,9 @@ SMALL = {
 class Served:
     """The API over a ledger, on a port of its own."""
 
-    def __init__(self, home):
+    def __init__(self, home, **settings):
         self.home, self.ledger = home, Ledger(f"sqlite:///{home / 'ledger.db'}")
+        self.settings = {"rate_per_minute": 0} | settings
         self.port = any_free_port()
         self.start()
 
@@ -49,12 +50,12 @@ class Served:
         import uvicorn
 
         from api.application.app import create
+        from api.application.server import configuration
         from api.application.settings import ServiceSettings
 
-        app = create(ServiceSettings(home=self.home, port=self.port, rate_per_minute=0))
-        config = uvicorn.Config(
-            app, port=self.port, log_level="error", timeout_graceful_shutdown=1, lifespan="on"
-        )
+        settings = ServiceSettings(home=self.home, port=self.port, **self.settings)
+        config = configuration(create(settings), settings)
+        config.timeout_graceful_shutdown = 1
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

@@ -7,6 +7,7 @@ import pytest
 
 from api.application.settings import ClientSettings, ServiceSettings
 from tuner.errors import UserError
+from tuner.ledger.store import Ledger
 from tuner.settings import Settings
 
 
@@ -88,3 +89,21 @@ def test_every_wrong_variable_is_told(monkeypatch):
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         Settings().home = Path("elsewhere")
+
+
+@pytest.mark.parametrize("name", ["home", "data"])
+def test_a_home_folder_of_nobody_is_told(name):
+    settings = Settings(**{name: Path("~nosuchuser/x")})
+    with pytest.raises(
+        UserError, match=f"TUNER_{name.upper()} is '~nosuchuser/x': there is no such home folder"
+    ):
+        getattr(settings, f"{name}_folder")
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "a?b=c", "a#b", "a b", "ä", "%", "a%25", "a&b;c", "it's"])
+def test_a_ledger_is_made_in_a_folder_of_any_name(tmp_path, name):
+    settings = Settings(home=tmp_path / name)
+    ledger = Ledger(settings.ledger_address)
+    ledger.close()
+    assert (tmp_path / name / "ledger.db").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -26,6 +26,7 @@ __all__ = [
     "check_options",
     "dataset_names",
     "load",
+    "plugged_in_version",
 ]
 
 GROUP = "trainables.datasets"
@@ -96,6 +97,12 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 def plugged_in() -> dict[str, EntryPoint]:
     """Entry points by name. A built-in dataset's name is not given away."""
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in DATASETS}
+
+
+def plugged_in_version(name: str) -> tuple[str, str] | None:
+    """The package of a plugged-in dataset and its version; None for a built-in one."""
+    entry = None if name in DATASETS else plugged_in().get(name)
+    return (entry.dist.name, entry.dist.version) if entry and entry.dist else None
 
 
 def _loader(name: str) -> Callable[..., Dataset]:

@@ -67,6 +67,12 @@ def plugged_in() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _BUILT_IN}
 
 
+def plugged_in_version(name: str) -> tuple[str, str] | None:
+    """The package of a plugged-in task and its version; None for a built-in one."""
+    entry = None if name in _BUILT_IN else plugged_in().get(name)
+    return (entry.dist.name, entry.dist.version) if entry and entry.dist else None
+
+
 def _load(entry: EntryPoint) -> "type[Task]":
     """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our
     code.

@@ -172,6 +172,13 @@ class Options:
                 raise OptionError(name, "is missing")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
+    @property
+    def weights(self) -> int:
+        """Of one model, as far as the options alone determine them: a service has a limit. 0 where that is
+        not known.
+        """
+        return 0
+
 
 @dataclass(frozen=True)
 class Code:

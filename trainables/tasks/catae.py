@@ -57,6 +57,11 @@ class CatAEOptions(Options):
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise OptionError("kl_weight", "must be a number, 0 or more")
 
+    @property
+    def weights(self) -> int:
+        """Between its hidden layers and the code, of encoder and decoder."""
+        return 2 * sum(a * b for a, b in pairwise([*self.hidden, self.latents * self.classes]))
+
 
 class CatAE(Task):
     """Categorical autoencoder.

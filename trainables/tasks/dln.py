@@ -81,6 +81,11 @@ class DLNOptions(Options):
         if type(self.residual) is not bool:
             raise OptionError("residual", "must be true or false")
 
+    @property
+    def weights(self) -> int:
+        """One for each of the 16 types that a gate may have."""
+        return 16 * sum(self.widths)
+
 
 def cutoffs(thresholds: Sequence[float], largest: int) -> list[int]:
     """For each threshold, in ascending order, the largest whole x for which x / largest is not above it."""

@@ -47,6 +47,11 @@ class SBNOptions(Options):
         if type(self.signed) is not bool:
             raise OptionError("signed", "must be true or false")
 
+    @property
+    def weights(self) -> int:
+        """Between its hidden layers."""
+        return sum(a * b for a, b in pairwise(self.units))
+
 
 class SBN(Task):
     """Stochastic binary network.

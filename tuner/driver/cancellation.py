@@ -1,5 +1,5 @@
-"""How a driver hears that it is to stop: a cancel, for which it looks into the ledger every second or two, or
-the end of its Ray.
+"""How a driver hears that it is to stop: a cancel, for which it looks into the ledger every second or two,
+the end of its study's time, or the end of its Ray.
 
 The main thread is inside Ray, waiting for a report that may be minutes away. A signal ends that wait as
 Ctrl-C does, Ray takes the training processes down with it, and the driver then says in the ledger what
@@ -10,16 +10,33 @@ gives its study back, and ends itself, from a thread.
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from tuner.errors import LedgerError, UserError
 from tuner.ledger.lease import Lease
+from tuner.ledger.rows import CANCELLED, TIME_OVER
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
 from tuner.processes import parent_has_ended
 
 EVERY_S = 1.5
+
+
+@dataclass
+class TimeLimit:
+    """How long a study may run in all."""
+
+    hours: float
+    ran_s: float  # before this driver
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has run for that long."""
+        return self.ran_s + time.monotonic() - self.since > 3600 * self.hours
 
 
 class CancelledError(UserError):
@@ -28,16 +45,21 @@ class CancelledError(UserError):
 
 @contextmanager
 def cancelled_when_asked(
-    ledger: Ledger, lease: Lease, *, when_orphaned: Callable[[], None] | None = None
+    ledger: Ledger,
+    lease: Lease,
+    *,
+    time_limit: TimeLimit | None = None,
+    when_orphaned: Callable[[], None] | None = None,
 ) -> Iterator[None]:
-    """Stops a block, which trains, when a cancel is asked for, and says so in the ledger once it has stopped.
-    To be used in the main thread.
+    """Stops a block, which trains, when a cancel is asked for or its time is over, and says so in the ledger
+    once it has stopped. To be used in the main thread.
 
     Calls `when_orphaned`, in another thread, when the process that started this one has ended.
 
     Raises CancelledError.
     """
-    asked, stop, queue = threading.Event(), threading.Event(), StudyQueue(ledger)
+    reasons: list[str] = []  # why it is to stop, once it is
+    stop, queue = threading.Event(), StudyQueue(ledger)
     main = threading.get_ident()
     # Ray blocks SIGINT in the processes that it starts, a job's driver among them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -49,13 +71,10 @@ def cancelled_when_asked(
             if when_orphaned is not None and parent_has_ended():
                 when_orphaned()
                 return
-            try:
-                if queue.cancel_requested(lease.study_id):
-                    asked.set()
-                    signal.pthread_kill(main, signal.SIGINT)
-                    return
-            except LedgerError:
-                pass  # it is away; whoever writes next says so
+            if reason := _reason(queue, lease.study_id, time_limit):
+                reasons.append(reason)
+                signal.pthread_kill(main, signal.SIGINT)
+                return
             stop.wait(EVERY_S)
 
     thread = threading.Thread(target=listen, name="cancel", daemon=True)
@@ -67,7 +86,19 @@ def cancelled_when_asked(
             stop.set()
             thread.join()
     except KeyboardInterrupt:  # it may come at once, or while the thread is ended
-        if not asked.is_set():
+        if not reasons:
             raise
-        queue.end_cancelled(lease)
-        raise CancelledError(f"study {lease.study_id} was cancelled; what it had finished is kept") from None
+        detail = f", {time_limit.hours:g} h" if time_limit is not None and reasons == [TIME_OVER] else ""
+        queue.end_cancelled(lease, reasons[0], detail)
+        was = f"study {lease.study_id} was {reasons[0]}{detail}"
+        raise CancelledError(f"{was}; what it had finished is kept") from None
+
+
+def _reason(queue: StudyQueue, study_id: str, time_limit: TimeLimit | None) -> str | None:
+    """Why a study is to stop, if it is."""
+    if time_limit is not None and time_limit.over:
+        return TIME_OVER
+    try:
+        return CANCELLED if queue.cancel_requested(study_id) else None
+    except LedgerError:
+        return None  # it is away; whoever writes next says so

@@ -13,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from trainables.tasks import task_metrics, task_type
-from tuner.driver.cancellation import CancelledError, cancelled_when_asked
+from tuner.driver.cancellation import CancelledError, TimeLimit, cancelled_when_asked
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import give_back, given_back_on_error, renewing
+from tuner.driver.material import refuse_other_material
 from tuner.driver.ray_private import in_job
 from tuner.driver.signals import stopping_on_signals
 from tuner.driver.tune_run import check, train
@@ -33,7 +34,10 @@ from tuner.strategies import Signal, strategy_for
 from tuner.tracking.projector import Projector
 from tuner.tracking.server import MlflowServer
 
-_MLFLOW_PATIENCE_S = 60.0  # for what is left to send when the training is over
+# For what is left to send to MLflow when the training is over. A job of the service holds a place meanwhile,
+# and leaves what MLflow does not take at once to the service (api/studies/completer.py).
+_MLFLOW_PATIENCE_S = 60.0
+_JOBS_MLFLOW_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,17 @@ def drive(
     """
     reach_loopback_directly()
     open_home(settings.home_folder)
-    spec = parse_spec(ledger.study(study_id).spec)
+    row = ledger.study(study_id)
+    spec = parse_spec(row.spec)
     needs = check(spec, settings)
+    refuse_other_material(row, needs.material)
     ledger.patience_s = settings.ledger_patience_s
     lease = ledger.acquire(study_id, _host(), job=job)
     heartbeat = Heartbeat()
     with ExitStack() as stack:
         stack.enter_context(given_back_on_error(ledger, lease))
         stack.enter_context(renewing(ledger, lease, heartbeat))
+        ledger.note_material(lease, needs.material)
         stack.enter_context(stopping_on_signals())
         projector = None
         if mlflow:
@@ -100,7 +107,9 @@ def drive(
             projector = Projector(ledger, study_id, uri)
             projector.start()
             say(f"MLflow  {uri}")
-        with cancelled_when_asked(ledger, lease, when_orphaned=_end_with_ray(ledger, lease)):
+        limit = TimeLimit(spec.max_hours, row.run_s) if spec.max_hours is not None else None
+        orphaned = _end_with_ray(ledger, lease)
+        with cancelled_when_asked(ledger, lease, time_limit=limit, when_orphaned=orphaned):
             train(ledger, lease, spec, needs, settings, say, heartbeat)
         gc.collect()  # Tune's objects hold each other; the analysis needs the memory
         heartbeat.beat()
@@ -110,7 +119,9 @@ def drive(
         heartbeat.beat()
         for leftover in ("checkpoints", "tune"):
             shutil.rmtree(settings.home_folder / leftover / study_id, ignore_errors=True)
-        problem = _complete(projector, files, settings.artifacts_folder(study_id)) if projector else None
+        patience_s = _MLFLOW_PATIENCE_S if job is None else _JOBS_MLFLOW_PATIENCE_S
+        artifacts = settings.artifacts_folder(study_id)
+        problem = _complete(projector, files, artifacts, patience_s) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
 
 
@@ -134,7 +145,7 @@ def drive_job(
     """
     study = ledger.study(study_id)
     try:
-        check(parse_spec(study.spec), settings)
+        refuse_other_material(study, check(parse_spec(study.spec), settings).material)
     except UserError as error:
         ledger.release(ledger.acquire(study_id, _host(), job=job), StudyState.FAILED, str(error))
         raise
@@ -156,7 +167,8 @@ def resend(ledger: Ledger, study_id: str, settings: Settings) -> str | None:
     with _mlflow(settings, ready=True) as uri:
         projector = Projector(ledger, study_id, uri)
         projector.start()
-        if problem := _complete(projector, files, settings.artifacts_folder(study_id)):
+        artifacts = settings.artifacts_folder(study_id)
+        if problem := _complete(projector, files, artifacts, _MLFLOW_PATIENCE_S):
             raise UserError(f"MLflow at {uri} did not take study {study_id}: {problem}")
         return projector.address
 
@@ -226,12 +238,12 @@ def report_files(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Pa
         ) from error
 
 
-def _complete(projector: Projector, files: Sequence[Path], artifacts: Path) -> str | None:
+def _complete(projector: Projector, files: Sequence[Path], artifacts: Path, patience_s: float) -> str | None:
     """Sends the rest to MLflow, artifacts included. Returns what went wrong; the study is safe in the ledger
     either way.
     """
-    if not projector.finish(_MLFLOW_PATIENCE_S):
-        return projector.problem or f"it did not take everything within {_MLFLOW_PATIENCE_S:.0f} s"
+    if not projector.finish(patience_s):
+        return projector.problem or f"it did not take everything within {patience_s:.0f} s"
     projector.publish(files, artifacts)
     return projector.problem
 

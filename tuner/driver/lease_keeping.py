@@ -1,6 +1,7 @@
 """Keeping the study's lease while its driver works, and giving it back when the work ends early."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,14 +19,17 @@ def renewing(ledger: Ledger, lease: Lease, heartbeat: Heartbeat) -> Iterator[Non
     """Renews the lease while a block runs and gets on. A lease that is lost shows at the next write, which
     raises; a driver that is stuck lets it run out, so that another may take the study.
     """
-    stop = threading.Event()
+    stop, since = threading.Event(), time.monotonic()
 
     def renew() -> None:
+        nonlocal since
         while not stop.wait(LEASE_S / 3):
             if heartbeat.stuck:
                 continue
             try:
-                ledger.renew(lease)
+                now = time.monotonic()
+                ledger.renew(lease, now - since)
+                since = now
             except LeaseLostError:
                 return
             except LedgerError:

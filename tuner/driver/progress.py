@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -128,7 +129,12 @@ class ProgressLine:
         self._stop.set()
         self._thread.join()
         if self._in_place:
-            self._stream.write("\r\x1b[K")
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        """A terminal that is gone, or a disk that is full, does not stop the training."""
+        with suppress(OSError):
+            self._stream.write(text)
             self._stream.flush()
 
     def _loop(self) -> None:
@@ -136,12 +142,10 @@ class ProgressLine:
         while not self._stop.wait(0.5):
             line = self._progress.line()
             if self._in_place:
-                self._stream.write(f"\r\x1b[K{line}")
-                self._stream.flush()
+                self._write(f"\r\x1b[K{line}")
             elif line != last and time.monotonic() - printed_at >= LINE_EVERY_S:
                 last, printed_at = line, time.monotonic()
-                self._stream.write(f"{line}\n")
-                self._stream.flush()
+                self._write(f"{line}\n")
 
 
 def duration(seconds: float) -> str:

@@ -35,8 +35,9 @@ JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 # `ray start` as a module: the console script need not be on the PATH.
 RAY_COMMAND = (sys.executable, "-m", "ray.scripts.scripts")
 
-# The cookie by which Ray's dashboard knows a browser that has given its token.
-DASHBOARD_TOKEN_COOKIE = "ray-authentication-token"  # noqa: S105  # a name, no secret
+# The programs of a head node without which nothing runs. `ray start --block` does not mind where one of them
+# ends in good order, as a raylet does whose agent was killed.
+HEAD_PROGRAMS = ("gcs_server", "raylet")
 
 
 def in_job() -> bool:

@@ -1,19 +1,21 @@
 """Training what a study lacks, on Ray: whether it can be trained at all, and the Tune run that trains it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainables.data import DataError, load
 from trainables.tasks import task_type
 from tuner.driver.heartbeat import Heartbeat
+from tuner.driver.material import material_of
 from tuner.driver.placement import Placement
 from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
 from tuner.driver.ray_cluster import RayNotStartedError, connected, placement_on
 from tuner.driver.ray_private import in_job
 from tuner.errors import FieldError, SpecError, UserError
+from tuner.home import open_to_others
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease
 from tuner.ledger.store import Ledger
@@ -34,12 +36,15 @@ class Needs:
 
     bytes_per_member: int
     epochs: float  # length of one member's training
+    material: Mapping[str, str]  # what trials are made from, see material.py
 
 
 def check(spec: StudySpec, settings: Settings) -> Needs:
     """Checks that a study can be trained at all: its data is there, its batch fits. Raises UserError."""
+    ours = settings.data_folder.is_relative_to(settings.home_folder)
     try:
-        dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
+        with nullcontext() if ours else open_to_others():  # what it downloads may be for others, too
+            dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
         raise UserError(str(error)) from error
     if spec.batch_size > len(dataset.train):
@@ -58,7 +63,7 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
         raise SpecError([FieldError("control", message)])
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
-    return Needs(task.bytes_per_member(spec.batch_size), epochs)
+    return Needs(task.bytes_per_member(spec.batch_size), epochs, material_of(spec, dataset))
 
 
 def train(

@@ -1,7 +1,8 @@
 """API keys in the ledger: who may read, submit, administer.
 
 Only a key's SHA-256 is kept. A slow hash, as passwords need, would protect nothing here: a key is 256 random
-bits and cannot be guessed. Keys are revoked, never deleted, because studies go on belonging to them.
+bits and cannot be guessed. Keys are revoked, never deleted: an emptied table must not open the service to
+everybody. A study belongs to an owner, not to a key, so that a key can be exchanged for a new one.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
@@ -27,6 +29,7 @@ class KeyRow:
     id: str
     name: str
     scopes: tuple[str, ...]
+    owner: str  # whose studies those are that it submits; several keys may have one owner
     created_at: datetime
     revoked_at: datetime | None
 
@@ -37,26 +40,40 @@ class ApiKeys:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def create(self, name: str, scopes: Sequence[str]) -> tuple[str, KeyRow]:
-        """Makes a key and returns it, for the only time, with its row. Raises UserError."""
+    def create(self, name: str, scopes: Sequence[str], *, owner: str | None = None) -> tuple[str, KeyRow]:
+        """Makes a key and returns it, for the only time, with its row.
+
+        Args:
+            name: for people.
+            scopes: what it may do.
+            owner: that of another key, which then sees the same studies; None makes a new one.
+
+        Raises UserError where one of these is wrong.
+        """
         if not scopes or any(scope not in SCOPES for scope in scopes):
             raise UserError(f"scopes must be some of {', '.join(SCOPES)}, got {', '.join(scopes) or 'none'}")
         if not 1 <= len(name) <= 64 or not name.isprintable():
             raise UserError(f"a key's name must have from 1 to 64 printable characters, got {len(name)}")
-        key = _PREFIX + secrets.token_urlsafe(32)
-        row = KeyRow(
-            secrets.token_hex(4), name, tuple(s for s in SCOPES if s in scopes), datetime.now(UTC), None
-        )
-        values = {
-            "id": row.id,
-            "hash": _hash(key),
-            "name": name,
-            "scopes": ",".join(row.scopes),
-            "created_at": row.created_at,
-        }
         with self._ledger.writing() as db:
-            db.execute(api_keys.insert().values(**values))
-        return key, row
+            if owner is not None and not _has_keys(db, owner):
+                raise UserError(f"there is no owner {owner!r}; `tuner keys list` shows those there are")
+            return _create(db, name, tuple(s for s in SCOPES if s in scopes), owner)
+
+    def rotate(self, key_id: str) -> tuple[str, KeyRow]:
+        """Makes a key in the place of another, of the same owner, and ends that one. Raises UserError where
+        there is no such key, or it has been revoked.
+        """
+        with self._ledger.writing() as db:
+            query = sa.select(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+            row = db.execute(query.with_for_update()).first()
+            if row is None:
+                raise UserError(
+                    f"there is no key {key_id!r} that is valid; `tuner keys list` shows those there are"
+                )
+            old = _row(row)
+            made = _create(db, old.name, old.scopes, old.owner)
+            db.execute(api_keys.update().where(api_keys.c.id == key_id).values(revoked_at=datetime.now(UTC)))
+            return made
 
     def list(self) -> list[KeyRow]:
         """All keys, oldest first, the revoked ones included."""
@@ -80,6 +97,12 @@ class ApiKeys:
             row = db.execute(query).first()
         return None if row is None else _row(row)
 
+    def valid(self, key_id: str) -> bool:
+        """Whether a key, by its id, is there and has not been revoked."""
+        query = sa.select(api_keys.c.id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        with self._ledger.reading() as db:
+            return db.execute(query).first() is not None
+
     def revoke(self, key_id: str) -> None:
         """Ends a key by its id, at once and for good. Raises UserError where there is none."""
         with self._ledger.writing() as db:
@@ -89,9 +112,21 @@ class ApiKeys:
                 raise UserError(f"there is no key {key_id!r}; `tuner keys list` shows those there are")
 
 
+def _has_keys(db: Connection, owner: str) -> bool:
+    return db.execute(sa.select(api_keys.c.id).where(api_keys.c.owner == owner)).first() is not None
+
+
+def _create(db: Connection, name: str, scopes: tuple[str, ...], owner: str | None) -> tuple[str, KeyRow]:
+    key, key_id = _PREFIX + secrets.token_urlsafe(32), secrets.token_hex(4)
+    row = KeyRow(key_id, name, scopes, owner or key_id, datetime.now(UTC), None)
+    values = {"name": name, "scopes": ",".join(scopes), "owner": row.owner, "created_at": row.created_at}
+    db.execute(api_keys.insert().values(id=key_id, hash=_hash(key), **values))
+    return key, row
+
+
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _row(row: sa.Row) -> KeyRow:  # type: ignore[type-arg]  # as SQLAlchemy gives it
-    return KeyRow(row.id, row.name, tuple(row.scopes.split(",")), row.created_at, row.revoked_at)
+    return KeyRow(row.id, row.name, tuple(row.scopes.split(",")), row.owner, row.created_at, row.revoked_at)

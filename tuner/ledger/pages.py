@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tuner.ledger.lease import expired
 from tuner.ledger.row_mapping import measurement_row, study_row, study_state, trial_row, utc
-from tuner.ledger.rows import CANCELLED, Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
+from tuner.ledger.rows import WITH_STUDY, Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 
@@ -184,7 +184,7 @@ class Pages:
         """
         c = trials.c
         search = (c.study == study_id) & (c.role == Role.SEARCH)
-        cancelled = (c.state == TrialState.STOPPED) & (c.reason == CANCELLED)
+        cancelled = (c.state == TrialState.STOPPED) & c.reason.in_(WITH_STUDY)
         under_way = c.state.in_([TrialState.RUNNING, TrialState.QUEUED]) | cancelled
         fewest = sa.select(sa.func.min(c.intervals)).where(search, under_way, c.intervals > 0)
         ended = sa.select(sa.func.count()).where(search, c.objective.is_not(None))

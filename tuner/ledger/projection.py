@@ -67,13 +67,19 @@ class Projection:
             db.execute(studies.update().where(studies.c.id == study_id).values(mlflow_cursor=0))
             db.execute(trials.update().where(trials.c.study == study_id).values(mlflow_closed=False))
 
-    def incomplete(self, limit: int) -> list[str]:
-        """The ids of the service's studies that have ended and are not all in MLflow; the one that ended
-        first comes first.
+    def incomplete(self, limit: int, *, but: Iterable[str] = ()) -> list[str]:
+        """The ids of the service's studies that have ended and are not all in MLflow, but for some; the one
+        that ended first comes first.
         """
         unsent = trials.c.state.in_(TERMINAL_TRIAL_STATES) & ~trials.c.mlflow_closed
         left = sa.exists().where(trials.c.study == studies.c.id, unsent)
         ended = studies.c.service & studies.c.state.in_(TERMINAL_STUDY_STATES) & studies.c.job.is_(None)
         with self._ledger.reading() as db:
-            query = sa.select(studies.c.id).where(ended, left).order_by(studies.c.finished_at).limit(limit)
+            others = studies.c.id.not_in(list(but))
+            query = (
+                sa.select(studies.c.id)
+                .where(ended, left, others)
+                .order_by(studies.c.finished_at)
+                .limit(limit)
+            )
             return list(db.execute(query).scalars())

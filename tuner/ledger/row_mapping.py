@@ -41,6 +41,11 @@ def study_row(row: RowMapping) -> StudyRow:
         mlflow_run=row["mlflow_run"],
         tags=tuple(json.loads(row["tags"])),
         comment=row["comment"],
+        run_s=row["run_s"],
+        material=json.loads(row["material"]) if row["material"] else None,
+        restarts=row["restarts"],
+        outcome=json.loads(row["outcome"]) if row["outcome"] else None,
+        outcome_of=row["outcome_of"],
     )
 
 

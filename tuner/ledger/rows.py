@@ -59,6 +59,9 @@ TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIV
 # The reason of a study that was cancelled, and of the trials that were stopped with it; a strategy that stops
 # a trial gives another.
 CANCELLED = "cancelled by the user"
+TIME_OVER = "stopped after max_hours"
+# Why trials were stopped that their strategy would have trained further.
+WITH_STUDY = (CANCELLED, TIME_OVER)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class StudyRow:
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
     tags: tuple[str, ...] = ()  # words that users gave it
     comment: str = ""  # what users write beside it
+    run_s: float = 0.0  # that drivers have had it
+    material: dict[str, str] | None = None  # what its trials are made from; None: not known
+    restarts: int = 0  # times that its trials were started anew
+    outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
+    outcome_of: str | None = None  # by what it was found, and at which revision of the study
 
     @property
     def strategy(self) -> str | None:
@@ -196,8 +204,8 @@ class TrialRow:
 
     @property
     def stopped_with_study(self) -> bool:
-        """Whether it was stopped because its study was cancelled, and not by the strategy."""
-        return self.state is TrialState.STOPPED and self.reason == CANCELLED
+        """Whether it was stopped because its study was, and not by the strategy."""
+        return self.state is TrialState.STOPPED and self.reason in WITH_STUDY
 
 
 @dataclass(frozen=True)

@@ -142,12 +142,12 @@ class Ledger:
         with self.writing() as db:
             return take(db, study_id, host, job=job, repeated=attempt.repeated)
 
-    def renew(self, lease: Lease) -> None:
-        """Keeps the lease for another LEASE_S. Not retried: the driver renews again in a few seconds anyway.
-        Raises LeaseLostError.
+    def renew(self, lease: Lease, ran_s: float = 0.0) -> None:
+        """Keeps the lease for another LEASE_S; the driver has run for `ran_s` since it did so last. Not
+        retried: the driver renews again in a few seconds anyway. Raises LeaseLostError.
         """
         with self.writing() as db:
-            renew(db, lease)
+            renew(db, lease, ran_s)
 
     @retried_with_attempt
     def release(self, attempt: Attempt, lease: Lease, state: StudyState, reason: str | None = None) -> None:
@@ -157,6 +157,12 @@ class Ledger:
                 return
             ended = {"finished_at": datetime.now(UTC)} if state in TERMINAL_STUDY_STATES else {}
             hold(db, lease, state=state, reason=reason, lease_until=None, **ended)
+
+    @retried
+    def note_material(self, lease: Lease, material: Mapping[str, str]) -> None:
+        """Keeps what the study's trials are made from."""
+        with self.writing() as db:
+            hold(db, lease, material=json.dumps(material))
 
     # --- trials ---
 

@@ -5,7 +5,6 @@ once and one of them does. The names of Ray jobs are given here, before Ray hear
 named and never started is started under the same name, and Ray refuses a name twice.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, abandoned, expired
+from tuner.ledger.requests import RequestKey, note_deletion, note_request, study_of_request
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import (
     CANCELLED,
@@ -28,23 +28,16 @@ from tuner.ledger.rows import (
     TrialState,
 )
 from tuner.ledger.store import Ledger, insert_study
-from tuner.ledger.tables import idempotency, studies, trials
+from tuner.ledger.tables import measurements, studies, trials
+from tuner.ledger.turns import in_order, waiting_of
 
 # An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
 # writer anyway.
 _LOCK = 7_270_415
 
 
-class OtherBodyError(UserError):
-    """An idempotency key that came before with another request."""
-
-
-@dataclass(frozen=True)
-class RequestKey:
-    """What makes a request the same as an earlier one."""
-
-    key: str  # the client's idempotency key
-    body: str  # SHA-256 of the request's body
+class TooManyWaitError(UserError):
+    """An owner has as many studies waiting as it may have."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +71,29 @@ class StudyQueue:
         direction: str,
         owner: str | None = None,
         request: RequestKey | None = None,
+        most_waiting: int | None = None,
     ) -> tuple[str, bool]:
-        """Accepts a study: its id, and whether it is new. Raises OtherBodyError."""
+        """Accepts a study: its id, and whether it is new.
+
+        Raises:
+            OtherBodyError: the same idempotency key came with another request.
+            ForbiddenByStateError: the same request came before, and its study has been deleted.
+            TooManyWaitError: `most_waiting` studies of the owner wait already.
+        """
         with self._ledger.writing() as db:
             _one_process_at_a_time(db)
-            if request and (earlier := _study_of_request(db, owner, request)):
+            if request and (earlier := study_of_request(db, owner, request)):
                 return earlier, False
+            if most_waiting is not None and waiting_of(db, owner) >= most_waiting:
+                raise TooManyWaitError(
+                    f"{most_waiting} of your studies wait, as many as may; cancel one, or wait a little"
+                )
             study_id = insert_study(
                 db, name=name, task=task, spec=spec, objective=objective, direction=direction,
                 owner=owner, service=True,
             )  # fmt: skip
             if request:
-                values = {
-                    "owner": owner or "", "key": _hash(request.key), "body": request.body,
-                    "study": study_id, "created_at": datetime.now(UTC),
-                }  # fmt: skip
-                db.execute(idempotency.insert().values(**values))
+                note_request(db, owner, request, study_id)
         return study_id, True
 
     def annotate(
@@ -111,13 +111,16 @@ class StudyQueue:
 
     def position(self, study: StudyRow) -> int:
         """The place of a queued study among those that wait, from 1."""
-        earlier = (
-            (studies.c.created_at < study.created_at)
-            & (studies.c.state == StudyState.QUEUED)
-            & studies.c.job.is_(None)
+        order = in_order()
+        mine = sa.select(order.c.turn, order.c.created_at).where(order.c.id == study.id).subquery()
+        earlier = (order.c.turn < mine.c.turn) | (
+            (order.c.turn == mine.c.turn) & (order.c.created_at < mine.c.created_at)
         )
         with self._ledger.reading() as db:
-            return 1 + db.execute(sa.select(sa.func.count()).select_from(studies).where(earlier)).scalar_one()
+            return (
+                1
+                + db.execute(sa.select(sa.func.count()).select_from(order, mine).where(earlier)).scalar_one()
+            )
 
     def cancel(self, study_id: str) -> StudyState:
         """Asks for a study's end, and returns its state: cancelled at once where nothing runs. Raises
@@ -137,6 +140,24 @@ class StudyQueue:
                 return state
             _end_as_cancelled(db, study_id, cancel_at=clock(db))
             return StudyState.CANCELLED
+
+    def restart_trials(self, study_id: str) -> None:
+        """Forgets all trials of a study that has not succeeded and that nobody runs, so that they are started
+        anew. Raises ForbiddenByStateError.
+        """
+        with self._ledger.writing() as db:
+            row = _locked(db, study_id)
+            state = study_row(row).state
+            if state not in (StudyState.QUEUED, StudyState.INTERRUPTED, StudyState.FAILED) or row["job"]:
+                was = "is running" if state is StudyState.RUNNING or row["job"] else f"has {state}"
+                raise ForbiddenByStateError(
+                    f"study {study_id} {was}; only trials of an interrupted or failed one can be restarted"
+                )
+            db.execute(trials.delete().where(trials.c.study == study_id))
+            _change(
+                db, study_id, restarts=studies.c.restarts + 1, material=None, training_s=0.0, mlflow_run=None,
+                mlflow_cursor=0, measured_at_loss=0, run_s=0.0, fence=studies.c.fence + 1, lease_until=None,
+            )  # fmt: skip
 
     def resume(self, study_id: str) -> StudyState:
         """Queues a study again that was interrupted or has failed, and returns its state. Raises
@@ -169,26 +190,33 @@ class StudyQueue:
                     f"study {study_id} is running, or its job has not quite ended; cancel it first"
                 )
             db.execute(studies.delete().where(studies.c.id == study_id))
+            note_deletion(db, study_id)
+
+    def note_outcome(self, study_id: str, revision: int, outcome: Mapping[str, Any], of: str) -> None:
+        """Keeps what a study that has ended has found, for lists, as of a revision; `of` says by what."""
+        same = (studies.c.id == study_id) & (studies.c.revision == revision)
+        with self._ledger.writing() as db:
+            db.execute(studies.update().where(same).values(outcome=json.dumps(outcome), outcome_of=of))
 
     # --- what the reconciler does ---
 
-    def claim(self, most_running: int, cluster: str | None = None) -> tuple[str, str] | None:
-        """Names a job for the oldest study that waits, if fewer than `most_running` have one on this cluster:
-        (study's id, job's name), or None.
+    def claim(
+        self, most_running: int, cluster: str | None = None, *, most_of_one_owner: int | None = None
+    ) -> tuple[str, str] | None:
+        """Names a job for a study that waits, if fewer than `most_running` have one on this cluster: (study's
+        id, job's name), or None. It is the oldest of the owner who has the fewest running, if that is fewer
+        than `most_of_one_owner`.
         """
         with self._ledger.writing() as db:
             _one_process_at_a_time(db)
             here = studies.c.job.is_not(None) & _on(cluster)
             running = db.execute(sa.select(sa.func.count()).select_from(studies).where(here)).scalar_one()
-            waiting = (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
-            oldest = (
-                sa.select(studies.c.id, studies.c.jobs)
-                .where(waiting)
-                .order_by(studies.c.created_at, studies.c.id)
-                .limit(1)
-            )
-            row = db.execute(oldest).first()
+            order = in_order()
+            first = sa.select(order).order_by(order.c.turn, order.c.created_at, order.c.id).limit(1)
+            row = db.execute(first).first()
             if running >= most_running or row is None:
+                return None
+            if most_of_one_owner is not None and row.turn > most_of_one_owner:
                 return None
             job = f"{row.id}-{row.jobs + 1}"
             _change(db, row.id, job=job, jobs=row.jobs + 1, cluster=cluster, job_at=clock(db))
@@ -213,15 +241,16 @@ class StudyQueue:
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.
 
-        A study that had not ended by itself is queued again, at most `most_losses` times, and is interrupted
-        then. Its fence grows: whatever is left of that job writes no more. A study that somebody else drives
-        meanwhile is theirs, and goes on.
+        A study that had not ended by itself is queued again, at most `most_losses` times without getting on
+        in between, and is interrupted then. Its fence grows: whatever is left of that job writes no more. A
+        study that somebody else drives meanwhile is theirs, and goes on.
         """
         with self._ledger.writing() as db:
             row = _locked(db, study_id)
             if row["job"] != job:
                 return study_row(row).state  # another process has taken note already
-            state, losses = StudyState(row["state"]), row["losses"]
+            state, measured = StudyState(row["state"]), _last_measurement(db, study_id)
+            losses = row["losses"] if measured == row["measured_at_loss"] else 0
             driven_by_another = not abandoned(row) and row["holder_job"] != job
             if state in TERMINAL_STUDY_STATES or driven_by_another:
                 _change(db, study_id, job=None)
@@ -232,7 +261,10 @@ class StudyQueue:
                 reason = row["reason"] if state is StudyState.INTERRUPTED and row["reason"] else why
                 state = StudyState.QUEUED if losses < most_losses else StudyState.INTERRUPTED
                 what = f"resumed, {losses + 1} of {most_losses}" if state is StudyState.QUEUED else "given up"
-                values = {"state": state, "reason": f"{reason}; {what}", "losses": losses + 1}
+                values = {
+                    "state": state, "reason": f"{reason}; {what}", "losses": losses + 1,
+                    "measured_at_loss": measured,
+                }  # fmt: skip
                 _change(db, study_id, **values, job=None, lease_until=None, fence=studies.c.fence + 1)
             return state
 
@@ -244,12 +276,18 @@ class StudyQueue:
             query = sa.select(studies.c.id).where(studies.c.id == study_id, studies.c.cancel_at.is_not(None))
             return db.execute(query).first() is not None
 
-    def end_cancelled(self, lease: Lease) -> None:
-        """Ends a study as cancelled in the name of its driver, if that still is its driver."""
+    def end_cancelled(self, lease: Lease, reason: str = CANCELLED, detail: str = "") -> None:
+        """Ends a study as cancelled in the name of its driver, if that still is its driver.
+
+        Args:
+            lease: the driver's.
+            reason: one of WITH_STUDY, the reason of its trials, too.
+            detail: more of the study's reason.
+        """
         with self._ledger.writing() as db:
             row = _locked(db, lease.study_id)
             if row["fence"] == lease.fence and row["lease_until"] is not None:
-                _end_as_cancelled(db, lease.study_id)
+                _end_as_cancelled(db, lease.study_id, reason, detail)
 
 
 def _on(cluster: str | None) -> sa.ColumnElement[bool]:
@@ -271,17 +309,10 @@ def _one_process_at_a_time(db: Connection) -> None:
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def _study_of_request(db: Connection, owner: str | None, request: RequestKey) -> str | None:
-    """The id of the study that the same request made earlier. Raises OtherBodyError."""
-    query = sa.select(idempotency).where(
-        idempotency.c.owner == (owner or ""), idempotency.c.key == _hash(request.key)
-    )
-    row = db.execute(query).mappings().first()
-    if row is None:
-        return None
-    if row["body"] != request.body:
-        raise OtherBodyError("this key came before with another request; use a new one for a new study")
-    return str(row["study"])
+def _last_measurement(db: Connection, study_id: str) -> int:
+    """The id of a study's last measurement; 0 for none."""
+    last = sa.func.coalesce(sa.func.max(measurements.c.id), 0)
+    return int(db.execute(sa.select(last).where(measurements.c.study == study_id)).scalar_one())
 
 
 def _locked(db: Connection, study_id: str) -> RowMapping:
@@ -298,17 +329,15 @@ def _change(db: Connection, study_id: str, **values: Any) -> None:
     db.execute(changed.values(revision=studies.c.revision + 1, **values))
 
 
-def _end_as_cancelled(db: Connection, study_id: str, **values: Any) -> None:
+def _end_as_cancelled(
+    db: Connection, study_id: str, reason: str = CANCELLED, detail: str = "", **values: Any
+) -> None:
     """Cancels for good: what was finished is kept, what was running is stopped, and no driver writes any
     more.
     """
     now = datetime.now(UTC)
-    ended = {"state": StudyState.CANCELLED, "reason": CANCELLED, "finished_at": now, "lease_until": None}
-    _change(db, study_id, **ended, fence=studies.c.fence + 1, **values)
+    ended = {"state": StudyState.CANCELLED, "finished_at": now, "lease_until": None}
+    _change(db, study_id, reason=reason + detail, **ended, fence=studies.c.fence + 1, **values)
     unfinished = (trials.c.study == study_id) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
-    stopped = {"state": TrialState.STOPPED, "reason": CANCELLED, "finished_at": now}
+    stopped = {"state": TrialState.STOPPED, "reason": reason, "finished_at": now}
     db.execute(trials.update().where(unfinished).values(**stopped))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -21,14 +21,18 @@ studies = sa.Table(
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
     sa.Column("training_s", sa.Float, nullable=False),
+    # seconds that drivers have had it
+    sa.Column("run_s", sa.Float, nullable=False, server_default="0"),
+    sa.Column("material", sa.Text),  # JSON: what its trials are made from; NULL: there are none yet
+    # times that its trials were started anew
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("host", sa.Text, nullable=False),  # JSON: versions and device of the last driver
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every driver
     sa.Column("holder", sa.String(255)),  # host:pid of the driver
     sa.Column("lease_until", sa.Float),  # seconds since 1970 on the database's clock
     # id of the last measurement that MLflow has
     sa.Column("mlflow_cursor", sa.Integer, nullable=False, server_default="0"),
-    # id of the API key that it belongs to; no foreign key is needed, since keys are never deleted
-    sa.Column("owner", sa.String(16)),
+    sa.Column("owner", sa.String(16)),  # of the API keys that see it; NULL: those with the scope admin alone
     sa.Column("mlflow_run", sa.String(128)),  # experiment/run
     # whether the service runs it, as Ray jobs
     sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -40,6 +44,11 @@ studies = sa.Table(
     sa.Column("jobs", sa.Integer, nullable=False, server_default="0"),
     # jobs that were lost since a user last submitted or resumed it
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
+    # id of its last measurement when a job was lost: one that has measured more since has got on
+    sa.Column("measured_at_loss", sa.Integer, nullable=False, server_default="0"),
+    # what it has found, for lists, as JSON; and the revision and version of this program it was found with
+    sa.Column("outcome", sa.Text),
+    sa.Column("outcome_of", sa.String(64)),
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
     # grows with every change of it or its trials
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
@@ -110,6 +119,7 @@ api_keys = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False, unique=True),  # SHA-256 of the key
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("scopes", sa.String(64), nullable=False),  # read,submit,admin
+    sa.Column("owner", sa.String(16), nullable=False),  # whose studies those are that it submits
     sa.Column("created_at", _time, nullable=False),
     sa.Column("revoked_at", _time),
 )
@@ -117,9 +127,11 @@ api_keys = sa.Table(
 idempotency = sa.Table(
     "idempotency",
     metadata,
-    sa.Column("owner", sa.String(16), primary_key=True),  # id of an API key; "" where there are none
+    sa.Column("owner", sa.String(16), primary_key=True),  # of an API key; "" where there are none
     sa.Column("key", sa.String(64), primary_key=True),  # SHA-256 of the header
     sa.Column("body", sa.String(64), nullable=False),  # SHA-256 of the request
-    sa.Column("study", sa.String(32), sa.ForeignKey("studies.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("study", sa.String(32), nullable=False),  # which may have been deleted
     sa.Column("created_at", _time, nullable=False),
+    sa.Column("deleted_at", _time),  # when the study was
+    sa.Index("ix_idempotency_study", "study"),
 )

@@ -50,6 +50,7 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 
 LearningRate = Annotated[Number, Field(gt=0, le=10)]
+Hours = Annotated[Number, Field(gt=0, le=100_000)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 
@@ -89,6 +90,7 @@ class StudySpec(Counted):
     members_per_population: Count | None = Field(
         default=None, ge=1, le=1_000_000
     )  # models trained together; default: by trials, devices and memory
+    max_hours: Hours | None = None  # that it may run in all; then it ends as cancelled
     options: PlainOptions = Field(default={})  # the task's own
     dataset_options: PlainOptions = Field(default={})  # the dataset's own
 

@@ -15,8 +15,9 @@ _SPEC_PARAMS = ("dataset", "seeds", "epochs", "steps", "batch_size", "confirm_se
 
 def study_tags(study: StudyRow) -> dict[str, str]:
     """Of a study's run, by which it is found again."""
-    name = f"{study.name} {study.id}"
-    return {"mlflow.runName": name, "study": study.id, "role": "study", "task": study.task}
+    name = f"{study.name} {study.id}" + (f" ({study.restarts + 1})" if study.restarts else "")
+    tags = {"mlflow.runName": name, "study": study.id, "role": "study", "task": study.task}
+    return tags | ({"restart": str(study.restarts)} if study.restarts else {})
 
 
 def study_params(study: StudyRow) -> dict[str, Any]:

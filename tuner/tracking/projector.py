@@ -49,6 +49,7 @@ for _name, _value in _ENVIRONMENT.items():
 _BATCH = 1000  # metrics in one request: MLflow's limit
 _PASS = 5000  # measurements in one pass, so that the cursor moves
 _EVERY_S = 3.0
+_MOST_EXPERIMENTS = 100  # of one name, all but one of them deleted
 _STUDY_STATUS = {
     StudyState.SUCCEEDED: "FINISHED",
     StudyState.FAILED: "FAILED",
@@ -182,14 +183,12 @@ class Projector:
         """The runs of this study that MLflow already has; makes the experiment and the parent run where they
         are missing.
         """
-        experiment = client.get_experiment_by_name(study.name)
-        self.experiment = (
-            experiment.experiment_id
-            if experiment
-            else client.create_experiment(study.name, tags=EXPERIMENT_TAGS)
-        )
+        self.experiment = _find_experiment(client, study.name)
         self._parent = self._find_parent(client, study)
-        self._projection.note(study.id, run=f"{self.experiment}/{self._parent}")
+        run = f"{self.experiment}/{self._parent}"
+        if study.mlflow_run not in (None, run):  # the one of before was deleted in MLflow, with all in it
+            self._projection.reset(study.id)
+        self._projection.note(study.id, run=run)
         runs: dict[int, str] = {}
         token = None
         while True:
@@ -204,6 +203,8 @@ class Projector:
     def _find_parent(self, client: Any, study: StudyRow) -> str:
         """The id of the study's run, which is made where it is missing."""
         condition = f"tags.study = '{study.id}' and tags.role = 'study'"
+        if study.restarts:  # the run of before has trials that there are no more
+            condition += f" and tags.restart = '{study.restarts}'"
         if runs := client.search_runs([self.experiment], condition, max_results=1):
             found: str = runs[0].info.run_id
             return found
@@ -240,3 +241,20 @@ class Projector:
             client.set_tag(run, "state", trial.state)
             client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=milliseconds(trial.finished_at))
         self._projection.note(self._study_id, closed=[t.id for t in trials])
+
+
+def _find_experiment(client: Any, name: str) -> str:
+    """The id of the experiment of that name, which is made where it is missing. One that was deleted in
+    MLflow keeps its name there, and is left as its user wanted it: then "NAME (2)", and so on.
+    """
+    for number in range(1, _MOST_EXPERIMENTS + 1):
+        numbered = name if number == 1 else f"{name} ({number})"
+        found = client.get_experiment_by_name(numbered)
+        if found is None:
+            made: str = client.create_experiment(numbered, tags=EXPERIMENT_TAGS)
+            return made
+        if found.lifecycle_stage == "active":
+            return str(found.experiment_id)
+    raise OSError(
+        f"MLflow has {_MOST_EXPERIMENTS} deleted experiments {name!r}; remove them for good (mlflow gc)"
+    )

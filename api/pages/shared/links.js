@@ -35,9 +35,10 @@ export function trialLink(study, number, text, where = "row") {
  * A link to another service, in a tab of its own; nothing where there is no address.
  * @param {string | null | undefined} href
  * @param {string} text
+ * @param {string} [title] what a reader should know before following it
  */
-export function away(href, text) {
-  return href ? h("a", { href, target: "_blank", rel: "noopener" }, text) : null;
+export function away(href, text, title) {
+  return href ? h("a", { href, target: "_blank", rel: "noopener", title }, text) : null;
 }
 
 /**

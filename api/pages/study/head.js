@@ -86,7 +86,7 @@ function linksOf({ id, links }) {
   return h(
     "p",
     { class: "links" },
-    away(links.mlflow, "MLflow run"),
+    away(links.mlflow, "MLflow run", "MLflow asks for no key: whoever reaches its address reads and changes it"),
     away(links.job, "Ray job"),
     saveButton(`studies/${id}/files/report.html`, `${id}-report.html`, "Save the report"),
     h("a", { href: "#section-files", click: toFiles }, "All files"),

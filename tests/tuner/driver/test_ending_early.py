@@ -173,7 +173,7 @@ def test_a_driver_whose_parent_lives_goes_on(ledger, lease):
 def test_a_driver_that_is_stuck_lets_its_lease_run_out(ledger, lease, monkeypatch):
     monkeypatch.setattr("tuner.driver.lease_keeping.LEASE_S", 0.03)
     renewals, renew = [], ledger.renew
-    monkeypatch.setattr(ledger, "renew", lambda lease: renewals.append(renew(lease)))
+    monkeypatch.setattr(ledger, "renew", lambda *given: renewals.append(renew(*given)))
     heartbeat = Heartbeat()
     with renewing(ledger, lease, heartbeat):
         wait_for(lambda: len(renewals) > 2, 30)

@@ -1,0 +1,97 @@
+"""The HTTP server under the application: how many connections it has, and how long it waits for a client.
+
+A client that sends its request a byte at a time holds a connection and nothing else; so there are deadlines
+(the body's is in body.py), a limit of connections, and a share of it for one address.
+"""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.application.settings import ServiceSettings
+
+HEADERS_S = 15.0  # from the connection, or from the answer before, until the headers are there
+_ONE_ADDRESSS_SHARE = 0.5  # of the connections
+_GRACE_S = 3  # for answers that are on their way when the service ends
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 with an end to its patience."""
+
+    most_of_one_address: int | None = None
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        super().connection_made(transport)
+        if self._too_many():
+            transport.abort()
+        else:
+            self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Something of a request has come."""
+        super().data_received(data)
+        if self._answering:
+            self._forget_deadline()
+
+    def on_response_complete(self) -> None:
+        """An answer has been sent; another request may follow."""
+        super().on_response_complete()
+        if not self._answering:
+            self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed."""
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    @property
+    def _answering(self) -> bool:
+        """Whether the headers of a request are there, and it is not answered yet."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _await_headers(self) -> None:
+        self._forget_deadline()
+        self._deadline = self.loop.call_later(HEADERS_S, self.transport.close)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_many(self) -> bool:
+        """Whether this connection's address has more than its share."""
+        if self.most_of_one_address is None or self.client is None:
+            return False
+        others = (getattr(c, "client", None) for c in self.connections)
+        same = sum(client is not None and client[0] == self.client[0] for client in others)
+        return bool(same > self.most_of_one_address)
+
+
+def configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    behind_a_proxy = settings.trusted_proxies is not None
+
+    class Protocol(PatientProtocol):
+        # Through a proxy all clients have one address.
+        most_of_one_address = (
+            None if behind_a_proxy else max(1, int(_ONE_ADDRESSS_SHARE * settings.max_connections))
+        )
+
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=Protocol,
+        ws="none",
+        limit_concurrency=settings.max_connections,
+        proxy_headers=behind_a_proxy,
+        forwarded_allow_ips=settings.trusted_proxies or "",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        server_header=False,
+    )

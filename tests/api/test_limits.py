@@ -1,0 +1,64 @@
+"""What a study may cost on a service: trials, members, weights, hours."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.application.app import create
+from api.application.settings import ServiceSettings
+from tests.support.served import SMALL
+from tuner.spec.study import load_spec, preset_names
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """Asks a service with some settings for a plan."""
+    opened = []
+
+    def ask(spec, **settings):
+        app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, **settings))
+        opened.append(TestClient(app, base_url="http://localhost"))
+        return opened[-1].__enter__().post("/studies/plan", json=spec)
+
+    yield ask
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "weights"),
+    [
+        ({"options": {"units": [100_000] * 1000}}, 999 * 10**10),
+        ({"options": {"units": [20_000, 20_000]}}, 4 * 10**8),
+        ({"task": "catae", "options": {"hidden": [100_000], "latents": 10_000, "classes": 100}}, 2 * 10**11),
+        ({"task": "dln", "dataset": "digits", "options": {"widths": [1_000_000] * 10}}, 16 * 10**7),
+    ],
+)
+def test_a_model_that_no_machine_holds_is_refused(planned, changes, weights):
+    answer = planned(SMALL | {"baselines": []} | changes)
+    assert answer.status_code == 422, answer.text
+    told = {e["field"]: e["message"] for e in answer.json()["errors"]}
+    assert told == {
+        "options": f"a model may have at most 100000000 weights between its hidden layers, and has {weights}"
+    }
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_within_the_limits(planned, name):
+    assert planned({"preset": name}).status_code == 200
+
+
+def test_a_service_may_limit_the_hours(planned):
+    limited = planned(SMALL, max_hours=12.0).json()
+    assert limited["spec"]["max_hours"] == 12.0
+    assert limited["notes"] == ["max_hours: this service gives a study 12 hours"]
+    assert planned(SMALL | {"max_hours": 2}, max_hours=12.0).json()["spec"]["max_hours"] == 2.0
+    refused = planned(SMALL | {"max_hours": 13}, max_hours=12.0).json()
+    assert [e["field"] for e in refused["errors"]] == ["max_hours"]
+    assert planned(SMALL | {"max_hours": 13}).json()["spec"]["max_hours"] == 13.0
+
+
+def test_a_presets_weights_are_counted():
+    from trainables.tasks import task_type
+
+    spec = load_spec("sbn-paper")
+    assert task_type(spec.task).options_type.parse(spec.options).weights == 200 * 200

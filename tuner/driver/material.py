@@ -1,0 +1,47 @@
+"""What a study's trials are made from: the examples that they learn from, and the versions of what trains
+them.
+
+A study may go on weeks after it was begun. If the data or the program has changed meanwhile, trials of before
+and after cannot be compared, and the best of them is nothing's best; so what they were made from is in the
+ledger, and a driver looks whether it is still the same.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from trainables.data import Dataset
+from trainables.data import plugged_in_version as dataset_version
+from trainables.data.fingerprint import fingerprint
+from trainables.tasks import plugged_in_version as task_version
+from tuner.errors import UserError
+from tuner.ledger.rows import StudyRow
+from tuner.spec.study import StudySpec
+
+_PROGRAM = "straight-through-tuner"
+
+
+def material_of(spec: StudySpec, dataset: Dataset) -> dict[str, str]:
+    """{what: which} for the data, for this program, and for the packages of plugged-in tasks and datasets."""
+    packages = dict(filter(None, (task_version(spec.task), dataset_version(spec.dataset))))
+    return {f"dataset {spec.dataset}": fingerprint(dataset), _PROGRAM: version(_PROGRAM), **packages}
+
+
+def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
+    """Raises UserError where the study's trials were made from something else."""
+    if study.material is None or study.material == material:
+        return
+    names = sorted(
+        name for name in {*study.material, *material} if study.material.get(name) != material.get(name)
+    )
+    changed = ", ".join(_change(name, study.material.get(name), material.get(name)) for name in names)
+    raise UserError(
+        f"study {study.id} was begun with something else ({changed}), and its trials could not be compared "
+        "with new ones; put that back, or start all of its trials anew: "
+        f"`tuner resume {study.id} --restart-trials`"
+    )
+
+
+def _change(name: str, before: str | None, now: str | None) -> str:
+    if name.startswith("dataset "):
+        return f"{name} has other examples now" if now else f"{name} is not used any more"
+    return f"{name} was {before or 'not there'} and is {now or 'not there'}"

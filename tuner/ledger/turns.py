@@ -1,0 +1,42 @@
+"""In which order the studies that wait are started: those of each owner by age, and the owners in turn."""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from tuner.ledger.rows import StudyState
+from tuner.ledger.tables import studies
+
+
+def waits() -> sa.ColumnElement[bool]:
+    """Whether a study waits for a job."""
+    return (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
+
+
+def waiting_of(db: Connection, owner: str | None) -> int:
+    """How many studies of an owner wait."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(studies)
+        .where(waits(), studies.c.owner.is_not_distinct_from(owner))
+    )
+    return int(db.execute(query).scalar_one())
+
+
+def in_order() -> sa.Subquery:
+    """The studies that wait, with their turn: one after the other if each time the owner with the fewest
+    running is served, and the oldest study of an owner first. The turn is the number that the owner would
+    have running with it.
+    """
+    busy = studies.alias()
+    of_owner = busy.c.job.is_not(None) & busy.c.owner.is_not_distinct_from(studies.c.owner)
+    running = (
+        sa.select(sa.func.count()).select_from(busy).where(of_owner).correlate(studies).scalar_subquery()
+    )
+    place = sa.func.row_number().over(
+        partition_by=studies.c.owner, order_by=(studies.c.created_at, studies.c.id)
+    )
+    return (
+        sa.select(studies.c.id, studies.c.jobs, studies.c.created_at, (running + place).label("turn"))
+        .where(waits())
+        .subquery()
+    )
