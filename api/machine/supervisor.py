@@ -19,7 +19,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 MOST_FAILURES = 6  # in a row: a minute or two
 STEADY_S = 120.0  # a part that ran for so long counts as one that had started well
 LOOK_EVERY_S = 4.0  # whether a part does its work: that takes a look at all of its processes
-_START_S = 240.0  # a part that does not get to its work is ended after so long,
+START_S = 240.0  # a part that does not get to its work is ended after so long,
 BROKEN_S = 15.0  # and one that did, and does not any more, after so long
 
 
@@ -129,7 +129,7 @@ class Supervisor:
         if watch.part.healthy():
             watch.healthy_at = now
             return
-        limit = watch.started_at + _START_S if watch.healthy_at is None else watch.healthy_at + BROKEN_S
+        limit = watch.started_at + START_S if watch.healthy_at is None else watch.healthy_at + BROKEN_S
         if now > limit:
             watch.part.end()
             self._note_end(watch, "was not whole and was ended")

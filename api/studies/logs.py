@@ -23,14 +23,20 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class TextFormatter(logging.Formatter):
+    """An event as one line for people."""
+
     def format(self, record: logging.LogRecord) -> str:
+        """The line; an exception's traceback follows it."""
         about = "".join(f" {name}={getattr(record, name)}" for name in _ABOUT if hasattr(record, name))
         line = f"{_time(record)} {record.levelname} {record.name}{about} {record.getMessage()}"
         return line + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
 
 
 class JsonFormatter(logging.Formatter):
+    """An event as one JSON object on a line, for collectors of logs."""
+
     def format(self, record: logging.LogRecord) -> str:
+        """The line."""
         fields = {
             "time": _time(record),
             "level": record.levelname,

@@ -67,12 +67,16 @@ class Axis:
         return min(max(raw, self.low), self.high)
 
 
-def study_seed(spec: StudySpec, *purpose: object) -> int:
-    """The seed of a study's random choices for a purpose, 32 bits: a function of the spec, but for its name
-    and its placement.
+_WHAT_IS_TRAINED = {"task", "options", "dataset", "dataset_options", "epochs", "steps", "batch_size"}
+_WHAT_IS_SEARCHED = _WHAT_IS_TRAINED | {"search", "learning_rates"}
 
-    So the same spec makes the same proposals, whenever and wherever it runs.
+
+def study_seed(spec: StudySpec, *purpose: object) -> int:
+    """The seed of a study's random choices for a purpose, 32 bits: a function of what is searched.
+
+    So the same search makes the same proposals, whenever and wherever it runs, whatever is done with its
+    result, and in a later version whose spec has fields more.
     """
-    text = spec.model_dump_json(exclude={"name", "members_per_population"})
+    text = spec.model_dump_json(include=_WHAT_IS_SEARCHED, exclude_defaults=True)
     digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")

@@ -38,7 +38,7 @@ BASE = {
 }
 HALVING = BASE | {"search": {"strategy": "halving"} | GRID}
 RANGES = {"tau_f": {"low": 0.0, "high": 1.0}, "tau_b": {"low": 0.1, "high": 2.0}}
-PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 4} | RANGES, "baselines": ["identity"]}
+PBT = BASE | {"search": {"strategy": "pbt", "trials": 8, "rounds": 6} | RANGES, "baselines": ["identity"]}
 SPECS = {"halving": HALVING, "pbt": PBT}
 
 

@@ -97,7 +97,8 @@ def test_the_same_spec_makes_the_same_proposals_and_another_spec_others(studied)
         other = studied.model_copy(update={"epochs": 2})
         third, _ = play(lambda: strategy_for(other), 4, finish=unlucky, order=any_first)
         assert searched(third) != searched(first)
-        renamed = studied.model_copy(update={"name": "another", "members_per_population": 3})
+        beside = {"name": "another", "members_per_population": 3, "max_hours": 5.0, "margin": "2 %"}
+        renamed = studied.model_copy(update=beside)
         assert play(lambda: strategy_for(renamed), 4, finish=unlucky, order=any_first)[0] == first
 
 
