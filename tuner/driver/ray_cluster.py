@@ -36,9 +36,9 @@ _ENVIRONMENT = QUIET_ENVIRONMENT | {
     "RAY_AUTH_MODE": "token",
 }
 
-# torch's threads spin while they wait for each other, and two threads that spin on one core keep the work from
-# it. Two studies at once on 2 cores, in seconds, and one alone: 161 and 41 at 100,000 turns (OpenMP's default is
-# more), 64 and 40 at 1,000, 60 and 43 at none. Read by OpenMP when a worker starts.
+# torch's threads spin while they wait for each other, and two threads that spin on one core keep the work
+# from it. Two studies at once on 2 cores, in seconds, and one alone: 161 and 41 at 100,000 turns (OpenMP's
+# default is more), 64 and 40 at 1,000, 60 and 43 at none. Read by OpenMP when a worker starts.
 _WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
 
 _UNKNOWN_MEMORY_BYTES = 2e9  # of a node that does not say
