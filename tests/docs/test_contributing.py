@@ -13,7 +13,8 @@ RECIPES = DOCS / "contributing" / "recipes"
 PACKAGES = ("trainables", "tuner", "api")
 AS_A_WHOLE = {"tuner/spec/presets/", "tuner/ledger/migrations/"}  # folders whose files the map need not name
 WANTED = {
-    "estimator", "task", "strategy", "figure", "metric", "route", "setting", "dataset", "migration",
+    "estimator", "task", "strategy", "figure", "metric", "route", "command", "setting", "dataset",
+    "migration",
 }  # fmt: skip
 
 
@@ -100,6 +101,7 @@ NAMED_IN = {  # what a recipe says is in a file
     "figure": ("_MAKERS", "Material", "Picture"),
     "metric": ("evaluate", "metrics"),
     "route": ("_versioned", "answer", "Submitter"),
+    "command": ("cli", "with_ledger", "find_study", "columns", "say", "UserError", "remote_or_local"),
     "setting": ("_for_drivers", "ServiceSettings", "ClientSettings"),
     "dataset": ("DATASETS", "_OPTIONS", "hold_out", "DataError"),
     "migration": ("server_default", "downgrade"),

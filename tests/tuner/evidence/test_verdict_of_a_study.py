@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.rows import FRESH, finished_study, study, trial
 from trainables.metrics import Collapse, Metric, Metrics
-from tuner.cli import summary_of
+from tuner.cli.summary import summary_of
 from tuner.evidence.analysis import results
 from tuner.evidence.report import write_report
 from tuner.evidence.results import Results

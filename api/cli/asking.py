@@ -1,0 +1,66 @@
+"""How a verb goes to a service: the options --server and --key, and the client that they open."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from tuner.cli import cli
+from tuner.errors import UserError
+
+# The options by which a verb goes to a service: (names, what click.Option takes).
+_SERVER_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--server",), {"metavar": "URL", "help": "Address of a service; default: TUNER_SERVER."}),
+    (
+        ("--key",),
+        {"help": "API key; default: TUNER_API_KEY, which does not show in the list of processes."},
+    ),
+)
+
+
+def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for names, given in reversed(_SERVER_OPTIONS):
+        command = click.option(*names, **given)(command)
+    return command
+
+
+def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens the client that the options, or the environment, name."""
+
+    @_server_options
+    @wraps(command)
+    def opened(*args: Any, server: str | None, key: str | None, **kwargs: Any) -> Any:
+        from api.application.settings import ClientSettings
+        from api.client import Client
+
+        known = ClientSettings.from_environment()
+        address = server or known.server
+        if not address:
+            raise UserError("name a service: --server http://127.0.0.1:8000, or TUNER_SERVER")
+        with Client(address, key or known.api_key) as client:
+            return command(client, *args, **kwargs)
+
+    return opened
+
+
+def remote_or_local(name: str, remote: Callable[..., None]) -> None:
+    """Gives a local verb the options --server and --key, with which it asks a service. Without them it works
+    on the local ledger, as before.
+    """
+    command = cli.commands[name]
+    local_callback = command.callback
+    assert local_callback is not None
+
+    def either(server: str | None, key: str | None, **kwargs: Any) -> None:
+        if not server:
+            local_callback(**kwargs)
+            return
+        from api.application.settings import ClientSettings
+        from api.client import Client
+
+        with Client(server, key or ClientSettings.from_environment().api_key) as client:
+            remote(client, **kwargs)
+
+    command.params.extend(click.Option(names, **given) for names, given in _SERVER_OPTIONS)
+    command.callback = either

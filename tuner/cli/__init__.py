@@ -1,0 +1,10 @@
+"""The command line's local verbs, one file for each group of them. api/cli adds those of the service.
+
+A verb is there once its file is imported: a new file needs a line in this one. What a verb needs (torch, ray,
+pydantic) is imported inside its function, so that all others start without it.
+"""
+
+from tuner.cli import reading, reporting, running, specs, tracking
+from tuner.cli.group import cli, import_fast, main
+
+__all__ = ["cli", "import_fast", "main", "reading", "reporting", "running", "specs", "tracking"]
