@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from trainables.metrics import Metrics
 from tuner.evidence.best_of_pool import best_of_pool
-from tuner.evidence.claims import Evidence, claims
+from tuner.evidence.claim_drafts import Evidence
+from tuner.evidence.claims import claims
 from tuner.evidence.conclusion import conclude, verdict_notes
 from tuner.evidence.confirmed import Rules, confirmed_trials
 from tuner.evidence.control import control

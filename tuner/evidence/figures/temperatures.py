@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from trainables.metrics import Metric, Temperature
-from tuner.evidence.claims import along
+from tuner.evidence.claim_trends import along
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
 

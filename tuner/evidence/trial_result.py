@@ -1,0 +1,66 @@
+"""The row of a trial, as everybody shows it."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from tuner.evidence.over_seeds import Model, Summary
+from tuner.ledger.methods import Variant
+from tuner.ledger.rows import Role, TrialRow, TrialState
+
+
+def _as_variant(given: Any) -> Any:
+    return Variant.of(given) if isinstance(given, dict) else given
+
+
+_VARIANT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "logit_scale": {"type": "number"},
+        "schedule": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+            "description": "[epoch, tau_f, tau_b, lr] from each epoch on.",
+        },
+    },
+    "additionalProperties": False,
+}
+VariantJson = Annotated[
+    Variant,
+    BeforeValidator(_as_variant),
+    PlainSerializer(lambda variant: variant.fields, return_type=dict[str, Any]),
+    WithJsonSchema(_VARIANT_SCHEMA),
+]
+
+
+class TrialResult(Model):
+    """A configuration and what came out of it."""
+
+    number: int
+    role: Role
+    estimator: str
+    tau_f: float | None
+    tau_b: float | None
+    lr: float
+    variant: VariantJson | None = Field(description="What else it was trained with; null where nothing.")
+    state: TrialState
+    objective: Summary
+    metrics: dict[str, Summary] = Field(description="Of the last report.")
+    reason: str | None
+
+    @classmethod
+    def of(cls, trial: TrialRow) -> "TrialResult":
+        """The row of a trial, as everybody shows it."""
+        return cls(
+            number=trial.number,
+            role=trial.role,
+            estimator=trial.estimator,
+            tau_f=trial.tau_f,
+            tau_b=trial.tau_b,
+            lr=trial.lr,
+            variant=trial.variant or None,
+            state=trial.state,
+            objective=Summary.of(trial.objective or ()),
+            metrics={name: Summary.of(values) for name, values in trial.metrics.items()},
+            reason=trial.reason,
+        )
