@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from api.application.settings import ServiceSettings
 
 HEADERS_S = 15.0  # from the connection, or from the answer before, until the headers are there
-_ONE_ADDRESSS_SHARE = 0.5  # of the connections
+_SHARE_OF_ONE_ADDRESS = 0.5  # of the connections
 _GRACE_S = 3  # for answers that are on their way when the service ends
 
 
@@ -78,7 +78,7 @@ def configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
     class Protocol(PatientProtocol):
         # Through a proxy all clients have one address.
         most_of_one_address = (
-            None if behind_a_proxy else max(1, int(_ONE_ADDRESSS_SHARE * settings.max_connections))
+            None if behind_a_proxy else max(1, int(_SHARE_OF_ONE_ADDRESS * settings.max_connections))
         )
 
     return uvicorn.Config(
