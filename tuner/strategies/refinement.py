@@ -14,7 +14,8 @@ that. So after a search, and before its confirmation:
 
 Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along
 its temperature, and through the best pair off the diagonal along either temperature. They keep the learning
-rate of the line's best trial.
+rate of the line's best trial. The best off the diagonal and on it are two each: by their mean over seeds, and
+by the smoothed surface that will select what is confirmed (evidence/smoothing.py).
 """
 
 import math
@@ -26,6 +27,7 @@ from trainables.estimators import ESTIMATORS
 from tuner.evidence.over_seeds import sem
 from tuner.evidence.paired import pairs_by_seed
 from tuner.evidence.selection import ARGMAX, OFF, ON, best, finished, kind_of
+from tuner.evidence.smoothing import smoothed_best
 from tuner.ledger.methods import DECOUPLED, SOFTMAX, Method
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, PRINTED, Proposal, Role, TrialRow
@@ -43,6 +45,7 @@ class Line:
     """Configurations that differ in one temperature."""
 
     kind: str
+    leader: TrialRow  # the best on it
     tau: Callable[[TrialRow], float]  # the temperature that changes
     at: Callable[
         [float, float], Proposal
@@ -57,6 +60,7 @@ class Refined(Strategy):
         self._search = search
         self._spec = spec
         self._objective = objective
+        self._smoothed: tuple[list[int], dict[str, TrialRow | None]] = ([], {})  # of which trials, by kind
 
     def rung(self, role: Role, interval: int) -> int | None:
         """The search's; what follows it is trained to its end."""
@@ -79,10 +83,9 @@ class Refined(Strategy):
     def _extended(self, history: Sequence[TrialRow]) -> Iterator[Proposal]:
         for line in self._lines(history):
             trials = _of_kind(history, line.kind)
-            leader = best(trials, self._objective)
-            if leader is None or not line.tau(leader):
+            top, values = line.tau(line.leader), [line.tau(t) for t in trials if line.tau(t) > 0]
+            if not top:
                 continue
-            top, values = line.tau(leader), [line.tau(t) for t in trials if line.tau(t) > 0]
             printed = [line.tau(t) for t in trials if t.role in PRINTED and line.tau(t) > 0]
             added = {line.tau(t) for t in trials if t.role is Role.EXTENSION and line.on_line(t)}
             below = sum(tau < min(printed) for tau in added)
@@ -92,22 +95,24 @@ class Refined(Strategy):
             ):
                 tau = significant(top * factor)
                 if top == end and steps < EXTENSIONS and _LEAST <= tau <= _MOST:
-                    yield line.at(tau, leader.lr)
+                    yield line.at(tau, line.leader.lr)
 
     def _refined(self, history: Sequence[TrialRow]) -> Iterator[Proposal]:
-        off = _of_kind(history, OFF)
+        of_kind = {kind: _of_kind(history, kind) for kind in (OFF, ARGMAX, ON)}  # baselines are extended only
+        room = {
+            kind: REFINEMENTS - sum(t.role is Role.REFINEMENT for t in trials)
+            for kind, trials in of_kind.items()
+        } | {ON: len(of_kind[OFF]) - len({t.method for t in of_kind[ON]})}
         for line in self._lines(history):
-            if line.kind not in (OFF, ARGMAX, ON):
-                continue  # baselines are extended only
-            trials = _of_kind(history, line.kind)
+            if line.kind not in of_kind:
+                continue
+            wanted = [*self._between(line, [t for t in of_kind[line.kind] if line.on_line(t)])]
             if line.kind is ON:
-                room = len(off) - len({t.method for t in trials})
-            else:
-                room = REFINEMENTS - sum(t.role is Role.REFINEMENT for t in trials)
-            wanted = [*self._between(line, [t for t in trials if line.on_line(t)])]
-            if line.kind is ON:
-                wanted += self._pointed_at(line, trials, off)
-            yield from (_as_refinement(p) for p in wanted[: max(0, room)])
+                for leader in self._tops(history, OFF):
+                    wanted += self._pointed_at(line, of_kind[ON], leader)
+            new = _new(wanted, history)[: max(0, room[line.kind])]
+            room[line.kind] -= len(new)
+            yield from (_as_refinement(p) for p in new)
 
     def _between(self, line: Line, trials: Sequence[TrialRow]) -> Iterator[Proposal]:
         """The geometric means of the best value and its neighbours, where these are neither near nor
@@ -115,10 +120,7 @@ class Refined(Strategy):
         """
         leaders = _leaders(line, finished(trials), self._objective)
         tried = {line.tau(t) for t in trials}
-        if not leaders:
-            return
-        top = best(leaders.values(), self._objective)
-        assert top is not None
+        top = line.leader
         for low, high in pairwise(leaders):
             if line.tau(top) not in (low, high):
                 continue
@@ -134,10 +136,9 @@ class Refined(Strategy):
         error = sem(differences)
         return error is not None and abs(sum(differences) / len(differences)) <= error
 
-    def _pointed_at(self, line: Line, on: Sequence[TrialRow], off: Sequence[TrialRow]) -> Iterator[Proposal]:
-        """The places on the diagonal that the best pair off it points at."""
-        leader = best(off, self._objective)
-        if leader is None or leader.variant or not leader.tau_f or not leader.tau_b:
+    def _pointed_at(self, line: Line, on: Sequence[TrialRow], leader: TrialRow) -> Iterator[Proposal]:
+        """The places on the diagonal that a best pair off it points at."""
+        if not leader.tau_f or not leader.tau_b:
             return
         tried = [line.tau(t) for t in on]
         for value in (leader.tau_f, leader.tau_b, math.sqrt(leader.tau_f * leader.tau_b)):
@@ -149,30 +150,47 @@ class Refined(Strategy):
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
         """The lines along which some method of the study has its best trial, those without noise in them."""
         kinds = {kind_of(t) for t in history if t.role in COMPETING and not t.variant}
-        if ON in kinds:
-            yield Line(ON, _tau_b, _on_diagonal, _any)
-        if ARGMAX in kinds:
-            yield Line(ARGMAX, _tau_b, lambda tau, lr: _proposal(DECOUPLED, 0.0, tau, lr), _any)
-        leader = best(_of_kind(history, OFF), self._objective)
-        if leader is not None and leader.tau_f is not None and leader.tau_b is not None:
-            tau_f, tau_b = leader.tau_f, leader.tau_b
-            yield Line(
-                OFF, _tau_f, lambda tau, lr: _proposal(DECOUPLED, tau, tau_b, lr), lambda t: t.tau_b == tau_b
-            )
-            yield Line(
-                OFF, _tau_b, lambda tau, lr: _proposal(DECOUPLED, tau_f, tau, lr), lambda t: t.tau_f == tau_f
-            )
-        for name in sorted(kinds & ESTIMATORS.keys()):
-            takes = ESTIMATORS[name].temperatures
-            if takes:
-                yield _baseline_line(name, takes)
+        for kind in (ON, ARGMAX, OFF, *sorted(kinds & ESTIMATORS.keys())):
+            for leader in self._tops(history, kind):
+                yield from _lines_through(leader, kind)
+
+    def _tops(self, history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
+        """The best trial of a kind by its mean, and by the smoothed surface where that is another one."""
+        top = best(_of_kind(history, kind), self._objective)
+        smoothed = self._by_surface(history).get(kind) if kind in (OFF, ON) else None
+        return list({t.number: t for t in (top, smoothed) if t is not None}.values())
+
+    def _by_surface(self, history: Sequence[TrialRow]) -> dict[str, TrialRow | None]:
+        """The best off the diagonal and on it by the surface through both, which takes a while to fit."""
+        kinds = {kind: _of_kind(history, kind) for kind in (OFF, ON)}
+        surface = [*kinds[OFF], *kinds[ON]]
+        numbers = [t.number for t in finished(surface)]
+        if self._smoothed[0] != numbers:
+            tops = {kind: smoothed_best(trials, self._objective, surface) for kind, trials in kinds.items()}
+            self._smoothed = (numbers, tops)
+        return self._smoothed[1]
 
 
-def _baseline_line(name: str, takes: Sequence[str]) -> Line:
-    def at(tau: float, lr: float) -> Proposal:
-        return _proposal(name, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, lr)
+def _lines_through(leader: TrialRow, kind: str) -> Iterator[Line]:
+    """The lines through the best trial of a kind."""
+    tau_f, tau_b = leader.tau_f, leader.tau_b
+    if kind == ON:
+        yield Line(ON, leader, _tau_b, _on_diagonal, _any)
+    elif kind == ARGMAX:
+        yield Line(ARGMAX, leader, _tau_b, lambda tau, lr: _proposal(DECOUPLED, 0.0, tau, lr), _any)
+    elif kind == OFF:
+        along_f, along_b = (
+            lambda tau, lr: _proposal(DECOUPLED, tau, tau_b, lr),
+            lambda tau, lr: _proposal(DECOUPLED, tau_f, tau, lr),
+        )
+        yield Line(OFF, leader, _tau_f, along_f, lambda t: t.tau_b == tau_b)
+        yield Line(OFF, leader, _tau_b, along_b, lambda t: t.tau_f == tau_f)
+    elif takes := ESTIMATORS[kind].temperatures:
 
-    return Line(name, _tau_b if "tau_b" in takes else _tau_f, at, _any)
+        def at(tau: float, lr: float) -> Proposal:
+            return _proposal(kind, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, lr)
+
+        yield Line(kind, leader, _tau_b if "tau_b" in takes else _tau_f, at, _any)
 
 
 def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:

@@ -1,6 +1,7 @@
 """What makes a comparison fair: ranges are extended where an optimum is at their end, and optima refined."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -50,6 +51,25 @@ def test_a_diagonal_whose_best_is_its_lowest_value_is_extended_downwards_until_i
     history = played(bowl(0.03), refine=False)
     assert taus(history, "extension") == [0.0192, 0.0333, 0.0577]  # by sqrt(3), one beyond the optimum
     assert select(history, MINIMIZE).diagonal.tau_b == 0.0333
+
+
+def test_a_range_is_extended_where_what_is_selected_is_at_its_end_and_the_best_mean_is_not():
+    """One pair inside is lucky; by the surface the best is the highest tau_b."""
+
+    def finish(trial):
+        tau_f, tau_b = trial.tau_f or 0.01, trial.tau_b or 1.0
+        loss = 1 + 0.06 * (math.log(tau_f / 0.1) ** 2 + math.log(tau_b / 8.0) ** 2)
+        lucky = (trial.tau_f, trial.tau_b) == (0.1, 0.7)
+        noise = random.Random(f"{tau_f} {tau_b}")
+        seeds = (loss + noise.uniform(-0.2, 0.2) - 0.4 * lucky for _ in range(3))
+        return replace(succeed(trial), objective=tuple(seeds))
+
+    values = {"tau_f": [0.1, 0.3, 1.0], "tau_b": [0.3, 0.5, 0.7, 1.0, 1.5, 2.0]}
+    history = played(finish, search={"strategy": "grid"} | values, refine=False, baselines=[])
+    off = [t for t in history if t.off_diagonal and t.role in (*PRINTED, "extension")]
+    assert min((t for t in off if t.role in PRINTED), key=lambda t: t.mean).tau_b == 0.7
+    chosen = select(history, MINIMIZE).off_diagonal
+    assert 2.0 <= chosen.tau_b < max(t.tau_b for t in off)
 
 
 def test_a_range_is_extended_by_no_more_than_four_steps():
