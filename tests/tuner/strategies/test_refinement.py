@@ -60,7 +60,7 @@ def test_a_range_is_extended_where_what_is_selected_is_at_its_end_and_the_best_m
         tau_f, tau_b = trial.tau_f or 0.01, trial.tau_b or 1.0
         loss = 1 + 0.06 * (math.log(tau_f / 0.1) ** 2 + math.log(tau_b / 8.0) ** 2)
         lucky = (trial.tau_f, trial.tau_b) == (0.1, 0.7)
-        noise = random.Random(f"{tau_f} {tau_b}")
+        noise = random.Random(f"{tau_f} {tau_b} 5")
         seeds = (loss + noise.uniform(-0.2, 0.2) - 0.4 * lucky for _ in range(3))
         return replace(succeed(trial), objective=tuple(seeds))
 
