@@ -8,15 +8,17 @@ from typing import Any
 
 import click
 
-from api.cli.asking import remote_or_local, with_client
+from api.cli.asking import ServiceStudy, remote_or_local, with_client
 from tuner.cli import cli
+from tuner.cli.completion import SpecName
 from tuner.cli.group import print_note
 from tuner.cli.summary import summary_of
-from tuner.cli.tables import columns
+from tuner.cli.tables import columns, state_text
+from tuner.output import status_line, terminal_width
 
 
 @cli.command()
-@click.argument("spec")
+@click.argument("spec", type=SpecName())
 @with_client
 def submit(client: Any, spec: str) -> None:
     """Submit SPEC, a YAML file or a preset, to a service."""
@@ -33,7 +35,7 @@ def submit(client: Any, spec: str) -> None:
 
 
 @cli.command()
-@click.argument("study", required=False)
+@click.argument("study", type=ServiceStudy(), required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @with_client
 def status(client: Any, study: str | None, as_json: bool) -> None:
@@ -45,7 +47,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
         else:
             table = [[r["id"], r["name"], r["task"], r["state"], _line(r)] for r in rows]
             click.echo(
-                columns(["study", "name", "task", "state", "progress"], table, left=5)
+                columns(["study", "name", "task", "state", "progress"], table, left=5, state=3)
                 if table
                 else "There is no study yet."
             )
@@ -54,7 +56,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(f"study {found['id']}  {found['name']}: {found['state']}{_because(found)}")
+    click.echo(f"study {found['id']}  {found['name']}: {state_text(found['state'])}{_because(found)}")
     click.echo(_line(found))
     for name, address in found["links"].items():
         if name in ("page", "job", "mlflow") and address:
@@ -62,7 +64,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=ServiceStudy())
 @with_client
 def watch(client: Any, study: str) -> None:
     """Follow a study on a service until it ends; a live progress line."""
@@ -72,21 +74,24 @@ def watch(client: Any, study: str) -> None:
     for final in client.watch(name):
         line = f"{final.get('state', 'deleted')} · {_line(final)}" if "progress" in final else "deleted"
         if in_place:
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+            fraction = final["progress"]["fraction"] if "progress" in final else None
+            shown = status_line(line, fraction, terminal_width(sys.stderr) or 80)
+            click.echo(f"\r\x1b[K{shown}", err=True, nl=False, color=True)
         elif line != last and (time.monotonic() - printed_at > 5 or final.get("state") != "running"):
             click.echo(line, err=True)
             printed_at, last = time.monotonic(), line
     if in_place:
         click.echo(err=True)
-    click.echo(f"study {name}: {final.get('state')}{_because(final)}")
+    click.echo(f"study {name}: {state_text(final.get('state', 'deleted'))}{_because(final)}")
     if final.get("state") != "succeeded":
         sys.exit(1)
     found = client.results(name)
-    click.echo(f"verdict: {found['verdict']}\n  {found['verdict_reason']}")
+    click.echo(click.style(f"verdict: {found['verdict']}", bold=True))
+    click.echo(f"  {found['verdict_reason']}")
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=ServiceStudy())
 @with_client
 def cancel(client: Any, study: str) -> None:
     """Stop a study on a service, for good; what it has finished is kept."""
@@ -105,7 +110,7 @@ def _results(client: Any, study: str, as_json: bool) -> None:
     from tuner.evidence.results import Results
 
     found = client.results(name)
-    click.echo(f"study {name}: {found['state']}")
+    click.echo(f"study {name}: {state_text(found['state'])}")
     objective = client.status(name)["objective"]
     title = objective.get("title", objective["name"])  # which services of an older version do not send
     click.echo(summary_of(Results.model_validate(found), title))

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
 from tuner.cli.summary import NUMBERS, analysed, numbers, objective_label, score, summary
-from tuner.cli.tables import columns
+from tuner.cli.tables import columns, state_text
 
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
@@ -35,11 +36,11 @@ def list_(settings: "Settings", ledger: Any, as_json: bool) -> None:  # noqa: AR
         click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
     else:
         table = [[r.id, r.name, r.task, r.state, f"{r.created_at.astimezone():%Y-%m-%d %H:%M}"] for r in rows]
-        click.echo(columns(["study", "name", "task", "state", "created"], table, left=5))
+        click.echo(columns(["study", "name", "task", "state", "created"], table, left=5, state=3))
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
 def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
@@ -48,12 +49,14 @@ def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> Non
     if as_json:
         click.echo(json.dumps(analysed(row, ledger).plain(), indent=1, allow_nan=False))
     else:
-        click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
+        click.echo(
+            f"study {row.id}  {row.name}: {state_text(row.state)}{f' ({row.reason})' if row.reason else ''}"
+        )
         click.echo(summary(row, ledger))
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
 def trials(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
@@ -78,4 +81,4 @@ def trials(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None
             for t in rows
         ]
         names = ["number", "role", "estimator", "state", *NUMBERS, objective_label(row)]
-        click.echo(columns(names, table, left=4))
+        click.echo(columns(names, table, left=4, state=3))
