@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent, SSEError, connect_sse
@@ -116,6 +117,15 @@ class Client:
     def trials(self, study_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Its trials by number; filters: state, brief, limit (of a page)."""
         return self._pages(f"/studies/{study_id}/trials", filters)
+
+    def files(self, study_id: str) -> list[dict[str, Any]]:
+        """Its files: name, kind, about, media_type."""
+        found: list[dict[str, Any]] = self._json("GET", f"/studies/{study_id}/files")["items"]
+        return found
+
+    def file(self, study_id: str, name: str) -> bytes:
+        """One of its files, as `files` names it."""
+        return self._ask("GET", f"/studies/{study_id}/files/{quote(name)}").content
 
     def cancel(self, study_id: str) -> dict[str, Any]:
         """Stops it for good."""

@@ -1,20 +1,28 @@
-"""Verbs against a service: submit, status, watch, cancel; and results and resume with --server."""
+"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report and
+resume with --server.
+"""
 
 import json
 import sys
 import time
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 
 from api.cli.asking import ServiceStudy, remote_or_local, with_client
 from tuner.cli import cli
+from tuner.cli.choosing import chosen
 from tuner.cli.completion import SpecName
 from tuner.cli.group import print_note
+from tuner.cli.reading import show_studies, show_trials
 from tuner.cli.summary import summary_of
 from tuner.cli.tables import columns, state_text
+from tuner.errors import UserError
 from tuner.output import status_line, terminal_width
+
+_MOST_LISTED = 100  # as of the ledger of this machine
 
 
 @cli.command()
@@ -109,18 +117,58 @@ def _results(client: Any, study: str, as_json: bool) -> None:
         return
     from tuner.evidence.results import Results
 
-    found = client.results(name)
-    click.echo(f"study {name}: {state_text(found['state'])}")
-    objective = client.status(name)["objective"]
-    title = objective.get("title", objective["name"])  # which services of an older version do not send
-    click.echo(summary_of(Results.model_validate(found), title))
+    found, row = client.results(name), client.status(name)
+    click.echo(f"study {name}  {row['name']}: {state_text(found['state'])}{_because(row)}")
+    click.echo(summary_of(Results.model_validate(found), _title(row)))
+
+
+def _title(study: dict[str, Any]) -> str:
+    """The objective as the head of a column."""
+    objective = study["objective"]
+    return str(objective.get("title", objective["name"]))  # services of an older version send no title
 
 
 def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
     _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
+def _list(client: Any, as_json: bool) -> None:
+    fields = ("id", "name", "task", "state", "created_at")
+    rows = [{field: row[field] for field in fields} for row in islice(client.studies(), _MOST_LISTED)]
+    show_studies(rows, as_json=as_json)
+
+
+def _trials(client: Any, study: str, as_json: bool, sort: str | None, filters: tuple[str, ...]) -> None:
+    from tuner.evidence.trial_result import TrialResult
+
+    name = client.find(study)
+    rows = [TrialResult.model_validate(row) for row in client.trials(name)]
+    show_trials(chosen(rows, filters, sort), _title(client.status(name)), as_json=as_json)
+
+
+def _report(client: Any, study: str, out: Path | None) -> None:
+    """Fetches the report as the service makes it, with the numbers and the figures."""
+    name = client.find(study)
+    folder = out or Path(name)
+    for file in client.files(name):
+        place = PurePosixPath(file["name"])
+        if file["kind"] != "report" and place.suffix != ".png":
+            continue
+        if place.is_absolute() or ".." in place.parts:
+            raise UserError(f"{client.server} names a file {file['name']!r}, which would not lie in {folder}")
+        content = client.file(name, file["name"])
+        try:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_bytes(content)
+        except OSError as error:
+            raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
+        click.echo(folder / place)
+
+
+remote_or_local("list", _list)
 remote_or_local("results", _results)
+remote_or_local("trials", _trials)
+remote_or_local("report", _report)
 remote_or_local("resume", _resume)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder; default: TUNER_HOME/reports/STUDY.",
+    help="Folder; default: TUNER_HOME/reports/STUDY, and with --server a folder STUDY here.",
 )
 @with_ledger
 def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> None:
