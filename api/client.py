@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent, SSEError, connect_sse
@@ -21,7 +22,6 @@ from tuner.errors import FieldError, UserError
 from tuner.network import is_loopback, through_proxy
 
 _LAST_EVENTS = ("done", "deleted")
-_TRIES = 4  # of what is safe to ask again
 
 
 class ServiceError(UserError):
@@ -37,7 +37,15 @@ class ServiceError(UserError):
 class Client:
     """One service, as one key sees it."""
 
-    def __init__(self, server: str, key: str | None = None, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, server: str, key: str | None = None, *, timeout_s: float = 30.0, tries: int = 4
+    ) -> None:
+        """Args:
+        server: its address.
+        key: an API key.
+        timeout_s: how long to wait for an answer.
+        tries: how often to ask where the service is away or busy; everything may be asked twice.
+        """
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             url = httpx.URL(server)
@@ -46,7 +54,7 @@ class Client:
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise ServiceError("the server must be an address like http://127.0.0.1:8000") from error
-        self.server = server.rstrip("/")
+        self.server, self._tries = server.rstrip("/"), tries
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +117,15 @@ class Client:
     def trials(self, study_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Its trials by number; filters: state, brief, limit (of a page)."""
         return self._pages(f"/studies/{study_id}/trials", filters)
+
+    def files(self, study_id: str) -> list[dict[str, Any]]:
+        """Its files: name, kind, about, media_type."""
+        found: list[dict[str, Any]] = self._json("GET", f"/studies/{study_id}/files")["items"]
+        return found
+
+    def file(self, study_id: str, name: str) -> bytes:
+        """One of its files, as `files` names it."""
+        return self._ask("GET", f"/studies/{study_id}/files/{quote(name)}").content
 
     def cancel(self, study_id: str) -> dict[str, Any]:
         """Stops it for good."""
@@ -185,8 +202,8 @@ class Client:
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Asks, and again where the service was away or busy: everything here may be asked twice."""
-        for attempt in range(_TRIES):
-            last = attempt == _TRIES - 1
+        for attempt in range(self._tries):
+            last = attempt == self._tries - 1
             try:
                 answer = self._http.request(method, path, **more)
             except httpx.HTTPError as error:

@@ -1,4 +1,5 @@
-"""What a command prints, where the other end may be gone (`| head -1`) or full (`> /dev/full`).
+"""What a command prints, where the other end may be gone (`| head -1`), full (`> /dev/full`), or a terminal
+of some width.
 
 Most commands are about their output and end with it. A study is not: it goes on, and what it would have said
 is in the ledger.
@@ -8,8 +9,12 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 import click
+
+_BAR = 20  # columns
+_NARROW = 60  # a narrower terminal has no room for a bar
 
 lost: OSError | None = None  # why what was said did not arrive
 
@@ -45,3 +50,29 @@ def finish() -> None:
 def sentence(error: OSError) -> str | None:
     """What to tell of it on the other stream; None where the reader has gone and there is nobody to tell."""
     return None if error.errno == errno.EPIPE else f"the output cannot be written: {error.strerror}"
+
+
+def colours_wanted() -> bool | None:
+    """False where NO_COLOR is set (no-color.org); None leaves it to whether the output is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """The columns of the terminal that a stream, standard output by default, is; None where it is none."""
+    stream = stream or sys.stdout
+    if stream is None or not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):  # it has no descriptor
+        return 80
+
+
+def status_line(text: str, fraction: float | None, width: int) -> str:
+    """A line that is rewritten in place: with a bar where a fraction is known, and cut so that it does not
+    wrap, which would leave its beginning behind.
+    """
+    if fraction is not None and width >= _NARROW:
+        done = round(_BAR * min(max(fraction, 0.0), 1.0))
+        text = f"{'━' * done}{'─' * (_BAR - done)} {text}"
+    return text if len(text) < width else f"{text[: max(0, width - 2)]}…"

@@ -1,13 +1,20 @@
-"""How a verb goes to a service: the options --server and --key, and the client that they open."""
+"""How a verb goes to a service: the options --server and --key, the client that they open, and the service's
+studies for a shell that completes their ids.
+"""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from tuner.cli import cli
+from tuner.cli.completion import study_items
 from tuner.errors import UserError
+
+_WAIT_S = 3.0  # for an answer, while somebody looks at the line they are typing
+
 
 # The options by which a verb goes to a service: (names, what click.Option takes).
 _SERVER_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
@@ -64,3 +71,30 @@ def remote_or_local(name: str, remote: Callable[..., None]) -> None:
 
     command.params.extend(click.Option(names, **given) for names, given in _SERVER_OPTIONS)
     command.callback = either
+
+
+class ServiceStudy(click.ParamType):
+    """A study of a service: an id, a unique beginning of one, or "latest"."""
+
+    name = "study"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The newest ids that begin so, if the service answers."""
+        del param
+        from api.application.settings import ClientSettings
+        from api.client import Client
+
+        try:
+            known = ClientSettings.from_environment()
+            address = ctx.params.get("server") or known.server
+            if not address:
+                return []
+            with Client(
+                address, ctx.params.get("key") or known.api_key, timeout_s=_WAIT_S, tries=1
+            ) as client:
+                rows = client.newest()
+        except UserError:  # there is no place for a sentence
+            return []
+        return study_items(((r["id"], f"{r['name']}, {r['state']}") for r in rows), incomplete)

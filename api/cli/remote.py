@@ -1,22 +1,32 @@
-"""Verbs against a service: submit, status, watch, cancel; and results and resume with --server."""
+"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report and
+resume with --server.
+"""
 
 import json
 import sys
 import time
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 
-from api.cli.asking import remote_or_local, with_client
+from api.cli.asking import ServiceStudy, remote_or_local, with_client
 from tuner.cli import cli
+from tuner.cli.choosing import chosen
+from tuner.cli.completion import SpecName
 from tuner.cli.group import print_note
+from tuner.cli.reading import show_studies, show_trials
 from tuner.cli.summary import summary_of
-from tuner.cli.tables import columns
+from tuner.cli.tables import columns, state_text
+from tuner.errors import UserError
+from tuner.output import status_line, terminal_width
+
+_MOST_LISTED = 100  # as of the ledger of this machine
 
 
 @cli.command()
-@click.argument("spec")
+@click.argument("spec", type=SpecName())
 @with_client
 def submit(client: Any, spec: str) -> None:
     """Submit SPEC, a YAML file or a preset, to a service."""
@@ -33,7 +43,7 @@ def submit(client: Any, spec: str) -> None:
 
 
 @cli.command()
-@click.argument("study", required=False)
+@click.argument("study", type=ServiceStudy(), required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @with_client
 def status(client: Any, study: str | None, as_json: bool) -> None:
@@ -45,7 +55,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
         else:
             table = [[r["id"], r["name"], r["task"], r["state"], _line(r)] for r in rows]
             click.echo(
-                columns(["study", "name", "task", "state", "progress"], table, left=5)
+                columns(["study", "name", "task", "state", "progress"], table, left=5, state=3)
                 if table
                 else "There is no study yet."
             )
@@ -54,7 +64,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(f"study {found['id']}  {found['name']}: {found['state']}{_because(found)}")
+    click.echo(f"study {found['id']}  {found['name']}: {state_text(found['state'])}{_because(found)}")
     click.echo(_line(found))
     for name, address in found["links"].items():
         if name in ("page", "job", "mlflow") and address:
@@ -62,7 +72,7 @@ def status(client: Any, study: str | None, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=ServiceStudy())
 @with_client
 def watch(client: Any, study: str) -> None:
     """Follow a study on a service until it ends; a live progress line."""
@@ -72,21 +82,24 @@ def watch(client: Any, study: str) -> None:
     for final in client.watch(name):
         line = f"{final.get('state', 'deleted')} · {_line(final)}" if "progress" in final else "deleted"
         if in_place:
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+            fraction = final["progress"]["fraction"] if "progress" in final else None
+            shown = status_line(line, fraction, terminal_width(sys.stderr) or 80)
+            click.echo(f"\r\x1b[K{shown}", err=True, nl=False, color=True)
         elif line != last and (time.monotonic() - printed_at > 5 or final.get("state") != "running"):
             click.echo(line, err=True)
             printed_at, last = time.monotonic(), line
     if in_place:
         click.echo(err=True)
-    click.echo(f"study {name}: {final.get('state')}{_because(final)}")
+    click.echo(f"study {name}: {state_text(final.get('state', 'deleted'))}{_because(final)}")
     if final.get("state") != "succeeded":
         sys.exit(1)
     found = client.results(name)
-    click.echo(f"verdict: {found['verdict']}\n  {found['verdict_reason']}")
+    click.echo(click.style(f"verdict: {found['verdict']}", bold=True))
+    click.echo(f"  {found['verdict_reason']}")
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=ServiceStudy())
 @with_client
 def cancel(client: Any, study: str) -> None:
     """Stop a study on a service, for good; what it has finished is kept."""
@@ -104,18 +117,58 @@ def _results(client: Any, study: str, as_json: bool) -> None:
         return
     from tuner.evidence.results import Results
 
-    found = client.results(name)
-    click.echo(f"study {name}: {found['state']}")
-    objective = client.status(name)["objective"]
-    title = objective.get("title", objective["name"])  # which services of an older version do not send
-    click.echo(summary_of(Results.model_validate(found), title))
+    found, row = client.results(name), client.status(name)
+    click.echo(f"study {name}  {row['name']}: {state_text(found['state'])}{_because(row)}")
+    click.echo(summary_of(Results.model_validate(found), _title(row)))
+
+
+def _title(study: dict[str, Any]) -> str:
+    """The objective as the head of a column."""
+    objective = study["objective"]
+    return str(objective.get("title", objective["name"]))  # services of an older version send no title
 
 
 def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
     _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
+def _list(client: Any, as_json: bool) -> None:
+    fields = ("id", "name", "task", "state", "created_at")
+    rows = [{field: row[field] for field in fields} for row in islice(client.studies(), _MOST_LISTED)]
+    show_studies(rows, as_json=as_json)
+
+
+def _trials(client: Any, study: str, as_json: bool, sort: str | None, filters: tuple[str, ...]) -> None:
+    from tuner.evidence.trial_result import TrialResult
+
+    name = client.find(study)
+    rows = [TrialResult.model_validate(row) for row in client.trials(name)]
+    show_trials(chosen(rows, filters, sort), _title(client.status(name)), as_json=as_json)
+
+
+def _report(client: Any, study: str, out: Path | None) -> None:
+    """Fetches the report as the service makes it, with the numbers and the figures."""
+    name = client.find(study)
+    folder = out or Path(name)
+    for file in client.files(name):
+        place = PurePosixPath(file["name"])
+        if file["kind"] != "report" and place.suffix != ".png":
+            continue
+        if place.is_absolute() or ".." in place.parts:
+            raise UserError(f"{client.server} names a file {file['name']!r}, which would not lie in {folder}")
+        content = client.file(name, file["name"])
+        try:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_bytes(content)
+        except OSError as error:
+            raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
+        click.echo(folder / place)
+
+
+remote_or_local("list", _list)
 remote_or_local("results", _results)
+remote_or_local("trials", _trials)
+remote_or_local("report", _report)
 remote_or_local("resume", _resume)
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     """The console script."""
     reach_loopback_directly()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, color=output.colours_wanted())
         output.finish()
     except UserError as error:
         _fail(str(error), 2)

@@ -1,15 +1,20 @@
 """Verbs that show what the ledger holds: list, results, trials."""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.choosing import chosen
+from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
 from tuner.cli.summary import NUMBERS, analysed, numbers, objective_label, score, summary
-from tuner.cli.tables import columns
+from tuner.cli.tables import columns, state_text
 
 if TYPE_CHECKING:
+    from tuner.evidence.trial_result import TrialResult
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
 
 
@@ -18,9 +23,8 @@ if TYPE_CHECKING:
 @with_ledger
 def list_(settings: "Settings", ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
     """List the studies, newest first."""
-    rows = ledger.list_studies()
-    if as_json:
-        fields = [
+    show_studies(
+        [
             {
                 "id": r.id,
                 "name": r.name,
@@ -28,18 +32,32 @@ def list_(settings: "Settings", ledger: Any, as_json: bool) -> None:  # noqa: AR
                 "state": r.state,
                 "created_at": r.created_at.isoformat(),
             }
-            for r in rows
-        ]
-        click.echo(json.dumps(fields, indent=1))
+            for r in ledger.list_studies()
+        ],
+        as_json=as_json,
+    )
+
+
+def show_studies(rows: list[dict[str, str]], *, as_json: bool) -> None:
+    """Prints studies, of the ledger or of a service: id, name, task, state, created_at."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
     elif not rows:
         click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
     else:
-        table = [[r.id, r.name, r.task, r.state, f"{r.created_at.astimezone():%Y-%m-%d %H:%M}"] for r in rows]
-        click.echo(columns(["study", "name", "task", "state", "created"], table, left=5))
+        table = [
+            [*(r[key] for key in ("id", "name", "task", "state")), _minute(r["created_at"])] for r in rows
+        ]
+        click.echo(columns(["study", "name", "task", "state", "created"], table, left=5, state=3))
+
+
+def _minute(moment: str) -> str:
+    """A time as the reader's clock has it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
 def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
@@ -48,34 +66,49 @@ def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> Non
     if as_json:
         click.echo(json.dumps(analysed(row, ledger).plain(), indent=1, allow_nan=False))
     else:
-        click.echo(f"study {row.id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
+        click.echo(
+            f"study {row.id}  {row.name}: {state_text(row.state)}{f' ({row.reason})' if row.reason else ''}"
+        )
         click.echo(summary(row, ledger))
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
+@click.option("--sort", metavar="FIELD", help="By a column or a metric; -FIELD from the highest down.")
+@click.option(
+    "--filter",
+    "filters",
+    metavar="CONDITION",
+    multiple=True,
+    help="Only trials of which it holds, like state=succeeded, tau_f=0 or 'objective<0.1'; repeat it.",
+)
 @with_ledger
-def trials(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+def trials(
+    settings: "Settings",  # noqa: ARG001  # as above
+    ledger: Any,
+    study: str,
+    as_json: bool,
+    sort: str | None,
+    filters: tuple[str, ...],
+) -> None:
     """Show the trials of a study."""
-    from tuner.evidence.labels import STATES, method_label
-    from tuner.evidence.results import TrialResult
+    from tuner.evidence.trial_result import TrialResult
 
     row = ledger.find_study(study)
-    rows = [TrialResult.of(t) for t in ledger.trials(row.id)]
+    rows = chosen([TrialResult.of(t) for t in ledger.trials(row.id)], filters, sort)
+    show_trials(rows, objective_label(row), as_json=as_json)
+
+
+def show_trials(rows: Sequence["TrialResult"], objective: str, *, as_json: bool) -> None:
+    """Prints trials, of the ledger or of a service; `objective` is its column's head."""
+    from tuner.evidence.labels import STATES, method_label
+
     if as_json:
         click.echo(json.dumps([t.plain() for t in rows], indent=1, allow_nan=False))
-    else:
-        table = [
-            [
-                str(t.number),
-                t.role,
-                method_label(t.estimator),
-                STATES[t.state],
-                *numbers(t),
-                score(t.objective),
-            ]
-            for t in rows
-        ]
-        names = ["number", "role", "estimator", "state", *NUMBERS, objective_label(row)]
-        click.echo(columns(names, table, left=4))
+        return
+    table = [
+        [str(t.number), t.role, method_label(t.estimator), STATES[t.state], *numbers(t), score(t.objective)]
+        for t in rows
+    ]
+    click.echo(columns(["number", "role", "estimator", "state", *NUMBERS, objective], table, left=4, state=3))

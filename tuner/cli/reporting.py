@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
 from tuner.errors import UserError
 from tuner.home import open_to_others
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder; default: TUNER_HOME/reports/STUDY.",
+    help="Folder; default: TUNER_HOME/reports/STUDY, and with --server a folder STUDY here.",
 )
 @with_ledger
 def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> None:

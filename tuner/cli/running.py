@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
 from tuner.cli.summary import summary
 from tuner.errors import UserError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("spec")
+@click.argument("spec", type=SpecName())
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
 @click.option(
     "--mlflow/--no-mlflow",
@@ -45,7 +46,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
 @click.option(
     "--mlflow/--no-mlflow",
@@ -72,7 +73,7 @@ def resume(
 
 
 @cli.command(hidden=True)
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--job", help="The job's name, as the service gave it.")
 @with_ledger
 def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> None:

@@ -1,9 +1,17 @@
-"""Verbs about specs, which need no study: presets."""
+"""Verbs about specs, which need no study: presets, schema, explain."""
+
+import json
+import textwrap
+from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from tuner.cli.group import cli
 from tuner.cli.tables import columns
+
+if TYPE_CHECKING:
+    from tuner.spec.schema import FieldDescription  # pydantic takes time to import
 
 
 @cli.command()
@@ -17,3 +25,51 @@ def presets() -> None:
         length = f"{spec.epochs} epochs" if spec.epochs is not None else f"{spec.steps} steps"
         table.append([name, spec.task, spec.dataset, str(spec.trials_total), str(spec.seeds), length])
     click.echo(columns(["preset", "task", "dataset", "trials", "seeds", "training"], table, left=3))
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, with which editors check and complete them."""
+    from tuner.spec.schema import spec_schema
+
+    click.echo(json.dumps(spec_schema(), indent=1))
+
+
+class FieldName(click.ParamType):
+    """A field of a spec."""
+
+    name = "field"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The fields that begin so."""
+        del ctx, param
+        from tuner.spec.schema import describe_fields
+
+        described = {field.path: field.description for field in describe_fields()}
+        return [
+            CompletionItem(path, help=text) for path, text in described.items() if path.startswith(incomplete)
+        ]
+
+
+@cli.command()
+@click.argument("field", type=FieldName(), required=False)
+def explain(field: str | None) -> None:
+    """Explain FIELD of a spec, as search.tau_f or tau_f; or name all fields."""
+    from tuner.spec.schema import describe_fields
+    from tuner.spec.schema import explain as find
+
+    if field is None:
+        named = {described.path: described.description for described in describe_fields()}
+        click.echo(columns(["field", "meaning"], [[path, text] for path, text in named.items()], left=2))
+    else:
+        click.echo("\n\n".join(map(_paragraph, find(field))))
+
+
+def _paragraph(field: "FieldDescription") -> str:
+    """A field with all that is known of it."""
+    where = f"  (strategies {', '.join(field.strategies)})" if field.strategies else ""
+    lines = [f"{field.path}{where}", *textwrap.wrap(field.description, 96)]
+    lines += [f"values   {field.values}", f"default  {field.default}"]
+    return "\n  ".join(lines)

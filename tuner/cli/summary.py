@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from tuner.cli.tables import columns
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 
@@ -51,7 +53,7 @@ def summary_of(found: "Results", objective: str) -> str:
     ]
     names = ["method", *NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
     lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
-    lines += ["", f"verdict: {found.verdict}", f"  {found.verdict_reason}"]
+    lines += ["", click.style(f"verdict: {found.verdict}", bold=True), f"  {found.verdict_reason}"]
     if found.argmax:
         lines += [f"argmax against the diagonal: {found.argmax.outcome}", f"  {found.argmax.reason}"]
     if found.as_printed:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
 from tuner.errors import UserError
 from tuner.home import open_home
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @with_ledger
 def sync(settings: "Settings", ledger: Any, study: str) -> None:
     """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""

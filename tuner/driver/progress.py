@@ -12,6 +12,7 @@ from trainables.tasks import task_type
 from tuner.evidence.selection import best
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow, TrialState
+from tuner.output import status_line, terminal_width
 from tuner.spec.study import StudySpec
 
 if TYPE_CHECKING:
@@ -101,12 +102,17 @@ class Progress:
         parts.append(self._remaining() or self.phase)
         return " · ".join(parts)
 
-    def _remaining(self) -> str:
-        if self.left_s is None:
-            return ""
+    @property
+    def fraction(self) -> float | None:
+        """The share of the work that is done; None before the first report."""
         done = self.work_done + sum(self.running.values())
+        return done / max(self.work_total, done) if done else None
+
+    def _remaining(self) -> str:
+        if self.left_s is None or self.fraction is None:
+            return ""
         left = max(0.0, self.left_s - (time.monotonic() - self.reported))
-        return f"{100 * done / max(self.work_total, done):.0f} % · {duration(left)} left"
+        return f"{100 * self.fraction:.0f} % · {duration(left)} left"
 
 
 class ProgressLine:
@@ -142,7 +148,8 @@ class ProgressLine:
         while not self._stop.wait(0.5):
             line = self._progress.line()
             if self._in_place:
-                self._write(f"\r\x1b[K{line}")
+                width = terminal_width(self._stream) or 80
+                self._write(f"\r\x1b[K{status_line(line, self._progress.fraction, width)}")
             elif line != last and time.monotonic() - printed_at >= LINE_EVERY_S:
                 last, printed_at = line, time.monotonic()
                 self._write(f"{line}\n")

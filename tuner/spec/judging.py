@@ -41,13 +41,17 @@ Seeds = Annotated[Count, Field(ge=1, le=MOST_SEEDS)]
 class Looks(Strict):
     """Fresh seeds that are added, block by block, until the interval of the gain decides."""
 
-    looks: Annotated[list[Seeds], AfterValidator(_ascending)] = Field(min_length=1, max_length=10)
+    looks: Annotated[list[Seeds], AfterValidator(_ascending)] = Field(
+        min_length=1, max_length=10, description="How many fresh seeds there are at each look; ascending."
+    )
 
 
 class AtEpoch(Strict):
     """A score that is taken at the first report at or after an epoch."""
 
-    epoch: Count = Field(ge=1, le=1_000_000)
+    epoch: Count = Field(
+        ge=1, le=1_000_000, description="The epoch from which on the first report is the score."
+    )
 
 
 # Fields of a spec's mappings other than `search`, by the branch that pydantic names.

@@ -21,6 +21,9 @@ from tuner.spec.temperatures import (
 )
 
 MAX_TRIALS = 50_000  # of one study
+_STRATEGY = "How the search goes."
+_FORWARD = "Forward temperatures, 0 or more; 0 is argmax."
+_BACKWARD = "Backward temperatures, greater than 0."
 
 
 class StrategyName(StrEnum):
@@ -38,8 +41,8 @@ class _Listed(Strict):
     """A search over lists of temperatures. A temperature is a list of values, one value, or a Range."""
 
     strategy: str  # here, so that it comes first
-    tau_f: ForwardTemperatures
-    tau_b: BackwardTemperatures
+    tau_f: ForwardTemperatures = Field(description=_FORWARD)
+    tau_b: BackwardTemperatures = Field(description=_BACKWARD)
 
     @property
     def forward(self) -> list[float]:
@@ -69,7 +72,7 @@ class _Listed(Strict):
 class GridSearch(_Listed):
     """Every pair (tau_f, tau_b)."""
 
-    strategy: Literal["grid"]
+    strategy: Literal["grid"] = Field(description=_STRATEGY)
 
     def trials_total(self, learning_rates: int) -> int:
         """How many trials the search has, its baselines apart."""
@@ -81,8 +84,10 @@ class SequentialSearch(_Listed):
     al., section 5.1).
     """
 
-    strategy: Literal["sequential"]
-    tau_b_start: BackwardTemperature = 1.0
+    strategy: Literal["sequential"] = Field(description=_STRATEGY)
+    tau_b_start: BackwardTemperature = Field(
+        default=1.0, description="The backward temperature of the first stage."
+    )
 
     @property
     def backward(self) -> list[float]:
@@ -101,9 +106,11 @@ class HalvingSearch(_Listed):
     Talwalkar 2016).
     """
 
-    strategy: Literal["halving"]
-    eta: Count = Field(default=3, ge=2, le=10)
-    rungs: Count = Field(default=3, ge=2, le=10)  # the last one is the end of training
+    strategy: Literal["halving"] = Field(description=_STRATEGY)
+    eta: Count = Field(default=3, ge=2, le=10, description="One trial in so many goes on from a rung.")
+    rungs: Count = Field(
+        default=3, ge=2, le=10, description="How many rungs there are; the last one is the end of training."
+    )
 
     def trials_total(self, learning_rates: int) -> int:
         """How many trials the search has, its baselines apart."""
@@ -131,9 +138,9 @@ class _Bounded(Strict):
     """A search over all values between bounds. tau_f.low may be 0, which is argmax."""
 
     strategy: str
-    tau_f: ForwardBounds
-    tau_b: BackwardBounds
-    trials: Count = Field(ge=1, le=MAX_TRIALS)
+    tau_f: ForwardBounds = Field(description=_FORWARD)
+    tau_b: BackwardBounds = Field(description=_BACKWARD)
+    trials: Count = Field(ge=1, le=MAX_TRIALS, description="Pairs that are proposed.")
     off_diagonal: ClassVar[bool] = True  # almost surely
     on_diagonal: ClassVar[bool] = False  # likewise: only softmax ST is on it
 
@@ -170,8 +177,8 @@ class SampledSearch(_Bounded):
     process.
     """
 
-    strategy: Literal["tpe", "gp"]
-    batch: Count = Field(default=8, ge=1, le=MAX_TRIALS)  # trials that are asked for at a time
+    strategy: Literal["tpe", "gp"] = Field(description=_STRATEGY)
+    batch: Count = Field(default=8, ge=1, le=MAX_TRIALS, description="Pairs that are proposed at a time.")
 
 
 class PbtSearch(_Bounded):
@@ -179,11 +186,15 @@ class PbtSearch(_Bounded):
     training.
     """
 
-    strategy: Literal["pbt"]
-    trials: Count = Field(ge=4, le=200)  # the population
+    strategy: Literal["pbt"] = Field(description=_STRATEGY)
+    trials: Count = Field(ge=4, le=200, description="The size of a generation.")
     rounds: Count = Field(
-        default=8, ge=2, le=10_000
-    )  # parts of the training, after each of which but the last trials exploit and explore
+        default=8,
+        ge=2,
+        le=10_000,
+        description="Parts of the training; after each but the last, the worst trials take over from the "
+        "best.",
+    )
 
     def ladder(self, intervals: int) -> list[int]:
         """The report intervals at which the rounds end."""

@@ -50,6 +50,7 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 
 LearningRate = Annotated[Number, Field(gt=0, le=10)]
+_Listed = BeforeValidator(listed, json_schema_input_type=list[LearningRate] | LearningRate)
 Hours = Annotated[Number, Field(gt=0, le=100_000)]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
@@ -58,41 +59,94 @@ PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 class StudySpec(Counted):
     """One study. docs/reference/spec.md explains every field."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")
-    task: str
-    dataset: str
-    search: Search
-    score: Literal["best", "last"] | AtEpoch = "best"
-    learning_rates: Annotated[list[LearningRate], BeforeValidator(listed)] = Field(
-        default=[0.001], min_length=1, max_length=100
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$",
+        description="A label; it need not be unique, the study's id is made by the ledger.",
     )
-    seeds: Count = Field(default=5, ge=1, le=1000)
-    epochs: Count | None = Field(default=None, ge=1, le=1_000_000)
-    steps: Count | None = Field(default=None, ge=1, le=1_000_000_000)
-    batch_size: Count = Field(default=128, ge=1, le=1_000_000)
-    baselines: list[Baseline] = Field(default=[], max_length=100)
-    confirm_seeds: Annotated[Count, Field(ge=0, le=1000)] | Looks = 5
-    # A gain below it is of no interest: in units of the objective, or as a share of the diagonal's objective.
-    margin: Margin = "1 %"
-    extend: bool = True  # ranges at whose end an optimum lies are extended before the confirmation
-    refine: bool = (
-        True  # more is tried between the searched values beside an optimum, before the confirmation
+    task: str = Field(description="What is trained: model, loss and metrics.")
+    dataset: str = Field(description="What it learns from.")
+    search: Search = Field(description="The strategy and the temperatures it may try.")
+    score: Literal["best", "last"] | AtEpoch = Field(
+        default="best",
+        description="The report of a training that is its score. best: chosen on one half of the validation "
+        "examples, and on fresh seeds measured on the other half.",
     )
-    control: Literal["rescaled"] | None = (
-        None  # the best pair once more, with the logit layer scaled instead of the noise
+    learning_rates: Annotated[list[LearningRate], _Listed] = Field(
+        default=[0.001],
+        min_length=1,
+        max_length=100,
+        description="Every configuration is tuned over these; a single number is a list of one.",
+    )
+    seeds: Count = Field(
+        default=5, ge=1, le=1000, description="How many seeds configurations are selected on."
+    )
+    epochs: Count | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Length of training in passes over the data; give this or steps.",
+    )
+    steps: Count | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="Length of training in steps of the optimiser; give this or epochs.",
+    )
+    batch_size: Count = Field(default=128, ge=1, le=1_000_000, description="Examples in a training step.")
+    baselines: list[Baseline] = Field(
+        default=[],
+        max_length=100,
+        description="The rival estimators, each tuned over its own temperature.",
+    )
+    confirm_seeds: Annotated[Count, Field(ge=0, le=1000)] | Looks = Field(
+        default=5,
+        description="Fresh seeds on which the best of every method is trained again; with looks they are "
+        "added, block by block, until the interval decides. 0: no confirmation, and so no verdict.",
+    )
+    margin: Margin = Field(
+        default="1 %",
+        description="A gain below it is of no interest: in units of the objective, or as a share of the "
+        "diagonal's objective.",
+    )
+    extend: bool = Field(
+        default=True,
+        description="Whether ranges at whose end an optimum lies are extended before the confirmation.",
+    )
+    refine: bool = Field(
+        default=True,
+        description="Whether more is tried between the searched values beside an optimum, before the "
+        "confirmation.",
+    )
+    control: Literal["rescaled"] | None = Field(
+        default=None,
+        description="rescaled: the best pair once more, with the logit layer scaled instead of the noise.",
     )
     diagnostics: Count = Field(
-        default=0, ge=0, le=1_000_000
-    )  # passes that a gradient's noise is measured by; 0: none
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Passes by which a gradient's noise is measured: 0 for none, or 2 or more.",
+    )
     reports: Count = Field(
-        default=20, ge=1, le=10_000
-    )  # evaluations along the training; at most one an epoch
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Evaluations along the training, at most one an epoch.",
+    )
     members_per_population: Count | None = Field(
-        default=None, ge=1, le=1_000_000
-    )  # models trained together; default: by trials, devices and memory
-    max_hours: Hours | None = None  # that it may run in all; then it ends as cancelled
-    options: PlainOptions = Field(default={})  # the task's own
-    dataset_options: PlainOptions = Field(default={})  # the dataset's own
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Models trained together; by default by trials, devices and memory. It has no influence "
+        "on what is found.",
+    )
+    max_hours: Hours | None = Field(
+        default=None,
+        description="Hours that the study may run in all; then it ends as cancelled, and what it had "
+        "finished is kept.",
+    )
+    options: PlainOptions = Field(default={}, description="The task's own options.")
+    dataset_options: PlainOptions = Field(default={}, description="The dataset's own options.")
 
     @field_validator("task")
     @classmethod

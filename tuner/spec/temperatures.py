@@ -50,9 +50,9 @@ def rounded(value: float) -> float:
 class Range(Strict):
     """Evenly spaced values low, low + step, ..., up to and including high."""
 
-    low: Number
-    high: Number
-    step: Number = Field(gt=0)
+    low: Number = Field(description="The first value.")
+    high: Number = Field(description="The last value, if steps end there; none is above it.")
+    step: Number = Field(gt=0, description="From each value to the next.")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
@@ -130,12 +130,9 @@ def _kind(given: Any) -> str:
 Temperatures = Annotated[
     Annotated[list[Number], Tag("list")] | Annotated[Range, Tag("Range")], Discriminator(_kind)
 ]
-ForwardTemperatures = Annotated[
-    Temperatures, BeforeValidator(listed), AfterValidator(_countable), AfterValidator(_forward)
-]
-BackwardTemperatures = Annotated[
-    Temperatures, BeforeValidator(listed), AfterValidator(_countable), AfterValidator(_backward)
-]
+_Listed = BeforeValidator(listed, json_schema_input_type=Temperatures | Number)
+ForwardTemperatures = Annotated[Temperatures, _Listed, AfterValidator(_countable), AfterValidator(_forward)]
+BackwardTemperatures = Annotated[Temperatures, _Listed, AfterValidator(_countable), AfterValidator(_backward)]
 BackwardTemperature = Annotated[Number, AfterValidator(_one_backward)]
 
 
@@ -145,8 +142,8 @@ BackwardTemperature = Annotated[Number, AfterValidator(_one_backward)]
 class Bounds(Strict):
     """All values from low to high."""
 
-    low: Number
-    high: Number
+    low: Number = Field(description="The lowest value that may be tried.")
+    high: Number = Field(description="The highest value that may be tried.")
 
     @model_validator(mode="after")
     def _apart(self) -> "Bounds":

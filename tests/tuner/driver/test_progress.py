@@ -38,6 +38,13 @@ def test_duration(seconds, text):
     assert duration(seconds) == text
 
 
+def test_the_share_of_the_work_is_known_from_the_first_report_on(clock):  # noqa: ARG001  # the report needs one
+    progress = begun()
+    assert progress.fraction is None
+    progress.observe("p", report(epoch=10.0), [])
+    assert progress.fraction == 100 / 400
+
+
 @pytest.fixture
 def clock(monkeypatch):
     stopped = SimpleNamespace(now=1000.0)

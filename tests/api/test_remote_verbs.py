@@ -1,0 +1,92 @@
+"""Verbs that read a ledger say the same of a service over it."""
+
+import json
+from contextlib import contextmanager
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from api.cli import cli
+from tests.support.fake_server import answering
+from tests.support.served import Driver
+
+
+@pytest.fixture
+def study(served):
+    name = served.create()
+    Driver(served, name).finish()
+    return name
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
+    for variable in ("TUNER_SERVER", "TUNER_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(*arguments):
+        done = CliRunner().invoke(cli, arguments)
+        assert done.exit_code == 0, done.output
+        return click.unstyle(done.output)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["list", "trials latest", "trials latest --sort -objective --filter tau_f<0.5", "results latest"],
+)
+def test_ledger_and_service_say_the_same(told, served, study, verb):
+    here = told(*verb.split())
+    assert told(*verb.split(), "--server", served.address) == here
+    assert (study in here) is ("trials" not in verb)
+
+
+@pytest.mark.parametrize("verb", ["list", "trials latest --filter role=confirm", "results latest"])
+def test_and_the_same_as_json(told, served, study, verb):
+    here = json.loads(told(*verb.split(), "--json"))
+    assert json.loads(told(*verb.split(), "--json", "--server", served.address)) == here
+    assert study in str(here) or "trials" in verb
+
+
+@pytest.fixture
+def files_of(tmp_path, monkeypatch):
+    """A service whose study has these files: {name: kind}."""
+    monkeypatch.chdir(tmp_path)
+
+    @contextmanager
+    def serving(files):
+        listed = [{"name": name, "kind": kind} for name, kind in files.items()]
+
+        def answer(_method, path, *_):
+            if "/files/" in path:
+                return 200, {"Content-Type": "text/plain"}, path.rpartition("/files/")[2].encode()
+            found = listed if path.endswith("/files") else [{"id": "ab"}]
+            content = json.dumps({"items": found, "next": None}).encode()
+            return 200, {"Content-Type": "application/json"}, content
+
+        with answering(answer) as address:
+            yield address
+
+    return serving
+
+
+def test_the_report_of_a_service_is_written_with_its_figures(told, files_of, tmp_path):
+    files = {
+        "report.html": "report", "results.json": "report", "figures/curves.png": "figure",
+        "figures/curves.svg": "figure", "trials.csv": "table", "spec.yaml": "spec",
+    }  # fmt: skip
+    with files_of(files) as address:
+        printed = told("report", "latest", "--server", address).splitlines()
+    assert printed == ["ab/report.html", "ab/results.json", "ab/figures/curves.png"]
+    written = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
+    assert written == {name: name.removeprefix("ab/") for name in printed}
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "figures/../../evil.png"])
+def test_a_file_that_would_lie_elsewhere_is_refused(files_of, tmp_path, name):
+    with files_of({name: "report"}) as address:
+        done = CliRunner().invoke(cli, ["report", "ab", "--server", address])
+    assert "would not lie in ab" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []

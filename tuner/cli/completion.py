@@ -1,0 +1,86 @@
+"""The verb that lets a shell complete `tuner`: completion; and what it completes specs and studies with.
+
+The shell asks at every press of Tab: nothing here imports pydantic, and a ledger that is not there is not
+made. A shell can show candidates but no sentence: where they cannot be had, there are none.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from tuner.cli.group import cli
+from tuner.errors import UserError
+
+SHELLS = ("bash", "zsh", "fish")
+_PRESETS = Path(__file__).parent.parent / "spec" / "presets"
+_MOST_STUDIES = 1000  # the newest
+
+
+class SpecName(click.ParamType):
+    """A preset's name, or a YAML file."""
+
+    name = "spec"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The presets that begin so; where there is none, files."""
+        del ctx, param
+        presets = sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+        found = [CompletionItem(name) for name in presets if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
+class StudyName(click.ParamType):
+    """A study's id, a unique beginning of one, or "latest"."""
+
+    name = "study"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The ids that begin so, with what their studies are called."""
+        del ctx, param
+        return study_items(_local_studies(), incomplete)
+
+
+def study_items(studies: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
+    """Candidates from studies as (id, what to say of it)."""
+    named = (("latest", "the newest study"), *studies)
+    return [CompletionItem(name, help=text) for name, text in named if name.startswith(incomplete)]
+
+
+def _local_studies() -> list[tuple[str, str]]:
+    """The studies of this machine's ledger, newest first."""
+    from tuner.ledger.store import Ledger
+    from tuner.settings import Settings
+
+    try:
+        settings = Settings.from_environment()
+        if settings.ledger_url is None and not (settings.home_folder / "ledger.db").exists():
+            return []
+        ledger = Ledger(settings.ledger_address)
+    except UserError:
+        return []
+    try:
+        return [(row.id, f"{row.name}, {row.state}") for row in ledger.list_studies(_MOST_STUDIES)]
+    except UserError:
+        return []
+    finally:
+        ledger.close()
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete verbs, options, presets and studies at Tab.
+
+    bash: eval "$(tuner completion bash)" in ~/.bashrc; zsh likewise in ~/.zshrc; fish: tuner completion fish
+    > ~/.config/fish/completions/tuner.fish
+    """
+    made = get_completion_class(shell)
+    if made is None:
+        raise UserError(f"there is no completion for {shell}")
+    click.echo(made(cli, {}, "tuner", "_TUNER_COMPLETE").source())
