@@ -136,6 +136,12 @@ class Client:
         params = {"restart_trials": "true"} if restart_trials else {}
         return self._json("POST", f"/studies/{study_id}/resume", params=params)
 
+    def confirm(self, study_id: str, seeds: int) -> dict[str, Any]:
+        """Adds so many fresh seeds to a study that has succeeded. Asked again before they are trained, it
+        adds none.
+        """
+        return self._json("POST", f"/studies/{study_id}/confirm", params={"seeds": seeds})
+
     def delete(self, study_id: str) -> None:
         """Removes it from the ledger."""
         self._ask("DELETE", f"/studies/{study_id}")

@@ -171,11 +171,11 @@ class Views:
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:
             try:
-                return parse_spec(row.spec)
+                return parse_spec(row.spec).with_added(row.added_seeds)
             except UserError:  # of a task that is not installed here, or of another version
                 return None
 
-        return self._specs.get(row.id, None, parse)  # which never changes
+        return self._specs.get(row.id, row.added_seeds, parse)  # nothing else of it ever changes
 
     def _links(self, row: StudyRow) -> dict[str, str | None]:
         here, mlflow = f"/studies/{row.id}", self._settings.mlflow_link

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import ValidationError
 
@@ -13,12 +13,15 @@ from api.answers.views import as_json, etag
 from api.application import schemas, trial_schemas
 from api.application.auth import Reader, Submitter
 from api.application.body import mapping
-from api.application.errors import Problem
-from api.application.routes import Body, Match, TheService
+from api.application.errors import Problem, refused
+from api.application.routes import Body, Match, TheService, steered
 from api.application.service import Service
 from api.studies import audit
 from tuner.errors import FieldError
+from tuner.ledger.added_seeds import add_seeds
 from tuner.ledger.rows import StudyRow
+from tuner.spec.judging import MOST_SEEDS
+from tuner.spec.study import parse_spec
 
 router = APIRouter(tags=["studies"])
 
@@ -115,6 +118,36 @@ def annotate(
     service.queue.annotate(row.id, tags=tags, comment=given.comment)
     audit.note(request, caller, "annotated", row.id)
     return service.views.study(service.ledger.study(row.id))
+
+
+@router.post(
+    "/studies/{study_id}/confirm", status_code=202, summary="Add fresh seeds to a study that has succeeded",
+    response_model=schemas.Study,
+    responses=schemas.answers(401, 403, 404, 409, 422, 429, 503, known=schemas.Study),
+)  # fmt: skip
+def confirm(
+    service: TheService,
+    caller: Submitter,
+    request: Request,
+    study_id: str,
+    seeds: Annotated[int, Query(ge=1, le=MOST_SEEDS, description="How many.")],
+) -> Response:
+    """Its confirmed methods are trained on them, and nothing else. The verdict then holds at every number of
+    seeds: `gain.by` says so. Asked again before they are trained, it adds none.
+    """
+
+    def act(found: str) -> str:
+        row = service.ledger.study(found)
+        spec = parse_spec(row.spec)
+        left = spec.room_for_seeds - sum(row.added_seeds)
+        if seeds > left:
+            raise refused("seeds", f"must be at most {left}: a study has {MOST_SEEDS} fresh ones at most")
+        members = spec.with_added((*row.added_seeds, seeds)).planned_members
+        if members > service.settings.max_members:
+            raise refused("seeds", f"the study may have at most {service.settings.max_members} members")
+        return add_seeds(service.ledger, found, seeds, room=spec.room_for_seeds, service=True)
+
+    return steered(service, caller, request, study_id, act, "running")
 
 
 def _files(service: Service, row: StudyRow) -> list[StudyFile]:

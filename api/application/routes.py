@@ -308,7 +308,7 @@ def cancel(service: TheService, caller: Submitter, request: Request, study_id: s
     """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
     the same.
     """
-    return _steered(service, caller, request, study_id, service.queue.cancel, "cancelled")
+    return steered(service, caller, request, study_id, service.queue.cancel, "cancelled")
 
 
 @router.post(
@@ -337,10 +337,10 @@ def resume(
             audit.note(request, caller, "trials are started anew", found)
         return service.queue.resume(found)
 
-    return _steered(service, caller, request, study_id, act, "running")
+    return steered(service, caller, request, study_id, act, "running")
 
 
-def _steered(
+def steered(
     service: Service,
     caller: Caller,
     request: Request,
@@ -348,6 +348,7 @@ def _steered(
     act: Callable[[str], str],
     over: str,
 ) -> Response:
+    """Does something to a study that the caller may see, and answers the study: 202 until it is `over`."""
     row = service.find(study_id, caller)
     state = act(row.id)
     audit.note(request, caller, f"{request.url.path.rpartition('/')[2]}: {state}", row.id)

@@ -23,6 +23,7 @@ from tuner.driver.tune_run import check, train
 from tuner.errors import UserError
 from tuner.evidence.report import write_report
 from tuner.home import open_home
+from tuner.ledger.added_seeds import add_seeds
 from tuner.ledger.lease import Lease
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import StudyRow, StudyState, TrialRow, TrialState
@@ -62,6 +63,15 @@ def submit(ledger: Ledger, spec: StudySpec) -> str:
     )
 
 
+def add_fresh_seeds(ledger: Ledger, study: StudyRow, settings: Settings, seeds: int) -> None:
+    """Adds a block of fresh seeds to a study that has succeeded, for a driver on this machine. Raises
+    UserError where they could not be trained: nothing is added then.
+    """
+    spec = parse_spec(study.spec)
+    refuse_other_material(study, check(spec, settings).material)
+    add_seeds(ledger, study.id, seeds, room=spec.room_for_seeds, service=False)
+
+
 def drive(
     ledger: Ledger,
     study_id: str,
@@ -90,7 +100,7 @@ def drive(
     reach_loopback_directly()
     open_home(settings.home_folder)
     row = ledger.study(study_id)
-    spec = parse_spec(row.spec)
+    spec = parse_spec(row.spec).with_added(row.added_seeds)
     needs = check(spec, settings)
     refuse_other_material(row, needs.material)
     ledger.patience_s = settings.ledger_patience_s
@@ -147,7 +157,13 @@ def drive_job(
     try:
         refuse_other_material(study, check(parse_spec(study.spec), settings).material)
     except UserError as error:
-        ledger.release(ledger.acquire(study_id, _host(), job=job), StudyState.FAILED, str(error))
+        # What seeds were added to has succeeded, and what it has found stands.
+        state, what = (
+            (StudyState.SUCCEEDED, "fresh seeds were added and are not trained: ")
+            if study.added_seeds
+            else (StudyState.FAILED, "")
+        )
+        ledger.release(ledger.acquire(study_id, _host(), job=job), state, f"{what}{error}")
         raise
     try:
         outcome = drive(ledger, study_id, settings, mlflow=settings.mlflow_uri is not None, job=job, say=say)

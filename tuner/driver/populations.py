@@ -38,13 +38,13 @@ class Populations:
         """How many can train at the same time."""
         return self.placement.devices
 
-    def size(self, role: Role) -> int:
-        """How many trials of a role a population should hold."""
+    def size(self, role: Role, seeds: int | None = None) -> int:
+        """How many trials of a role a population should hold, of so many seeds if that is known."""
         after_search = {Role.CONFIRM: self.spec.confirm_total, Role.CONTROL: self.spec.control_total}
         return trials_per_population(
             self.placement,
             trials=max(1, after_search.get(role, self.spec.trials_total - self.trials_before)),
-            seeds=self.spec.members_of(role),
+            seeds=seeds or self.spec.members_of(role),
             bytes_per_member=self.bytes_per_member,
             members=self.spec.members_per_population,
         )

@@ -126,7 +126,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             return seeds(p), self._strategy.rung(p.role, 0)
 
         alike = [p for p in proposals if kind(p) == kind(proposals[0])]
-        chosen = alike[: self._populations.size(proposals[0].role)]
+        chosen = alike[: self._populations.size(proposals[0].role, len(seeds(proposals[0])))]
         population = _population_id(p.key for p in chosen)
         return population, self._ledger.start_population(self._lease, population, chosen, seeds(chosen[0]))
 

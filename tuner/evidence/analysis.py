@@ -18,7 +18,7 @@ from tuner.evidence.best_of_pool import best_of_pool
 from tuner.evidence.claim_drafts import Evidence
 from tuner.evidence.claims import claims
 from tuner.evidence.conclusion import conclude, verdict_notes
-from tuner.evidence.confirmed import Rules, confirmed_trials
+from tuner.evidence.confirmed import Rules, confirmed_trials, of_planned_looks
 from tuner.evidence.control import control
 from tuner.evidence.costs import distinct, trained_epochs, training, tuned_with
 from tuner.evidence.curves import Curves
@@ -28,6 +28,7 @@ from tuner.evidence.landscape import landscape, marginals, optimum, stages
 from tuner.evidence.other_metrics import gains_on_test_set, second_gains, summaries_on_test_set
 from tuner.evidence.over_seeds import BestOfMany
 from tuner.evidence.results import (
+    Comparison,
     ConfirmationResult,
     EqualBudget,
     Results,
@@ -46,7 +47,7 @@ STATISTICS = Statistics(
     "corrected; argmax against the diagonal stands beside it",
     test="paired t-test over fresh seeds, two-sided, at the nominal level of a group-sequential design, with "
     "repeated 95 % intervals; two one-sided tests against the margin; the exact sign test of wins where a "
-    "training diverged",
+    "training diverged; with seeds that were added afterwards, the always-valid mixture t and its interval",
     assumptions="the differences seed by seed are independent and nearly normal; the median must agree with "
     "the mean; the sign-flip test beside it only takes them to be independent and symmetric",
     family="every part of claims 2 and 3 that can be shown or refuted, Holm-adjusted (p_holm)",
@@ -105,7 +106,9 @@ def results(
         as_printed=concluded.as_printed,
         second=second_gains(confirmed, metrics),
         test_gain=gains_on_test_set(confirmed, metrics, objective),
-        confirmation=_confirmation(rules, confirmed, rules.margin_for(chosen.diagonal)),
+        confirmation=_confirmation(
+            rules, confirmed, rules.margin_for(chosen.diagonal), trials, concluded.planned
+        ),
         outcomes=failure_rates(trials, confirmed, metrics.collapsed),
         score=scores,
         equal_budget=_equal_budget(trials, objective),
@@ -116,7 +119,7 @@ def results(
         verdict=main.verdict,
         verdict_reason=main.reason,
         notes=(
-            *verdict_notes(study, trials, concluded.edges),
+            *verdict_notes(study, trials, concluded),
             *([scores.note] if scores and scores.note else []),
         ),
         claims=judged,
@@ -140,12 +143,27 @@ def _rule(study: StudyRow) -> str:
 
 
 def _confirmation(
-    rules: Rules, confirmed: Mapping[str, TrialRow], margin: float
+    rules: Rules,
+    confirmed: Mapping[str, TrialRow],
+    margin: float,
+    trials: Sequence[TrialRow],
+    planned: Comparison | None,
 ) -> ConfirmationResult | None:
     if not rules.looks:
         return None
-    seeds = max((len(t.seeds) for t in confirmed.values()), default=0)
-    return ConfirmationResult(looks=rules.looks, seeds=seeds, margin=margin, margin_given=str(rules.margin))
+    before = confirmed_trials(of_planned_looks(trials, rules))
+    seeds, of_looks = (
+        max((len(there[t.method].seeds) for t in confirmed.values() if t.method in there), default=0)
+        for there in (confirmed_trials(trials), before)
+    )
+    return ConfirmationResult(
+        looks=rules.looks,
+        seeds=seeds,
+        added=seeds - of_looks,
+        planned=planned,
+        margin=margin,
+        margin_given=str(rules.margin),
+    )
 
 
 def _best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMany | None:

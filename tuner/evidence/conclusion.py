@@ -8,7 +8,7 @@ what was searched and the range was not extended: a better value of the diagonal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.evidence.confirmed import Rules, confirmed_trials
+from tuner.evidence.confirmed import Rules, confirmed_trials, of_planned_looks
 from tuner.evidence.edges import Edge, edges
 from tuner.evidence.gains import gain
 from tuner.evidence.labels import method_label
@@ -35,6 +35,7 @@ class Conclusion:
 
     main: Comparison  # off the diagonal with noise against the diagonal: the verdict
     argmax: Comparison | None  # argmax against the diagonal; None where it was not tried
+    planned: Comparison | None  # by the planned looks alone; None where no seeds were added to them
     as_printed: AsPrinted | None  # None where nothing was extended or refined
     gains: dict[str, Gain | None]  # of the best off the diagonal over the best of each baseline
     edges: list[Edge]
@@ -49,13 +50,24 @@ def conclude(study: StudyRow, trials: Sequence[TrialRow], chosen: Selection, rul
     argmax = None
     if chosen.argmax is not None:
         argmax = _withheld(comparing.with_diagonal(ARGMAX, chosen), at_edges, study)
+    planned = None
+    if main.gain is not None and main.gain.added_later:
+        before = confirmed_trials(of_planned_looks(trials, rules))
+        by_looks = _Comparing(study, trials, before, rules).with_diagonal(OFF, chosen)
+        planned = _withheld(by_looks, at_edges, study)
     gains = _gains(chosen, confirmations, rules)
-    return Conclusion(main, argmax, _as_printed(comparing, trials, rules), gains, at_edges)
+    return Conclusion(main, argmax, planned, _as_printed(comparing, trials, rules), gains, at_edges)
 
 
-def verdict_notes(study: StudyRow, trials: Sequence[TrialRow], at_edges: Sequence[Edge]) -> Iterable[str]:
+def verdict_notes(study: StudyRow, trials: Sequence[TrialRow], concluded: Conclusion) -> Iterable[str]:
     """What a reader of the verdict must know beside it, without full stops."""
-    yield from (edge.sentence for edge in at_edges)
+    yield from (edge.sentence for edge in concluded.edges)
+    if concluded.planned is not None:
+        yield (
+            "fresh seeds were added after the planned looks, so the verdict rests on the always-valid "
+            "mixture t, which holds at every number of seeds; by the planned looks alone it was "
+            f"{concluded.planned.verdict}: {concluded.planned.reason}"
+        )
     if study.spec.get("refine", False) or not any(t.role is Role.CONFIRM for t in trials):
         return
     earlier = "the study was run by an earlier version, and its verdict is computed anew: "
@@ -93,7 +105,7 @@ class _Comparing:
         if measured is None:
             reason = f"{names.method} and {names.rival} have no fresh seed in common"
             return Comparison(verdict=Verdict.NONE, reason=reason, gain=None)
-        if self.rules.design is None:
+        if self.rules.design is None and not measured.added_later:
             return Comparison(verdict=Verdict.UNDECIDED, reason=_too_few(measured.seeds), gain=measured)
         verdict = VERDICTS[Decision(measured.decision)]
         return Comparison(verdict=verdict, reason=measured.reason, gain=measured)

@@ -45,6 +45,10 @@ class Rules:
         wanted = FROM_WHERE_MAY_COLLAPSE if self.may_collapse else FEWEST_SEEDS
         return min(wanted, max(self.looks, default=wanted))
 
+    def added(self, *trials: TrialRow) -> bool:
+        """Whether each of some confirmed trials has seeds that were added after the planned looks."""
+        return bool(self.looks) and all(t.look >= len(self.looks) for t in trials)
+
     def margin_for(self, diagonal: TrialRow | None) -> float:
         """The margin in units of the objective, from the diagonal's best trial of the search."""
         if not isinstance(self.margin, str):
@@ -58,7 +62,7 @@ def confirmed_trials(trials: Sequence[TrialRow]) -> dict[Method, TrialRow]:
 
     Seeds on which a training failed for a reason outside of it (its worker died) are left out, and so are
     those on which it was stopped on the way; those on which it diverged are not. The number and the files
-    are those of the first block.
+    are those of the first block, the look is the last one's.
     """
     blocks: dict[Method, list[TrialRow]] = defaultdict(list)
     for t in sorted(trials, key=lambda t: t.look):
@@ -77,6 +81,7 @@ def _joined(parts: Sequence[TrialRow]) -> TrialRow:
         first,
         state=bad.state,
         reason=bad.reason,
+        look=parts[-1].look,
         seeds=tuple(seed for part in parts for seed in part.seeds),
         objective=tuple(value for part in parts for value in part.objective or ()),
         metrics={name: [value for part in parts for value in part.metrics[name]] for name in names},
@@ -87,12 +92,20 @@ def compare(
     mine: TrialRow, rival: TrialRow, rules: Rules, *, margin: float, names: Names | None = None
 ) -> Judgement | None:
     """What is said of a confirmed trial and its rival; None where no number of seeds could decide."""
-    if rules.design is None:
+    added = rules.added(mine, rival)
+    if rules.design is None and not added:
         return None
     ours, its = (dict(zip(t.seeds, t.objective or (), strict=True)) for t in (mine, rival))
     seeds = [seed for seed in mine.seeds if seed in its]
     gain = paired_gain([ours[seed] for seed in seeds], [its[seed] for seed in seeds], rules.objective)
-    return judge(gain, rules.design, margin=margin, names=names or Names(), decide_from=rules.decide_from)
+    return judge(
+        gain, rules.design, margin=margin, names=names or Names(), decide_from=rules.decide_from, added=added
+    )
+
+
+def of_planned_looks(trials: Sequence[TrialRow], rules: Rules) -> list[TrialRow]:
+    """The trials without those on seeds that were added after the planned looks."""
+    return [t for t in trials if t.role is not Role.CONFIRM or t.look < len(rules.looks)]
 
 
 def decided(trials: Sequence[TrialRow], chosen: Selection, rules: Rules) -> bool:

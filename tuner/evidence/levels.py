@@ -1,8 +1,8 @@
 """The level at which a comparison is held at the seeds that it has: at a planned look, between two, or beyond
 the last.
 
-At a planned look it is the design's nominal level. Seeds that were added beyond the last look were not
-planned, so they are judged by p-values and intervals that hold at every number of seeds. Between two looks
+At a planned look it is the design's nominal level. Seeds that were added afterwards were not planned, so with
+them a study is judged by p-values and intervals that hold at every number of seeds. Between two looks
 nothing is decided; the interval that is shown is the one that holds at every number of seeds, too.
 """
 
@@ -23,15 +23,11 @@ Interval = tuple[float, float]
 class Levels:
     """How p-values and intervals are made at a number of seeds."""
 
-    design: SequentialDesign
+    design: SequentialDesign | None  # None where no look has seeds enough to decide
     seeds: int
-    look: Look | None  # None between and beyond the looks
+    look: Look | None  # None between and beyond the looks, and where seeds were added
     next_look: int | None
-
-    @property
-    def added_later(self) -> bool:
-        """Whether there are more seeds than the last look has."""
-        return self.seeds > self.design.last
+    added_later: bool  # whether there are seeds beside those of the looks
 
     @property
     def between(self) -> bool:
@@ -65,7 +61,14 @@ class Levels:
 
     def overall(self, p_value: float) -> float:
         """A p-value corrected for all looks."""
-        return self.design.overall_p(p_value, self.seeds) if self.look else p_value
+        return self.design.overall_p(p_value, self.seeds) if self.look and self.design else p_value
+
+    @property
+    def holds(self) -> str:
+        """At which numbers of seeds an interval holds, in words; nothing where there is but one."""
+        if self.look is None:
+            return "at every number of seeds"
+        return "over all looks" if self.design and len(self.design.looks) > 1 else ""
 
     def nominal(self, pairs: int) -> float:
         """The level of the t-test of so many pairs that is as strict; 0 where none of them is."""
@@ -82,6 +85,8 @@ class Levels:
         return next(n for n in range(1, 100) if always_valid.wins_p_value(n, 0) <= self.level)
 
 
-def levels_at(seeds: int, design: SequentialDesign) -> Levels:
-    """The levels at so many seeds of a design."""
-    return Levels(design, seeds, design.at(seeds), design.next_after(seeds))
+def levels_at(seeds: int, design: SequentialDesign | None, *, added: bool = False) -> Levels:
+    """The levels at so many seeds of a design; `added`: some of them were added after it had ended."""
+    if added or design is None or seeds > design.last:
+        return Levels(design, seeds, None, None, added_later=True)
+    return Levels(design, seeds, design.at(seeds), design.next_after(seeds), added_later=False)

@@ -50,11 +50,12 @@ class Sentences:
         low, high = interval
         measured = self.gain.measured
         mean = measured.mean if measured else 0.0
-        holds = "at every number of seeds" if levels.look is None else "over all looks"
-        held = f", {holds}" if levels.look is None or len(levels.design.looks) > 1 else ""
+        held = f", {levels.holds}" if levels.holds else ""
+        some = ", some of them added afterwards" if levels.added_later else ""
+        of = " of the always-valid mixture t" if levels.added_later else ""
         return (
-            f"a gain of {mean:.4g} over {self.gain.seeds} {self.names.seeds} "
-            f"(95 % interval{held}: {low:.4g} to {high:.4g})"
+            f"a gain of {mean:.4g} over {self.gain.seeds} {self.names.seeds}{some} "
+            f"(95 % interval{of}{held}: {low:.4g} to {high:.4g})"
         )
 
     def directional(self, size: str, *, better: bool, relevant: bool | None) -> str:
@@ -85,13 +86,13 @@ class Sentences:
         typical = "neither is better" if median == 0 else f"{other} is better"
         return f"{size} excludes 0: on average {better} is better; typically (median {median:.4g}) {typical}"
 
-    def mixed_wins(self, size: str) -> str:
+    def mixed_wins(self, size: str, p: float) -> str:
         """The wins show what the mean does not."""
         w = self.gain.wins
         winner, _ = self._sides(w.wins > w.losses)
         return (
             f"{size} includes 0, but {winner} wins {max(w.wins, w.losses)} of {w.seeds} seeds "
-            f"(p = {w.p_value:.2g}): typically better, worse on average"
+            f"(p = {p:.2g}): typically better, worse on average"
         )
 
     def undecided(self, size: str, detectable: float | None, seeds: int | None) -> str:
@@ -112,10 +113,11 @@ class Sentences:
         """The wins, and what made them count."""
         w = self.gain.wins
         ties = f", {w.ties} equal" if w.ties else ""
+        test = "always-valid mixture sign test" if levels.added_later else "exact sign test"
         decides = f" at the level of {levels.level:.2g}" if levels.look and levels.level < 0.05 else ""
         text = (
             f"{self._why_wins()}: {self.names.method} wins {w.wins} of {w.seeds} {self.names.seeds} and "
-            f"loses {w.losses}{ties} (exact sign test, p = {p:.2g})"
+            f"loses {w.losses}{ties} ({test}, p = {p:.2g})"
         )
         if enough is None:
             return text
@@ -158,8 +160,8 @@ class Sentences:
     def no_interval(self, levels: Levels) -> str:
         """Seeds were added, and are still too few."""
         return (
-            f"{self.gain.seeds} seeds, more than the planned {levels.design.last}, are too few for an "
-            "interval that holds at every number of seeds"
+            f"{self.gain.seeds} {self.names.seeds}, some of them added afterwards, are too few for an "
+            f"interval that holds {levels.holds}"
         )
 
     def no_seeds(self) -> str:

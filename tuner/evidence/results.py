@@ -175,6 +175,10 @@ class ConfirmationResult(Model):
 
     looks: tuple[int, ...] = Field(description="Fresh seeds at each planned look.")
     seeds: int = Field(description="Fresh seeds that were trained.")
+    added: int = Field(default=0, description="Those of them that were added after the planned looks.")
+    planned: Comparison | None = Field(
+        default=None, description="The verdict by the planned looks alone; null where no seeds were added."
+    )
     margin: float = Field(description="A gain below it is of no interest; in units of the objective.")
     margin_given: str = Field(description="As the spec has it.")
 

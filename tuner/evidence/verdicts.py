@@ -9,9 +9,9 @@
     no verdict              nothing to compare, or not yet
 
 Where a method diverged on any seed there is no mean: the wins decide, by the exact sign test, with divergence
-ranked worst. Levels are those of the planned looks (`sequential_design`); beyond the last of them, those that
-hold at every number of seeds (`always_valid`). A gain within the margin is called practically equal even
-where it is surely not 0.
+ranked worst. Levels are those of the planned looks (`sequential_design`); where seeds were added afterwards,
+those that hold at every number of seeds (`always_valid`). A gain within the margin is called practically
+equal even where it is surely not 0.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,18 @@ class Basis(StrEnum):
     T_TEST = "paired t-test"
     ONE_SIDED_TESTS = "two one-sided t-tests"
     WINS = "exact sign test"
+    ALWAYS_VALID_T = "always-valid mixture t-test"
+    ALWAYS_VALID_INTERVAL = "always-valid mixture t interval within the margin"
+    ALWAYS_VALID_WINS = "always-valid mixture sign test"
     ROUNDING = "equal up to rounding"
+
+
+# What takes their place where seeds were added after the planned looks.
+_ALWAYS_VALID = {
+    Basis.T_TEST: Basis.ALWAYS_VALID_T,
+    Basis.ONE_SIDED_TESTS: Basis.ALWAYS_VALID_INTERVAL,
+    Basis.WINS: Basis.ALWAYS_VALID_WINS,
+}
 
 
 @dataclass(frozen=True)
@@ -101,23 +112,27 @@ class Judgement:
 
 def judge(
     gain: PairedGain,
-    design: SequentialDesign,
+    design: SequentialDesign | None,
     *,
     margin: float | None = None,
     names: Names = Names(),  # noqa: B008  # frozen
     decide_from: int = FEWEST_SEEDS,
+    added: bool = False,
 ) -> Judgement:
     """The decision on a method and its rival at the seeds that they have.
 
     `margin` is in units of the objective; None or 0: nothing is too small to matter, and nothing is called
     equal. `decide_from` is the number of seeds below which nothing is decided: 10 for tasks whose trainings
-    collapse now and then, of which fewer seeds may show none.
+    collapse now and then, of which fewer seeds may show none. `added`: some of the seeds were added after the
+    planned looks; a design of None has had none that could decide.
     """
     say = Sentences(gain, names, margin or None)
     if gain.seeds == 0:
         return Judgement(Decision.NONE, say.no_seeds())
-    levels = levels_at(gain.seeds, design)
+    levels = levels_at(gain.seeds, design, added=added)
     judged = _decided(_with_power(_numbers(gain, levels, margin or None), levels), levels, say, decide_from)
+    if levels.added_later and judged.by is not None:
+        judged = replace(judged, by=_ALWAYS_VALID.get(judged.by, judged.by))
     return replace(judged, next_look=None) if judged.final else judged
 
 
@@ -168,8 +183,9 @@ def _by_mean(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sent
         reason = say.directional(size, better=low > 0, relevant=judgement.relevant)
         return replace(judgement, decision=side, by=Basis.T_TEST, reason=reason)
     lead = gain.wins.wins - gain.wins.losses
-    if levels.wins_p(gain.wins) <= levels.level and lead * measured.mean < 0:
-        return replace(judgement, decision=Decision.MIXED, reason=say.mixed_wins(size))
+    p = levels.wins_p(gain.wins)
+    if p <= levels.level and lead * measured.mean < 0:
+        return replace(judgement, decision=Decision.MIXED, reason=say.mixed_wins(size, p))
     return _undecided(judgement, say.undecided(size, judgement.detectable, judgement.seeds_for_margin))
 
 

@@ -46,6 +46,7 @@ def study_row(row: RowMapping) -> StudyRow:
         restarts=row["restarts"],
         outcome=json.loads(row["outcome"]) if row["outcome"] else None,
         outcome_of=row["outcome_of"],
+        added_seeds=tuple(json.loads(row["added_seeds"])),
     )
 
 

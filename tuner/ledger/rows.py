@@ -93,6 +93,7 @@ class StudyRow:
     restarts: int = 0  # times that its trials were started anew
     outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
     outcome_of: str | None = None  # by what it was found, and at which revision of the study
+    added_seeds: tuple[int, ...] = ()  # fresh seeds of each block added to its confirmation after its end
 
     @property
     def strategy(self) -> str | None:

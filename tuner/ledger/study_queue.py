@@ -156,7 +156,8 @@ class StudyQueue:
             db.execute(trials.delete().where(trials.c.study == study_id))
             _change(
                 db, study_id, restarts=studies.c.restarts + 1, material=None, training_s=0.0, mlflow_run=None,
-                mlflow_cursor=0, measured_at_loss=0, run_s=0.0, fence=studies.c.fence + 1, lease_until=None,
+                mlflow_cursor=0, measured_at_loss=0, run_s=0.0, added_seeds="[]",
+                fence=studies.c.fence + 1, lease_until=None,
             )  # fmt: skip
 
     def resume(self, study_id: str) -> StudyState:

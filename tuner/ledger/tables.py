@@ -26,6 +26,8 @@ studies = sa.Table(
     sa.Column("material", sa.Text),  # JSON: what its trials are made from; NULL: there are none yet
     # times that its trials were started anew
     sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
+    # JSON: the fresh seeds of each block that was added to its confirmation after its end
+    sa.Column("added_seeds", sa.Text, nullable=False, server_default="[]"),
     sa.Column("host", sa.Text, nullable=False),  # JSON: versions and device of the last driver
     sa.Column("fence", sa.Integer, nullable=False),  # grows with every driver
     sa.Column("holder", sa.String(255)),  # host:pid of the driver

@@ -7,9 +7,13 @@ confirmed, and a best pair at tau_f = 0 has no control.
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import PrivateAttr
 
 from trainables.estimators import ESTIMATORS
+from tuner.spec.judging import MOST_SEEDS
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
 from tuner.spec.temperatures import Strict
 
@@ -35,6 +39,9 @@ class Counted(Strict):
         diagnostics: int
         reports: int
 
+    # Beside the spec, which stays as it was submitted.
+    _added: tuple[int, ...] = PrivateAttr(default=())
+
     # --- the length of a training ---
 
     @property
@@ -51,19 +58,36 @@ class Counted(Strict):
             return (self.confirm_seeds,) if self.confirm_seeds else ()
         return tuple(self.confirm_seeds.looks)
 
+    def with_added(self, seeds: Sequence[int]) -> Self:
+        """The spec of a study to which blocks of so many fresh seeds were added after its end."""
+        grown = self.model_copy()
+        grown._added = tuple(seeds)
+        return grown
+
+    @property
+    def added(self) -> tuple[int, ...]:
+        """The fresh seeds of each block that was added."""
+        return self._added
+
+    @property
+    def room_for_seeds(self) -> int:
+        """How many fresh seeds may be added to the planned ones, in all."""
+        return MOST_SEEDS - max(self.looks, default=0)
+
     @property
     def search_seeds(self) -> tuple[int, ...]:
         """Seeds that configurations are selected on."""
         return tuple(range(self.seeds))
 
     def fresh_seeds(self, study_id: str, look: int) -> tuple[int, ...]:
-        """Seeds of one look of the confirmation (0, 1, ...): none of them was used to select, nor by another
-        study.
+        """Seeds of one look of the confirmation (0, 1, ...), or of a block that was added after the looks.
+        None of them was used to select, nor by another study.
 
         They follow from the study's id, so nobody can have looked at them before. Seeds of one study are
         neighbours; two studies would have to begin within a thousand of each other, among 2^42, to share any.
         """
-        before, until = (0, *self.looks)[look : look + 2]
+        added = tuple(accumulate(self.added, initial=max(self.looks, default=0)))[1:]
+        before, until = (0, *self.looks, *added)[look : look + 2]
         first = int.from_bytes(hashlib.blake2b(study_id.encode(), digest_size=4).digest(), "little")
         base = (first + 1) * 1024
         return tuple(range(base + before, base + until))
@@ -155,13 +179,14 @@ class Counted(Strict):
 
     @property
     def planned_trials(self) -> int:
-        """Trials of all roles."""
-        return sum(map(self.trials_of, ROLES))
+        """Trials of all roles, with the confirmations on seeds that were added."""
+        return sum(map(self.trials_of, ROLES)) + len(self.added) * self.confirm_total
 
     @property
     def planned_members(self) -> int:
         """Members of all roles: a model for each trial and seed."""
-        return sum(self.trials_of(role) * self.members_of(role) for role in ROLES)
+        planned = sum(self.trials_of(role) * self.members_of(role) for role in ROLES)
+        return planned + sum(self.added) * self.confirm_total
 
     # --- baselines ---
 
@@ -193,7 +218,7 @@ class Counted(Strict):
     def planned_trainings(self) -> float:
         """What all roles train, in units of one member trained to its end."""
         after = sum(self.trials_of(role) * self.members_of(role) for role in ("confirm", "control"))
-        return self.trainings_total * self.seeds + after
+        return self.trainings_total * self.seeds + after + sum(self.added) * self.confirm_total
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:

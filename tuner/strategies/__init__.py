@@ -9,6 +9,7 @@ from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 from tuner.spec.search import GridSearch, HalvingSearch, PbtSearch, SampledSearch, SequentialSearch
 from tuner.spec.study import StudySpec
+from tuner.strategies.added_seeds import AddedSeeds
 from tuner.strategies.base import Continue, Decision, Signal, Strategy
 from tuner.strategies.confirmation import Confirmed
 from tuner.strategies.grid import Grid
@@ -22,7 +23,11 @@ __all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
-    """The strategy of a study, with its confirmation and its control if it has them."""
+    """The strategy of a study, with its confirmation and its control if it has them; of one that has ended
+    and to which seeds were added, their confirmation alone.
+    """
+    if spec.added:
+        return AddedSeeds(looks=len(spec.looks), blocks=len(spec.added))
     declared = task_type(spec.task).objective
     objective = Objective.of(declared.name, declared.direction)
     search: Strategy

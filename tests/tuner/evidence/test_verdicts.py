@@ -216,14 +216,14 @@ def test_seeds_that_were_added_later_are_judged_by_what_holds_at_every_number_of
     assert stats.ttest_1samp(gains, 0).pvalue < 0.05
     judgement = judged(gains, fixed(10))
     assert (judgement.verdict, judgement.added_later, judgement.next_look) == (Verdict.UNDECIDED, True, None)
-    assert "95 % interval, at every number of seeds" in judgement.reason
+    assert "15 fresh seeds, some of them added afterwards (95 % interval of the always" in judgement.reason
     plain = stats.ttest_1samp(gains, 0).confidence_interval()
     assert judgement.interval[0] < plain[0] < plain[1] < judgement.interval[1]
     assert judged(["rival"] * 11, fixed(5)).verdict is Verdict.OFF
     assert judged([g + 0.03 for g in gains], fixed(10)).verdict is Verdict.OFF
     few = judged([0.02, 0.021, 0.019, 0.02], fixed(3))
     assert few.verdict is Verdict.UNDECIDED
-    assert "4 seeds, more than the planned 3, are too few" in few.reason
+    assert "4 fresh seeds, some of them added afterwards, are too few" in few.reason
 
 
 # --- no verdict, words ---

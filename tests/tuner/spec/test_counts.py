@@ -124,6 +124,19 @@ def test_fresh_seeds_come_in_blocks_that_only_one_study_has():
     assert first == parse_spec({**GOOD, "confirm_seeds": 5}).fresh_seeds("ab12", 0)
 
 
+def test_seeds_that_are_added_come_after_those_of_all_looks_and_are_counted():
+    spec = parse_spec({**GOOD, "confirm_seeds": {"looks": [5, 10]}})
+    grown = spec.with_added((3, 4))
+    first, second = (grown.fresh_seeds("ab12", look) for look in (2, 3))
+    planned = [*spec.fresh_seeds("ab12", 0), *spec.fresh_seeds("ab12", 1)]
+    assert (len(first), len(second)) == (3, 4)
+    assert [*planned, *first, *second] == list(range(planned[0], planned[0] + 17))
+    assert (spec.added, grown.added, grown.model_dump()) == ((), (3, 4), spec.model_dump())
+    assert grown.room_for_seeds == 990
+    for counted, more in (("planned_trials", 2), ("planned_members", 7), ("planned_trainings", 7)):
+        assert getattr(grown, counted) == getattr(spec, counted) + more * spec.confirm_total
+
+
 @pytest.mark.parametrize("confirm_seeds", [0, 5])
 def test_a_control_has_the_seeds_of_the_trial_that_it_is_compared_with(confirm_seeds):
     spec = parse_spec({**GOOD, "control": "rescaled", "confirm_seeds": confirm_seeds})

@@ -1,0 +1,78 @@
+"""Fresh seeds for a study that has ended: written beside its spec, which stays as it was submitted.
+
+The study's next driver trains its confirmed methods on them. They were not among the looks that the study was
+planned with, so its verdict then rests on statistics that hold at every number of seeds.
+"""
+
+import json
+
+import sqlalchemy as sa
+
+from tuner.errors import ForbiddenByStateError, StudyNotFoundError
+from tuner.ledger.lease import expired
+from tuner.ledger.row_mapping import study_row
+from tuner.ledger.rows import Role, StudyRow, StudyState
+from tuner.ledger.store import Ledger
+from tuner.ledger.tables import studies, trials
+
+
+def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: bool) -> StudyState:
+    """Adds a block of fresh seeds to a study that has succeeded, and returns its state.
+
+    Asked again before the block is trained, it adds none. With `service` the study is queued for the service;
+    otherwise it is as one that was interrupted, for a driver here.
+
+    Args:
+        ledger: holds the study.
+        study_id: the study.
+        seeds: how many.
+        room: how many a study of its spec may have beside the planned ones.
+        service: who trains them.
+
+    Raises:
+        StudyNotFoundError: there is none of that id.
+        ForbiddenByStateError: it has not succeeded, has no confirmation, or no room for so many.
+    """
+    with ledger.writing() as db:
+        query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
+        row = db.execute(query).mappings().first()
+        if row is None:
+            raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
+        study = study_row(row)
+        if study.state is not StudyState.SUCCEEDED:
+            return _asked_before(study, seeds)
+        confirming = (trials.c.study == study_id) & (trials.c.role == Role.CONFIRM)
+        if db.execute(sa.select(trials.c.id).where(confirming).limit(1)).first() is None:
+            raise ForbiddenByStateError(
+                f"study {study_id} has no confirmation that seeds could be added to; submit it again with "
+                "confirm_seeds"
+            )
+        left = room - sum(study.added_seeds)
+        if not 1 <= seeds <= left:
+            raise ForbiddenByStateError(
+                f"study {study_id} has room for {left} more fresh seeds, and {seeds} were asked for"
+            )
+        state = StudyState.QUEUED if service else StudyState.INTERRUPTED
+        reason = None if service else f"{seeds} fresh seeds were added, and are to be trained"
+        db.execute(
+            studies.update().where(studies.c.id == study_id).values(
+                added_seeds=json.dumps([*study.added_seeds, seeds]), state=state, reason=reason,
+                service=service, losses=0, finished_at=None, cancel_at=None, lease_until=None,
+                fence=studies.c.fence + 1, revision=studies.c.revision + 1,
+            )
+        )  # fmt: skip
+        return state
+
+
+def _asked_before(study: StudyRow, seeds: int) -> StudyState:
+    """The state of a study whose last block is still to be trained. Raises ForbiddenByStateError for
+    another.
+    """
+    waits = study.state in (StudyState.QUEUED, StudyState.RUNNING, StudyState.INTERRUPTED)
+    if waits and study.added_seeds[-1:] == (seeds,):
+        return study.state
+    if waits:
+        what = "is being trained; wait for its end" if study.added_seeds else "has not ended"
+        raise ForbiddenByStateError(f"study {study.id} {what}: seeds are added to a study that has succeeded")
+    was = "was cancelled" if study.state is StudyState.CANCELLED else f"has {study.state}"
+    raise ForbiddenByStateError(f"study {study.id} {was}; seeds are added to a study that has succeeded")

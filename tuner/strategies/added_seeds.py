@@ -1,0 +1,27 @@
+"""Seeds that are added to a study after its end: what it has confirmed is trained on each block of them.
+
+Nothing is searched or selected again, so what stood before stays as it is, in a later version of this
+program, too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tuner.ledger.rows import Proposal, Role, TrialRow
+from tuner.strategies.base import Signal, Strategy, lacking
+
+
+class AddedSeeds(Strategy):
+    """The confirmed methods once more, on blocks of fresh seeds after those of the looks."""
+
+    def __init__(self, *, looks: int, blocks: int) -> None:
+        """Args: how many looks the study has had, and how many blocks were added."""
+        self._looks, self._blocks = looks, blocks
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
+        """Up to n confirmations that the history lacks, those of one block in one answer."""
+        first = [t.proposal for t in history if t.role is Role.CONFIRM and t.look == 0]
+        for look in range(self._looks, self._looks + self._blocks):
+            if missing := lacking((replace(p, look=look) for p in first), history):
+                return missing[:n]
+        return Signal.DONE
