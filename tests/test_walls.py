@@ -49,6 +49,7 @@ TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision"
 EXTRA = {
     "trainables/logic_network.py": {"numpy"},  # for those who have no torch
     "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
+    "trainables/model_file.py": {"safetensors"},  # imported when a model is written or read
 }
 PACKAGES = ("trainables/", "tuner/", "api/")
 

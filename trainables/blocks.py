@@ -8,7 +8,7 @@ speaks of. Blocks that wait are kept on the host.
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from trainables.diagnostics import Diagnosis
 from trainables.memory import is_out_of_memory
+from trainables.model_file import MOST_BYTES, nbytes, on_host
 from trainables.population import Configuration, Population
 from trainables.population_state import join_states, select_state
 from trainables.scoring import ScoreRule
@@ -35,6 +36,8 @@ class Result:
 
     metrics: dict[str, Tensor]  # {name: [S, T]} on the host
     artifacts: dict[int, dict[str, bytes]]  # place of the trial -> {file name: content}
+    # place of the trial -> place of the seed -> {name: tensor}, on the host; see Population.weights
+    models: dict[int, dict[int, dict[str, Tensor]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,8 +83,8 @@ class Blocks:
         diagnosis: Diagnosis | None = None,
         rule: ScoreRule = ScoreRule(),  # noqa: B008  # frozen
     ) -> Result:
-        """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set and the
-        artifacts.
+        """Trains every member from step `start` to step `end` and evaluates; `last` adds the test set, the
+        artifacts, and the models themselves, up to MOST_BYTES of them.
 
         A diagnosis adds its metrics, and to the artifacts its file. The rule says when the score is taken.
 
@@ -188,6 +191,9 @@ class Blocks:
             table[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
         if block.seeds[0] == 0:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
+        for t, models in result.models.items():
+            mine = total.models.setdefault(block.trials[t], {})
+            mine.update({block.seeds[s]: tensors for s, tensors in models.items()})
 
 
 def _train_and_evaluate(
@@ -198,6 +204,7 @@ def _train_and_evaluate(
     if diagnosis:
         metrics |= population.diagnose(diagnosis.passes)
     artifacts = {}
+    models: dict[int, dict[int, dict[str, Tensor]]] = {}
     if last:
         test = population.test()
         metrics |= {
@@ -206,7 +213,22 @@ def _train_and_evaluate(
         for t in range(len(population.configurations)):
             bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
             artifacts[t] = population.artifacts(0, t) | bias
-    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
+        models = _models(population)
+    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts, models)
+
+
+def _models(population: Population) -> dict[int, dict[int, dict[str, Tensor]]]:
+    """The trained members, by trial and seed: of the first seeds, if all are too large to travel."""
+    trials = range(len(population.configurations))
+    found: dict[int, dict[int, dict[str, Tensor]]] = {t: {} for t in trials}
+    total = 0
+    for s in range(len(population.seeds)):
+        total += len(trials) * nbytes(population.weights(s, 0))
+        if total > MOST_BYTES:
+            break
+        for t in trials:
+            found[t][s] = on_host(population.weights(s, t))
+    return found
 
 
 def _on_host(state: Any) -> Any:

@@ -68,6 +68,10 @@ class ModuleRecipe:
         if "loss" in self.metrics:
             raise ValueError("a metric cannot be called 'loss', which is the loss itself; call it otherwise.")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the data, which goes to other processes as a Dataset beside the task."""
+        return self.__dict__ | {"data": None}
+
     @property
     def title(self) -> str:
         """What the module is called."""
@@ -152,8 +156,8 @@ class ModuleRecipe:
         except ValueError as error:
             raise ValueError(f"module {self.title}: {error}") from error
 
-    def check_picklable(self) -> None:
-        """Looks whether the module can be sent to another process.
+    def check_picklable(self, dumps: Callable[[Any], bytes] = pickle.dumps) -> None:
+        """Looks whether the module can be sent to another process, by Python's pickle or by a better one.
 
         Raises:
             ValueError: it cannot; says which part, and what to do.
@@ -163,12 +167,18 @@ class ModuleRecipe:
         }
         for what, part in parts.items():
             try:
-                pickle.dumps(part)
-            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                dumps(part)
+            except (pickle.PicklingError, AttributeError, TypeError, RuntimeError, ValueError) as error:
+                advice = (
+                    "define it with `class` or `def` at the top of a file, not inside a function and not as "
+                    "a lambda"
+                    if dumps is pickle.dumps
+                    else "let it make what cannot be sent (an open file, a lock, a generator) when it is "
+                    "called"
+                )
+                said = " ".join(str(error).split())
                 raise ValueError(
-                    f"the {what} {_name(part)} cannot be sent to another machine ({error}); define it "
-                    "with `class` or `def` at the top of a file, not inside a function and not as a "
-                    "lambda."
+                    f"the {what} {_name(part)} cannot be sent to another machine ({said}); {advice}."
                 ) from error
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from trainables.data import Batch, Dataset, Split, dataset_names
+from trainables.data import OWN_DATA, Batch, Dataset, Split, dataset_names
 from trainables.data.arrays import Examples, Share
 from trainables.estimators import ESTIMATORS
 from trainables.member_model import OWN, Loss, Target
@@ -108,7 +108,7 @@ class ModuleTask(Task):
             raise ValueError(f"objective must be one of {', '.join(sorted(names))}. Got {objective!r}.")
         members = {
             "recipe": recipe,
-            "datasets": tuple(dataset_names()),
+            "datasets": (*([OWN_DATA] if data is not None else []), *dataset_names()),
             "objective": Objective(objective, names[objective] or "minimize"),
             "metrics": declared,
             "options_type": recipe.options_type(),
@@ -119,7 +119,11 @@ class ModuleTask(Task):
 
     @classmethod
     def own_dataset(cls) -> Dataset | None:
-        """The data that from_module was given; None where the study names a dataset."""
+        """The data that from_module was given; None where the study names a dataset.
+
+        Raises:
+            DataError: it cannot be used.
+        """
         return own_data(cls.recipe)
 
     def __init__(self, dataset: Dataset, options: Options) -> None:

@@ -19,6 +19,7 @@ from trainables.data.dataset import each
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.enumeration import errors_as_json
 from trainables.estimators import ESTIMATORS, coefficients
+from trainables.model_file import CONSTANTS
 from trainables.optim import PLAIN, Adam, Optimizer
 from trainables.population_state import select_state
 from trainables.randomness import Stream
@@ -263,6 +264,14 @@ class Population:
         parameters = {name: p[s : s + 1, t : t + 1] for name, p in self._scored().items()}
         members = self._describe_members([self._current[t]], [self.seeds[s]])
         return self.task.artifacts(parameters, self._dataset.test, members)
+
+    @torch.no_grad()
+    def weights(self, s: int, t: int) -> dict[str, Tensor]:
+        """Everything of one member at its scored report, {name: [...]}: parameters, buffers, and its seed's
+        constants as `constants.NAME`. The population's memory.
+        """
+        constants = {CONSTANTS + name: c[s] for name, c in self.members.constants.items()}
+        return {name: p[s, t] for name, p in self._scored().items()} | constants
 
     def diagnose(self, passes: int) -> dict[str, Tensor]:
         """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that

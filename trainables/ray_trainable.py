@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,16 +20,20 @@ from typing import Any
 
 import torch
 from ray import tune
+from torch import Tensor
 
 from trainables.blocks import Blocks, NoMemoryError
 from trainables.data import DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
+from trainables.model_file import as_bytes, file_name
 from trainables.population import Configuration, Population, steps_per_epoch
 from trainables.scoring import ScoreRule
 from trainables.tasks import task_type
+from trainables.tasks.own import OwnTask
 
 _log = logging.getLogger(__name__)
+_ROUTING = ("source",)  # what a trial of PopulationConfig has that says nothing of what was trained
 CHECKPOINT_EVERY_S = 5.0  # intervals shorter than this do not each write a checkpoint
 
 
@@ -59,6 +63,7 @@ class PopulationConfig:
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
+    spec: dict[str, Any] = field(default_factory=dict)  # the study's, for the files of its trained models
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
     start: int = 0
@@ -123,9 +128,13 @@ def _dataset(name: str, options: str, folder: str, device: str) -> Dataset:
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
     """Trains one population; reports after every interval; is reused for the next population."""
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Builds the population, and continues it from its checkpoint where there is one."""
+    def setup(self, config: dict[str, Any], own: OwnTask | None = None) -> None:
+        """Builds the population, and continues it from its checkpoint where there is one.
+
+        own: the task and its data, where they cannot be had by their names here.
+        """
         self._config = PopulationConfig.from_tune(config)
+        self._own = own
         self._blocks: Blocks | None = None
         self._ends: list[int] = []
         self._steps_per_epoch = 1
@@ -187,18 +196,30 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             rows={
                 number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)
             },
-            artifacts={numbers[t]: files for t, files in result.artifacts.items()},
+            artifacts={
+                numbers[t]: files | self._model_files(t, result.models.get(t, {}))
+                for t, files in result.artifacts.items()
+            },
         )
+
+    def _model_files(self, t: int, models: Mapping[int, Mapping[str, Tensor]]) -> dict[str, bytes]:
+        """The models of a trial, {place of the seed: {name: tensor}}, as files."""
+        config = self._config
+        trial = {name: value for name, value in config.trials[t].items() if name not in _ROUTING}
+        about = {"task": config.task, "options": config.options, "trial": trial, "spec": config.spec}
+        return {
+            file_name(config.seeds[s]): as_bytes(tensors, about | {"seed": config.seeds[s]})
+            for s, tensors in models.items()
+        }
 
     def _build(self) -> Blocks:
         config = self._config
-        dataset = _dataset(
-            config.dataset,
-            json.dumps(config.dataset_options, sort_keys=True),
-            config.data_folder,
-            config.device,
-        )
-        cls = task_type(config.task)
+        if self._own is not None and self._own.dataset is not None:
+            dataset = self._own.dataset.to(config.device)
+        else:
+            options = json.dumps(config.dataset_options, sort_keys=True)
+            dataset = _dataset(config.dataset, options, config.data_folder, config.device)
+        cls = task_type(config.task) if self._own is None else self._own.task
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t) for t in config.trials]
 

@@ -18,6 +18,7 @@ from trainables.errors import OptionError, unknown
 
 __all__ = [
     "DATASETS",
+    "OWN_DATA",
     "Batch",
     "DataError",
     "Dataset",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 GROUP = "trainables.datasets"
+OWN_DATA = "own"  # what a study calls the data that its task brings itself: Task.own_dataset
 # Each is called with the data folder, and with its options as keywords.
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits.load,
@@ -81,7 +83,10 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         OptionError: an option that is unknown, missing or wrong.
         ValueError: unknown name.
     """
-    known = _OPTIONS.get(name, {}) if name in DATASETS else getattr(_loader(name), "OPTIONS", {})
+    if name in DATASETS or name == OWN_DATA:
+        known = _OPTIONS.get(name, {})
+    else:
+        known = getattr(_loader(name), "OPTIONS", {})
     for given in options:
         if given not in known:
             raise OptionError(given, unknown(given, f"an option of dataset {name}", known))

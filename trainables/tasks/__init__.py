@@ -1,5 +1,5 @@
 """The tasks by name: those that come with the package, and a user's own, found through the entry points
-`trainables.tasks`.
+`trainables.tasks`, or registered in this process (own.py).
 
 A task is imported when it is asked for, and torch with it; what the built-in ones declare of their metrics is
 had without.
@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from trainables.metrics import Metrics
+from trainables.tasks import own
 from trainables.tasks.built_in_metrics import BUILT_IN as _BUILT_IN_METRICS
 
 if TYPE_CHECKING:
@@ -25,8 +26,15 @@ _BUILT_IN = {
 
 
 def task_names() -> list[str]:
-    """The names of all tasks, built in and plugged in. Nothing of a plugged-in package is imported."""
+    """The names of all tasks, built in and plugged in; those of own.py are not listed. Nothing of a
+    plugged-in package is imported.
+    """
     return sorted({*_BUILT_IN, *plugged_in()})
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a task of that name, registered ones included."""
+    return name in task_names() or own.registered(name) is not None
 
 
 @cache
@@ -41,9 +49,20 @@ def task_type(name: str) -> "type[Task]":
         module, _, cls = _BUILT_IN[name].partition(":")
         found: type[Task] = getattr(import_module(f"{__name__}.{module}"), cls)
         return found
+    if (registered := own.registered(name)) is not None:
+        return registered.task
     if name not in plugged_in():
-        raise ValueError(f"task must be one of {task_names()}. Got {name!r}.")
+        raise ValueError(f"task must be one of {task_names()}. Got {name!r}.{_hint(name)}")
     return _load(plugged_in()[name])
+
+
+def _hint(name: str) -> str:
+    """What to do where a name looks like one of own.py's."""
+    if own.is_file(name):
+        return " A file's task is known to `tuner run` only; an installed package brings one everywhere."
+    if name.startswith(own.GIVEN):
+        return " It was given from Python: tuner.search with the same arguments and study= knows it again."
+    return ""
 
 
 def task_metrics(name: str) -> Metrics:

@@ -206,6 +206,13 @@ class Task(ABC):
     metrics: ClassVar[tuple[Metric, ...]] = ()
     collapsed: ClassVar[Collapse | None] = None  # what it means that a trained member is of no use
 
+    @classmethod
+    def own_dataset(cls) -> Dataset | None:
+        """The data that the task brings itself; a study calls it `own`. None for most, which learn from a
+        dataset that the study names.
+        """
+        return None
+
     @abstractmethod
     def __init__(self, dataset: Dataset, options: Options) -> None:
         """Keeps what it needs of the dataset (already on the device) and of the options."""

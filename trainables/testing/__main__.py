@@ -11,15 +11,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainables.data import Dataset, load
-from trainables.modules import ModuleTask
-from trainables.tasks import task_type
+from trainables.tasks import own, task_type
 from trainables.tasks.base import Task
 from trainables.testing import CHECKS
 from trainables.testing.subject import BATCH, Subject
@@ -36,29 +33,13 @@ def load_task(name: str) -> type[Task]:
     place, _, attribute = name.rpartition(":")
     if not place:
         return task_type(name)
+    if own.is_file(name):
+        return own.from_file(name)
     try:
-        module: Any = _from_file(Path(place)) if place.endswith(".py") else import_module(place)
-    except (ImportError, OSError) as error:
+        module = import_module(place)
+    except ImportError as error:
         raise ValueError(f"task {name}: {error}") from error
-    found = getattr(module, attribute, None)
-    if not (isinstance(found, type) and issubclass(found, Task)):
-        raise ValueError(  # noqa: TRY004  # one kind of error for a task that cannot be used
-            f"task {name}: {attribute} must be a subclass of trainables.tasks.base.Task, or what "
-            f"ModuleTask.from_module returns. Got {found!r}."
-        )
-    return found
-
-
-def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    spec = spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[path.stem] = module  # as an import does, for dataclasses and pickle
-    spec.loader.exec_module(module)
-    return module
+    return own.checked(name, getattr(module, attribute, None), attribute)
 
 
 def small(dataset: Dataset) -> Dataset:
@@ -82,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)  # small products; threads would wait for each other
     try:
         cls = load_task(given.task)
-        own = cls.own_dataset() if issubclass(cls, ModuleTask) and given.dataset is None else None
+        brought = cls.own_dataset() if given.dataset is None else None
         name = given.dataset or ("digits" if "digits" in cls.datasets else cls.datasets[0])
-        dataset = small(own or load(name, given.data_folder, given.dataset_options))
+        dataset = small(brought or load(name, given.data_folder, given.dataset_options))
         subject = Subject(cls, dataset, given.options, min(BATCH, len(dataset.train) // 2))
         subject.built()
     except Exception as error:  # noqa: BLE001  # whatever the user's code raises is the answer

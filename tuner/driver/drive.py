@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from trainables.tasks import task_metrics, task_type
+from trainables.data import DataError
+from trainables.tasks import own, task_metrics, task_type
 from tuner.driver.cancellation import CancelledError, TimeLimit, cancelled_when_asked
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import give_back, given_back_on_error, renewing
@@ -100,6 +101,8 @@ def drive(
     reach_loopback_directly()
     open_home(settings.home_folder)
     row = ledger.study(study_id)
+    if job is None:
+        _know(row.task)
     spec = parse_spec(row.spec).with_added(row.added_seeds)
     needs = check(spec, settings)
     refuse_other_material(row, needs.material)
@@ -133,6 +136,15 @@ def drive(
         artifacts = settings.artifacts_folder(study_id)
         problem = _complete(projector, files, artifacts, patience_s) if projector else None
         return Outcome(row, files, projector.address if projector else None, problem)
+
+
+def _know(task: str) -> None:
+    """Loads a file's task, which the study names. A job of the service runs no file. Raises UserError."""
+    if own.is_file(task) and own.registered(task) is None:
+        try:
+            own.register_file(task)
+        except (ValueError, DataError) as error:
+            raise UserError(str(error)) from error
 
 
 def _end_with_ray(ledger: Ledger, lease: Lease) -> Callable[[], None] | None:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from trainables.data import Dataset
 from trainables.data import plugged_in_version as dataset_version
 from trainables.data.fingerprint import fingerprint
+from trainables.tasks import own
 from trainables.tasks import plugged_in_version as task_version
 from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow
@@ -21,9 +22,13 @@ _PROGRAM = "straight-through-tuner"
 
 
 def material_of(spec: StudySpec, dataset: Dataset) -> dict[str, str]:
-    """{what: which} for the data, for this program, and for the packages of plugged-in tasks and datasets."""
+    """{what: which} for the data, this program, the packages of plugged-in tasks and datasets, and for
+    the code of a task that no package brings.
+    """
     packages = dict(filter(None, (task_version(spec.task), dataset_version(spec.dataset))))
-    return {f"dataset {spec.dataset}": fingerprint(dataset), _PROGRAM: version(_PROGRAM), **packages}
+    registered = own.registered(spec.task)
+    code = {} if registered is None else {f"task {spec.task}": registered.code}
+    return {f"dataset {spec.dataset}": fingerprint(dataset), _PROGRAM: version(_PROGRAM), **packages, **code}
 
 
 def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
@@ -44,4 +49,6 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
 def _change(name: str, before: str | None, now: str | None) -> str:
     if name.startswith("dataset "):
         return f"{name} has other examples now" if now else f"{name} is not used any more"
+    if name.startswith("task "):
+        return f"the code of {name} is another now"
     return f"{name} was {before or 'not there'} and is {now or 'not there'}"

@@ -86,6 +86,7 @@ class Populations:
             device=self.placement.device,
             threads=self.placement.cpus,
             checkpoint=str(self.checkpoints / f"{population}.pt"),
+            spec=spec.model_dump(mode="json"),
             diagnosis=spec.diagnosis,
             start=start,
             until=until,

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trainables.data import DataError, load
-from trainables.tasks import task_type
+from trainables.data import OWN_DATA, DataError, Dataset, load
+from trainables.tasks import own, task_type
+from trainables.tasks.own import OwnTask
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.material import material_of
 from tuner.driver.placement import Placement
@@ -37,16 +38,15 @@ class Needs:
     bytes_per_member: int
     epochs: float  # length of one member's training
     material: Mapping[str, str]  # what trials are made from, see material.py
+    own: OwnTask | None = None  # the task and its data, where workers cannot have them by their names
 
 
 def check(spec: StudySpec, settings: Settings) -> Needs:
     """Checks that a study can be trained at all: its data is there, its batch fits. Raises UserError."""
-    ours = settings.data_folder.is_relative_to(settings.home_folder)
-    try:
-        with nullcontext() if ours else open_to_others():  # what it downloads may be for others, too
-            dataset = load(spec.dataset, settings.data_folder, spec.dataset_options)
-    except DataError as error:
-        raise UserError(str(error)) from error
+    carried = _carried(spec)
+    dataset = carried.dataset if carried is not None else None
+    if dataset is None:
+        dataset = _loaded(spec, settings)
     if spec.batch_size > len(dataset.train):
         message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
         raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
@@ -63,7 +63,31 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
         raise SpecError([FieldError("control", message)])
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
-    return Needs(task.bytes_per_member(spec.batch_size), epochs, material_of(spec, dataset))
+    return Needs(task.bytes_per_member(spec.batch_size), epochs, material_of(spec, dataset), carried)
+
+
+def _carried(spec: StudySpec) -> OwnTask | None:
+    """What workers are sent of a task: itself where it was registered, and the data that it brings."""
+    registered = own.registered(spec.task)
+    if spec.dataset != OWN_DATA:
+        return None if registered is None else replace(registered, dataset=None)
+    if registered is not None and registered.dataset is not None:
+        return registered
+    try:
+        cls = task_type(spec.task)
+        return OwnTask(cls, cls.own_dataset())
+    except DataError as error:
+        raise UserError(str(error)) from error
+
+
+def _loaded(spec: StudySpec, settings: Settings) -> Dataset:
+    """The dataset that a study names."""
+    ours = settings.data_folder.is_relative_to(settings.home_folder)
+    try:
+        with nullcontext() if ours else open_to_others():  # what it downloads may be for others, too
+            return load(spec.dataset, settings.data_folder, spec.dataset_options)
+    except DataError as error:
+        raise UserError(str(error)) from error
 
 
 def train(
@@ -112,7 +136,7 @@ def train(
         progress.phase = "starting to train"
         searcher = PopulationSearcher(ledger, lease, history, strategy_for(spec), populations)
         try:
-            _tuner(searcher, placement, settings, lease.study_id, say, heartbeat).fit()
+            _tuner(searcher, placement, settings, lease.study_id, say, heartbeat, needs.own).fit()
         except TuneError as error:
             raise UserError(
                 f"Ray gave study {lease.study_id} up: {str(error).strip().splitlines()[-1]}"
@@ -139,6 +163,7 @@ def _tuner(
     study_id: str,
     say: Callable[[str], None],
     heartbeat: Heartbeat,
+    own_task: OwnTask | None,
 ) -> Any:
     """The Tune experiment: a Tune trial is a population. What Tune would write or print beside the ledger is
     off.
@@ -150,9 +175,10 @@ def _tuner(
     from tuner.driver.watchdog import Watchdog
 
     # Each population by itself is spread over the nodes: Ray would fill one before it takes the next.
+    trainable = PopulationTrainable if own_task is None else _carrying(own_task)
     resources = tune.PlacementGroupFactory([placement.resources], strategy="SPREAD")
     return tune.Tuner(
-        tune.with_resources(PopulationTrainable, resources),
+        tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             num_samples=-1,
@@ -171,3 +197,22 @@ def _tuner(
             callbacks=[Watchdog(settings.hung_after_s, say, heartbeat.beat)],
         ),
     )
+
+
+def _carrying(task: OwnTask) -> Any:
+    """The Trainable with a task that is sent along: the code of one's own by value, so that no machine of a
+    cluster needs the files, and the data once.
+    """
+    from ray import cloudpickle, tune
+
+    from trainables.ray_trainable import PopulationTrainable
+
+    for module in own.modules_of(task.task):
+        cloudpickle.register_pickle_by_value(module)
+    recipe = getattr(task.task, "recipe", None)
+    if recipe is not None:
+        try:
+            recipe.check_picklable(cloudpickle.dumps)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return tune.with_parameters(PopulationTrainable, own=task)

@@ -14,9 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.data import check_options, dataset_names
+from trainables.data import OWN_DATA, DataError, check_options, dataset_names
 from trainables.estimators import ESTIMATORS
-from trainables.tasks import task_names, task_type
+from trainables.tasks import own, task_names, task_type
 from tuner.errors import FieldError, SpecError, UserError, shown
 from tuner.spec.bounds import too_large
 from tuner.spec.counts import Counted
@@ -64,7 +64,7 @@ class StudySpec(Counted):
         description="A label; it need not be unique, the study's id is made by the ledger.",
     )
     task: str = Field(description="What is trained: model, loss and metrics.")
-    dataset: str = Field(description="What it learns from.")
+    dataset: str = Field(default=OWN_DATA, description="What it learns from; a task may bring its own data.")
     search: Search = Field(description="The strategy and the temperatures it may try.")
     score: Literal["best", "last"] | AtEpoch = Field(
         default="best",
@@ -151,14 +151,18 @@ class StudySpec(Counted):
     @field_validator("task")
     @classmethod
     def _known_task(cls, name: str) -> str:
-        if name not in task_names():
-            raise wrong(f"must be one of {', '.join(task_names())}", name)
+        if name not in task_names() and own.registered(name) is None:
+            names = f"must be one of {', '.join(task_names())}"
+            if own.is_file(name):
+                names += "; a file's task is for `tuner run` on the machine of the file, and an installed "
+                names += "package brings one everywhere"
+            raise wrong(names, name)
         return name
 
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if name not in dataset_names():
+        if name not in (OWN_DATA, *dataset_names()):
             raise wrong(f"must be one of {', '.join(dataset_names())}", name)
         return name
 
@@ -199,8 +203,11 @@ class StudySpec(Counted):
                 "score.epoch", f"must be at most {self.epochs}, the epochs", str(self.score.epoch)
             )
         if self.dataset not in task.datasets:
-            message = f"task {self.task} learns from {', '.join(task.datasets)}"
-            yield FieldError("dataset", message, shown(self.dataset))
+            learns = f"task {self.task} learns from {', '.join(task.datasets)}"
+            if self.dataset == OWN_DATA:
+                yield FieldError("dataset", f"is missing; {learns}, and brings no data of its own")
+            else:
+                yield FieldError("dataset", learns, shown(self.dataset))
         there = [name for name in BASELINES if name in task.estimators]
         for name in self.baselines:
             if name not in there:
@@ -267,7 +274,10 @@ def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None)
 
 
 def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySpec:
-    """Reads a spec from a YAML file, or from a preset's name; `note` as in parse_spec. Raises UserError."""
+    """Reads a spec from a YAML file, or from a preset's name; `note` as in parse_spec. Raises UserError.
+
+    Where its task is a file's, `my_model.py:Task`, that file is run: a path begins in the spec's folder.
+    """
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
         if source not in preset_names():
@@ -288,7 +298,20 @@ def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySp
         raise UserError(f"the spec {path} is empty; it must be a mapping of fields, like `task: sbn`")
     if not isinstance(given, dict):
         raise UserError(f"the spec {path} must be a mapping of fields, got {shown(given)}")
-    return parse_spec(given, note)
+    return parse_spec(_with_files_task(given, path.parent), note)
+
+
+def _with_files_task(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The mapping with the name of a file's task made absolute, and that task registered."""
+    name = given.get("task")
+    if not isinstance(name, str) or not own.is_file(name):
+        return given
+    name = own.absolute(name, folder)
+    try:
+        own.register_file(name)
+    except (ValueError, DataError) as error:
+        raise SpecError([FieldError("task", " ".join(str(error).split()))]) from error
+    return given | {"task": name}
 
 
 def preset_names() -> list[str]:

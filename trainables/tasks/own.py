@@ -1,0 +1,162 @@
+"""Tasks that no installed package brings: a file's, called by its path, and those that Python code gives.
+
+They are registered by whoever may run code on this machine: `tuner run`, and `tuner.search`. The service
+registers none, so that no request can make it run a file.
+"""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+    from trainables.tasks.base import Task
+
+GIVEN = "python:"  # what the names of tasks begin with that Python code gave
+_OURS = {"trainables", "tuner", "api"}
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class OwnTask:
+    """A task with what cannot be had by its name in another process."""
+
+    task: "type[Task]"
+    dataset: "Dataset | None" = None  # where the task brings its data
+    code: str = field(default="")  # a hash of its source, see `code_of`
+
+
+_registered: dict[str, OwnTask] = {}
+
+
+def register(name: str, own: OwnTask) -> None:
+    """Makes a task known under a name in this process; another one of that name is forgotten."""
+    from trainables.tasks import task_type
+
+    _registered[name] = own
+    task_type.cache_clear()
+
+
+def registered(name: str) -> OwnTask | None:
+    """The task of that name, where it was registered."""
+    return _registered.get(name)
+
+
+def is_file(name: str) -> bool:
+    """Whether a task's name is of the form PATH.py:NAME."""
+    return name.rpartition(":")[0].endswith(".py")
+
+
+def absolute(name: str, folder: Path) -> str:
+    """The name of a file's task with the path made absolute; relative ones begin in the folder."""
+    place, _, attribute = name.rpartition(":")
+    return f"{folder.absolute() / Path(place).expanduser()}:{attribute}"
+
+
+def register_file(name: str) -> OwnTask:
+    """Loads a file's task and registers it. Its data is read once.
+
+    Raises:
+        ValueError: there is no such file, it cannot be run, or what it names is no task.
+    """
+    task = from_file(name)
+    own = OwnTask(task, task.own_dataset(), code_of(task))
+    register(name, own)
+    return own
+
+
+def from_file(name: str) -> "type[Task]":
+    """The task that PATH.py:NAME says, from the file as it is now.
+
+    Raises:
+        ValueError: as register_file.
+    """
+    place, _, attribute = name.rpartition(":")
+    try:
+        module = _run(Path(place))
+    except Exception as error:  # whatever the user's code raises
+        said = " ".join(str(error).split())
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        raise ValueError(f"task {name} cannot be loaded: {kind}{said}") from error
+    return checked(name, getattr(module, attribute, None), attribute)
+
+
+def checked(name: str, found: Any, attribute: str) -> "type[Task]":
+    """What a name stands for, if it is a task.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from trainables.tasks.base import Task
+
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise ValueError(  # noqa: TRY004  # one kind of error for a task that cannot be used
+            f"task {name}: {attribute} must be a subclass of trainables.tasks.base.Task, or what "
+            f"ModuleTask.from_module returns. Got {found!r}."
+        )
+    return found
+
+
+def _run(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module  # as an import does, for dataclasses and pickle
+    folder = str(path.absolute().parent)
+    sys.path.insert(0, folder)  # for what it imports from beside it, as when it is run
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def parts(task: "type[Task]") -> list[Any]:
+    """What a task is made of in its author's code: its class, or a module's factory, loss and metrics."""
+    recipe = getattr(task, "recipe", None)
+    return [task] if recipe is None else [recipe.factory, recipe.loss, *recipe.metrics.values()]
+
+
+def code_of(task: "type[Task]") -> str:
+    """A hash of the source of a task's parts; of a part whose source is not there, of its name."""
+    whole = hashlib.blake2b(digest_size=16)
+    for part in parts(task):
+        try:
+            text = inspect.getsource(part)
+        except (OSError, TypeError):
+            text = getattr(part, "__qualname__", type(part).__qualname__)
+        whole.update(text.encode())
+    return whole.hexdigest()
+
+
+def modules_of(task: "type[Task]") -> Iterator[ModuleType]:
+    """The modules that a task's code lies in, and those beside it in its folder: what another machine lacks.
+
+    Installed packages are not among them; they must be installed there, too.
+    """
+    folders = set()
+    for part in parts(task):
+        file = getattr(sys.modules.get(getattr(part, "__module__", "")), "__file__", None)
+        if file is not None and _is_ones_own(Path(file)):
+            folders.add(Path(file).absolute().parent)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is None or name == "__main__" or name.partition(".")[0] in _OURS:
+            continue
+        path = Path(file).absolute()
+        if _is_ones_own(path) and not folders.isdisjoint(path.parents):
+            yield module
+
+
+def _is_ones_own(path: Path) -> bool:
+    library = Path(inspect.__file__).parent
+    return not ({*path.parts} & {*_INSTALLED} or path.is_relative_to(library))
