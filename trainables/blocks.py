@@ -8,7 +8,7 @@ speaks of. Blocks that wait are kept on the host.
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
@@ -35,6 +35,8 @@ class Result:
 
     metrics: dict[str, Tensor]  # {name: [S, T]} on the host
     artifacts: dict[int, dict[str, bytes]]  # place of the trial -> {file name: content}
+    # {"example_losses": [S, T, N]} on the host, where the task tells them
+    examples: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
@@ -186,6 +188,9 @@ class Blocks:
         for name, value in result.metrics.items():
             table = total.metrics.setdefault(name, torch.full(self._shape, torch.nan, dtype=value.dtype))
             table[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
+        for name, value in result.examples.items():
+            whole = total.examples.setdefault(name, torch.full((*self._shape, value.shape[-1]), torch.nan))
+            whole[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
         if block.seeds[0] == 0:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
 
@@ -197,8 +202,10 @@ def _train_and_evaluate(
     metrics = {"train_loss": population.train(end - population.steps)} | population.report(rule)
     if diagnosis:
         metrics |= population.diagnose(diagnosis.passes)
-    artifacts = {}
+    artifacts, examples = {}, {}
     if last:
+        losses = population.example_losses()
+        examples = {} if losses is None else {"example_losses": losses.cpu()}
         test = population.test()
         metrics |= {
             name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
@@ -206,7 +213,7 @@ def _train_and_evaluate(
         for t in range(len(population.configurations)):
             bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
             artifacts[t] = population.artifacts(0, t) | bias
-    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts)
+    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts, examples)
 
 
 def _on_host(state: Any) -> Any:

@@ -115,8 +115,13 @@ def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
     _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
+def _confirm(client: Any, study: str, seeds: int, **_: Any) -> None:
+    _said(client.confirm(client.find(study), seeds))
+
+
 remote_or_local("results", _results)
 remote_or_local("resume", _resume)
+remote_or_local("confirm", _confirm)
 
 
 def _because(study: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ A verb is there once its file is imported: a new file needs a line in this one. 
 pydantic) is imported inside its function, so that all others start without it.
 """
 
-from tuner.cli import reading, reporting, running, specs, tracking
+from tuner.cli import confirming, reading, reporting, running, specs, tracking
 from tuner.cli.group import cli, import_fast, main
 
-__all__ = ["cli", "import_fast", "main", "reading", "reporting", "running", "specs", "tracking"]
+__all__ = ["cli", "confirming", "import_fast", "main", "reading", "reporting", "running", "specs", "tracking"]
