@@ -132,6 +132,10 @@ def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:
     _said(client.resume(client.find(study), restart_trials=restart_trials))
 
 
+def _confirm(client: Any, study: str, seeds: int, **_: Any) -> None:
+    _said(client.confirm(client.find(study), seeds))
+
+
 def _list(client: Any, as_json: bool) -> None:
     fields = ("id", "name", "task", "state", "created_at")
     rows = [{field: row[field] for field in fields} for row in islice(client.studies(), _MOST_LISTED)]
@@ -170,6 +174,7 @@ remote_or_local("results", _results)
 remote_or_local("trials", _trials)
 remote_or_local("report", _report)
 remote_or_local("resume", _resume)
+remote_or_local("confirm", _confirm)
 
 
 def _because(study: dict[str, Any]) -> str:
