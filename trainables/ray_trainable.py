@@ -60,6 +60,7 @@ class PopulationConfig:
     threads: int  # CPU threads
     checkpoint: str  # file
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
+    study: str = ""  # what Ray's dashboard and logs call the study
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
     start: int = 0
     # The interval after which they pause, and their states are written there; None: trained to the end.
@@ -123,6 +124,12 @@ def _dataset(name: str, options: str, folder: str, device: str) -> Dataset:
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
     """Trains one population; reports after every interval; is reused for the next population."""
 
+    def __repr__(self) -> str:
+        """What Ray's dashboard calls the actor. Ray asks once, and the actor trains one population after the
+        other, so its log says which is which.
+        """
+        return f"populations of {self._config.study or 'no study'}"
+
     def setup(self, config: dict[str, Any]) -> None:
         """Builds the population, and continues it from its checkpoint where there is one."""
         self._config = PopulationConfig.from_tune(config)
@@ -171,6 +178,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             rule=ScoreRule(config.score, confirms=config.confirms),
         )
         self._interval += 1
+        self._log(f"{self._interval} of {len(self._ends)} reports")
         paused = not final and self._interval == config.until
         if paused:
             self._write_paused_states()
@@ -190,8 +198,15 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             artifacts={numbers[t]: files for t, files in result.artifacts.items()},
         )
 
+    def _log(self, what: str) -> None:
+        """A line in the actor's log, which Ray's dashboard shows."""
+        numbers, seeds = [trial["number"] for trial in self._config.trials], len(self._config.seeds)
+        which = f"{len(numbers)} trials, {min(numbers)} to {max(numbers)}, on {seeds} seeds"
+        print(f"{self._config.study}: population of {which}: {what}", flush=True)  # noqa: T201
+
     def _build(self) -> Blocks:
         config = self._config
+        self._log("starts")
         dataset = _dataset(
             config.dataset,
             json.dumps(config.dataset_options, sort_keys=True),

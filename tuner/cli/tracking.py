@@ -24,7 +24,11 @@ def sync(settings: "Settings", ledger: Any, study: str | None, everything: bool)
 
     if everything == (study is not None):
         raise click.UsageError("name a study, or give --all")
-    ids = [row.id for row in ledger.list_studies(limit=_ALL)] if study is None else [ledger.find_study(study).id]
+    ids = (
+        [row.id for row in ledger.list_studies(limit=_ALL)]
+        if study is None
+        else [ledger.find_study(study).id]
+    )
     for study_id, address in resend(ledger, ids, settings):
         click.echo(f"MLflow     {address}" if study is not None else f"{study_id}  {address}")
 

@@ -87,6 +87,7 @@ class Populations:
             threads=self.placement.cpus,
             checkpoint=str(self.checkpoints / f"{population}.pt"),
             diagnosis=spec.diagnosis,
+            study=f"{spec.name} · {self.study_id}",
             start=start,
             until=until,
         )
