@@ -159,5 +159,6 @@ def test_mlflows_page_knows_the_addresses():
     scripts = installed("mlflow") / "server" / "js" / "build" / "static" / "js"
     page = "".join(file.read_text(encoding="utf-8") for file in scripts.glob("*.js"))
     ((tag, kind),) = mlflow_private.EXPERIMENT_TAGS.items()
-    wanted = (tag, kind, "machine_learning", *mlflow_private.UI_QUERY)
+    names = (mlflow_private.SHARED_VIEW_QUERY, mlflow_private.SHARED_VIEW_TAG, mlflow_private.COLOUR_TAG)
+    wanted = (tag, kind, "machine_learning", *mlflow_private.UI_QUERY, *names)
     assert [name for name in wanted if name not in page] == []

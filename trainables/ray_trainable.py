@@ -67,6 +67,7 @@ class PopulationConfig:
     checkpoint: str  # file
     spec: dict[str, Any] = field(default_factory=dict)  # the study's, for the files of its trained models
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
+    study: str = ""  # what Ray's dashboard and logs call the study
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
     start: int = 0
     # The interval after which they pause, and their states are written there; None: trained to the end.
@@ -130,6 +131,12 @@ def _dataset(name: str, options: str, folder: str, device: str) -> Dataset:
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
     """Trains one population; reports after every interval; is reused for the next population."""
 
+    def __repr__(self) -> str:
+        """What Ray's dashboard calls the actor. Ray asks once, and the actor trains one population after the
+        other, so its log says which is which.
+        """
+        return f"populations of {self._config.study or 'no study'}"
+
     def setup(self, config: dict[str, Any], own: OwnTask | None = None) -> None:
         """Builds the population, and continues it from its checkpoint where there is one.
 
@@ -182,6 +189,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             rule=ScoreRule(config.score, confirms=config.confirms),
         )
         self._interval += 1
+        self._log(f"{self._interval} of {len(self._ends)} reports")
         paused = not final and self._interval == config.until
         if paused:
             self._write_paused_states()
@@ -214,8 +222,15 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             for s, tensors in models.items()
         }
 
+    def _log(self, what: str) -> None:
+        """A line in the actor's log, which Ray's dashboard shows."""
+        numbers, seeds = [trial["number"] for trial in self._config.trials], len(self._config.seeds)
+        which = f"{len(numbers)} trials, {min(numbers)} to {max(numbers)}, on {seeds} seeds"
+        print(f"{self._config.study}: population of {which}: {what}", flush=True)  # noqa: T201
+
     def _build(self) -> Blocks:
         config = self._config
+        self._log("starts")
         if self._own is not None and self._own.dataset is not None:
             dataset = self._own.dataset.to(config.device)
         else:

@@ -17,7 +17,7 @@ from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Stud
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, parse_spec
-from tuner.tracking.links import comparison_page, run_page
+from tuner.tracking.links import comparison_page, optima_page, run_page
 
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
@@ -187,7 +187,8 @@ class Views:
             "events": f"{here}/events",
             "job": self.job_page(row.last_job) if row.last_job else None,
             "mlflow": run_page(mlflow, row) if mlflow else None,
-            "comparison": comparison_page(mlflow, row, "tags.role = 'search'") if mlflow else None,
+            "comparison": comparison_page(mlflow, row) if mlflow else None,
+            "optima": optima_page(mlflow, row) if mlflow else None,
         }
 
 

@@ -138,7 +138,8 @@ class StudySummary(Answer):
     objective: LabelledObjective
     progress: Progress
     links: dict[str, str | None] = Field(
-        description="self, page, trials, results, events, job (Ray), mlflow, comparison (MLflow)"
+        description="self, page, trials, results, events, job (Ray), mlflow (its run), comparison (its "
+        "trials in MLflow), optima (those of all studies in MLflow)"
     )
     revision: int = Field(description="Grows with every change.")
     tags: list[str] = Field(description="Words that users gave it.")

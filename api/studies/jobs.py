@@ -80,16 +80,16 @@ class Jobs:
             raise RayAwayError(f"Ray at {self._address} does not tell its session's name")
         return name
 
-    def submit(self, study_id: str, job: str) -> None:
-        """Starts a study's driver as a job of that name. One that was started under it already stays. Raises
-        RayAwayError.
+    def submit(self, study_id: str, job: str, title: str) -> None:
+        """Starts a study's driver as a job of that name; `title` is what Ray's dashboard calls it. One that
+        was started under the name already stays. Raises RayAwayError.
         """
         if not _NAME.fullmatch(job):
             raise ValueError(f"{job!r} is no name of a job")
         content = {
             "entrypoint": f"python -m tuner drive {study_id} --job {job}",
             "submission_id": job,
-            "metadata": {"study": study_id},
+            "metadata": {"study": study_id, "job_name": title},  # job_name: see Ray's list of jobs
         }
         try:
             self._ask("POST", "/api/jobs/", content=content, patience_s=SUBMIT_S)

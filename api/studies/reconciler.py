@@ -33,8 +33,8 @@ class JobsLike(Protocol):
     def cluster(self) -> str:
         """The name of the Ray cluster."""
 
-    def submit(self, study_id: str, job: str) -> None:
-        """Starts a job; one that was started under that name already stays."""
+    def submit(self, study_id: str, job: str, title: str) -> None:
+        """Starts a job, with a title for readers; one that was started under that name already stays."""
 
     def status(self, job: str) -> tuple[str | None, str]:
         """Ray's name for the job's state, and a message; None where Ray does not know the job."""
@@ -106,7 +106,7 @@ class Reconciler:
         ):
             study_id, name = claimed
             _LOG.info("submitted as job %s", name, extra={"study": study_id})
-            self._jobs.submit(study_id, name)
+            self._jobs.submit(study_id, name, self._queue.title(study_id))
 
     def _look_after(self, job: Job) -> None:
         """Does what a study needs whose job is on another cluster: nothing, as long as that cluster's service
@@ -126,7 +126,8 @@ class Reconciler:
         about = {"study": job.study_id}
         forgotten = self._forgotten_s(job, status)
         if status is None and job.state is StudyState.QUEUED:
-            self._jobs.submit(job.study_id, job.name)  # named, but the API died before Ray heard of it
+            # Named, but the API died before Ray heard of it.
+            self._jobs.submit(job.study_id, job.name, self._queue.title(job.study_id))
         elif status is None and job.state is StudyState.RUNNING and forgotten <= RAY_MAY_FORGET_S:
             return  # Ray was restarted, perhaps; the driver may live, and its lease says so
         elif status is None or status in ENDED:

@@ -66,13 +66,14 @@ def test_a_job_is_submitted_once_seen_and_stopped(monkeypatch):
     with ray(dashboard) as jobs:
         jobs.ping()
         assert jobs.status("abc-1") == (None, "Ray does not know the job")
-        jobs.submit("abc", "abc-1")
-        jobs.submit("abc", "abc-1")  # Ray refuses the name, because the job is there
+        jobs.submit("abc", "abc-1", "first · abc")
+        jobs.submit("abc", "abc-1", "first · abc")  # Ray refuses the name, because the job is there
         assert jobs.status("abc-1") == ("PENDING", "Job has not started yet.")
         jobs.stop("abc-1")
         assert jobs.status("abc-1")[0] == "STOPPED"
     (job,) = dashboard.jobs.values()
-    assert (job["entrypoint"], job["metadata"]) == ("python -m tuner drive abc --job abc-1", {"study": "abc"})
+    assert job["entrypoint"] == "python -m tuner drive abc --job abc-1"
+    assert job["metadata"] == {"study": "abc", "job_name": "first · abc"}
     assert "runtime_env" not in job  # it would show in the dashboard
 
 
@@ -84,14 +85,14 @@ def test_a_job_that_ray_does_not_take_is_an_error(monkeypatch):
         ray(dashboard) as jobs,
         pytest.raises(RayAwayError, match="answered 500: No available agent") as error,
     ):
-        jobs.submit("abc", "abc-1")
+        jobs.submit("abc", "abc-1", "first · abc")
     assert error.value.status == 500
 
 
 @pytest.mark.parametrize("name", ["abc", "abc-1; rm -rf /", "../abc-1", "ABC-1", "abc-1/stop"])
 def test_a_name_that_we_did_not_make_is_refused(name):
     with pytest.raises(ValueError, match="is no name of a job"):
-        Jobs("http://127.0.0.1:9").submit("abc", name)
+        Jobs("http://127.0.0.1:9").submit("abc", name, "first · abc")
 
 
 @pytest.mark.parametrize("given", [None, "wrong"])

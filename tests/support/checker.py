@@ -41,7 +41,7 @@ def check_ledger(url, study, *, intervals):
 def check_ledger_and_mlflow(ledger_url, mlflow_url, study, *, intervals):
     """The same, and MLflow has exactly one run for each trial, with every curve. Returns the trials."""
     trials, measurements = check_ledger(ledger_url, study, intervals=intervals)
-    runs = [run for run in mlflow_runs(mlflow_url) if run[0].get("study") == study]
+    runs = [run for run in mlflow_runs(mlflow_url) if run[0].get("study") == study and "role" in run[0]]
     children = [r for r in runs if r[0]["role"] != "study"]
     assert len(runs) == len(children) + 1
     assert sorted(int(tags["trial"]) for tags, *_ in children) == [t.number for t in trials]
@@ -58,7 +58,7 @@ def check_ledger_and_mlflow(ledger_url, mlflow_url, study, *, intervals):
         assert {key for key, *_ in metrics} >= {
             "val_loss_sem",
             "val_accuracy",
-            "inactive_1e-05",
+            "inactive/1e-05",
             "train_loss",
         }
     return trials

@@ -13,7 +13,7 @@ class FakeRay:
         self.answer()
         return self.name
 
-    def submit(self, _study, job):
+    def submit(self, _study, job, _title):
         self.answer()
         self.submissions.append(job)
         self.jobs.setdefault(job, "RUNNING")

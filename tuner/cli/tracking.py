@@ -12,16 +12,26 @@ from tuner.home import open_home
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
 
+_ALL = 1_000_000  # studies, more than any ledger has
+
 
 @cli.command()
-@click.argument("study", type=StudyName())
+@click.argument("study", type=StudyName(), required=False)
+@click.option("--all", "everything", is_flag=True, help="Every study, and with them their optima.")
 @with_ledger
-def sync(settings: "Settings", ledger: Any, study: str) -> None:
+def sync(settings: "Settings", ledger: Any, study: str | None, everything: bool) -> None:
     """Send a study to MLflow again, from the ledger: after MLflow was away, or was lost."""
     from tuner.driver.drive import resend
 
-    row = ledger.find_study(study)
-    click.echo(f"MLflow     {resend(ledger, row.id, settings)}")
+    if everything == (study is not None):
+        raise click.UsageError("name a study, or give --all")
+    ids = (
+        [row.id for row in ledger.list_studies(limit=_ALL)]
+        if study is None
+        else [ledger.find_study(study).id]
+    )
+    for study_id, address in resend(ledger, ids, settings):
+        click.echo(f"MLflow     {address}" if study is not None else f"{study_id}  {address}")
 
 
 @cli.command()

@@ -185,20 +185,20 @@ def drive_job(
         say(f"{outcome.study.state}; report {outcome.files[0]}")
 
 
-def resend(ledger: Ledger, study_id: str, settings: Settings) -> str | None:
-    """Sends a study to MLflow from its beginning. Returns its address there; raises UserError where MLflow
-    does not take it.
+def resend(ledger: Ledger, study_ids: Sequence[str], settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Sends studies to MLflow from their beginnings, one after the other. Yields each with its address there;
+    raises UserError where MLflow does not take one.
     """
-    row = ledger.study(study_id)
-    files = report_files(ledger, row, settings)
-    Projection(ledger).reset(study_id)
     with _mlflow(settings, ready=True) as uri:
-        projector = Projector(ledger, study_id, uri)
-        projector.start()
-        artifacts = settings.artifacts_folder(study_id)
-        if problem := _complete(projector, files, artifacts, _MLFLOW_PATIENCE_S):
-            raise UserError(f"MLflow at {uri} did not take study {study_id}: {problem}")
-        return projector.address
+        for study_id in study_ids:
+            files = report_files(ledger, ledger.study(study_id), settings)
+            Projection(ledger).reset(study_id)
+            projector = Projector(ledger, study_id, uri)
+            projector.start()
+            artifacts = settings.artifacts_folder(study_id)
+            if problem := _complete(projector, files, artifacts, _MLFLOW_PATIENCE_S):
+                raise UserError(f"MLflow at {uri} did not take study {study_id}: {problem}")
+            yield study_id, projector.address
 
 
 @contextmanager

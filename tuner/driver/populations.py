@@ -88,6 +88,7 @@ class Populations:
             checkpoint=str(self.checkpoints / f"{population}.pt"),
             spec=spec.model_dump(mode="json"),
             diagnosis=spec.diagnosis,
+            study=f"{spec.name} · {self.study_id}",
             start=start,
             until=until,
         )

@@ -41,7 +41,13 @@ class Projection:
 
     @retried
     def note(
-        self, study_id: str, *, cursor: int | None = None, closed: Iterable[int] = (), run: str | None = None
+        self,
+        study_id: str,
+        *,
+        cursor: int | None = None,
+        closed: Iterable[int] = (),
+        run: str | None = None,
+        optima: str | None = None,
     ) -> None:
         """Takes note of what MLflow now has.
 
@@ -50,11 +56,13 @@ class Projection:
             cursor: id of the last measurement that was sent.
             closed: ids of trials whose runs were closed.
             run: the study's run, EXPERIMENT/RUN.
+            optima: the experiment that has the study's optima.
         """
         with self._ledger.writing() as db:
-            if run is not None:
-                values = {"mlflow_run": run, "revision": studies.c.revision + 1}
-                db.execute(studies.update().where(studies.c.id == study_id).values(**values))
+            for column, value in (("mlflow_run", run), ("mlflow_optima", optima)):
+                if value is not None:
+                    values = {column: value, "revision": studies.c.revision + 1}
+                    db.execute(studies.update().where(studies.c.id == study_id).values(**values))
             if cursor is not None:
                 db.execute(studies.update().where(studies.c.id == study_id).values(mlflow_cursor=cursor))
             if ids := list(closed):

@@ -39,6 +39,7 @@ def study_row(row: RowMapping) -> StudyRow:
         cancelling=row["cancel_at"] is not None,
         revision=row["revision"],
         mlflow_run=row["mlflow_run"],
+        mlflow_optima=row["mlflow_optima"],
         tags=tuple(json.loads(row["tags"])),
         comment=row["comment"],
         run_s=row["run_s"],

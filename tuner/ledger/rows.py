@@ -86,6 +86,7 @@ class StudyRow:
     cancelling: bool = False  # a cancel was asked for
     revision: int = 0  # grows with every change
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
+    mlflow_optima: str | None = None  # experiment of all studies' optima in MLflow, once its own are there
     tags: tuple[str, ...] = ()  # words that users gave it
     comment: str = ""  # what users write beside it
     run_s: float = 0.0  # that drivers have had it

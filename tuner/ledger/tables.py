@@ -36,6 +36,7 @@ studies = sa.Table(
     sa.Column("mlflow_cursor", sa.Integer, nullable=False, server_default="0"),
     sa.Column("owner", sa.String(16)),  # of the API keys that see it; NULL: those with the scope admin alone
     sa.Column("mlflow_run", sa.String(128)),  # experiment/run
+    sa.Column("mlflow_optima", sa.String(64)),  # experiment that has its optima among those of all studies
     # whether the service runs it, as Ray jobs
     sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("job", sa.String(64)),  # submission id of the Ray job that runs it; NULL: none does

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from trainables.tasks import task_metrics
 from tuner.evidence.over_seeds import Summary
 from tuner.evidence.results import Results
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
 from tuner.tracking.links import comparison
+from tuner.tracking.metric_names import metric_name
+from tuner.tracking.mlflow_private import view_address
 
 _SPEC_PARAMS = ("dataset", "seeds", "epochs", "steps", "batch_size", "confirm_seeds")
 
@@ -69,14 +72,15 @@ def metrics(study: StudyRow, measurement: Measurement) -> Iterator[tuple[str, fl
     """(name, value, time in ms, step) of each metric of a measurement: the mean over seeds, and its standard
     error as NAME_sem. Where one seed has diverged there is no mean, which would be that of the others.
     """
+    declared = task_metrics(study.task)
     # Reports come at most once an epoch, so epochs can be the steps of the UI's curves; where the training's
     # length is given in steps, the number of the report is.
     in_epochs = study.spec.get("epochs") is not None
     step = round(measurement.epoch) if in_epochs else measurement.interval
     time_ms = milliseconds(measurement.recorded_at)
     assert time_ms is not None
-    for name, values in measurement.metrics.items():
-        over_seeds = Summary.of(values)
+    for key, values in measurement.metrics.items():
+        name, over_seeds = metric_name(key, declared), Summary.of(values)
         if over_seeds.mean is not None:
             yield name, over_seeds.mean, time_ms, step
         if over_seeds.sem is not None:
@@ -90,7 +94,7 @@ def note(experiment: str, study: StudyRow, found: Results) -> str:
         return f"[{text}]({comparison(experiment, study, condition)})"
 
     links = [
-        link("the search", "tags.role = 'search'"),
+        f"[the search]({view_address(experiment, study.id)})",
         link("off the diagonal", "tags.off_diagonal = 'true' and tags.role = 'search'"),
         link("baselines", "tags.role = 'baseline'"),
         link("fresh seeds", "tags.role = 'confirm'"),

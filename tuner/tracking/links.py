@@ -3,7 +3,8 @@ MLflow is not asked.
 """
 
 from tuner.ledger.rows import StudyRow
-from tuner.tracking.mlflow_private import run_address, runs_address
+from tuner.tracking.mlflow_private import run_address, runs_address, view_address
+from tuner.tracking.views import OPTIMA_KEY
 
 
 def run_page(uri: str, study: StudyRow) -> str | None:
@@ -14,17 +15,22 @@ def run_page(uri: str, study: StudyRow) -> str | None:
     return f"{uri}/{run_address(experiment, run)}"
 
 
-def comparison_page(uri: str, study: StudyRow, condition: str) -> str | None:
-    """The study's trials that a filter lets through, best first, as charts; None until MLflow has the
-    study.
-    """
+def comparison_page(uri: str, study: StudyRow) -> str | None:
+    """The study's search as charts, the objective's first; None until MLflow has the study."""
     if study.mlflow_run is None:
         return None
-    return f"{uri}/{comparison(study.mlflow_run.partition('/')[0], study, condition)}"
+    return f"{uri}/{view_address(study.mlflow_run.partition('/')[0], study.id)}"
+
+
+def optima_page(uri: str, study: StudyRow) -> str | None:
+    """The optima of all studies, this one's among them; None where MLflow does not have them."""
+    if study.mlflow_optima is None:
+        return None
+    return f"{uri}/{view_address(study.mlflow_optima, OPTIMA_KEY)}"
 
 
 def comparison(experiment: str, study: StudyRow, condition: str) -> str:
-    """The same, as a link within MLflow."""
+    """The study's trials that a filter lets through, best first, as a link within MLflow."""
     return runs_address(
         experiment,
         f"tags.study = '{study.id}' and {condition}",

@@ -5,6 +5,10 @@ Where one has changed, studies are sent all the same: a link opens MLflow's own 
 server starts processes that nobody needs.
 """
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
 # Makes the UI open an experiment on a table of runs; without it, it guesses that this is about language
@@ -14,6 +18,13 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # The text that the UI shows on a run's page, as Markdown.
 NOTE_TAG = "mlflow.note.content"
 
+# The colour of a run in the UI's charts and table, "#0072b2".
+COLOUR_TAG = "mlflow.runColor"
+
+# Of an experiment: a view of its runs that an address may name by KEY. Its value is the state of the UI's own
+# page, as JSON.
+SHARED_VIEW_TAG = "mlflow.sharedViewState."
+
 # Read by the server: no processes for jobs, of which MLflow starts a dozen.
 SERVER_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -22,6 +33,7 @@ CLIENT_ENVIRONMENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 
 # The UI's addresses are made of these names.
 UI_QUERY = ("workflowType", "searchFilter", "orderByKey", "orderByAsc", "compareRunsMode")
+SHARED_VIEW_QUERY = "viewStateShareKey"
 
 
 def run_address(experiment: str, run: str) -> str:
@@ -41,3 +53,148 @@ def runs_address(experiment: str, condition: str, *, order_by: str, ascending: b
     values = ("machine_learning", condition, f"metrics.`{order_by}`", str(ascending).lower(), "CHART")
     query = urlencode(dict(zip(UI_QUERY, values, strict=True)), quote_via=quote)
     return f"#/experiments/{experiment}/runs?{query}"
+
+
+def view_address(experiment: str, key: str) -> str:
+    """A shared view of an experiment's runs, as charts, relative to the server's address."""
+    kind, mode = UI_QUERY[0], UI_QUERY[-1]
+    values = {kind: "machine_learning", SHARED_VIEW_QUERY: key, mode: "CHART"}
+    return f"#/experiments/{experiment}/runs?{urlencode(values)}"
+
+
+# --- what a shared view is made of; the names are those of the UI's own state ---
+
+Chart = dict[str, Any]  # of one chart in that state
+
+_MOST_RUNS = 100  # in a chart; the UI is slow beyond
+_ENDS = {"xMin": None, "xMax": None, "yMin": None, "yMax": None}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Charts under a heading."""
+
+    name: str
+    charts: Sequence[Chart]
+
+
+def line_chart(metric: str, *, logarithmic: bool) -> Chart:
+    """A metric over the training, a line for each run."""
+    return {
+        "type": "LINE",
+        "metricKey": metric,
+        "selectedMetricKeys": [metric],
+        "xAxisKey": "step",
+        "selectedXAxisMetricKey": "",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "lineSmoothness": 0,
+        "scaleType": "log" if logarithmic else "linear",
+        "xAxisScaleType": "linear",
+        "range": _ENDS,
+        "useGlobalLineSmoothing": False,
+        "useGlobalXaxisKey": False,
+    }
+
+
+def bar_chart(metric: str) -> Chart:
+    """The last value of a metric, a bar for each run."""
+    return {"type": "BAR", "metricKey": metric}
+
+
+def scatter_chart(x: str, y: str) -> Chart:
+    """Two metrics, a point for each run, in the run's colour. (Of parameters the UI draws none: it looks for
+    metrics of these names, and finds the chart empty.)
+    """
+    return {"type": "SCATTER", "xaxis": _axis(x, "METRIC"), "yaxis": _axis(y, "METRIC")}
+
+
+def contour_chart(x: str, y: str, metric: str) -> Chart:
+    """A metric over two parameters."""
+    return {
+        "type": "CONTOUR",
+        "xaxis": _axis(x, "PARAM"),
+        "yaxis": _axis(y, "PARAM"),
+        "zaxis": _axis(metric, "METRIC"),
+    }
+
+
+def parallel_chart(params: Sequence[str], metrics: Sequence[str]) -> Chart:
+    """A line through the parameters and metrics of each run."""
+    return {"type": "PARALLEL", "selectedParams": list(params), "selectedMetrics": list(metrics)}
+
+
+def shared_view(
+    sections: Sequence[Section],
+    *,
+    condition: str,
+    order_by: str,
+    ascending: bool,
+    params: Sequence[str],
+    metrics: Sequence[str],
+) -> str:
+    """The value of a shared view's tag.
+
+    Args:
+        sections: its charts.
+        condition: which runs, as MLflow's search takes it.
+        order_by: the metric that they are sorted by.
+        ascending: whether low values come first.
+        params: parameters that are columns of the table of runs.
+        metrics: metrics likewise.
+    """
+    columns = [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in metrics]
+    charts = [
+        chart
+        | {
+            "uuid": f"chart-{n}-{i}",
+            "runsCountToCompare": _MOST_RUNS,
+            "metricSectionId": f"section-{n}",
+            "deleted": False,
+            "isGenerated": False,
+        }
+        for n, section in enumerate(sections)
+        for i, chart in enumerate(section.charts)
+    ]
+    headings = [
+        {
+            "uuid": f"section-{n}",
+            "name": section.name,
+            "display": True,
+            "isReordered": False,
+            "deleted": False,
+            "isGenerated": False,
+        }
+        for n, section in enumerate(sections)
+    ]
+    state = {
+        "searchFilter": condition,
+        "orderByKey": f"metrics.`{order_by}`",
+        "orderByAsc": ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "compareRunsMode": "CHART",
+        "compareRunCharts": charts,
+        "compareRunSections": headings,
+        "isAccordionReordered": True,  # else the sections are in the order of the alphabet
+        "runsHidden": [],
+        "runsHiddenMode": "SHOWALL",
+        "runsPinned": [],
+        "runsExpanded": {},
+        "selectedColumns": columns,
+        "viewMaximized": False,
+        "runListHidden": False,
+        "useGroupedValuesInCharts": False,
+        "groupBy": None,
+        "hideEmptyCharts": True,
+        "chartsSearchFilter": "",
+        "autoRefreshEnabled": False,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+    return json.dumps(state)
+
+
+def _axis(name: str, kind: str) -> dict[str, str]:
+    return {"key": name, "type": kind}

@@ -14,8 +14,10 @@ from typing import Any
 
 import yaml
 
+from trainables.tasks import task_metrics
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
+from tuner.evidence.results import Results
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (
     TERMINAL_STUDY_STATES,
@@ -35,7 +37,15 @@ from tuner.tracking.content import (
     trial_params,
     trial_tags,
 )
-from tuner.tracking.mlflow_private import CLIENT_ENVIRONMENT, EXPERIMENT_TAGS, NOTE_TAG, run_address
+from tuner.tracking.mlflow_private import (
+    CLIENT_ENVIRONMENT,
+    EXPERIMENT_TAGS,
+    NOTE_TAG,
+    SHARED_VIEW_TAG,
+    run_address,
+)
+from tuner.tracking.optima import EXPERIMENT, optimum_runs, send_optima
+from tuner.tracking.views import OPTIMA_KEY, optima_view, study_view
 
 # Read by mlflow when a request is made. Its defaults wait for minutes on a server that is away; the projector
 # tries again a few seconds later anyway.
@@ -135,8 +145,10 @@ class Projector:
 
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study_id)
-        trials, measured = self._ledger.trials(study.id), self._ledger.stream(study.id)
-        found = results(study, trials, measured, losses=LossFiles(artifacts))
+        trials, measurements = self._ledger.trials(study.id), self._ledger.stream(study.id)
+        found = results(
+            study, trials, measurements, metrics=task_metrics(study.task), losses=LossFiles(artifacts)
+        )
         finished = milliseconds(study.finished_at)
         if found.gain:
             client.log_metric(self._parent, "gain", found.gain.mean, timestamp=finished, step=0)
@@ -152,6 +164,17 @@ class Projector:
             client.log_artifacts(self._parent, str(artifacts), "confirmed")
         if study.state in TERMINAL_STUDY_STATES:
             client.set_terminated(self._parent, _STUDY_STATUS[study.state], end_time=finished)
+            self._publish_optima(client, study, found)
+
+    def _publish_optima(self, client: Any, study: StudyRow, found: Results) -> None:
+        """Sends what the study confirmed to the experiment of all studies' optima."""
+        runs = optimum_runs(study, found)
+        if not runs and study.mlflow_optima is None:
+            return
+        experiment = _find_experiment(client, EXPERIMENT)
+        client.set_experiment_tag(experiment, f"{SHARED_VIEW_TAG}{OPTIMA_KEY}", optima_view())
+        send_optima(client, experiment, study, runs, milliseconds(study.finished_at) or 0)
+        self._projection.note(study.id, optima=experiment)
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -185,8 +208,12 @@ class Projector:
         """The runs of this study that MLflow already has; makes the experiment and the parent run where they
         are missing.
         """
-        self.experiment = _find_experiment(client, study.name)
+        # The name of all studies' optima is no study's.
+        name = f"study {EXPERIMENT}" if study.name == EXPERIMENT else study.name
+        self.experiment = _find_experiment(client, name)
         self._parent = self._find_parent(client, study)
+        view = study_view(study, task_metrics(study.task))
+        client.set_experiment_tag(self.experiment, f"{SHARED_VIEW_TAG}{study.id}", view)
         run = f"{self.experiment}/{self._parent}"
         if study.mlflow_run not in (None, run):  # the one of before was deleted in MLflow, with all in it
             self._projection.reset(study.id)

@@ -5,6 +5,7 @@ import { h, put } from "../shared/dom.js";
 import { count } from "../shared/format.js";
 import { get } from "../shared/http.js";
 import { stateName } from "../shared/labels.js";
+import { away } from "../shared/links.js";
 import { poll } from "../shared/live.js";
 import { MOVING } from "../shared/state.js";
 import { StudiesTable } from "./studies_table.js";
@@ -54,6 +55,7 @@ class List {
     this.status = h("p", { class: "empty", role: "status" }, "Loading the studies …");
     this.more = h("div", { class: "pager" });
     this.compare = h("a", { class: "button", href: "#/" }, "Compare");
+    this.optima = h("span", { class: "optima" });
     this.element = this.laidOut();
     this.showChosen();
   }
@@ -66,6 +68,7 @@ class List {
       h(
         "div",
         { class: "actions" },
+        this.optima,
         this.compare,
         h("a", { class: "button primary", href: "#/new" }, "New study"),
       ),
@@ -104,7 +107,14 @@ class List {
     this.status.hidden = page.items.length > 0;
     if (!page.items.length) put(this.status, this.nothing());
     this.table.show(page.items);
+    this.showOptima(page.items);
     this.showMore(page);
+  }
+
+  /** @param {StudySummary[]} studies the first that has a link has the newest */
+  showOptima(studies) {
+    const href = studies.find(({ links }) => links.optima)?.links.optima;
+    put(this.optima, away(href, "All optima in MLflow"));
   }
 
   nothing() {

@@ -65,6 +65,10 @@ export interface Links {
   page?: string | null;
   job?: string | null;
   mlflow?: string | null;
+  /** Its trials in MLflow, the objective's charts first. */
+  comparison?: string | null;
+  /** The optima of all studies in MLflow. */
+  optima?: string | null;
 }
 
 /** A study in a list. */

@@ -81,12 +81,15 @@ function waiting({ position }) {
   return `${count(position - 1, "study", "studies")} before it in the queue.`;
 }
 
+const NO_KEY = "MLflow asks for no key: whoever reaches its address reads and changes it";
+
 /** @param {Study} study */
 function linksOf({ id, links }) {
   return h(
     "p",
     { class: "links" },
-    away(links.mlflow, "MLflow run", "MLflow asks for no key: whoever reaches its address reads and changes it"),
+    away(links.comparison, "Compare its trials in MLflow", NO_KEY),
+    away(links.mlflow, "MLflow run", NO_KEY),
     away(links.job, "Ray job"),
     saveButton(`studies/${id}/files/report.html`, `${id}-report.html`, "Save the report"),
     h("a", { href: "#section-files", click: toFiles }, "All files"),

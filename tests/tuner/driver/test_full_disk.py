@@ -118,9 +118,9 @@ def test_a_full_disk_under_mlflows_artifacts_is_told_and_they_are_sent_again(led
         mlflow.wait()
         reached = Settings(home=settings.home, mlflow_uri=mlflow.uri)
         with pytest.raises(UserError, match=f"MLflow at {mlflow.uri} did not take study {study}: "):
-            resend(ledger, study, reached)
+            list(resend(ledger, [study], reached))
         empty(small_disk)
-        resend(ledger, study, reached)
+        list(resend(ledger, [study], reached))
     finally:
         mlflow.kill()
     runs = checker.mlflow_runs(database)
