@@ -4,14 +4,16 @@ scikit-learn's digits, no download. A sample stands for the whole batch, and aft
 the more probable of its two values. Run `python -m examples.binary_weights`.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from examples.grid import show
 from trainables.data import Dataset, load
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from tuner import Study, search
 
 
 class BinaryLinear(nn.Module):
@@ -61,10 +63,11 @@ Task = ModuleTask.from_module(
 )
 
 
-def main(epochs: int = 20) -> list[float]:
-    """A small grid."""
-    return show(Task, tau_f=[0.0, 0.1, 1.0], tau_b=[0.3, 1.0], lr=1e-2, epochs=epochs, seeds=2)
+def main(**more: Any) -> Study:
+    """A small grid, and its verdict."""
+    grid = {"tau_f": [0.0, 0.1, 1.0], "tau_b": [0.3, 1.0], "learning_rates": 1e-2, "seeds": 2, "epochs": 20}
+    return search(Task, **grid | more)
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -6,14 +6,15 @@ MNIST where its files are in the data folder (environment variable TUNER_DATA, e
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from examples.grid import show
 from trainables.data import Dataset, load
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from tuner import Study, search
 
 LATENTS, CATEGORIES = 4, 8
 
@@ -65,10 +66,11 @@ def images() -> Dataset:
 Task = ModuleTask.from_module(ConvAutoencoder, loss=cross_entropy, target="inputs", data=images)
 
 
-def main(epochs: int = 20) -> list[float]:
-    """A small grid."""
-    return show(Task, tau_f=[0.5, 2.0], tau_b=[0.5, 1.0], lr=1e-3, epochs=epochs, seeds=1, batch_size=100)
+def main(**more: Any) -> Study:
+    """A small grid, and its verdict."""
+    grid = {"tau_f": [0.5, 2.0], "tau_b": [0.5, 2.0], "learning_rates": 1e-3, "seeds": 1, "epochs": 20}
+    return search(Task, **grid | more)
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -4,13 +4,15 @@ Tabular data from scikit-learn, no download: 178 wines, 13 measurements, 3 culti
 examples.wine`.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from examples.grid import show
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from tuner import Study, search
 
 
 class Classifier(nn.Module):
@@ -50,10 +52,17 @@ Task = ModuleTask.from_module(
 )
 
 
-def main(epochs: int = 60) -> list[float]:
-    """A small grid; temperatures 0 and 0.5 are without and with noise."""
-    return show(Task, tau_f=[0.0, 0.5, 1.0], tau_b=[0.3, 0.7, 1.5], lr=1e-2, epochs=epochs)
+def main(**more: Any) -> Study:
+    """A small grid, and its verdict."""
+    grid = {
+        "tau_f": [0.0, 0.5, 1.0],
+        "tau_b": [0.5, 1.0, 1.5],
+        "learning_rates": 1e-2,
+        "seeds": 3,
+        "epochs": 60,
+    }
+    return search(Task, **grid | more)
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -1,18 +1,19 @@
 """A recurrent world model as in DreamerV3 (Hafner et al. 2023): a GRU whose state has 8 x 8 categories.
 
-The world: a light runs around a ring of 12 lamps and turns back at random. Each step the model sees the
-    lamp that
-is lit, samples its state from that and from what it remembers, and predicts the state beforehand. Run
+The world: a light runs around a ring of 12 lamps and turns back at random. Each step the model sees the lamp
+that is lit, samples its state from that and from what it remembers, and predicts the state beforehand. Run
 `python -m examples.world_model`.
 """
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from examples.grid import show
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from tuner import Study, search
 
 LAMPS, STEPS, LATENTS, CATEGORIES = 12, 10, 8, 8
 CODE = LATENTS * CATEGORIES
@@ -67,10 +68,11 @@ def walks(n: int = 1000) -> Tensor:
 Task = ModuleTask.from_module(WorldModel, loss=loss, data=walks)
 
 
-def main(epochs: int = 10) -> list[float]:
-    """A small grid."""
-    return show(Task, tau_f=[0.5, 1.0], tau_b=[0.5, 1.0], lr=3e-3, epochs=epochs, seeds=2, batch_size=50)
+def main(**more: Any) -> Study:
+    """A small grid, and its verdict."""
+    grid = {"tau_f": [0.5, 1.0], "tau_b": [0.5, 1.0], "learning_rates": 3e-3, "seeds": 2, "epochs": 10}
+    return search(Task, **grid | more)
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -28,7 +28,7 @@ FLOORS = (
     ("tuner/evidence/",),
     ("tuner/strategies/", "tuner/tracking/"),
     ("tuner/driver/",),
-    ("tuner/cli/",),
+    ("tuner/cli/", "tuner/interface/"),
     ("tuner/__main__.py",),
 )
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
@@ -44,6 +44,9 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "httpx_sse": {"api/client.py"},
     "prometheus_client": {"api/answers/metrics.py"},
     "pyarrow": {"tuner/evidence/trial_table.py"},
+    "cloudpickle": {"tuner/interface/running.py"},
+    "pandas": {"tuner/interface/study.py"},
+    "tqdm": {"tuner/interface/bar.py"},
 }
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
 EXTRA = {

@@ -31,7 +31,18 @@ def as_bytes(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
     from safetensors.torch import save
 
     metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
-    return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
+    return _ordered(save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A file with the names of its header in order, so that the same model is the same file: the library
+    writes the metadata in any order. (The format: the header's length in 8 bytes, the header as JSON, the
+    values.)
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # values are aligned
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -129,7 +129,7 @@ class ModuleRecipe:
             declared[place] = replace(declared[place], panel=Panel(cast(Side, side)))
         return tuple(declared)
 
-    def build(self, options: ModuleOptions, dataset: Dataset) -> nn.Module:
+    def build(self, options: ModuleOptions, dataset: Dataset | None) -> nn.Module:
         """A module with some options."""
         given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "stack"}
         if _DATASET in inspect.signature(self.factory).parameters:

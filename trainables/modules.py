@@ -255,7 +255,21 @@ class ModuleTask(Task):
 
         parameters: {name: [1, 1, ...]}, or {name: [...]}, buffers included.
         """
-        module = self._built(0)
+        return self.trained(self._options, self._dataset, parameters, estimator, tau_f, tau_b)
+
+    @classmethod
+    def trained(
+        cls,
+        options: Options,
+        dataset: Dataset | None,
+        parameters: Parameters,
+        estimator: str,
+        tau_f: float | None,
+        tau_b: float | None,
+    ) -> nn.Module:
+        """A module with some options and the parameters of a trained member, as `module` makes it."""
+        with torch.random.fork_rng([]):
+            module = cls.recipe.build(cast(ModuleOptions, options), dataset)
         own = dict(module.named_parameters()) | dict(module.named_buffers())
         with torch.no_grad():
             for name, tensor in own.items():

@@ -25,7 +25,7 @@ from ray import tune
 from torch import Tensor
 
 from trainables.blocks import Blocks, NoMemoryError, Result
-from trainables.data import DataError, Dataset, load
+from trainables.data import OWN_DATA, DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
 from trainables.model_file import as_bytes, file_name
@@ -231,12 +231,14 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
     def _build(self) -> Blocks:
         config = self._config
         self._log("starts")
-        if self._own is not None and self._own.dataset is not None:
-            dataset = self._own.dataset.to(config.device)
+        cls = task_type(config.task) if self._own is None else self._own.task
+        if config.dataset == OWN_DATA:
+            brought = cls.own_dataset() if self._own is None else self._own.dataset
+            assert brought is not None  # as the driver has seen
+            dataset = brought.to(config.device)
         else:
             options = json.dumps(config.dataset_options, sort_keys=True)
             dataset = _dataset(config.dataset, options, config.data_folder, config.device)
-        cls = task_type(config.task) if self._own is None else self._own.task
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t) for t in config.trials]
 

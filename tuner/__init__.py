@@ -1,3 +1,26 @@
 """The search: studies of temperatures, run on Ray, kept in the ledger, shown in MLflow, judged by the
 evidence.
+
+`tuner.search` runs one from Python. It is imported when it is asked for, and torch with it.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuner.interface.search import search
+    from tuner.interface.study import Study
+
+__all__ = ["Study", "search"]
+
+if not TYPE_CHECKING:  # which would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name == "search":
+            from tuner.interface.search import search
+
+            return search
+        if name == "Study":
+            from tuner.interface.study import Study
+
+            return Study
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

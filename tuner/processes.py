@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 with suppress(ModuleNotFoundError):  # as a program, this file sees the standard library only
     import psutil
@@ -44,6 +45,7 @@ class ChildProcess:
         log: Path,
         environment: Mapping[str, str],
         listener: socket.socket | None = None,
+        stdin: IO[bytes] | None = None,
         keep_open: Sequence[int] = (),
     ) -> None:
         """Starts the command in a session of its own: Ctrl-C reaches the parent, which ends the command when
@@ -56,6 +58,7 @@ class ChildProcess:
             environment: its whole environment.
             listener: a socket that it is to answer on, as its standard input. Nobody else can answer there as
                 long as this process has it, whether the command runs or not.
+            stdin: what it reads from its standard input, where there is no listener.
             keep_open: file descriptors, of locks say, that are closed when nothing is left of the command.
         """
         self._keep_open = tuple(keep_open)
@@ -64,7 +67,7 @@ class ChildProcess:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*_ITSELF, "start", str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL if listener is None else listener.fileno(),
+                stdin=next((s.fileno() for s in (listener, stdin) if s is not None), subprocess.DEVNULL),
                 stdout=output,
                 stderr=output,
                 env=dict(environment),

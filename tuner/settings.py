@@ -142,6 +142,7 @@ class Settings(FromEnvironment):
         rooms = [self.home_folder / room / study_id for room in ("checkpoints", "tune")]
         for folder in (self.report_folder(study_id), self.artifacts_folder(study_id), *rooms):
             shutil.rmtree(folder, ignore_errors=True)
+        (self.home_folder / "logs" / f"{study_id}.log").unlink(missing_ok=True)
 
     def report_folder(self, study_id: str) -> Path:
         """Where a study's report goes by default."""

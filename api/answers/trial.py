@@ -9,7 +9,7 @@ from api.answers.files import StudyFile
 from tuner.evidence.over_seeds import Summary
 from tuner.evidence.results import TrialResult
 from tuner.ledger.rows import Measurement, StudyRow, TrialRow
-from tuner.tracking.links import comparison_page
+from tuner.tracking.links import trial_page
 
 
 def trial_detail(
@@ -32,7 +32,7 @@ def trial_detail(
         "same": [{"number": t.number, "role": t.role, "seeds": list(t.seeds)} for t in same],
         "trials": len(trials),
         "files": [file.plain() for file in files],
-        "mlflow": comparison_page(mlflow, study, f"tags.trial = '{trial.number}'") if mlflow else None,
+        "mlflow": trial_page(mlflow, study, trial.number) if mlflow else None,
     }
 
 

@@ -73,7 +73,7 @@ def remote_or_local(name: str, remote: Callable[..., None]) -> None:
     command.callback = either
 
 
-class ServiceStudy(click.ParamType):
+class ServiceStudy(click.ParamType[str]):
     """A study of a service: an id, a unique beginning of one, or "latest"."""
 
     name = "study"

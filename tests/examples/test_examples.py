@@ -1,6 +1,5 @@
 """The example models: short files, which train, and learn something."""
 
-import math
 from importlib import import_module
 
 import pytest
@@ -10,21 +9,37 @@ from trainables.data import load
 from trainables.population import Population
 from trainables.testing.__main__ import load_task
 from trainables.testing.subject import DECOUPLED
+from tuner import Study
 
-EXAMPLES = ("wine", "conv_autoencoder", "world_model", "binary_weights")
+EXAMPLES = {"wine": 20, "conv_autoencoder": 1, "world_model": 2, "binary_weights": 2}  # and their epochs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_example = pytest.mark.parametrize("name", EXAMPLES)
 
 
 @every_example
-def test_an_example_trains_its_grid_and_prints_it(name, capsys, monkeypatch):
+def test_an_example_asks_for_a_study_that_can_be_trained(name, tmp_path, monkeypatch):
     monkeypatch.delenv("TUNER_DATA", raising=False)
-    objective = import_module(f"examples.{name}").main(epochs=1)
-    assert all(math.isfinite(value) for value in objective)
-    printed = capsys.readouterr().out.splitlines()
-    assert "(vmap)" in printed[0]
-    assert sum(len(line.split()) - 1 for line in printed[2:]) == len(objective)
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
+    monkeypatch.setattr(Study, "resume", lambda self, **_: self)  # which would train it
+    study = import_module(f"examples.{name}").main(seeds=1)
+    assert study.state == "queued"
+    assert study.spec.trials_total >= 4
+    assert study.spec.seeds == 1
+    assert study.spec.dataset == "own"
+    assert len(study.trials) == 0
+
+
+@pytest.mark.stack
+def test_an_example_ends_with_a_verdict_and_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path))
+    example = import_module("examples.wine")
+    study = example.main(epochs=20, confirm_seeds=3, extend=False, refine=False, mlflow=False)
+    assert study.state == "succeeded"
+    assert f"verdict: {study.verdict}" in repr(study)
+    x, y = example.wines()
+    assert example.accuracy(study.best.model(seed=2)(x), y) > 0.5
+    assert "trials, best" in capsys.readouterr().err
 
 
 @every_example
@@ -34,15 +49,15 @@ def test_an_example_is_short_and_its_task_is_loaded_by_its_file(name):
     assert load_task(f"{file}:Task").__name__ == load_task(f"examples.{name}:Task").__name__
 
 
-@pytest.mark.parametrize(
-    ("name", "epochs", "batch_size"), [("wine", 20, 32), ("binary_weights", 2, 32), ("world_model", 2, 50)]
-)
-def test_an_example_learns(name, epochs, batch_size):
+@every_example
+def test_an_example_learns_and_is_stacked(name):
     cls = load_task(f"examples.{name}:Task")
     data = cls.own_dataset()
-    models = Population(cls(data, cls.options_type.parse({})), data, [DECOUPLED], [0], batch_size=batch_size)
+    task = cls(data, cls.options_type.parse({}))
+    assert task.stack == "vmap"
+    models = Population(task, data, [DECOUPLED], [0], batch_size=32)
     before = models.evaluate()["val_loss"]
-    models.train(epochs * models.steps_per_epoch)
+    models.train(EXAMPLES[name] * models.steps_per_epoch)
     assert models.evaluate()["val_loss"] < 0.8 * before
 
 

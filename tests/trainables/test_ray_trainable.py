@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.support.hand_driver import new_trainable
 from trainables import ray_trainable
+from trainables.model_file import file_name, read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.population import Configuration, Population
@@ -123,7 +124,8 @@ def test_a_population_that_does_not_fit_reports_what_it_would_have_reported_had_
     found = reports(trainable(config), 4)
     assert len(blocks_of(config)) == 4 / most
     for mine, theirs in zip(found, whole, strict=True):
-        assert replace(mine, training_s=0.0, rows={}) == replace(theirs, training_s=0.0, rows={})
+        plain = {"training_s": 0.0, "rows": {}, "artifacts": {}}
+        assert replace(mine, **plain) == replace(theirs, **plain)
         assert mine.rows.keys() == theirs.rows.keys()
         for number, row in mine.rows.items():
             tables = [
@@ -171,8 +173,32 @@ def test_the_last_report_of_a_study_that_tests_has_the_artifacts_of_every_trials
     first, last = reports(trainable(config), 2)
     assert first.artifacts == {}
     assert {number: list(files) for number, files in last.artifacts.items()} == (
-        {3: ["network.json"], 5: ["network.json"]} if evaluate_test else {}
+        {n: ["network.json", *map(file_name, config.seeds)] for n in (3, 5)} if evaluate_test else {}
     )
+
+
+@pytest.mark.parametrize("task", ["sbn", "catae", "dln"])
+def test_a_confirmed_trial_leaves_the_model_of_every_seed_with_what_it_was_trained_as(config, task, tmp_path):
+    options = {"sbn": {"units": [8]}, "catae": {"hidden": [8], "latents": 2}, "dln": {"widths": [20]}}[task]
+    spec = {"name": "s", "task": task}
+    config = replace(config, task=task, options=options, epochs=1, intervals=1, score="last", spec=spec)
+    made = trainable(config)
+    (report,) = reports(made, 1)
+    made.save_checkpoint(str(Path(config.checkpoint).parent))
+    (block,) = blocks_of(config)
+    trained = block["population"]["parameters"]
+    for t, trial in enumerate(config.trials):
+        for s, seed in enumerate(config.seeds):
+            (tmp_path / file_name(seed)).write_bytes(report.artifacts[trial["number"]][file_name(seed)])
+            tensors, about = read(tmp_path / file_name(seed))
+            parameters = {name: x for name, x in tensors.items() if not name.startswith("constants.")}
+            assert {name: x.tolist() for name, x in parameters.items()} == {
+                name: x[s, t].tolist() for name, x in trained.items()
+            }
+            assert (task == "dln") == (tensors.keys() > parameters.keys())  # its wires
+            assert about["spec"] == spec
+            assert (about["seed"], about["task"], about["options"]) == (seed, task, options)
+            assert [about["trial"][name] for name in ("tau_f", "tau_b")] == [trial["tau_f"], trial["tau_b"]]
 
 
 def test_the_last_report_has_the_diagnostics_and_its_trials_their_scale(config):

@@ -18,7 +18,7 @@ _PRESETS = Path(__file__).parent.parent / "spec" / "presets"
 _MOST_STUDIES = 1000  # the newest
 
 
-class SpecName(click.ParamType):
+class SpecName(click.ParamType[str]):
     """A preset's name, or a YAML file."""
 
     name = "spec"
@@ -33,7 +33,7 @@ class SpecName(click.ParamType):
         return found or [CompletionItem(incomplete, type="file")]
 
 
-class StudyName(click.ParamType):
+class StudyName(click.ParamType[str]):
     """A study's id, a unique beginning of one, or "latest"."""
 
     name = "study"

@@ -35,7 +35,7 @@ def schema() -> None:
     click.echo(json.dumps(spec_schema(), indent=1))
 
 
-class FieldName(click.ParamType):
+class FieldName(click.ParamType[str]):
     """A field of a spec."""
 
     name = "field"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from trainables.data import OWN_DATA, DataError, Dataset, load
+from trainables.errors import OptionError
 from trainables.tasks import own, task_type
 from trainables.tasks.own import OwnTask
 from tuner.driver.heartbeat import Heartbeat
@@ -53,8 +54,9 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
     cls = task_type(spec.task)
     try:
         task = cls(dataset, cls.options_type.parse(spec.options))
-    except ValueError as error:  # options that do not fit the dataset
-        raise SpecError([option_error("options", error)]) from error
+    except ValueError as error:  # options that do not fit the dataset, or a module that cannot be trained
+        ones_own = own.registered(spec.task) is not None and not isinstance(error, OptionError)
+        raise SpecError([option_error("task" if ones_own else "options", error)]) from error
     if spec.control and not task.logit_parameters():
         message = (
             f"task {spec.task} names no parameters that make its logits and nothing else "

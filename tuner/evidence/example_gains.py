@@ -64,7 +64,7 @@ def gains_over_examples(
         whole = [s for s in seeds if np.all(np.isfinite(mine[s])) and np.all(np.isfinite(its[s]))]
         if not whole:
             continue
-        gain = two_way_gain([mine[s] for s in whole], [its[s] for s in whole], objective)  # type: ignore[arg-type]
+        gain = two_way_gain([mine[s] for s in whole], [its[s] for s in whole], objective)
         if gain is not None:
             found[name] = _result(gain)
     return found

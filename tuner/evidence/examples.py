@@ -75,8 +75,8 @@ class TwoWayGain:
 
 
 def two_way_gain(
-    mine: Sequence[Sequence[float]] | Floats,
-    rival: Sequence[Sequence[float]] | Floats,
+    mine: Sequence[Sequence[float] | Floats] | Floats,
+    rival: Sequence[Sequence[float] | Floats] | Floats,
     objective: Objective,
 ) -> TwoWayGain | None:
     """The gain of a trial over its rival from the losses of both, [S][N]: the same seeds, the same examples.

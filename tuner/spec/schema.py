@@ -26,7 +26,7 @@ _JSON_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "s
 
 def spec_schema() -> Schema:
     """The JSON Schema of a spec, as YAML and JSON files may have it."""
-    schema = _standard(StudySpec.model_json_schema())
+    schema: Schema = _standard(StudySpec.model_json_schema())
     known = schema["properties"]
     known["task"]["enum"] = list(task_names())
     known["dataset"]["enum"] = list(dataset_names())

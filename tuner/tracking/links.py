@@ -22,6 +22,14 @@ def comparison_page(uri: str, study: StudyRow) -> str | None:
     return f"{uri}/{view_address(study.mlflow_run.partition('/')[0], study.id)}"
 
 
+def trial_page(uri: str, study: StudyRow, number: int) -> str | None:
+    """The runs of one of the study's trials; None until MLflow has the study."""
+    if study.mlflow_run is None:
+        return None
+    experiment, condition = study.mlflow_run.partition("/")[0], f"tags.trial = '{number}'"
+    return f"{uri}/{comparison(experiment, study, condition)}"
+
+
 def optima_page(uri: str, study: StudyRow) -> str | None:
     """The optima of all studies, this one's among them; None where MLflow does not have them."""
     if study.mlflow_optima is None:

@@ -25,34 +25,40 @@ VECTOR = ("svg", "pdf")
 # So that the same figure is the same file.
 _UNDATED: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
-mpl.rcParams.update(
-    {
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere, offline
-        "font.size": 7,
-        "axes.labelsize": 7.5,
-        "axes.titlesize": 7,
-        "axes.titlelocation": "left",
-        "axes.linewidth": 0.6,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.labelsize": 6.5,
-        "ytick.labelsize": 6.5,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "legend.fontsize": 6.5,
-        "legend.frameon": False,
-        "legend.handlelength": 2.2,
-        "lines.linewidth": 1.3,
-        "figure.dpi": 200,
-        "savefig.dpi": 200,
-        "savefig.facecolor": "white",
-        "figure.constrained_layout.h_pad": 0.03,
-        "figure.constrained_layout.w_pad": 0.03,
-        "pdf.fonttype": 42,  # text that can be searched and edited
-        "svg.fonttype": "path",  # the same where the font is not installed
-        "svg.hashsalt": "tuner",  # the same figure, the same file
-    }
-)
+
+def use() -> None:
+    """Sets matplotlib to this style: when this file is imported, and again where the user has another."""
+    mpl.rcParams.update(
+        {
+            "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere, offline
+            "font.size": 7,
+            "axes.labelsize": 7.5,
+            "axes.titlesize": 7,
+            "axes.titlelocation": "left",
+            "axes.linewidth": 0.6,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "xtick.labelsize": 6.5,
+            "ytick.labelsize": 6.5,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "legend.fontsize": 6.5,
+            "legend.frameon": False,
+            "legend.handlelength": 2.2,
+            "lines.linewidth": 1.3,
+            "figure.dpi": 200,
+            "savefig.dpi": 200,
+            "savefig.facecolor": "white",
+            "figure.constrained_layout.h_pad": 0.03,
+            "figure.constrained_layout.w_pad": 0.03,
+            "pdf.fonttype": 42,  # text that can be searched and edited
+            "svg.fonttype": "path",  # the same where the font is not installed
+            "svg.hashsalt": "tuner",  # the same figure, the same file
+        }
+    )
+
+
+use()
 
 
 def figure(width: float, height: float) -> Figure:

@@ -1,0 +1,1 @@
+"""Studies from Python: `tuner.search` and what it returns."""

@@ -1,0 +1,38 @@
+"""The progress bar of a study, in a terminal or a notebook."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tqdm import TqdmWarning
+
+if TYPE_CHECKING:
+    from tuner.interface.study import Progress
+
+_FORMAT = "{desc}: {percentage:3.0f} %|{bar}|{postfix} [{elapsed}<{remaining}]"
+
+
+@contextmanager
+def bar(name: str) -> "Iterator[Callable[[Progress], None]]":
+    """Gives a function that shows a study's progress while a block runs."""
+    with warnings.catch_warnings():  # a notebook without ipywidgets gets a bar of characters
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
+
+        with tqdm(total=100.0, desc=name, bar_format=_FORMAT, leave=True) as shown:
+            said = [""]
+
+            def show(progress: "Progress") -> None:
+                best = f", best {progress.best}" if progress.best else ""
+                text = f"{progress.trials}/{progress.trials_total} trials{best}"
+                more = max(0.0, 100 * progress.share - shown.n)
+                # Where it cannot be rewritten, in a log, it is written when there is news.
+                if more or text != said[-1] or sys.stderr.isatty():
+                    said.append(text)
+                    shown.set_postfix_str(text, refresh=False)
+                    shown.update(more)
+                    shown.refresh()
+
+            yield show

@@ -1,0 +1,20 @@
+"""The state folder, opened from a process that is not ours: what we write is the owner's alone, and what the
+user's code writes is as open as before.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuner.home import open_home
+
+
+@contextmanager
+def private_folder(home: Path) -> Iterator[Path]:
+    """The state folder, opened for a block. Raises UserError where it cannot be written."""
+    before = os.umask(0o077)
+    try:
+        yield open_home(home)
+    finally:
+        os.umask(before)
