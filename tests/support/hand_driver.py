@@ -28,7 +28,7 @@ class FixedSize(Populations):
 
     trials: int = 5
 
-    def size(self, _role):
+    def size(self, role, seeds=None):
         return self.trials
 
 
