@@ -263,13 +263,14 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
                 for link, there in (
                     ("MLflow run", TINY["name"]),
                     ("Compare its trials in MLflow", "Objective: val_loss"),
-                    ("Ray job", f"populations of {title}"),  # the actor that trains them
+                    ("Ray job", title),
                 ):
                     with page.context.expect_page() as opened:
                         page.get_by_role("link", name=link).click()
                     expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
-                opened.value.goto(re.sub("#.*", "#/jobs", opened.value.url))
-                expect(opened.value.get_by_text(title).first).to_be_visible(timeout=1000 * patient(30))
+                for view, there in (("jobs", title), ("actors", f"populations of {title}")):
+                    opened.value.goto(re.sub("#.*", f"#/{view}", opened.value.url))
+                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
                 chromium.close()
             started = descendants(serve.pid)
             assert driver in started
