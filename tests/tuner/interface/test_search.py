@@ -4,6 +4,8 @@ the one at the end.
 
 import os
 import sys
+import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -13,10 +15,12 @@ from torch import nn
 
 import tuner
 from tests.support.hand_driver import HandDriver
+from tests.support.patience import patient
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from tuner.errors import UserError
 from tuner.interface import study as study_module
+from tuner.interface.running import Run
 from tuner.ledger.store import Ledger
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -226,3 +230,47 @@ def test_the_code_that_is_sent_is_the_code_that_is_hashed():
     assert own.code_of(first) == own.code_of(again) != own.code_of(other)
     assert sys.modules[__name__] in [*own.modules_of(first)]
     assert torch not in [*own.modules_of(first)]
+
+
+class HasALock(nn.Module):
+    """What no other process can be sent."""
+
+    lock = threading.Lock()
+
+    def __init__(self):
+        super().__init__()
+        self.code, self.head = StraightThrough(), nn.Linear(6, 3)
+
+    def forward(self, x):
+        with self.lock:
+            return self.head(self.code(x))
+
+
+def test_a_module_that_cannot_be_sent_to_a_worker_is_named(monkeypatch):
+    monkeypatch.setattr(study_module, "Run", Run)
+    with pytest.raises(UserError, match=r"the module HasALock cannot be sent to another machine \(.*lock"):
+        tuner.search(HasALock, **GRID, **MODULE, stack="loop")
+
+
+@pytest.mark.stack
+def test_a_study_in_the_background_is_stopped_and_goes_on_with_its_failure_told(monkeypatch):
+    monkeypatch.setattr(study_module, "Run", Run)
+    smoothed = {"loss": lambda scores, y: F.cross_entropy(scores, y, label_smoothing=0.1)}
+    given = GRID | MODULE | smoothed | {"epochs": 4000, "seeds": 8}
+    study = tuner.search(Bottleneck, **given, max_hours=1, mlflow=False, background=True)
+    until = time.monotonic() + patient(120)
+    while study.progress.share == 0 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert study.running
+    assert 0 < study.progress.share < 1
+    assert study.verdict == "no verdict"
+    assert study.wait(timeout_s=0.1).running
+    study.stop()
+    assert not study.running
+    assert study.state == "interrupted"
+    finished = study.trials
+    with closing(Ledger(study.settings.ledger_address)) as ledger:  # as a driver elsewhere has it
+        ledger.acquire(study.id, {})
+    with pytest.raises(UserError, match=f"study {study.id} is being run by"):
+        study.resume()
+    assert len(study.trials) == len(finished)
