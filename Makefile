@@ -30,7 +30,8 @@ docs: install
 
 test: packages lint types docs
 	sh tests/api/pages/check.sh test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not stack and not faults and not abuse" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m stack
 
 packages:
 	sh tests/system-packages.sh

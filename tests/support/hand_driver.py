@@ -29,6 +29,7 @@ class FixedSize(Populations):
     trials: int = 5
 
     def size(self, role, seeds=None):
+        del role, seeds
         return self.trials
 
 

@@ -173,7 +173,9 @@ def test_the_last_report_of_a_study_that_tests_has_the_artifacts_of_every_trials
     first, last = reports(trainable(config), 2)
     assert first.artifacts == {}
     assert {number: list(files) for number, files in last.artifacts.items()} == (
-        {n: ["network.json", *map(file_name, config.seeds)] for n in (3, 5)} if evaluate_test else {}
+        {n: ["network.json", "example_losses.npy", *map(file_name, config.seeds)] for n in (3, 5)}
+        if evaluate_test
+        else {}
     )
 
 
