@@ -38,6 +38,8 @@ class Result:
     artifacts: dict[int, dict[str, bytes]]  # place of the trial -> {file name: content}
     # place of the trial -> place of the seed -> {name: tensor}, on the host; see Population.weights
     models: dict[int, dict[int, dict[str, Tensor]]] = field(default_factory=dict)
+    # {"example_losses": [S, T, N]} on the host, where the task tells them
+    examples: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
@@ -189,6 +191,9 @@ class Blocks:
         for name, value in result.metrics.items():
             table = total.metrics.setdefault(name, torch.full(self._shape, torch.nan, dtype=value.dtype))
             table[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
+        for name, value in result.examples.items():
+            whole = total.examples.setdefault(name, torch.full((*self._shape, value.shape[-1]), torch.nan))
+            whole[torch.tensor(block.seeds)[:, None], torch.tensor(block.trials)] = value
         if block.seeds[0] == 0:
             total.artifacts.update({block.trials[t]: files for t, files in result.artifacts.items()})
         for t, models in result.models.items():
@@ -203,9 +208,11 @@ def _train_and_evaluate(
     metrics = {"train_loss": population.train(end - population.steps)} | population.report(rule)
     if diagnosis:
         metrics |= population.diagnose(diagnosis.passes)
-    artifacts = {}
+    artifacts, examples = {}, {}
     models: dict[int, dict[int, dict[str, Tensor]]] = {}
     if last:
+        losses = population.example_losses()
+        examples = {} if losses is None else {"example_losses": losses.cpu()}
         test = population.test()
         metrics |= {
             name.replace("val_", "test_"): value for name, value in test.items() if name.startswith("val_")
@@ -214,7 +221,7 @@ def _train_and_evaluate(
             bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
             artifacts[t] = population.artifacts(0, t) | bias
         models = _models(population)
-    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts, models)
+    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts, models, examples)
 
 
 def _models(population: Population) -> dict[int, dict[int, dict[str, Tensor]]]:

@@ -27,6 +27,7 @@ from trainables.scoring import Score, ScoreRule
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Task, with_draws
 
+MOST_EXAMPLES = 10_000  # whose losses are kept of every member: 40 KB
 ENUMERATED = 8  # training examples, the first, whose codes are enumerated
 Segment = tuple[float, float, float, float]  # from an epoch on: (epoch, tau_f, tau_b, lr)
 
@@ -257,6 +258,17 @@ class Population:
         metrics = self.task.evaluate(self._scored(), self._dataset.test, self.members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
+
+    @torch.no_grad()
+    def example_losses(self) -> Tensor | None:
+        """The objective on each test example at the scored report, [S, T, N] float32, NaN for members that
+        have diverged; None where the task does not tell. Of more than MOST_EXAMPLES, that many or fewer,
+        evenly spaced.
+        """
+        test = self._dataset.test
+        apart = -(-len(test) // MOST_EXAMPLES)
+        found = self.task.example_losses(self._scored(), test.take(slice(None, None, apart)), self.members)
+        return None if found is None else found.float().where(self._finite()[..., None], torch.nan)
 
     @torch.no_grad()
     def artifacts(self, s: int, t: int) -> dict[str, bytes]:

@@ -14,15 +14,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from ray import tune
 from torch import Tensor
 
-from trainables.blocks import Blocks, NoMemoryError
+from trainables.blocks import Blocks, NoMemoryError, Result
 from trainables.data import DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
@@ -93,7 +95,7 @@ class Report:
     began: float = 0.0  # training that its trials had when the population was made, in epochs
     # {trial number: {metric: value per seed}}
     rows: dict[int, dict[str, list[float]]] = field(default_factory=dict)
-    # {trial number: {file name: content}}, of the first seed
+    # {trial number: {file name: content}}, of the first seed; arrays are of all seeds
     artifacts: dict[int, dict[str, bytes]] = field(default_factory=dict)
     error: str | None = None  # the population failed: why, in one sentence
 
@@ -197,7 +199,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
                 number: {name: table[t] for name, table in tables.items()} for t, number in enumerate(numbers)
             },
             artifacts={
-                numbers[t]: files | self._model_files(t, result.models.get(t, {}))
+                numbers[t]: files | self._model_files(t, result.models.get(t, {})) | _arrays(result, t)
                 for t, files in result.artifacts.items()
             },
         )
@@ -297,6 +299,16 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             return
         self._blocks.load_state(blocks)
         self._interval = interval
+
+
+def _arrays(result: Result, t: int) -> dict[str, bytes]:
+    """What was measured of a trial example by example, as files: float32 [S, N] in NumPy's format."""
+    files = {}
+    for name, values in result.examples.items():
+        content = BytesIO()
+        np.save(content, values[:, t].contiguous().numpy())
+        files[f"{name}.npy"] = content.getvalue()
+    return files
 
 
 def _configuration(trial: dict[str, Any]) -> Configuration:

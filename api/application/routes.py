@@ -29,6 +29,7 @@ from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
+from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
@@ -198,7 +199,9 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
 
     def make() -> bytes:
         trials, measured = service.ledger.trials(row.id), service.measured.of(row.id)
-        return as_json(results(row, trials, measured, metrics=task_metrics(row.task)).plain())
+        losses = LossFiles(service.settings.artifacts_folder(row.id))
+        found = results(row, trials, measured, metrics=task_metrics(row.task), losses=losses)
+        return as_json(found.plain())
 
     return _versioned(service, row, match, "results", make)
 

@@ -315,3 +315,15 @@ def test_a_process_with_too_little_memory_gives_the_results_of_one_with_enough()
         assert mine.keys() == theirs.keys()
         for name, table in mine.items():
             torch.testing.assert_close(torch.tensor(table), torch.tensor(theirs[name]), **CLOSE)
+
+
+@pytest.mark.parametrize("most", [4, 1])
+def test_losses_of_examples_are_in_their_places_whatever_the_blocks(monkeypatch, most):
+    whole = unsplit(3, 2)
+    assert [list(result.examples) for result in whole] == [[], [], ["example_losses"]]
+    losses = whole[-1].examples["example_losses"]
+    assert losses.shape == (2, 3, len(all_digits().test))
+    torch.testing.assert_close(losses.mean(-1), whole[-1].metrics["test_loss"], **CLOSE)
+    limit(monkeypatch, most)
+    blocks = train(Blocks(builder("sbn"), trials=3, seeds=2))
+    torch.testing.assert_close(blocks[-1].examples["example_losses"], losses, **CLOSE)

@@ -280,6 +280,14 @@ class Task(ABC):
         intervals.
         """
 
+    def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor | None:  # noqa: ARG002  # many tell none
+        """The objective of every member on each example of a split, [S, T, N], whose mean over the examples
+        is what `evaluate` returns; None where it is no mean over examples, or the task does not tell.
+
+        From it the uncertainty over examples is estimated, beside that over seeds.
+        """
+        return None
+
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002  # none here
         """Files worth keeping of ONE trained member, {file name: content}: pictures, the model in a form for
         others to use.

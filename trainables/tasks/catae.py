@@ -164,6 +164,23 @@ class CatAE(Task):
             metrics["joint_perplexity"] = self._joint_perplexity(torch.cat(codes, -1)).to(weight.dtype)
         return metrics
 
+    @torch.no_grad()
+    def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor:
+        """The binary cross-entropy of each example, averaged over the passes of val_loss, [S, T, N]."""
+        weight, parts = parameters["encoder_0_weight"], []
+        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        for chunk, inputs in enumerate(_chunks(split)):
+            x = self._pixels(inputs.expand(len(weight), -1, -1), parameters)
+            logits = self._encode(parameters, x)
+            losses = torch.zeros((), device=weight.device)
+            for k in range(SAMPLES):
+                drawn = self.noise(inputs.shape[1], stream.at(chunk * SAMPLES + k))
+                z = members.sample(logits, {"code": drawn["code"][None, None].to(weight.dtype)}, "code")
+                out = self._decode(parameters, z)  # [S, T, D, B]
+                losses = losses + (F.softplus(out) - out * x[:, None]).sum(2) / SAMPLES
+            parts.append(losses)
+        return torch.cat(parts, -1)
+
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:
         """reconstructions.png: examples above their reconstructions, argmax code."""
         from torchvision.utils import save_image  # not on a machine that has only torch

@@ -203,6 +203,17 @@ class DLN(Task):
         metrics["gates_without_gradient"] = self._without_gradient(parameters, split, noise, members)
         return metrics
 
+    @torch.no_grad()
+    def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor:
+        """The cross-entropy of each example by the most probable gates, as val_loss is, [S, T, N]."""
+        coefficients = self._coefficients(parameters, None, members)
+        soft = [False] * len(members.relaxed)
+        parts: list[Tensor] = []
+        for x, y in _chunks(split):
+            bits = thermometer(x.expand(coefficients[0].shape[0], -1, -1), self._cutoffs)
+            parts.append(_losses(self._scores(coefficients, bits, members, soft), y))
+        return torch.cat(parts, -1)
+
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002
         """network.json: the most probable gates and their wires, which trainables/logic_network.py
         evaluates.

@@ -131,6 +131,20 @@ class SBN(Task):
             metrics[f"inactive_{eps:.0e}"] = (mean_gradient < eps).float().mean(-1)
         return metrics
 
+    @torch.no_grad()
+    def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor:
+        """The cross-entropy of each example, averaged over the passes of val_loss, [S, T, N]."""
+        parts: list[Tensor] = []
+        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        seeds = parameters["weight_0"].shape[0]
+        for chunk, start in enumerate(range(0, len(split), CHUNK)):
+            x, y = split.inputs[start : start + CHUNK], split.labels[start : start + CHUNK]
+            first = self._first_logits(parameters, x.mT[None].expand(seeds, -1, -1))
+            noises = (_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES))
+            passes = (self._scores(parameters, [first], noise, members) for noise in noises)
+            parts.append(sum((_loss(p.log_softmax(2), y) for p in passes), torch.zeros(())) / SAMPLES)
+        return torch.cat(parts, -1)
+
     def bytes_per_member(self, batch_size: int) -> int:
         """Parameters, gradients and two moments, and about six copies of the hidden units' batch while a step
         runs.

@@ -66,6 +66,18 @@ def _harmless(subject: Subject) -> None:
     assert identical(state(evaluated), state(undisturbed)), "evaluation changed the training"
 
 
+@check("losses of examples average to the objective")
+def _averaged(subject: Subject) -> None:
+    models, _ = subject.trained(subject.everyone(), [0, 7], steps=5, dtype=torch.float64)
+    split = subject.dataset.test
+    losses = subject.task.example_losses(state(models), split, models.members)
+    if losses is None:
+        return  # the task does not tell
+    assert losses.shape == (2, len(subject.everyone()), len(split)), f"they are {list(losses.shape)}"
+    objective = subject.task.evaluate(state(models), split, models.members)[subject.task_type.objective.name]
+    torch.testing.assert_close(losses.mean(-1), objective, rtol=1e-9, atol=0)
+
+
 @check("seeds are evaluated with the same noise")
 def _same_noise(subject: Subject) -> None:
     models, _ = subject.trained(subject.everyone(), [5], steps=5, dtype=torch.float64)

@@ -4,7 +4,18 @@ A verb is there once its file is imported: a new file needs a line in this one. 
 pydantic) is imported inside its function, so that all others start without it.
 """
 
-from tuner.cli import completion, reading, reporting, running, specs, tracking
+from tuner.cli import completion, confirming, reading, reporting, running, specs, tracking
 from tuner.cli.group import cli, import_fast, main
 
-__all__ = ["cli", "completion", "import_fast", "main", "reading", "reporting", "running", "specs", "tracking"]
+__all__ = [
+    "cli",
+    "completion",
+    "confirming",
+    "import_fast",
+    "main",
+    "reading",
+    "reporting",
+    "running",
+    "specs",
+    "tracking",
+]

@@ -60,16 +60,16 @@ def _minute(moment: str) -> str:
 @click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @with_ledger
-def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # noqa: ARG001  # as above
+def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> None:  # as above
     """Show what a study found so far: the best of every method, the gain, the verdict."""
     row = ledger.find_study(study)
     if as_json:
-        click.echo(json.dumps(analysed(row, ledger).plain(), indent=1, allow_nan=False))
+        click.echo(json.dumps(analysed(row, ledger, settings).plain(), indent=1, allow_nan=False))
     else:
         click.echo(
             f"study {row.id}  {row.name}: {state_text(row.state)}{f' ({row.reason})' if row.reason else ''}"
         )
-        click.echo(summary(row, ledger))
+        click.echo(summary(row, ledger, settings))
 
 
 @cli.command()

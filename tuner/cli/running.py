@@ -35,7 +35,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     def submitted(settings: "Settings", ledger: Any) -> None:
         from tuner.driver.drive import submit
 
-        _drive(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
+        driven_here(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
 
     from tuner.driver.tune_run import check
     from tuner.settings import Settings
@@ -69,7 +69,7 @@ def resume(
 
         StudyQueue(ledger).restart_trials(study_id)
         settings.remove_files(study_id)
-    _drive(settings, ledger, study_id, as_json=as_json, mlflow=mlflow)
+    driven_here(settings, ledger, study_id, as_json=as_json, mlflow=mlflow)
 
 
 @cli.command(hidden=True)
@@ -83,7 +83,8 @@ def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> Non
     drive_job(ledger, study, settings, job=job, say=lambda line: say(f"study {study}  {line}"))
 
 
-def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
+def driven_here(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
+    """Trains what a study lacks, on this machine, and prints what came of it."""
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
@@ -94,7 +95,7 @@ def _drive(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlfl
         by = f" by {stop}" if str(stop) else ""  # the name of a signal
         raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
     say()
-    say(summary(outcome.study, ledger))
+    say(summary(outcome.study, ledger, settings))
     say()
     report, numbers, *figures = outcome.files
     say(f"report     {report}")

@@ -11,22 +11,24 @@ from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 if TYPE_CHECKING:
     from tuner.evidence.over_seeds import Gain, Summary
     from tuner.evidence.results import Claim, Results, TrialResult  # pydantic takes time to import
+    from tuner.settings import Settings
 
 NUMBERS = ("tau_f", "tau_b", "lr")  # the columns of a trial's numbers
 
 
-def summary(row: StudyRow, ledger: Any) -> str:
+def summary(row: StudyRow, ledger: Any, settings: "Settings") -> str:
     """The best of every method as a table, then the verdict."""
-    return summary_of(analysed(row, ledger), objective_label(row))
+    return summary_of(analysed(row, ledger, settings), objective_label(row))
 
 
-def analysed(row: StudyRow, ledger: Any) -> "Results":
+def analysed(row: StudyRow, ledger: Any, settings: "Settings") -> "Results":
     """The results of a study."""
     from trainables.tasks import task_metrics
     from tuner.evidence.analysis import results as analyse
+    from tuner.evidence.example_gains import LossFiles
 
-    metrics = task_metrics(row.task)
-    return analyse(row, ledger.trials(row.id), ledger.stream(row.id), metrics=metrics)
+    metrics, losses = task_metrics(row.task), LossFiles(settings.artifacts_folder(row.id))
+    return analyse(row, ledger.trials(row.id), ledger.stream(row.id), metrics=metrics, losses=losses)
 
 
 def objective_label(row: StudyRow) -> str:

@@ -15,7 +15,7 @@ from trainables.data.fingerprint import fingerprint
 from trainables.tasks import own
 from trainables.tasks import plugged_in_version as task_version
 from tuner.errors import UserError
-from tuner.ledger.rows import StudyRow
+from tuner.ledger.rows import StudyRow, StudyState
 from tuner.spec.study import StudySpec
 
 _PROGRAM = "straight-through-tuner"
@@ -39,10 +39,14 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
         name for name in {*study.material, *material} if study.material.get(name) != material.get(name)
     )
     changed = ", ".join(_change(name, study.material.get(name), material.get(name)) for name in names)
+    anew = (
+        "submit the study again"  # its trials cannot be restarted: it has ended, and seeds are to be added
+        if study.state is StudyState.SUCCEEDED or study.added_seeds
+        else f"start all of its trials anew: `tuner resume {study.id} --restart-trials`"
+    )
     raise UserError(
         f"study {study.id} was begun with something else ({changed}), and its trials could not be compared "
-        "with new ones; put that back, or start all of its trials anew: "
-        f"`tuner resume {study.id} --restart-trials`"
+        f"with new ones; put that back, or {anew}"
     )
 
 

@@ -23,6 +23,7 @@ from tuner.evidence.control import control
 from tuner.evidence.costs import distinct, trained_epochs, training, tuned_with
 from tuner.evidence.curves import Curves
 from tuner.evidence.equal_budget import equal_budget
+from tuner.evidence.example_gains import Losses, gains_over_examples, no_losses
 from tuner.evidence.failure_rates import failure_rates
 from tuner.evidence.landscape import landscape, marginals, optimum, stages
 from tuner.evidence.other_metrics import gains_on_test_set, second_gains, summaries_on_test_set
@@ -72,12 +73,14 @@ def results(
     measurements: Iterable[Measurement] | Curves = (),
     *,
     metrics: Metrics = UNDECLARED,
+    losses: Losses = no_losses,
 ) -> Results:
     """The results of a study: what `tuner results --json` prints and the API returns.
 
     Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is
     left undecided. `metrics` is what the study's task declares (trainables.tasks.task_metrics): without it
-    claims that rest on a task's metrics have no parts.
+    claims that rest on a task's metrics have no parts. `losses` has the losses of test examples that
+    confirmed trials have left (example_gains.LossFiles): without it there is no interval over examples.
     """
     objective, rules = study.objective, rules_of(study, metrics)
     curves = Curves.gathered(measurements)
@@ -89,6 +92,7 @@ def results(
     }
     main, argmax, gains = concluded.main, concluded.argmax, concluded.gains
     judged = claims(Evidence(study, trials, chosen, confirmed, main, argmax, gains, curves, metrics))
+    over_examples = gains_over_examples(trials, confirmed, losses, objective)
     scores = score_rules(trials, curves, objective, _rule(study))
     return Results(
         study=study.id,
@@ -106,6 +110,7 @@ def results(
         as_printed=concluded.as_printed,
         second=second_gains(confirmed, metrics),
         test_gain=gains_on_test_set(confirmed, metrics, objective),
+        examples=over_examples,
         confirmation=_confirmation(
             rules, confirmed, rules.margin_for(chosen.diagonal), trials, concluded.planned
         ),
@@ -120,6 +125,7 @@ def results(
         verdict_reason=main.reason,
         notes=(
             *verdict_notes(study, trials, concluded),
+            *(found.sentence for name, found in over_examples.items() if name == OFF),
             *([scores.note] if scores and scores.note else []),
         ),
         claims=judged,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from trainables.metrics import Metrics
 from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
+from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.labels import STATES, method_label, metric_label
 from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
@@ -45,7 +46,7 @@ def write_report(
 
     folder.mkdir(parents=True, exist_ok=True)
     curves = Curves(measurements)
-    found = results(study, trials, curves, metrics=metrics)
+    found = results(study, trials, curves, metrics=metrics, losses=LossFiles(artifacts))
     pictures = gallery(study, trials, curves, metrics=metrics, found=found, artifacts=artifacts)
     drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
     numbers = folder / "results.json"

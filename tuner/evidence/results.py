@@ -85,6 +85,7 @@ __all__ = [
     "Statistics",
     "Trend",
     "TrialResult",
+    "TwoWayResult",
     "Verdict",
 ]
 
@@ -170,6 +171,21 @@ class AsPrinted(Comparison):
     diagonal_best: TrialResult | None
 
 
+class TwoWayResult(Model):
+    """A gain over the diagonal on the test set, with its uncertainty over seeds and examples at once."""
+
+    mean: float
+    ci95: Interval = Field(description="Over new seeds and new examples.")
+    p_value: float | None = Field(description="Two-sided; null without any spread.")
+    sem: float = Field(description="Standard error over seeds and examples.")
+    sem_over_seeds: float = Field(description="As if the examples were all there are.")
+    sem_over_examples: float = Field(description="As if the seeds were all there are.")
+    seeds: int
+    examples: int
+    narrower: str = Field(description="What would narrow the interval: more seeds, more examples, or either.")
+    sentence: str = Field(description="All of it in words.")
+
+
 class ConfirmationResult(Model):
     """How the confirmation went."""
 
@@ -206,6 +222,10 @@ class Results(Model):
         description="The gain over the diagonal in other metrics that the task names, at the last report."
     )
     test_gain: dict[str, Gain] = Field(description="The same on the test set, in every metric.")
+    examples: dict[str, TwoWayResult] = Field(
+        description="The gain over the diagonal on the test set over seeds and examples at once, of "
+        "off_diagonal and argmax; empty where the losses of examples were not kept, or are not here."
+    )
     confirmation: ConfirmationResult | None
     outcomes: dict[str, MethodOutcomes] = Field(description="Divergence and collapse of each method.")
     score: ScoreRules | None

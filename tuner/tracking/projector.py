@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tuner.evidence.analysis import results
+from tuner.evidence.example_gains import LossFiles
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (
     TERMINAL_STUDY_STATES,
@@ -134,7 +135,8 @@ class Projector:
 
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study_id)
-        found = results(study, self._ledger.trials(self._study_id), self._ledger.stream(self._study_id))
+        trials, measured = self._ledger.trials(study.id), self._ledger.stream(study.id)
+        found = results(study, trials, measured, losses=LossFiles(artifacts))
         finished = milliseconds(study.finished_at)
         if found.gain:
             client.log_metric(self._parent, "gain", found.gain.mean, timestamp=finished, step=0)

@@ -159,6 +159,26 @@ def test_resuming_a_finished_study_changes_nothing(finished):
     assert tuner(home, "trials", "latest", "--json").stdout == before
 
 
+def test_seeds_are_added_to_a_finished_study_and_judged_as_such(finished):
+    home, _ = finished
+    before = json.loads(tuner(home, "trials", "latest", "--json").stdout)
+    done = tuner(home, "confirm", "latest", "--seeds", "9")
+    after = json.loads(tuner(home, "trials", "latest", "--json").stdout)
+    assert after[: len(before)] == before
+    added = after[len(before) :]
+    confirmed = [t for t in before if t["role"] == "confirm"]
+    assert [t["role"] for t in added] == ["confirm"] * len(confirmed)
+    assert {len(t["objective"]["seeds"]) for t in added} == {9}
+    found = json.loads(tuner(home, "results", "latest", "--json").stdout)
+    assert (found["gain"]["seeds"], found["gain"]["added_later"], found["confirmation"]["added"]) == (
+        12,
+        True,
+        9,
+    )
+    assert "added after the planned looks, so the verdict rests on the always-valid" in done.stdout
+    check_ledger_and_mlflow(home, found["study"])
+
+
 def test_mlflow_is_rebuilt_from_the_ledger(finished):
     home, done = finished
     study = json.loads(done.stdout.splitlines()[-1])["study"]

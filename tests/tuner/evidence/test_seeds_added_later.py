@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.rows import FRESH, MINIMIZE, finished_study, study, trial
-from tuner.cli import summary_of
+from tuner.cli.summary import summary_of
 from tuner.evidence import always_valid
 from tuner.evidence.analysis import results
 from tuner.evidence.confirmed import Rules, compare, confirmed_trials, decided
