@@ -184,6 +184,7 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
     names = figure_names(study(), rows, measurements, metrics=sbn, artifacts=artifacts)
     assert names == [
         "landscape",
+        "trajectories",
         "marginals",
         "curves",
         "figure2",

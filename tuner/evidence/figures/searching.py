@@ -19,6 +19,8 @@ def landscape(m: Material) -> Made:
     if all(mean is None for line in land.mean for mean in line):
         return None
     there = sorted(searched(m.trials), key=lambda t: t.number)
+    if m.strategy == StrategyName.PBT and any(t.schedule for t in there):
+        return None  # no trial has one place: its trajectories show where it was
     ran = {(t.tau_f, t.tau_b) for t in there if t.tau_f is not None and t.tau_b is not None}
     cells = m.found.optimum.cells if m.found.optimum else ()
     sure = {(c.tau_f, c.tau_b) for c in cells if c.sure}

@@ -9,7 +9,7 @@ from trainables.metrics import Metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
-from tuner.evidence.figures import searching, temperatures, training
+from tuner.evidence.figures import learned, searching, temperatures, training
 from tuner.evidence.figures.drawing import as_bytes
 from tuner.evidence.figures.material import Material, Picture
 from tuner.evidence.results import Results
@@ -21,6 +21,8 @@ __all__ = ["Picture", "figure_bytes", "figure_names", "gallery"]
 
 _MAKERS = (
     searching.landscape,
+    learned.trajectories,
+    learned.predicted,
     searching.stages,
     searching.marginals,
     training.learning,
@@ -30,6 +32,8 @@ _MAKERS = (
     temperatures.dispersion,
     training.thresholds,
     temperatures.bias,
+    learned.course,
+    learned.mattered,
     searching.rungs,
     searching.schedule,
 )

@@ -2,6 +2,7 @@
 how they look.
 """
 
+from tuner.evidence.figures.drawing.course import best_so_far, importance, surface, trajectories
 from tuner.evidence.figures.drawing.lines import Series, Stage, curves, marginals, panels, stages, thresholds
 from tuner.evidence.figures.drawing.maps import bias, distribution, landscape
 from tuner.evidence.figures.drawing.search import Course, rungs, scatter, schedule
@@ -14,9 +15,11 @@ __all__ = [
     "Series",
     "Stage",
     "as_bytes",
+    "best_so_far",
     "bias",
     "curves",
     "distribution",
+    "importance",
     "landscape",
     "marginals",
     "panels",
@@ -25,6 +28,8 @@ __all__ = [
     "scatter",
     "schedule",
     "stages",
+    "surface",
     "thresholds",
     "tradeoff",
+    "trajectories",
 ]

@@ -1,0 +1,124 @@
+"""How much of what a search saw is due to each temperature and to the learning rate: functional variance.
+
+A Gaussian process is fitted to the mean objective of the trials over (sqrt tau_f, log tau_b, log learning
+rate), scaled to the unit cube, with a Matern 5/2 kernel that has a length for each axis. The importance of an
+axis is the share of the surface's variance over the cube that is a function of this axis alone (Hutter, Hoos
+and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", 2014, with a process in
+place of their forest; Sobol's first-order index). What is left is interaction.
+
+Trials that are further behind the median than the best is ahead of it are drawn up to there: one cliff would
+else be all of the variance. A description; no verdict rests on it.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.evidence.gaussian_process import matern
+from tuner.evidence.selection import finished, searched
+from tuner.evidence.surface import capped
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import TrialRow
+
+Floats = npt.NDArray[np.float64]
+AXES = ("tau_f", "tau_b", "lr")
+INTERACTION = "interaction"
+FEWEST = 10  # trials of a surface
+_MOST = 300  # the best ones
+_LEVELS, _OTHERS = 24, 256  # of the axis in question, and places of the other axes that are averaged over
+_STARTS = ((0.5, 0.1), (0.15, 0.3), (1.5, 0.03))  # lengths of all axes, standard deviation of the noise
+
+
+def importance(trials: Sequence[TrialRow], objective: Objective) -> dict[str, float] | None:
+    """The shares of tau_f, tau_b and lr, those that the search varied, and of their interaction.
+
+    None with fewer than 10 trials that were trained to their end, or where only one of the three varies, or
+    the objective does not.
+    """
+    ended = [t for t in finished(searched(trials)) if t.mean is not None and t.tau_f is not None and t.tau_b]
+    ended = sorted(ended, key=lambda t: (objective.sign * (t.mean or 0.0), t.number))[:_MOST]
+    if len(ended) < FEWEST:
+        return None
+    places = np.array([[np.sqrt(t.tau_f or 0.0), np.log(t.tau_b or 1.0), np.log(t.lr)] for t in ended])
+    values = objective.sign * np.array([[t.mean] for t in ended], dtype=float)
+    varied = [i for i in range(len(AXES)) if np.ptp(places[:, i]) > 0]
+    values = capped(values)[:, 0]
+    if len(varied) < 2 or not np.ptp(values) > 0:
+        return None
+    kept = np.ascontiguousarray(places[:, varied])
+    shares = _shares(kept.tobytes(), values.tobytes(), len(varied))
+    named = {AXES[i]: share for i, share in zip(varied, shares, strict=True)}
+    return named | {INTERACTION: max(0.0, 1.0 - sum(shares))}
+
+
+@lru_cache(maxsize=64)
+def _shares(places: bytes, values: bytes, axes: int) -> tuple[float, ...]:
+    """Kept, because results are looked at again and again."""
+    return main_effects(np.frombuffer(places).reshape(-1, axes), np.frombuffer(values))
+
+
+def main_effects(places: Floats, values: Floats) -> tuple[float, ...]:
+    """The share of the variance of a surface through values [N] at places [N, A] that is a function of each
+    axis alone, [A], over the box of the places.
+    """
+    from scipy.stats import qmc
+
+    axes = places.shape[1]
+    unit = (places - places.min(0)) / np.ptp(places, axis=0)
+    predict = _surface(unit, (values - values.mean()) / values.std())
+    others = qmc.Sobol(axes, seed=0).random(_OTHERS)
+    whole = float(np.var(predict(qmc.Sobol(axes, seed=1).random(2048))))
+    if not whole > 0:
+        return (0.0,) * axes
+    levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    shares = []
+    for axis in range(axes):
+        grid = np.repeat(others[None], _LEVELS, axis=0)
+        grid[:, :, axis] = levels[:, None]
+        line = predict(grid.reshape(-1, axes)).reshape(_LEVELS, _OTHERS).mean(1)
+        shares.append(min(1.0, float(np.var(line)) / whole))
+    total = max(1.0, sum(shares))  # both variances are sampled
+    return tuple(share / total for share in shares)
+
+
+class _surface:  # noqa: N801  # a function with data
+    """The posterior mean of a process through values [N] at places [N, A] of the unit cube."""
+
+    def __init__(self, unit: Floats, values: Floats) -> None:
+        from scipy.optimize import minimize
+
+        axes = unit.shape[1]
+        starts = [np.log([*[length] * axes, noise]) for length, noise in _STARTS]
+        bounds = [(np.log(0.05), np.log(20.0))] * axes + [(np.log(1e-3), np.log(2.0))]
+        ends = [
+            minimize(_loss, start, args=(unit, values), method="L-BFGS-B", bounds=bounds) for start in starts
+        ]
+        theta = min(ends, key=lambda end: float(end.fun)).x
+        self._lengths, self._unit = np.exp(theta[:-1]), unit
+        self._weights = np.linalg.solve(_covariance(unit, theta), values)
+
+    def __call__(self, places: Floats) -> Floats:
+        mean: Floats = _kernel(places, self._unit, self._lengths) @ self._weights
+        return mean
+
+
+def _kernel(a: Floats, b: Floats, lengths: Floats) -> Floats:
+    squares = (((a[:, None, :] - b[None, :, :]) / lengths) ** 2).sum(2)
+    return matern(np.sqrt(squares))
+
+
+def _covariance(unit: Floats, theta: Floats) -> Floats:
+    return _kernel(unit, unit, np.exp(theta[:-1])) + np.exp(2 * theta[-1]) * np.eye(len(unit))
+
+
+def _loss(theta: Floats, unit: Floats, values: Floats) -> float:
+    """Minus the log of the marginal likelihood, with the variance of the process as it fits best, and a weak
+    prior on the lengths.
+    """
+    root = np.linalg.cholesky(_covariance(unit, theta) + 1e-9 * np.eye(len(unit)))
+    white = np.linalg.solve(root, values)
+    n = len(values)
+    prior = float(((theta[:-1] - np.log(0.7)) ** 2).sum()) / 2
+    return float(n / 2 * np.log((white**2).sum() / n) + np.log(np.diag(root)).sum()) + prior

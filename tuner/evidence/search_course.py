@@ -1,0 +1,57 @@
+"""How a search went: the best that it had found after each trial, and the paths of those whose temperatures
+change while they train.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuner.evidence.selection import finished, searched
+from tuner.ledger.methods import Segment
+from tuner.ledger.objective import Objective
+from tuner.ledger.rows import TrialRow
+
+
+@dataclass(frozen=True)
+class Step:
+    """A trial of the search, in the order in which they were proposed."""
+
+    trial: int  # its number
+    mean: float  # of the objective over seeds
+    best: float  # of the trials so far
+
+
+@dataclass(frozen=True)
+class Path:
+    """The temperatures of a trial over its training."""
+
+    trial: int  # its number
+    source: int | None  # number of the trial whose state it went on from last, where that is another one
+    segments: tuple[Segment, ...]  # what held from each epoch on
+    mean: float | None  # of the objective over seeds, at the end
+
+
+def best_so_far(trials: Sequence[TrialRow], objective: Objective) -> list[Step]:
+    """The trials of the search that were trained to their end, with the best of those up to each."""
+    steps: list[Step] = []
+    for trial in sorted(finished(searched(trials)), key=lambda t: t.number):
+        if trial.mean is None:
+            continue
+        better = not steps or objective.sign * trial.mean < objective.sign * steps[-1].best
+        steps.append(Step(trial.number, trial.mean, trial.mean if better else steps[-1].best))
+    return steps
+
+
+def paths(trials: Sequence[TrialRow]) -> list[Path]:
+    """The paths of the search's trials; none where no trial changes its temperatures."""
+    there = sorted(searched(trials), key=lambda t: t.number)
+    if not any(t.schedule for t in there):
+        return []
+    return [
+        Path(
+            trial=t.number,
+            source=None if t.source in (None, t.number) else t.source,
+            segments=t.schedule or (Segment(0.0, t.tau_f or 0.0, t.tau_b or 0.0, t.lr),),
+            mean=t.mean,
+        )
+        for t in there
+    ]
