@@ -65,6 +65,7 @@ class PopulationConfig:
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
+    optimizer: dict[str, Any] = field(default_factory=dict)  # fields of an Optimizer, of all trials
     spec: dict[str, Any] = field(default_factory=dict)  # the study's, for the files of its trained models
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
     study: str = ""  # what Ray's dashboard and logs call the study
@@ -240,7 +241,7 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
             options = json.dumps(config.dataset_options, sort_keys=True)
             dataset = _dataset(config.dataset, options, config.data_folder, config.device)
         task = cls(dataset, cls.options_type.parse(config.options))
-        configurations = [_configuration(t) for t in config.trials]
+        configurations = [_configuration(t, config.optimizer) for t in config.trials]
 
         self._steps_per_epoch = steps_per_epoch(dataset, config.batch_size)
         total = config.steps if config.steps is not None else (config.epochs or 0) * self._steps_per_epoch
@@ -328,14 +329,14 @@ def _arrays(result: Result, t: int) -> dict[str, bytes]:
     return files
 
 
-def _configuration(trial: dict[str, Any]) -> Configuration:
+def _configuration(trial: dict[str, Any], optimizer: dict[str, Any]) -> Configuration:
     """The configuration of one of PopulationConfig's trials."""
     return Configuration(
         trial["estimator"],
         trial["tau_f"],
         trial["tau_b"],
         trial["lr"],
-        **json.loads(trial.get("variant") or "{}"),
+        **{"optimizer": optimizer} | json.loads(trial.get("variant") or "{}"),
     )
 
 

@@ -11,7 +11,7 @@ from api.application.app import create
 from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
 from tests.support.markdown import DOCS, blocks, names, tables
-from trainables.data import DATASETS, array_file, image_folder, load
+from trainables.data import DATASETS, OWN_DATA, array_file, image_folder, load
 from trainables.estimators import ESTIMATORS
 from trainables.population import Configuration, Population
 from trainables.tasks import task_metrics, task_type
@@ -97,7 +97,7 @@ def test_the_datasets_of_a_task_are_told(task):
 
 def test_every_dataset_is_there():
     values = {names(row[0])[0]: names(row[2]) for row in rows("spec.md", "Fields")}
-    assert values["dataset"] == list(DATASETS)
+    assert values["dataset"] == [OWN_DATA, *DATASETS]
     assert set(TASKS) <= set(values["task"])
 
 

@@ -14,6 +14,7 @@ from trainables import ray_trainable
 from trainables.model_file import file_name, read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from trainables.optim import Optimizer
 from trainables.population import Configuration, Population
 from trainables.ray_trainable import PopulationConfig, Report, interval_ends
 
@@ -321,3 +322,13 @@ def test_rays_dashboard_is_told_which_study_and_trials_an_actor_trains(config, c
         "first · abc: population of 2 trials, 3 to 5, on 2 seeds: starts",
         "first · abc: population of 2 trials, 3 to 5, on 2 seeds: 1 of 2 reports",
     ]
+
+
+def test_the_studys_optimizer_is_every_trials(config):
+    optimizer = {"weight_decay": 0.1, "schedule": "linear", "warmup": 0.5}
+    made = trainable(replace(config, optimizer=optimizer, epochs=1, intervals=1))
+    reports(made, 1)
+    made.save_checkpoint(str(Path(config.checkpoint).parent))
+    (block,) = blocks_of(config)
+    trained = [Configuration(*fields).optimizer for fields in block["population"]["configurations"]]
+    assert trained == [Optimizer(weight_decay=0.1, schedule="linear", warmup=0.5)] * 2

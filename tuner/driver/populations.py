@@ -87,6 +87,7 @@ class Populations:
             threads=self.placement.cpus,
             checkpoint=str(self.checkpoints / f"{population}.pt"),
             spec=spec.model_dump(mode="json"),
+            optimizer=spec.optimizer.settings if spec.optimizer is not None else {},
             diagnosis=spec.diagnosis,
             study=f"{spec.name} · {self.study_id}",
             start=start,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from tuner.spec.invalid import wrong
+from tuner.spec.optimizer import OptimizerSpec
 from tuner.spec.temperatures import Count, Number, Strict
 
 MOST_SEEDS = 1000  # fresh ones of one study
@@ -54,5 +55,5 @@ class AtEpoch(Strict):
     )
 
 
-# Fields of a spec's mappings other than `search`, by the branch that pydantic names.
-BRANCHES: dict[str, type[Strict]] = {"Looks": Looks, "AtEpoch": AtEpoch}
+# Fields of a spec's mappings other than `search`, by the branch or the field that pydantic names.
+BRANCHES: dict[str, type[Strict]] = {"Looks": Looks, "AtEpoch": AtEpoch, "optimizer": OptimizerSpec}

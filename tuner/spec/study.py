@@ -23,6 +23,7 @@ from tuner.spec.counts import Counted
 from tuner.spec.invalid import InvalidError, option_error, wrong
 from tuner.spec.judging import AtEpoch, Looks, Margin
 from tuner.spec.messages import spec_error
+from tuner.spec.optimizer import OptimizerSpec
 from tuner.spec.search import MAX_TRIALS, HalvingSearch, PbtSearch, Search
 from tuner.spec.temperatures import Count, Number, listed
 from tuner.spec.yaml_reader import YamlError, read_yaml
@@ -91,6 +92,11 @@ class StudySpec(Counted):
         ge=1,
         le=1_000_000_000,
         description="Length of training in steps of the optimiser; give this or epochs.",
+    )
+    optimizer: OptimizerSpec | None = Field(
+        default=None,
+        description="What Adam is given beside the learning rate: weight_decay, betas, clip_norm, schedule, "
+        "warmup.",
     )
     batch_size: Count = Field(default=128, ge=1, le=1_000_000, description="Examples in a training step.")
     baselines: list[Baseline] = Field(
@@ -189,6 +195,9 @@ class StudySpec(Counted):
         return self
 
     def _wrong_length(self) -> Iterator[FieldError]:
+        if self.control and self.optimizer is not None and self.optimizer.clip_norm is not None:
+            message = "must be left out with control, because a gradient's norm depends on the logits' scale"
+            yield FieldError("optimizer.clip_norm", message)
         if (self.epochs is None) == (self.steps is None):
             yield FieldError("epochs", "give either epochs or steps, one of the two")
 

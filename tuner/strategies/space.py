@@ -67,7 +67,16 @@ class Axis:
         return min(max(raw, self.low), self.high)
 
 
-_WHAT_IS_TRAINED = {"task", "options", "dataset", "dataset_options", "epochs", "steps", "batch_size"}
+_WHAT_IS_TRAINED = {
+    "task",
+    "options",
+    "dataset",
+    "dataset_options",
+    "epochs",
+    "steps",
+    "batch_size",
+    "optimizer",
+}
 _WHAT_IS_SEARCHED = _WHAT_IS_TRAINED | {"search", "learning_rates"}
 
 
