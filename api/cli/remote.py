@@ -169,10 +169,6 @@ def _report(client: Any, study: str, out: Path | None) -> None:
         click.echo(folder / place)
 
 
-def _confirm(client: Any, study: str, seeds: int, **_: Any) -> None:
-    _said(client.confirm(client.find(study), seeds))
-
-
 remote_or_local("list", _list)
 remote_or_local("results", _results)
 remote_or_local("trials", _trials)

@@ -48,7 +48,7 @@ def study_table(studies: int, searches: tuple[str, ...]) -> Table:
     for name, world in WORLDS.items():
         cells = [name]
         for search in searches:
-            asked, count = spec(search), max(20, studies // COST[search])
+            asked, count = spec(search), max(min(20, studies), studies // COST[search])
             ends = Counter(
                 str(results(study_row(asked, i), play(asked, world, i)).verdict) for i in range(count)
             )

@@ -11,6 +11,7 @@ else be all of the variance. A description; no verdict rests on it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -26,31 +27,45 @@ Floats = npt.NDArray[np.float64]
 AXES = ("tau_f", "tau_b", "lr")
 INTERACTION = "interaction"
 FEWEST = 10  # trials of a surface
-_MOST = 300  # the best ones
+_MOST = 200  # the best ones
 _LEVELS, _OTHERS = 24, 256  # of the axis in question, and places of the other axes that are averaged over
 _STARTS = ((0.5, 0.1), (0.15, 0.3), (1.5, 0.03))  # lengths of all axes, standard deviation of the noise
 
 
-def importance(trials: Sequence[TrialRow], objective: Objective) -> dict[str, float] | None:
-    """The shares of tau_f, tau_b and lr, those that the search varied, and of their interaction.
+@dataclass(frozen=True)
+class Seen:
+    """What a search saw, as arrays: it takes no time to make, its importance does."""
 
-    None with fewer than 10 trials that were trained to their end, or where only one of the three varies, or
-    the objective does not.
+    varied: tuple[str, ...]  # A of AXES
+    places: Floats  # [N, A], scaled as above
+    values: Floats  # [N], low is good
+
+    def importance(self) -> dict[str, float]:
+        """The share of each axis that the search varied, and of their interaction."""
+        shares = _shares(self.places.tobytes(), self.values.tobytes(), len(self.varied))
+        return dict(zip(self.varied, shares, strict=True)) | {INTERACTION: max(0.0, 1.0 - sum(shares))}
+
+
+def seen(trials: Sequence[TrialRow], objective: Objective) -> Seen | None:
+    """Of the trials that were trained to their end; None with fewer than 10, or where only one of tau_f,
+    tau_b and lr varies, or the objective does not.
     """
     ended = [t for t in finished(searched(trials)) if t.mean is not None and t.tau_f is not None and t.tau_b]
     ended = sorted(ended, key=lambda t: (objective.sign * (t.mean or 0.0), t.number))[:_MOST]
     if len(ended) < FEWEST:
         return None
     places = np.array([[np.sqrt(t.tau_f or 0.0), np.log(t.tau_b or 1.0), np.log(t.lr)] for t in ended])
-    values = objective.sign * np.array([[t.mean] for t in ended], dtype=float)
+    values = capped(objective.sign * np.array([[t.mean] for t in ended], dtype=float))[:, 0]
     varied = [i for i in range(len(AXES)) if np.ptp(places[:, i]) > 0]
-    values = capped(values)[:, 0]
     if len(varied) < 2 or not np.ptp(values) > 0:
         return None
-    kept = np.ascontiguousarray(places[:, varied])
-    shares = _shares(kept.tobytes(), values.tobytes(), len(varied))
-    named = {AXES[i]: share for i, share in zip(varied, shares, strict=True)}
-    return named | {INTERACTION: max(0.0, 1.0 - sum(shares))}
+    return Seen(tuple(AXES[i] for i in varied), np.ascontiguousarray(places[:, varied]), values)
+
+
+def importance(trials: Sequence[TrialRow], objective: Objective) -> dict[str, float] | None:
+    """The shares of what the search varied; None where `seen` is."""
+    what = seen(trials, objective)
+    return None if what is None else what.importance()
 
 
 @lru_cache(maxsize=64)
@@ -65,9 +80,9 @@ def main_effects(places: Floats, values: Floats) -> tuple[float, ...]:
     """
     from scipy.stats import qmc
 
-    axes = places.shape[1]
+    axes = int(places.shape[1])
     unit = (places - places.min(0)) / np.ptp(places, axis=0)
-    predict = _surface(unit, (values - values.mean()) / values.std())
+    predict = _Surface(unit, (values - values.mean()) / values.std())
     others = qmc.Sobol(axes, seed=0).random(_OTHERS)
     whole = float(np.var(predict(qmc.Sobol(axes, seed=1).random(2048))))
     if not whole > 0:
@@ -80,10 +95,10 @@ def main_effects(places: Floats, values: Floats) -> tuple[float, ...]:
         line = predict(grid.reshape(-1, axes)).reshape(_LEVELS, _OTHERS).mean(1)
         shares.append(min(1.0, float(np.var(line)) / whole))
     total = max(1.0, sum(shares))  # both variances are sampled
-    return tuple(share / total for share in shares)
+    return tuple(float(share / total) for share in shares)
 
 
-class _surface:  # noqa: N801  # a function with data
+class _Surface:
     """The posterior mean of a process through values [N] at places [N, A] of the unit cube."""
 
     def __init__(self, unit: Floats, values: Floats) -> None:
@@ -106,11 +121,13 @@ class _surface:  # noqa: N801  # a function with data
 
 def _kernel(a: Floats, b: Floats, lengths: Floats) -> Floats:
     squares = (((a[:, None, :] - b[None, :, :]) / lengths) ** 2).sum(2)
-    return matern(np.sqrt(squares))
+    covariance: Floats = matern(np.sqrt(squares))
+    return covariance
 
 
 def _covariance(unit: Floats, theta: Floats) -> Floats:
-    return _kernel(unit, unit, np.exp(theta[:-1])) + np.exp(2 * theta[-1]) * np.eye(len(unit))
+    covariance: Floats = _kernel(unit, unit, np.exp(theta[:-1])) + np.exp(2 * theta[-1]) * np.eye(len(unit))
+    return covariance
 
 
 def _loss(theta: Floats, unit: Floats, values: Floats) -> float:

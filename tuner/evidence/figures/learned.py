@@ -5,10 +5,11 @@ the paths of temperatures that change while they train.
 from functools import partial
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
-from tuner.evidence.importance import INTERACTION, importance
+from tuner.evidence.importance import INTERACTION, seen
 from tuner.evidence.search_course import best_so_far, paths
 from tuner.evidence.selection import best, finished, searched
 from tuner.evidence.surface import optimum_place
@@ -66,16 +67,19 @@ def predicted(m: Material) -> Made:
 
 def mattered(m: Material) -> Made:
     """The importance of temperatures and learning rate."""
-    shares = importance(m.trials, m.study.objective)
-    if shares is None or any(t.schedule for t in searched(m.trials)):
+    what = seen(m.trials, m.study.objective)
+    if what is None or any(t.schedule for t in searched(m.trials)):
         return None
     caption = (
         "How much of what the search saw is due to each of what it varied: the share of the variance of a "
         "surface through all trials that is a function of this alone. Trials far behind the median were "
         "drawn up to it. A description; no verdict rests on it."
     )
-    named = {NAMES[name]: share for name, share in shares.items()}
-    return "importance", Picture(_SECTION, caption, partial(drawing.importance, named))
+
+    def draw() -> Figure:  # only now, because it takes seconds
+        return drawing.importance({NAMES[name]: share for name, share in what.importance().items()})
+
+    return "importance", Picture(_SECTION, caption, draw)
 
 
 def trajectories(m: Material) -> Made:

@@ -41,7 +41,7 @@ def importance(shares: Mapping[str, float]) -> Figure:
     places = np.arange(len(shares))
     axes.barh(places, [100 * share for share in shares.values()], color=COLOURS[0], height=0.6)
     for place, share in zip(places, shares.values(), strict=True):
-        axes.text(100 * share + 1, place, f"{100 * share:.0f} %", va="center", fontsize=6.5)
+        axes.text(100 * share + 1, float(place), f"{100 * share:.0f} %", va="center", fontsize=6.5)
     axes.set_yticks(places, list(shares))
     axes.invert_yaxis()
     axes.set(xlabel="share of the variance, %", xlim=(0, 112))
@@ -71,7 +71,7 @@ def surface(
         pairs[:, 0], pairs[:, 1], marker="o", markersize=2.5, mec="black", mew=0.4, color="white", ls=""
     )
     place = np.unravel_index((values if minimize else -values).argmin(), values.shape)
-    axes.plot(tau_f[place[1]], tau_b[place[0]], markersize=9, markeredgewidth=0.6, **STAR)
+    axes.plot(tau_f[int(place[1])], tau_b[int(place[0])], markersize=9, markeredgewidth=0.6, **STAR)
     axes.set(xlabel=TAU_F, ylabel=TAU_B, xlim=(min(tau_f), max(tau_f)), ylim=(min(tau_b), max(tau_b)))
     axes.set_title("points: tried; star: predicted optimum; line: diagonal")
     drawn.colorbar(mesh, ax=axes, label=objective, pad=0.02)
