@@ -110,7 +110,8 @@ class _Network(torch.autograd.Function):
                 x = (table[..., None] >> joined).bitwise_and_(1)
         ctx.save_for_backward(*coefficients, *kept)
         ctx.layout = layout
-        return x.unflatten(2, (groups, -1)).sum(3, dtype=coefficients[0].dtype)
+        S, T, _, B = x.shape
+        return x.view(S, T, groups, -1, B).sum(3, dtype=coefficients[0].dtype)
 
     @staticmethod
     @once_differentiable

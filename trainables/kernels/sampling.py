@@ -112,7 +112,7 @@ class Sample(torch.autograd.Function):
         dim: int,
     ) -> Tensor:
         """The samples."""
-        z = sample(logits, noise, s, tau_b, kinds, runs, dim)
+        z: Tensor = sample(logits, noise, s, tau_b, kinds, runs, dim)
         ctx.save_for_backward(z, logits, noise, draws, tau_b, kinds)  # type: ignore[attr-defined]  # torch's
         ctx.runs, ctx.dim = runs, dim  # type: ignore[attr-defined]  # likewise
         return z
@@ -123,7 +123,7 @@ class Sample(torch.autograd.Function):
         """The gradient of the logits."""
         z, logits, noise, draws, tau_b, kinds = ctx.saved_tensors  # type: ignore[attr-defined]  # likewise
         runs, dim = ctx.runs, ctx.dim  # type: ignore[attr-defined]  # likewise
-        gradient = sample_backward(dz, z, logits, noise, draws, tau_b, kinds, runs, dim)
+        gradient: Tensor = sample_backward(dz, z, logits, noise, draws, tau_b, kinds, runs, dim)
         return gradient, *(None,) * 7
 
 
