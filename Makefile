@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu bench-scale calibrate lock sbom clean
+.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock sbom clean
 
 install: .venv/installed
 
@@ -75,6 +75,14 @@ bench-scale: install
 # Needs torch only: on a machine without the rest, `python -m benchmarks.gpu`.
 bench-gpu: install
 	$(BIN)/python -m benchmarks.gpu
+
+# Everything that only a GPU can show, in 13 minutes; DATA is the folder of the datasets, OUT that of the results.
+gpu-check: install
+	$(BIN)/python -m benchmarks.gpu_check --data $(or $(DATA),data) --out $(or $(OUT),build/gpu-check)
+
+# Studies that share the CPUs of a quiet machine: minutes.
+bench-sharing: install
+	$(BIN)/python -m benchmarks.sharing
 
 # How often the statistics of a study are wrong, by simulation; writes docs/explanation/calibration.md: minutes.
 calibrate: install

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from api.application.settings import ServiceSettings
-from benchmarks import bodies, gpu, scale
+from benchmarks import bodies, gpu, gpu_check, scale, sharing
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,6 +27,36 @@ def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpu
         gpu.STUDIES
     )
     assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
+
+
+def test_the_check_of_a_gpu_runs_small_without_one_and_writes_what_it_finds(tmp_path, capsys):
+    assert gpu_check.main(["--tiny", "--out", str(tmp_path)]) == 0
+    found = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
+    studies = [study.name for study in gpu.STUDIES]
+    assert {said for row in found["correctness"].values() for said in row.values()} <= {"ok", "needs CUDA"}
+    assert all(list(row) == studies for row in found["correctness"].values())
+    assert [row["study"] for row in found["table"]["rows"]] == [name for name in studies for _ in range(2)]
+    for name in ("sbn", "catae", "dln"):
+        paper = found[f"paper-{name}"]
+        assert (paper["state"], [report["steps"] for report in paper["reports"]]) == (
+            "succeeded",
+            [2, 4, 6, 8],
+        )
+        assert len(paper["reports"][-1]["metrics"]["score"]) == len(paper["trials"])
+    assert "resumed" in capsys.readouterr().out
+
+
+def test_a_part_that_has_no_time_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu_check, "LIMITS_S", {"correctness": 0.0, "table": 0.0, "paper": 0.0})
+    assert gpu_check.main(["--tiny", "--out", str(tmp_path), "--parts", "correctness", "paper"]) == 1
+    found = json.loads((tmp_path / "correctness.json").read_text())
+    assert {said for row in found.values() for said in row.values()} == {"not reached in time"}
+    assert json.loads((tmp_path / "paper-dln.json").read_text())["state"] == "not reached in time"
+
+
+def test_the_benchmark_of_sharing_compares_what_was_run():
+    told = sharing.compared({"alone": 40.0, "at once": 64.0, "beside a busy process": 80.0})
+    assert told == {"at_once_to_one_after_the_other": 0.8, "busy_to_alone": 2.0}
 
 
 def test_the_worst_bodies_are_as_large_as_bodies_may_be():

@@ -35,6 +35,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
     "optuna": {"tuner/strategies/optuna_samplers.py"},
     "mlflow": {"tuner/tracking/"},
+    "triton": {f"trainables/kernels/triton_{name}.py" for name in ("noise", "sampling", "update")},
     "sqlalchemy": {"tuner/ledger/"},
     "alembic": {"tuner/ledger/"},
     "fastapi": {"api/"},
@@ -51,6 +52,8 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
 TRAINABLES_USE = {*sys.stdlib_module_names, "trainables", "torch", "torchvision", "sklearn"}
 EXTRA = {
     "trainables/logic_network.py": {"numpy"},  # for those who have no torch
+    # Imported on GPUs of CUDA only, for which torch brings triton.
+    **{file: {"triton"} for file in ONLY_IN["triton"]},
     "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
     "trainables/model_file.py": {"safetensors"},  # imported when a model is written or read
 }

@@ -295,7 +295,7 @@ class _Sample(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        z = _forward(*inputs)
+        z = draw_sample(inputs[0], inputs[1], *inputs[3:])
         _keep(ctx, inputs, z)
         return z
 
@@ -316,13 +316,13 @@ class _TransformedSample(torch.autograd.Function):
     def forward(  # torch wants the arguments named
         logits: Tensor,
         noise: Tensor | None,
-        draws: Tensor | None,
+        draws: Tensor | None,  # noqa: ARG004  # the backward pass's
         s: Temperature,
         tau_b: Temperature,
         surrogate: Surrogate,
         dim: int | None,
     ) -> Tensor:
-        return _forward(logits, noise, draws, s, tau_b, surrogate, dim)
+        return draw_sample(logits, noise, s, tau_b, surrogate, dim)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -365,15 +365,17 @@ class _TransformedSample(torch.autograd.Function):
         return _sampled(logits, aligned(noise, in_dims[1]), drawn, c, last), 0
 
 
-def _forward(
+def draw_sample(
     logits: Tensor,
     noise: Tensor | None,
-    _draws: Tensor | None,
     s: Temperature,
     tau_b: Temperature,
     surrogate: Surrogate,
     dim: int | None,
 ) -> Tensor:
+    """The forward pass of the primitive without its gradient: one-hot over the axis `dim`, or bits where it
+    is None.
+    """
     if surrogate.relaxed:
         scaled = logits.to(_working_dtype(logits)) / tau_b
         return (torch.sigmoid(scaled) if dim is None else softmax(scaled, dim)).to(logits.dtype)

@@ -45,7 +45,7 @@ COEFFICIENTS = torch.tensor(
         (1, 0, 0, 0),
     ]
 )
-_TRUTH_TABLE = (
+TRUTH_TABLE = (
     15,
     12,
     10,
@@ -228,13 +228,17 @@ def _layer(joined: Tensor, coefficients: Tensor, wires: Tensor, *, soft: bool) -
         soft: whether the gates are mixtures.
     """
     if soft:
-        a, b = _inputs(joined, wires, coefficients.dtype)
-        c0, ca, cb, cab = coefficients[..., None].unbind(1)  # each [t, N, 1]
-        return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0)
-    table = (coefficients * coefficients.new_tensor(_TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
+        return polynomial(coefficients, *_inputs(joined, wires, coefficients.dtype))
+    table = (coefficients * coefficients.new_tensor(TRUTH_TABLE)[:, None]).sum(1).to(torch.uint8)  # [t, N]
     # The bit of the table that a and b point at. Bytes are shifted twice as fast by a whole tensor as by a
     # column.
     return (table[..., None].repeat(1, 1, joined.shape[-1]) >> joined).bitwise_and_(1)
+
+
+def polynomial(coefficients: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """c0 + ca*a + cb*b + cab*a*b, [..., N, B], of coefficients [..., 4, N] and inputs [..., N, B]."""
+    c0, ca, cb, cab = coefficients[..., None].unbind(-3)  # each [..., N, 1]
+    return (a * cab).add_(cb).mul_(b).add_(a * ca).add_(c0)
 
 
 def _table(buffer: Tensor, dy: Tensor, N: int) -> Tensor:

@@ -121,6 +121,72 @@ class _Group:
         return torch.tensor(column, dtype=torch.float64).to(like).view(1, -1, *(1,) * (like.ndim - 2))
 
 
+def adamw_formula_(
+    parameter: Tensor,
+    gradient: Tensor,
+    first: Tensor,
+    second: Tensor,
+    *,
+    share1: Tensor | float,
+    beta2: Tensor | float,
+    share2: Tensor | float,
+    correction2: Tensor | float,
+    kept: Tensor | float | None,
+    rate: Tensor | float,
+) -> None:
+    """The update of one parameter and its moments in place, in torch's operations.
+
+    Args:
+        parameter, gradient, first, second: [S, T, ...].
+        share1, share2: 1 - beta of both moments; these and the rest broadcast against the parameter.
+        beta2: of the second moment.
+        correction2: 1 - beta2^t at step t = 1, 2, ...
+        kept: 1 - lr * weight_decay, or None for all of the parameter.
+        rate: lr / (1 - beta1^t).
+    """
+    first.lerp_(gradient, share1)
+    second.mul_(beta2)
+    if isinstance(share2, Tensor):
+        second.add_(gradient.square().mul_(share2))
+    else:
+        second.addcmul_(gradient, gradient, value=share2)
+    denominator = (second / correction2).sqrt_().add_(EPS)
+    if kept is not None:
+        parameter.mul_(kept)
+    parameter.sub_(denominator.reciprocal_().mul_(first).mul_(rate))
+
+
+def clipped(gradients: Mapping[str, Tensor], limit: Tensor) -> dict[str, Tensor]:
+    """Every member's gradient, shortened to its trial's limit as torch's clip_grad_norm_ does.
+
+    Args:
+        gradients: {name: [S, T, ...]}.
+        limit: [T] largest Euclidean norm of a member's whole gradient; infinite where there is none.
+    """
+    norms = torch.stack([g.flatten(2).square().sum(-1) for g in gradients.values()]).sum(0).sqrt()  # [S, T]
+    limit = limit.to(norms.dtype)
+    share = (limit / (norms + _CLIP_EPS)).clamp(max=1.0).masked_fill(limit.isinf(), 1.0)
+    return {name: g * share.view(*share.shape, *(1,) * (g.ndim - 2)) for name, g in gradients.items()}
+
+
+def weight_decays(
+    rates: Sequence[float], usual: Sequence[float], optimizers: Sequence[Optimizer]
+) -> list[float]:
+    """Weight decays [T] of a parameter with these learning rates: a step takes the same share of it away as
+    of those with the usual ones.
+    """
+    return [
+        o.weight_decay if lr == common else o.weight_decay * (common / lr)
+        for lr, common, o in zip(rates, usual, optimizers, strict=True)
+    ]
+
+
+def check_length(optimizers: Sequence[Optimizer], total_steps: int | None) -> None:
+    """Raises ValueError where the training's length is needed and not known."""
+    if total_steps is None and any(o.changes for o in optimizers):
+        raise ValueError("a warmup or schedule of the learning rate needs total_steps, the training's length")
+
+
 class Adam:
     """Adam's state for parameters {name: [S, T, ...]} and learning rates [T].
 
@@ -155,10 +221,7 @@ class Adam:
         self._second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._optimizers = tuple(optimizers or [PLAIN] * len(learning_rates))
         self._total = total_steps
-        if total_steps is None and any(o.changes for o in self._optimizers):
-            raise ValueError(
-                "a warmup or schedule of the learning rate needs total_steps, the training's length"
-            )
+        check_length(self._optimizers, total_steps)
         self.steps = 0
         alike: dict[tuple[float, ...], list[str]] = defaultdict(list)
         for name in parameters:
@@ -220,34 +283,28 @@ class Adam:
                 # A number where the trials have the same: it needs no pass over memory of its own.
                 return values[0] if len(set(values)) == 1 else group.per_trial(values, like)
 
-            first.lerp_(gradient, column([1 - b for b in firsts]))
-            second.mul_(column(seconds))
-            share = column([1 - b for b in seconds])
-            if isinstance(share, Tensor):
-                second.add_(gradient.square().mul_(share))
-            else:
-                second.addcmul_(gradient, gradient, value=share)
-            denominator = (second / column([1 - b**self.steps for b in seconds])).sqrt_().add_(EPS)
-            if any(share != 1 for share in kept):
-                parameter.mul_(column(kept))
-            corrected = [lr / (1 - b**self.steps) for lr, b in zip(rates, firsts, strict=True)]
-            parameter.sub_(denominator.reciprocal_().mul_(first).mul_(column(corrected)))
+            adamw_formula_(
+                parameter,
+                gradient,
+                first,
+                second,
+                share1=column([1 - b for b in firsts]),
+                beta2=column(seconds),
+                share2=column([1 - b for b in seconds]),
+                correction2=column([1 - b**self.steps for b in seconds]),
+                kept=column(kept) if any(share != 1 for share in kept) else None,
+                rate=column([lr / (1 - b**self.steps) for lr, b in zip(rates, firsts, strict=True)]),
+            )
 
     def _clipped(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every member's gradient, shortened to its trial's clip_norm as torch's clip_grad_norm_ does."""
-        norms = (
-            torch.stack([g.flatten(2).square().sum(-1) for g in gradients.values()]).sum(0).sqrt()
-        )  # [S, T]
         limits = [math.inf if o.clip_norm is None else o.clip_norm for o in self._optimizers]
-        limit = torch.tensor(limits, dtype=norms.dtype, device=norms.device)
-        share = torch.where(limit.isinf(), 1.0, (limit / (norms + _CLIP_EPS)).clamp(max=1.0))
-        return {name: g * share.view(*share.shape, *(1,) * (g.ndim - 2)) for name, g in gradients.items()}
+        device = next(iter(gradients.values())).device
+        return clipped(gradients, torch.tensor(limits, dtype=torch.float64, device=device))
 
     def _group(self, names: Sequence[str], rates: Sequence[float], usual: Sequence[float]) -> _Group:
-        settings = [
-            _Settings(lr, o.weight_decay if lr == common else o.weight_decay * (common / lr), o)
-            for lr, common, o in zip(rates, usual, self._optimizers, strict=True)
-        ]
+        decays = weight_decays(rates, usual, self._optimizers)
+        settings = [_Settings(*each) for each in zip(rates, decays, self._optimizers, strict=True)]
         runs, start = [], 0
         for alike, run in groupby(settings):
             end = start + len(list(run))

@@ -14,18 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.capture import Captured, Recorder
 from trainables.data import Batch, Dataset
 from trainables.data.dataset import each
+from trainables.device_adam import DeviceAdam
 from trainables.diagnostics import Diagnosis, gradient_statistics
+from trainables.drawing import DeviceDraws, HostDraws, Sizes
 from trainables.enumeration import errors_as_json
 from trainables.estimators import ESTIMATORS, coefficients
+from trainables.layers import products
 from trainables.model_file import CONSTANTS
 from trainables.optim import PLAIN, Adam, Optimizer
 from trainables.population_state import select_state
 from trainables.randomness import Stream
 from trainables.scoring import Score, ScoreRule
-from trainables.surrogates import RAO_DRAWS
-from trainables.tasks.base import Members, Noise, Task, with_draws
+from trainables.tasks.base import Members, Noise, Task
 
 MOST_EXAMPLES = 10_000  # whose losses are kept of every member: 40 KB
 ENUMERATED = 8  # training examples, the first, whose codes are enumerated
@@ -114,6 +117,13 @@ class Population:
         dtype: of parameters and activations.
         total_steps: the length of the whole training, for configurations whose optimizer has a warmup or a
             schedule.
+        accelerator: whether a step is made for a device on which launches cost time, and not for a CPU, where
+            passes over memory do: few operations, however many members there are, nothing that comes from the
+            host, noise from counters. By default that is what the dataset's device is; the tests ask for it
+            on a CPU. The two draw different numbers.
+        precision: of the products of matrices in the package's own layers, one of layers.PRECISIONS; all that
+            is kept stays in `dtype`.
+        recorder: of capture.py, which steps are recorded with; None: they run as they are.
     """
 
     def __init__(
@@ -126,6 +136,9 @@ class Population:
         batch_size: int,
         dtype: torch.dtype = torch.float32,
         total_steps: int | None = None,
+        accelerator: bool | None = None,
+        precision: str = "float32",
+        recorder: Recorder | None = None,
     ) -> None:
         if not configurations or not seeds or len(set(seeds)) != len(seeds):
             raise ValueError(
@@ -141,22 +154,20 @@ class Population:
         self.configurations = tuple(configurations)
         self.seeds = tuple(seeds)
         self.batch_size = batch_size
-        self.steps = 0  # training steps done
         self._dataset = dataset
         self._dtype = dtype
         self._total_steps = total_steps
+        self._precision = precision
+        self._recorder = recorder
         self._device = dataset.train.device
+        self._accelerator = self._device.type != "cpu" if accelerator is None else accelerator
         self._scheduled = {
             round(epoch * self.steps_per_epoch) for c in configurations for epoch, *_ in c.schedule
         }
         self._current = self._configurations_at(0)
         self.members = self._describe_members(self._current, self.seeds)  # what a task is told of them
-        self._noise_streams = [Stream(seed, "noise", self._device) for seed in self.seeds]
-        self._draw_streams = (
-            [Stream(seed, "draws", self._device) for seed in self.seeds] if self.members.need_draws else []
-        )
-        self._order_streams = [Stream(seed, "order") for seed in self.seeds]
-        self._epoch_order: tuple[int, Tensor] | None = None  # (epoch, [S, n])
+        sizes = Sizes(len(dataset.train), batch_size, dtype, self._device, self.members.need_draws)
+        self._draws = (DeviceDraws if self._accelerator else HostDraws)(task, self.seeds, sizes)
         self._scaled = any(c.logit_scale != 1 for c in self.configurations)
         if self._scaled and not task.logit_parameters():
             raise ValueError("this task names no logit_parameters, so its logits cannot be scaled")
@@ -167,35 +178,60 @@ class Population:
         self.parameters = {name: p.requires_grad_() for name, p in initial.items()}  # {name: [S, T, ...]}
         self._adam = self._optimizer()
         self._score = Score.none((len(self.seeds), len(self.configurations)), self._device)
+        self._total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=dtype)
+        self._captured = Captured(
+            lambda: self.step(self._total), recorder if self._draws.capturable else None
+        )
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
-        total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=self._dtype)
-        for _ in range(steps):
+        self._total.zero_()
+        end = self.steps + steps
+        while self.steps < end:
             if self.steps in self._scheduled:
                 self._change(self._configurations_at(self.steps))
-            inputs, labels = self.batch()
-            loss, buffers = self.task.step(
-                self.parameters | self.buffers, inputs, labels, self.noise(), self.members
-            )
-            # The sum lets every member's gradient through with weight one; a NaN in one stays there.
-            gradients = torch.autograd.grad(
-                loss.sum(), list(self.parameters.values()), allow_unused=True, materialize_grads=True
-            )
-            self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
+            self._draws.prepare()
+            changes = [step - self.steps for step in self._scheduled if step > self.steps]
+            alike = min(end - self.steps, self._draws.prepared, *changes)
+            with products(self._precision):
+                self._captured.run(alike)
+            self._draws.counted(alike)
+        return (self._total / max(steps, 1)).where(self._finite(), torch.nan)
+
+    def step(self, total: Tensor) -> None:
+        """What the device does in one training step; the losses are added to `total` [S, T].
+
+        `train` does what the host has to do beside it: it counts, and changes what is scheduled.
+        """
+        inputs, labels = self.batch()
+        loss, buffers = self.task.step(
+            self.parameters | self.buffers, inputs, labels, self.noise(), self.members
+        )
+        # The sum lets every member's gradient through with weight one; a NaN in one stays there.
+        gradients = torch.autograd.grad(
+            loss.sum(), list(self.parameters.values()), allow_unused=True, materialize_grads=True
+        )
+        self._adam.step(dict(zip(self.parameters, gradients, strict=True)))
+        if self._accelerator:
+            for name, buffer in buffers.items():
+                self.buffers[name].copy_(buffer.detach())
+        else:
             self.buffers |= {name: buffer.detach() for name, buffer in buffers.items()}
-            total += loss.detach()
-            self.steps += 1
-        return (total / max(steps, 1)).where(self._finite(), torch.nan)
+        total += loss.detach()
+        self._draws.tick()
+
+    @property
+    def steps(self) -> int:
+        """Training steps done."""
+        return self._draws.steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._draws.steps = steps
 
     def batch(self) -> tuple[Batch, Batch]:
         """Inputs [S, B, ...] and labels [S, B, ...] of the next step."""
-        epoch, step = divmod(self.steps, self.steps_per_epoch)
-        if self._epoch_order is None or self._epoch_order[0] != epoch:
-            n = len(self._dataset.train)
-            order = torch.stack([torch.randperm(n, generator=s.at(epoch)) for s in self._order_streams])
-            self._epoch_order = (epoch, order.to(self._device))
-        index = self._epoch_order[1][:, step * self.batch_size : (step + 1) * self.batch_size]
+        index = self._draws.index()
 
         def rows(examples: Tensor) -> Tensor:
             # Whole rows: advanced indexing is twenty times slower here.
@@ -207,28 +243,15 @@ class Population:
         """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
         estimator needs it.
         """
-
-        def drawn(streams: list[Stream], step: int) -> Noise:
-            seeds = [self.task.noise(self.batch_size, s.at(step)) for s in streams]
-            # A single seed's noise is not copied: for logic gates it is as large as the parameters.
-            return {
-                name: (first[None] if len(seeds) == 1 else torch.stack([noise[name] for noise in seeds]))[
-                    :, None
-                ].to(self._dtype if first.is_floating_point() else None)
-                for name, first in seeds[0].items()
-            }
-
-        noise = drawn(self._noise_streams, self.steps)
-        if not self._draw_streams:
-            return noise
-        return with_draws(noise, lambda k: drawn(self._draw_streams, self.steps * RAO_DRAWS + k))
+        return self._draws.noise()
 
     @torch.no_grad()
     def evaluate(self, split: str = "validation") -> dict[str, Tensor]:
         """The task's metrics on "validation" or "test", {name: [S, T]}; NaN for members that have
         diverged.
         """
-        metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self.members)
+        with products(self._precision):
+            metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self.members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
@@ -255,7 +278,8 @@ class Population:
     @torch.no_grad()
     def test(self) -> dict[str, Tensor]:
         """The task's metrics on the test set at the scored report, {name: [S, T]}."""
-        metrics = self.task.evaluate(self._scored(), self._dataset.test, self.members)
+        with products(self._precision):
+            metrics = self.task.evaluate(self._scored(), self._dataset.test, self.members)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
 
@@ -327,6 +351,9 @@ class Population:
             batch_size=self.batch_size,
             dtype=self._dtype,
             total_steps=self._total_steps,
+            accelerator=self._accelerator,
+            precision=self._precision,
+            recorder=self._recorder,
         )
         chosen.load_state_dict(select_state(self.state_dict(), trials, range(len(self.seeds))))
         return chosen
@@ -380,15 +407,16 @@ class Population:
             return
         rates, before = [c.lr for c in configurations], [c.lr for c in self._current]
         self._current = configurations
+        self._captured.release()
         if rates != before:
             moments = self._adam.state_dict()
             self._adam = self._optimizer()
             self._adam.load_state_dict(moments)
         self.members = self._describe_members(configurations, self.seeds)
 
-    def _optimizer(self) -> Adam:
+    def _optimizer(self) -> Adam | DeviceAdam:
         """A new optimiser for the current configurations."""
-        return Adam(
+        return (DeviceAdam if self._accelerator else Adam)(
             self._detached(),
             [c.lr for c in self._current],
             exceptions=self._scaled_learning_rates(),
@@ -447,4 +475,6 @@ class Population:
         estimators = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]
         drawn = [self.task.constants(Stream(seed, "constants").at(0)) for seed in seeds]
         constants = {name: torch.stack([c[name] for c in drawn]).to(self._device) for name in drawn[0]}
-        return Members(estimators, constants, dtype=self._dtype, device=self._device)
+        return Members(
+            estimators, constants, dtype=self._dtype, device=self._device, accelerator=self._accelerator
+        )

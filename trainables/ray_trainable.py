@@ -25,6 +25,7 @@ from ray import tune
 from torch import Tensor
 
 from trainables.blocks import Blocks, NoMemoryError, Result
+from trainables.capture import recorder
 from trainables.data import OWN_DATA, DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
@@ -67,6 +68,8 @@ class PopulationConfig:
     checkpoint: str  # file
     optimizer: dict[str, Any] = field(default_factory=dict)  # fields of an Optimizer, of all trials
     spec: dict[str, Any] = field(default_factory=dict)  # the study's, for the files of its trained models
+    precision: str = "float32"  # of matrix products: one of layers.PRECISIONS
+    compile: str = "auto"  # whether steps are recorded, where the device can: "auto" or "off"
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
     study: str = ""  # what Ray's dashboard and logs call the study
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
@@ -254,6 +257,8 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
                 [config.seeds[s] for s in seeds],
                 batch_size=config.batch_size,
                 total_steps=total,
+                precision=config.precision,
+                recorder=recorder(torch.device(config.device), config.compile),
             )
 
         self._ends = interval_ends(total, min(config.intervals, total))

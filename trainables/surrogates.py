@@ -172,3 +172,6 @@ RAO = Surrogate(_rao, _rao_binary, keeps=frozenset({"draws", "z"}))
 GAPPED = Surrogate(_gapped, _gapped_binary, keeps=frozenset({"z"}))
 REINMAX = Surrogate(_reinmax, _reinmax_binary, keeps=frozenset({"z"}))
 RELAXED = Surrogate(_softmax, _softmax_binary, relaxed=True)
+
+# By their numbers, which kernels tell them apart by.
+SURROGATES = (IDENTITY, SOFTMAX, GUMBEL, RAO, GAPPED, REINMAX, RELAXED)

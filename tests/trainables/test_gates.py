@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support.gate_probabilities import PROBABILITY
-from trainables import gates
+from trainables import gate_rows, gates
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
 
@@ -87,6 +87,13 @@ def network(bits, weights, wires, soft):
     return group_sums(bits, [table.T @ w for w in weights], wires, groups=GROUPS, soft=soft)
 
 
+def network_of_rows(bits, weights, wires, soft):
+    """All members at once, as an accelerator does it."""
+    layout = gate_rows.Layout.of(wires, len(soft), weights[0].dtype)
+    coefficients = [layout.coefficients.T @ w for w in weights]
+    return gate_rows.group_sums(bits, coefficients, layout, groups=GROUPS, soft=any(soft))
+
+
 def draw(seed, sizes, soft):
     """Input bits, gate weights and wires of every layer: one gate a neuron, or mixtures for the trials that
     are soft.
@@ -125,6 +132,16 @@ def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkey
     torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-13)
     hard = ~torch.tensor(soft)
     assert torch.equal(actual[0][:, hard], expected[0][:, hard])  # sums of bits
+
+
+@pytest.mark.parametrize(
+    "soft", [(False,) * 3, (True,) * 3, (False, True, True)], ids=["hard", "soft", "both"]
+)
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_all_members_at_once_are_the_mixture_written_out_too(sizes, soft):
+    given = draw(0, sizes, soft)
+    actual, expected = pull_back(network_of_rows, *given), pull_back(mixture_network, *given)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("examples", [1, 3, 5])

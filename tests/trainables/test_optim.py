@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from trainables import optim
+from trainables.device_adam import DeviceAdam
 from trainables.optim import Adam, Optimizer
 
 SHAPES = {"weight": (3, 4), "bias": (3, 1)}
 SEEDS = 2
 STEPS = 20
+KIND = {"as it comes": Adam, "stacked": Adam, "on an accelerator": DeviceAdam}
 LEARNING_RATES = {
     "equal": [1e-3] * 5,
     "one": [2e-2],
@@ -58,26 +60,27 @@ def member_by_member(parameters, steps, learning_rates):
     return result
 
 
-def stacked(parameters, steps, learning_rates, **keywords):
+def stacked(parameters, steps, learning_rates, kind=Adam, **keywords):
     parameters = {name: p.clone() for name, p in parameters.items()}
-    adam = Adam(parameters, learning_rates, **keywords)
+    adam = kind(parameters, learning_rates, **keywords)
     for gradients in steps:
         adam.step(gradients)
     return parameters
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("path", ["as it comes", "stacked"])
+@pytest.mark.parametrize("path", ["as it comes", "stacked", "on an accelerator"])
 @pytest.mark.parametrize("learning_rates", LEARNING_RATES.values(), ids=LEARNING_RATES)
 def test_every_member_is_trained_as_by_torchs_adam(monkeypatch, learning_rates, path, dtype, rtol):
     if path == "stacked":
         monkeypatch.setattr(optim, "MAX_FUSED_SLICES", 0)
     parameters, steps = draw(len(learning_rates), dtype=dtype)
     expected = member_by_member(parameters, steps, learning_rates)
-    torch.testing.assert_close(stacked(parameters, steps, learning_rates), expected, rtol=rtol, atol=rtol)
+    found = stacked(parameters, steps, learning_rates, KIND[path])
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("path", ["as it comes", "stacked"])
+@pytest.mark.parametrize("path", ["as it comes", "stacked", "on an accelerator"])
 @pytest.mark.parametrize("learning_rates", LEARNING_RATES.values(), ids=LEARNING_RATES)
 def test_a_parameter_with_learning_rates_of_its_own_is_trained_with_these(monkeypatch, learning_rates, path):
     if path == "stacked":
@@ -88,7 +91,7 @@ def test_a_parameter_with_learning_rates_of_its_own_is_trained_with_these(monkey
         name: member_by_member(parameters, steps, rates)[name]
         for name, rates in (("weight", own), ("bias", learning_rates))
     }
-    found = stacked(parameters, steps, learning_rates, exceptions={"weight": own})
+    found = stacked(parameters, steps, learning_rates, KIND[path], exceptions={"weight": own})
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -7,11 +7,11 @@ which knows the estimator of each.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import MISSING, dataclass, fields
 from itertools import groupby
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -19,8 +19,11 @@ from torch import Tensor
 from trainables.data import Batch, Dataset, Split
 from trainables.errors import OptionError, unknown
 from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
+from trainables.kernels.sampling import Sample
 from trainables.metrics import Collapse, Metric
-from trainables.surrogates import IDENTITY, RAO_DRAWS, Surrogate
+from trainables.surrogates import IDENTITY, RAO_DRAWS, SURROGATES, Surrogate
+
+Made = TypeVar("Made")
 
 # {name: [S, T, ...]}, or [...] for the one model that `init` draws. The task's buffers are among them.
 Parameters = dict[str, Tensor]
@@ -29,6 +32,7 @@ Constants = dict[str, Tensor]  # {name: [S, ...]}, or [...] for one seed
 # (Gumbel-Rao), the engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
 Noise = dict[str, Tensor]
 DRAWS = ":draws"
+NoiseShapes = dict[str, tuple[str, tuple[int, ...]]]  # {name: ("logistic" or "gumbel", [...])}
 
 
 def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
@@ -67,6 +71,30 @@ class Run:
         )
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The estimators of all trials as tensors, for operators that take them all at once."""
+
+    s: Tensor  # [T]
+    tau_b: Tensor  # [T]
+    kinds: Tensor  # [T] int32: places of the surrogates in SURROGATES
+    runs: list[int]  # the same of runs of neighbours: place, length, place, length, ...
+
+    @classmethod
+    def of(cls, estimators: Sequence[Coefficients], column: Callable[[list[Any]], Tensor]) -> "_Table":
+        kinds = [SURROGATES.index(c.surrogate) for c in estimators]
+        runs = [n for kind, run in groupby(kinds) for n in (kind, len(list(run)))]
+        s, tau_b = column([c.s for c in estimators]), column([c.tau_b for c in estimators])
+        return cls(s, tau_b, torch.tensor(kinds, dtype=torch.int32, device=s.device), runs)
+
+    def sample(self, logits: Tensor, noise: Noise, name: str, dim: int) -> Tensor:
+        further = noise.get(name + DRAWS)
+        out: Tensor = Sample.apply(
+            logits, noise[name], further, self.s, self.tau_b, self.kinds, self.runs, dim
+        )
+        return out
+
+
 class Members:
     """What tells the members of a population apart beside their parameters: an estimator per trial, constants
     per seed.
@@ -80,9 +108,16 @@ class Members:
         constants: Constants,
         dtype: torch.dtype,
         device: torch.device,
+        *,
+        accelerator: bool = False,
     ) -> None:
-        """Takes the coefficients of T trials, as numbers, and the constants {name: [S, ...]} of the seeds."""
+        """Takes the coefficients of T trials, as numbers, and the constants {name: [S, ...]} of the seeds.
+
+        With `accelerator`, all trials are sampled in one launch: see Population.
+        """
         self.constants = constants
+        self.accelerator = accelerator
+        self._made: dict[Hashable, Any] = {}
 
         def column(values: list[Any]) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)
@@ -92,6 +127,7 @@ class Members:
             run = list(neighbours)
             s = column([c.s for c in run]) if any(c.s != 0 for c in run) else None
             self._runs.append(Run(len(run), surrogate, s, column([c.tau_b for c in run])))
+        self._table = _Table.of(estimators, column) if accelerator else None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -116,8 +152,15 @@ class Members:
     def with_constants(self, change: Callable[[Tensor], Tensor]) -> "Members":
         """The same estimators with other constants: what `change` makes of each [S, ...]."""
         other = copy(self)
+        other._made = {}
         other.constants = {name: change(constant) for name, constant in self.constants.items()}
         return other
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What a task makes of its members and their constants alone, made when it is first asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        return cast(Made, self._made[name])
 
     def sample(self, logits: Tensor, noise: Noise | None, name: str, *, dim: int = -2) -> Tensor:
         """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise
@@ -125,6 +168,8 @@ class Members:
         """
         if noise is None:
             return straight_through(logits, None, Coefficients(0.0, 1.0, IDENTITY), dim=dim)
+        if self._table is not None:
+            return self._table.sample(logits, noise, name, dim)
 
         def one(part: Tensor, c: Coefficients) -> Tensor:
             return straight_through(part, noise[name], c, dim=dim, draws=noise.get(name + DRAWS))
@@ -137,6 +182,8 @@ class Members:
         """
         if noise is None:
             return (logits > 0).to(logits.dtype)
+        if self._table is not None:
+            return self._table.sample(logits, noise, name, 0)
 
         def one(part: Tensor, c: Coefficients) -> Tensor:
             return straight_through_binary(part, noise[name], c, draws=noise.get(name + DRAWS))
@@ -250,6 +297,12 @@ class Task(ABC):
     @abstractmethod
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """The noise of one training step for ONE seed, {name: [...]}, on the generator's device."""
+
+    def noise_shapes(self, batch_size: int) -> NoiseShapes | None:  # noqa: ARG002  # says nothing
+        """The same noise as kinds and shapes, for accelerators, which draw it for all seeds at once; None
+        where only `noise` can draw it, seed by seed.
+        """
+        return None
 
     @abstractmethod
     def loss(

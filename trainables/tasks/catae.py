@@ -23,7 +23,7 @@ from trainables.errors import OptionError
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
 from trainables.tasks import built_in_metrics
-from trainables.tasks.base import Code, Members, Noise, Objective, Options, Parameters, Task
+from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Objective, Options, Parameters, Task
 
 SAMPLES = 4  # sampled passes of an evaluation
 JOINT_CODES = 2**16  # above, the joint perplexity is not counted
@@ -115,6 +115,10 @@ class CatAE(Task):
         return {
             "code": gumbel_(torch.empty(self._L, self._K, batch_size, device=generator.device), generator)
         }
+
+    def noise_shapes(self, batch_size: int) -> NoiseShapes:
+        """As `noise`."""
+        return {"code": ("gumbel", (self._L, self._K, batch_size))}
 
     def loss(
         self,

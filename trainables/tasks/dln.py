@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainables import gate_rows
 from trainables.data import Dataset, Split
 from trainables.errors import OptionError
 from trainables.gate_names import GATES
@@ -33,6 +34,7 @@ from trainables.tasks.base import (
     Constants,
     Members,
     Noise,
+    NoiseShapes,
     Objective,
     Options,
     Parameters,
@@ -92,11 +94,13 @@ def cutoffs(thresholds: Sequence[float], largest: int) -> list[int]:
     return [max(x for x in range(largest + 1) if x / largest <= t) for t in sorted(thresholds)]
 
 
-def thermometer(inputs: Tensor, cutoffs: Sequence[int]) -> Tensor:
+def thermometer(inputs: Tensor, cutoffs: Sequence[int] | Tensor) -> Tensor:
     """Thermometer code [S, cutoffs * features, B] uint8 of inputs [S, B, features] uint8: whether they are
-    above the first cutoff, whether above the second, and so on.
+    above the first cutoff, whether above the second, and so on. Cutoffs as a tensor are for accelerators.
     """
     x = inputs.mT.contiguous()
+    if isinstance(cutoffs, Tensor):
+        return (x[:, None] > cutoffs[:, None, None]).flatten(1, 2).view(torch.uint8)
     bits = x.new_empty(len(x), len(cutoffs) * x.shape[1], x.shape[2])
     for part, cutoff in zip(bits.chunk(len(cutoffs), 1), cutoffs, strict=True):
         torch.gt(x, cutoff, out=part)
@@ -168,12 +172,16 @@ class DLN(Task):
         """Gumbel noise [16, all gates]."""
         return {"gates": gumbel_(torch.empty(_K, sum(self._widths), device=generator.device), generator)}
 
+    def noise_shapes(self, batch_size: int) -> NoiseShapes:  # noqa: ARG002  # as `noise`
+        """As `noise`."""
+        return {"gates": ("gumbel", (_K, sum(self._widths)))}
+
     def loss(
         self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members
     ) -> Tensor:
         """Mean cross-entropy of every member, [S, T]."""
         coefficients = self._coefficients(parameters, noise, members)
-        scores = self._scores(coefficients, thermometer(inputs, self._cutoffs), members, members.relaxed)
+        scores = self._scores(coefficients, self._bits(inputs, members), members, members.relaxed)
         return _losses(scores, labels[:, None, :]).mean(-1)
 
     @torch.no_grad()
@@ -242,18 +250,41 @@ class DLN(Task):
     def _coefficients(self, parameters: Parameters, noise: Noise | None, members: Members) -> list[Tensor]:
         """Gate coefficients [S, T, 4, N] of every layer: of sampled gates, or of the most probable ones."""
         z = members.sample(parameters["gates"], noise, "gates")
-        table = COEFFICIENTS.to(z)
+        table = self._layout(members, z).coefficients if members.accelerator else COEFFICIENTS.to(z)
         return list(torch.split(table.T @ z, list(self._widths), -1))
 
     def _scores(
         self, coefficients: list[Tensor], bits: Tensor, members: Members, soft: Sequence[bool]
     ) -> Tensor:
         """Class scores [S, T, K, B] of bits [S, D, B]."""
-        wires = [
-            Wires(*(members.constants[f"{field}_{i}"] for field in Wires._fields))
-            for i in range(len(coefficients))
-        ]
-        return group_sums(bits, coefficients, wires, groups=self._classes, soft=soft) / self._temperature
+        K = self._classes
+        if members.accelerator:
+            layout = self._layout(members, coefficients[0])
+            sums = gate_rows.group_sums(bits, coefficients, layout, groups=K, soft=any(soft))
+        else:
+            sums = group_sums(bits, coefficients, self._wires(members), groups=K, soft=soft)
+        return sums / self._temperature
+
+    def _bits(self, inputs: Tensor, members: Members) -> Tensor:
+        """The network's inputs [S, D, B] uint8 of pixels [S, B, features] uint8."""
+        if not members.accelerator:
+            return thermometer(inputs, self._cutoffs)
+        made = members.once(
+            "cutoffs", lambda: torch.tensor(self._cutoffs, dtype=torch.uint8, device=inputs.device)
+        )
+        return thermometer(inputs, made)
+
+    def _wires(self, members: Members) -> list[Wires]:
+        """Of every layer."""
+        layers = range(len(self._widths))
+        return [Wires(*(members.constants[f"{field}_{i}"] for field in Wires._fields)) for i in layers]
+
+    def _layout(self, members: Members, like: Tensor) -> gate_rows.Layout:
+        """What an accelerator needs of the wires, for members [S, T, ...] as `like`."""
+        trials, dtype = like.shape[1], like.dtype
+        return members.once(
+            ("gates", trials, dtype), lambda: gate_rows.Layout.of(self._wires(members), trials, dtype)
+        )
 
     def _evaluate(
         self, coefficients: list[Tensor], split: Split, members: Members, soft: Sequence[bool]
@@ -262,7 +293,7 @@ class DLN(Task):
         S, T = coefficients[0].shape[:2]
         loss = hits = torch.zeros(S, T, device=split.inputs.device, dtype=coefficients[0].dtype)
         for x, y in _chunks(split):
-            bits = thermometer(x.expand(S, -1, -1), self._cutoffs)
+            bits = self._bits(x.expand(S, -1, -1), members)
             scores = self._scores(coefficients, bits, members, soft)
             loss = loss + _losses(scores, y).sum(-1)
             hits = hits + (scores.argmax(2) == y).sum(-1)
@@ -282,7 +313,7 @@ class DLN(Task):
         for x, y in _chunks(first):
             with torch.enable_grad():
                 logits = parameters["gates"].detach().requires_grad_()
-                bits = thermometer(x.expand(len(logits), -1, -1), self._cutoffs)
+                bits = self._bits(x.expand(len(logits), -1, -1), members)
                 scores = self._scores(
                     self._coefficients({"gates": logits}, noise, members), bits, members, members.relaxed
                 )

@@ -20,7 +20,16 @@ from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, logistic_
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks import built_in_metrics
-from trainables.tasks.base import Members, Noise, Objective, Options, Parameters, Task, with_draws
+from trainables.tasks.base import (
+    Members,
+    Noise,
+    NoiseShapes,
+    Objective,
+    Options,
+    Parameters,
+    Task,
+    with_draws,
+)
 
 SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
@@ -100,6 +109,10 @@ class SBN(Task):
         """Logistic noise [N, B] of every hidden layer."""
         drawn = logistic_(torch.empty(sum(self._hidden), batch_size, device=generator.device), generator)
         return {f"layer_{i}": n for i, n in enumerate(torch.split(drawn, list(self._hidden)))}
+
+    def noise_shapes(self, batch_size: int) -> NoiseShapes:
+        """As `noise`."""
+        return {f"layer_{i}": ("logistic", (n, batch_size)) for i, n in enumerate(self._hidden)}
 
     def loss(
         self, parameters: Parameters, inputs: Tensor, labels: Tensor, noise: Noise, members: Members

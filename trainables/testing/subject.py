@@ -52,6 +52,7 @@ class Subject:
     dataset: Dataset
     options: dict[str, Any] = field(default_factory=dict)
     batch_size: int = BATCH
+    accelerator: bool | None = None  # of Population: which kind of device a step is made for
     _task: Task | None = None
     _alone: dict[tuple[Any, ...], Values] = field(default_factory=dict)
 
@@ -75,7 +76,13 @@ class Subject:
     ) -> Population:
         """An untrained population of the task."""
         return Population(
-            self.task, self.dataset, configurations, seeds, batch_size=self.batch_size, dtype=dtype
+            self.task,
+            self.dataset,
+            configurations,
+            seeds,
+            batch_size=self.batch_size,
+            dtype=dtype,
+            accelerator=self.accelerator,
         )
 
     def trained(

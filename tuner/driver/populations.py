@@ -88,6 +88,8 @@ class Populations:
             checkpoint=str(self.checkpoints / f"{population}.pt"),
             spec=spec.model_dump(mode="json"),
             optimizer=spec.optimizer.settings if spec.optimizer is not None else {},
+            precision=spec.precision,
+            compile=spec.compile,
             diagnosis=spec.diagnosis,
             study=f"{spec.name} · {self.study_id}",
             start=start,

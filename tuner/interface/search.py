@@ -73,7 +73,8 @@ def search(
         more: for a module: loss (needed), metrics, maximize, objective, target, validation, test, stack,
             samples, chunk, logit_parameters, see ModuleTask.from_module. Of the strategy: trials, batch, eta,
             rungs, rounds, tau_b_start. And every other field of a spec: score, margin, extend, refine,
-            optimizer, reports, diagnostics, control, max_hours, members_per_population.
+            optimizer, reports, diagnostics, control, precision, compile, max_hours,
+            members_per_population.
 
     Raises:
         UserError: something is wrong with an argument, which the sentence names; or the study has failed.

@@ -139,6 +139,16 @@ class StudySpec(Counted):
         le=10_000,
         description="Evaluations along the training, at most one an epoch.",
     )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        default="float32",
+        description="What the factors of matrix products are rounded to, in training and evaluation. tf32 is "
+        "for GPUs of CUDA.",
+    )
+    compile: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: on a GPU of CUDA, training steps are recorded once and replayed. It has no "
+        "influence on what is found.",
+    )
     members_per_population: Count | None = Field(
         default=None,
         ge=1,

@@ -76,6 +76,7 @@ _WHAT_IS_TRAINED = {
     "steps",
     "batch_size",
     "optimizer",
+    "precision",
 }
 _WHAT_IS_SEARCHED = _WHAT_IS_TRAINED | {"search", "learning_rates"}
 

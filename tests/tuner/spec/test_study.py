@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, refusal, span
+from trainables.layers import PRECISIONS
 from trainables.tasks import task_names, task_type
 from tuner.errors import UserError
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
@@ -358,3 +359,15 @@ def test_the_old_name_of_a_field_is_checked_like_the_new_one():
     assert "members_per_population: must be greater than or equal to 1" in refusal(GOOD | {"population": 0})
     both = GOOD | {"population": 3, "members_per_population": 4}
     assert "population: is the old name of members_per_population; give" in refusal(both)
+
+
+def test_the_precisions_are_those_of_the_engine():
+    for precision in PRECISIONS:
+        assert parse_spec(GOOD | {"precision": precision}).precision == precision
+    assert refusal(GOOD | {"precision": "float16"}).startswith("the spec is not valid: precision: must be")
+    assert parse_spec(GOOD).precision == "float32"
+
+
+def test_steps_are_recorded_unless_it_is_off():
+    assert (parse_spec(GOOD).compile, parse_spec(GOOD | {"compile": "off"}).compile) == ("auto", "off")
+    assert refusal(GOOD | {"compile": "on"}).startswith("the spec is not valid: compile: must be")

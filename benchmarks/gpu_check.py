@@ -1,0 +1,329 @@
+"""`make gpu-check DATA=FOLDER`: what only a GPU can show, in 13 minutes. Needs torch and triton only.
+
+(a) correctness, on random data; (b) the time of a step beside what this card's measured bandwidth and peak
+allow; (c) the paper's studies on the data of a folder, most valuable first. Each part has a time limit, and
+writes what it has found as JSON as it goes, so that a limit loses nothing. On a CPU, or with --tiny, it only
+shows that the check runs: nothing there is a measurement of a GPU.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.gpu import STUDIES, Study, random_dataset
+from benchmarks.measure import alternate, synchronize
+from trainables.capture import recorder
+from trainables.data import DataError, Dataset, load
+from trainables.population import Configuration, Population
+from trainables.scoring import ScoreRule
+from trainables.tasks.catae import CatAE, CatAEOptions
+from trainables.tasks.dln import DLN, DLNOptions
+from trainables.tasks.sbn import SBN, SBNOptions
+
+LIMITS_S = {"correctness": 120.0, "table": 180.0, "paper": 480.0}
+MEMBERS = {"SBN grid": (25, 250, 1155), "CatAE": (16, 100, 400), "DLN, 16 members": (1, 4, 16)}
+DATASETS = {"SBN grid": "fashion_mnist", "CatAE": "mnist", "DLN, 16 members": "cifar10"}
+SMALL = {
+    "SBN grid": lambda d: SBN(d, SBNOptions(units=(16, 12))),
+    "CatAE": lambda d: CatAE(d, CatAEOptions(hidden=(24,), latents=3, classes=5)),
+    "DLN, 16 members": lambda d: DLN(d, DLNOptions(widths=(60, 50))),
+}
+DOUBLE = torch.float64
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check runs on, and where its results go."""
+
+    device: torch.device
+    data: str
+    out: Path
+    tiny: bool
+
+    def write(self, name: str, found: object) -> None:
+        """Replaces NAME.json in the folder of results."""
+        target = self.out / f"{name}.json"
+        partial_file = target.with_suffix(".partial")
+        partial_file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        partial_file.replace(target)
+
+    def population(
+        self, study: Study, dataset: Dataset, trials: int, seeds: int, **keywords: Any
+    ) -> Population:
+        """Decoupled trials over the paper's grid of temperatures, as an accelerator trains them."""
+        configurations = [
+            Configuration("decoupled", 0.1 * (t % 21), 0.1 + 0.2 * (t // 21 % 11), study.lr)
+            for t in range(trials)
+        ]
+        build = SMALL[study.name] if self.tiny else study.task
+        batch = min(study.batch, len(dataset.train) // 4)
+        return Population(
+            build(dataset), dataset, configurations, range(seeds),
+            batch_size=batch, accelerator=True, **keywords,
+        )  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the parts. Returns 1 where a check of correctness has failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", default="data", help="folder of the datasets")
+    parser.add_argument("--out", default="build/gpu-check", help="folder of the results")
+    parser.add_argument("--parts", nargs="+", default=list(LIMITS_S), choices=list(LIMITS_S))
+    parser.add_argument("--tiny", action="store_true", help="small models, few steps, random data")
+    given = parser.parse_args(arguments)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    check = Check(device, given.data, Path(given.out), given.tiny)
+    check.out.mkdir(parents=True, exist_ok=True)
+    check.write("device", described(device))
+    parts: dict[str, Callable[[Check, Callable[[], bool]], bool]] = {
+        "correctness": correctness,
+        "table": table,
+        "paper": paper,
+    }
+    passed = True
+    for name in given.parts:
+        end = time.monotonic() + LIMITS_S[name]
+        passed &= parts[name](check, lambda end=end: time.monotonic() < end)
+    return 0 if passed else 1
+
+
+def described(device: torch.device) -> dict[str, Any]:
+    """What the results were found on."""
+    found = {"torch": torch.__version__, "device": str(device), "date": time.strftime("%Y-%m-%d")}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        found |= {"name": properties.name, "memory_bytes": properties.total_memory}
+        found |= {"capability": [properties.major, properties.minor], "cuda": torch.version.cuda}
+    return found
+
+
+# --- (a) correctness
+# ---------------------------------------------------------------------------------------------
+
+
+def correctness(check: Check, in_time: Callable[[], bool]) -> bool:
+    """Every check of every task, {check: {task: "ok" or what is wrong}}."""
+    found: dict[str, dict[str, str]] = {}
+    for study in STUDIES:
+        small = Check(check.device, check.data, check.out, tiny=True)
+        dataset = random_dataset(study.shape, 320)
+        for name, run in CHECKS.items():
+            if not in_time():
+                said = "not reached in time"
+            else:
+                try:
+                    said = run(small, study, dataset) or "ok"
+                except Exception as error:  # noqa: BLE001  # whatever it is, it is what is wrong
+                    said = f"{type(error).__name__}: {error}"
+            found.setdefault(name, {})[study.name] = said
+            print(f"  {study.name:<18}{name:<52}{said}")
+            check.write("correctness", found)
+    return all(said in ("ok", "needs CUDA") for row in found.values() for said in row.values())
+
+
+def _same(found: Population, expected: Population, tolerance: float) -> str:
+    """What differs between two populations, which may be on two devices."""
+    worst = max(
+        float((p.detach().cpu() - expected.parameters[name].detach().cpu()).abs().max())
+        for name, p in found.parameters.items()
+    )
+    return "" if worst <= tolerance else f"parameters differ by up to {worst:.3g}"
+
+
+def _without_waiting(check: Check, study: Study, dataset: Dataset) -> str:
+    if check.device.type != "cuda":
+        return "needs CUDA"
+    models = check.population(study, dataset.to(check.device), 3, 2)
+    models.train(5)
+    total = torch.zeros(2, 3, device=check.device)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        models.step(total)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return ""
+
+
+def _recorded(check: Check, study: Study, dataset: Dataset) -> str:
+    if check.device.type != "cuda":
+        return "needs CUDA"
+    there = dataset.to(check.device)
+    plain = check.population(study, there, 3, 2)
+    replayed = check.population(study, there, 3, 2, recorder=recorder(check.device, "auto"))
+    plain.train(50)
+    replayed.train(50)
+    return _same(replayed, plain, 0.0)
+
+
+def _alone(check: Check, study: Study, dataset: Dataset) -> str:
+    there = dataset.to(check.device)
+    alone = check.population(study, there, 1, 1, dtype=DOUBLE)
+    together = check.population(study, there, 3, 2, dtype=DOUBLE)
+    alone.train(15)
+    together.train(15)
+    worst = max(
+        float((p[0, 0] - together.parameters[name][0, 0]).detach().abs().max())
+        for name, p in alone.parameters.items()
+    )
+    return "" if worst <= 1e-10 else f"parameters differ by up to {worst:.3g}"
+
+
+def _as_a_cpu(check: Check, study: Study, dataset: Dataset) -> str:
+    if check.device.type != "cuda":
+        return "needs CUDA"
+    here = check.population(study, dataset, 3, 2, dtype=DOUBLE)
+    there = check.population(study, dataset.to(check.device), 3, 2, dtype=DOUBLE)
+    here.train(15)
+    there.train(15)
+    return _same(there, here, 1e-10)
+
+
+def _resumed(check: Check, study: Study, dataset: Dataset) -> str:
+    there, record = dataset.to(check.device), recorder(check.device, "auto")
+    first, second = (check.population(study, there, 3, 2, recorder=record) for _ in range(2))
+    first.train(7)
+    second.load_state_dict(first.state_dict())
+    first.train(23)
+    second.train(23)
+    return _same(second, first, 0.0)
+
+
+CHECKS = {
+    "nothing in a step waits for the device": _without_waiting,
+    "recorded steps are the steps bit for bit": _recorded,
+    "a member alone is the member in company": _alone,
+    "the device computes what a CPU does, in float64": _as_a_cpu,
+    "a resumed population goes on bit for bit": _resumed,
+}
+
+
+# --- (b) the table
+# -----------------------------------------------------------------------------------------------
+
+
+def table(check: Check, in_time: Callable[[], bool]) -> bool:
+    """Milliseconds of a step, and the share of the floor, by study, members and precision."""
+    limits = {p: peaks(check, p) for p in ("float32", "tf32")}
+    rows: list[dict[str, Any]] = []
+    for study in STUDIES:
+        dataset = random_dataset(study.shape, 20 * study.batch).to(check.device)
+        alone_s = _step_s(check, study, dataset, 1, "float32", recorded=False)
+        for members in (2,) if check.tiny else MEMBERS[study.name]:
+            for precision in limits:
+                if not in_time():
+                    break
+                step_s = _step_s(check, study, dataset, members, precision, recorded=True)
+                share = members / (study.trials * study.seeds * study.steps)
+                floor_s = share * max(
+                    study.flop / limits[precision]["flop_per_s"],
+                    study.traffic / limits[precision]["bytes_per_s"],
+                )
+                row = {"study": study.name, "members": members, "precision": precision, "step_s": step_s}
+                row |= {
+                    "floor_share": None if check.tiny else floor_s / step_s,
+                    # Against a population of one whose steps are not recorded, one after the other.
+                    "ratio_to_one_at_a_time": members * alone_s / step_s,
+                }
+                rows.append(row)
+                print(f"  {study.name:<18}{members:6} {precision:<9}{1000 * step_s:10.3f} ms a step")
+                check.write("table", {"limits": limits, "rows": rows})
+    return True
+
+
+def _step_s(
+    check: Check, study: Study, dataset: Dataset, members: int, precision: str, *, recorded: bool
+) -> float:
+    seeds = study.seeds if members % study.seeds == 0 else 1
+    record = recorder(check.device, "auto" if recorded else "off")
+    models = check.population(study, dataset, members // seeds, seeds, precision=precision, recorder=record)
+    steps = 2 if check.tiny else 64
+    return alternate({"steps": partial(models.train, steps)}, rounds=3, warmup=2)["steps"] / steps
+
+
+def peaks(check: Check, precision: str) -> dict[str, float]:
+    """Measured bandwidth of a copy, and operations a second of a product of two large matrices."""
+    n, numbers = (256, 2**20) if check.tiny else (8192, 2**28)
+    a, b = (torch.randn(n, n, device=check.device) for _ in range(2))
+    source = torch.zeros(numbers, device=check.device)
+    target = torch.empty_like(source)
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    taken = alternate({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, rounds=5)
+    torch.backends.cuda.matmul.allow_tf32 = before
+    return {"flop_per_s": 2 * n**3 / taken["product"], "bytes_per_s": 8 * numbers / taken["copy"]}
+
+
+# --- (c) the paper
+# -----------------------------------------------------------------------------------------------
+
+
+def paper(check: Check, in_time: Callable[[], bool]) -> bool:
+    """The paper's studies, one after the other; each writes its measurements after every report."""
+    for study in STUDIES:
+        if not in_time():
+            check.write(_file(study), {"study": study.name, "state": "not reached in time"})
+            continue
+        try:
+            dataset = _data(check, study)
+        except DataError as error:
+            check.write(_file(study), {"study": study.name, "state": f"no data: {error}"})
+            print(f"  {study.name:<18}{error}")
+            continue
+        for found in _trained(check, study, dataset.to(check.device), in_time):
+            check.write(_file(study), found)
+    return True
+
+
+def _file(study: Study) -> str:
+    return f"paper-{study.name.split()[0].lower().strip(',')}"
+
+
+def _data(check: Check, study: Study) -> Dataset:
+    return random_dataset(study.shape, 400) if check.tiny else load(DATASETS[study.name], check.data)
+
+
+def _trained(
+    check: Check, study: Study, dataset: Dataset, in_time: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
+    """What is known of a study after each of 20 reports."""
+    trials, seeds, steps = (2, 2, 8) if check.tiny else (study.trials, study.seeds, study.steps)
+    models = check.population(
+        study, dataset, trials, seeds, recorder=recorder(check.device, "auto"), total_steps=steps
+    )
+    began, reports = time.monotonic(), []
+    shown = [
+        {"estimator": c.estimator, "tau_f": c.tau_f, "tau_b": c.tau_b, "lr": c.lr}
+        for c in models.configurations
+    ]
+    known = {"study": study.name, "dataset": dataset.name, "trials": shown, "seeds": list(range(seeds))}
+    number = 4 if check.tiny else 20
+    for report in range(1, number + 1):
+        loss = models.train(round(steps * report / number) - models.steps)
+        metrics = {"train_loss": loss} | models.report(ScoreRule())
+        synchronize()
+        reports.append(
+            {
+                "steps": models.steps,
+                "seconds": time.monotonic() - began,
+                "metrics": {name: value.T.tolist() for name, value in metrics.items()},  # [T][S]
+            }
+        )
+        ended = models.steps == steps
+        state = "succeeded" if ended else "training" if in_time() else "out of time"
+        print(f"  {study.name:<18}step {models.steps:7} of {steps}, {reports[-1]['seconds']:.1f} s")
+        yield known | {"state": state, "reports": reports}
+        if state != "training":
+            return
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

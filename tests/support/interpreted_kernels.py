@@ -1,0 +1,108 @@
+"""The Triton kernels against the operators' formulas, under TRITON_INTERPRET=1: prints what agrees.
+
+A process of its own, because triton asks when it is imported whether it interprets.
+"""
+
+from itertools import product
+
+import torch
+
+from trainables import counters
+from trainables.kernels import noise as noise_operator
+from trainables.kernels import sampling, triton_noise, triton_sampling, triton_update, update
+from trainables.surrogates import RAO, SURROGATES
+
+KINDS = [kind for kind, surrogate in enumerate(SURROGATES) if surrogate is not RAO]
+DTYPES = [torch.float32, torch.float64]
+ROUNDING = {torch.float32: {"rtol": 2e-5, "atol": 2e-6}, torch.float64: {"rtol": 1e-11, "atol": 1e-12}}
+
+
+def check_noise(kind, dtype):
+    keys = counters.keys([3, 4], "noise", torch.device("cpu"))
+    step = torch.tensor(2**33 + 5)
+    for count in (1, 6, 4 * triton_noise.BLOCK + 9):
+        expected = noise_operator.noise(keys, step, count, kind, dtype)
+        found = triton_noise.noise(keys, step, count, kind, dtype)
+        torch.testing.assert_close(found, expected, **ROUNDING[dtype])
+
+
+def check_update(dtype):
+    generator = torch.Generator().manual_seed(0)
+
+    def stacks(change=lambda x: x):
+        return [
+            change(torch.randn(2, 3, *shape, generator=generator, dtype=torch.float64)).to(dtype)
+            for shape in ((7, 200), (7, 1))
+        ]
+
+    state = [stacks(), stacks(), stacks(), stacks(torch.square)]
+    rates = torch.tensor([[1e-3, 1e-2, 3e-4], [2e-3, 2e-2, 6e-4]], dtype=torch.float64)
+    decays = torch.tensor([[0.0, 0.1, 0.5]] * 2, dtype=torch.float64)
+    betas = torch.tensor([[0.9, 0.999], [0.0, 0.9], [0.5, 0.99]], dtype=torch.float64)
+    results = []
+    for change in (update.adamw_, triton_update.adamw_):
+        copies = [[x.clone() for x in stack] for stack in state]
+        for number in (1, 2, 3):
+            change(*copies, torch.tensor(number), rates, decays, betas)
+        results.append(copies)
+    torch.testing.assert_close(results[1], results[0], **ROUNDING[dtype])
+
+
+def drawn(shape, dtype, *, noises=2):
+    """Arguments of the operators for members of every surrogate that has a kernel, some twice."""
+    generator = torch.Generator().manual_seed(1)
+    kinds = [*KINDS, 1, 1]
+
+    def normal(*sizes):
+        return torch.randn(*sizes, generator=generator, dtype=dtype)
+
+    logits, dz = normal(2, len(kinds), *shape), normal(2, len(kinds), *shape)
+    s = torch.rand(len(kinds), generator=generator, dtype=dtype)
+    tau_b = 0.3 + torch.rand(len(kinds), generator=generator, dtype=dtype)
+    runs = [n for kind in kinds for n in (kind, 1)]
+    numbers = torch.tensor(kinds, dtype=torch.int32)
+    return dz, logits, normal(noises, 1, *shape), s, tau_b, numbers, runs
+
+
+def check_samples(shape, dim, noises, dtype):
+    dz, logits, noise, s, tau_b, kinds, runs = drawn(shape, dtype, noises=noises)
+    assert triton_sampling.takes(logits, noise, runs, dim)
+    z = sampling.sample(logits, noise, s, tau_b, kinds, runs, dim)
+    torch.testing.assert_close(
+        triton_sampling.sample(logits, noise, s, tau_b, kinds, dim), z, **ROUNDING[dtype]
+    )
+    expected = sampling.sample_backward(dz, z, logits, noise, None, tau_b, kinds, runs, dim)
+    found = triton_sampling.gradient(dz, z, logits, noise, tau_b, kinds, dim)
+    torch.testing.assert_close(found, expected, **ROUNDING[dtype])
+
+
+def check_ties():
+    logits, noise = torch.zeros(1, 1, 1, 3, 2), torch.zeros(1, 1, 1, 3, 2)
+    one, kinds = torch.ones(1), torch.tensor([1], dtype=torch.int32)
+    assert triton_sampling.sample(logits, noise, one, one, kinds, -2)[0, 0, 0].tolist() == [
+        [1, 1],
+        [0, 0],
+        [0, 0],
+    ]
+    assert not triton_sampling.takes(logits, noise, [SURROGATES.index(RAO), 1], -2)
+
+
+def main():
+    """Runs all of them."""
+    torch.set_num_threads(1)
+    for kind, dtype in product(("logistic", "gumbel"), DTYPES):
+        check_noise(kind, dtype)
+    print("noise")
+    for dtype in DTYPES:
+        check_update(dtype)
+    print("update")
+    forms = (((9, 150), 0), ((3, 5, 70), -2), ((16, 400), -2))  # bits, latents, gates
+    for (shape, dim), noises, dtype in product(forms, (2, 1), DTYPES):
+        check_samples(shape, dim, noises, dtype)
+    print("samples")
+    check_ties()
+    print("ties")
+
+
+if __name__ == "__main__":
+    main()
