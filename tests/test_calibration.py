@@ -97,12 +97,15 @@ def test_a_study_is_played_through_its_strategy_to_a_verdict(search):
 
 
 def test_studies_are_counted_by_their_verdicts():
-    table = study_tables.study_table(8, ("grid",))
-    assert len(table.rows) == len(WORLDS)
+    worlds = {
+        name: WORLDS[name] for name in ("off the diagonal by a factor of 3", "on the diagonal, ratio 1")
+    }
+    table = study_tables.study_table(4, ("grid",), worlds=worlds, fewest=4)
     shares = {name: [float(s.split()[0]) for s in cell.split(" / ")] for name, cell in table.rows}
+    assert shares.keys() == worlds.keys()
     off, on, _ = shares["off the diagonal by a factor of 3"]
     assert off > on
-    assert shares["on the diagonal, ratio 1"][0] <= 10
+    assert shares["on the diagonal, ratio 1"][0] == 0
 
 
 def test_a_search_with_rungs_is_not_played():

@@ -2,8 +2,8 @@
 
 Whoever runs twenty studies and shows the one that found a gain has searched twenty times. Each study's
 verdict is right by itself; among many, some are wrong by luck. Holm's correction of their p-values bounds the
-chance that any of those that stay is. Seeds that two studies of the same training share make their findings repeat
-each other rather than support each other.
+chance that any of those that stay is. Seeds that two studies of the same training share make their findings
+repeat each other rather than support each other.
 """
 
 import json
