@@ -84,7 +84,9 @@ class Client:
         )
 
     def studies(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """All studies, newest first; filters: state, task, prefix, limit (of a page)."""
+        """All studies, newest first; filters: state, task, prefix, text, limit (of a page); `correct="holm"`
+        takes each page for one family.
+        """
         return self._pages("/studies", filters)
 
     def newest(self) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.calibration import study_tables
+from benchmarks.calibration import study_tables, verdict_tables
 from benchmarks.calibration.__main__ import PARTS, main
 from benchmarks.calibration.pairs import NULL, UNSEEN
 from benchmarks.calibration.play import play, study_row
@@ -12,6 +12,7 @@ from benchmarks.calibration.worlds import FLOOR, WORLDS
 from tests.support.playing import halving
 from tests.support.rows import trial
 from tuner.evidence.analysis import results
+from tuner.evidence.sequential_design import SequentialDesign
 from tuner.ledger.rows import Role
 
 
@@ -97,12 +98,22 @@ def test_a_study_is_played_through_its_strategy_to_a_verdict(search):
 
 
 def test_studies_are_counted_by_their_verdicts():
-    table = study_tables.study_table(8, ("grid",))
-    assert len(table.rows) == len(WORLDS)
+    worlds = {
+        name: WORLDS[name] for name in ("off the diagonal by a factor of 3", "on the diagonal, ratio 1")
+    }
+    table = study_tables.study_table(4, ("grid",), worlds=worlds, fewest=4)
     shares = {name: [float(s.split()[0]) for s in cell.split(" / ")] for name, cell in table.rows}
+    assert shares.keys() == worlds.keys()
     off, on, _ = shares["off the diagonal by a factor of 3"]
     assert off > on
-    assert shares["on the diagonal, ratio 1"][0] <= 10
+    assert shares["on the diagonal, ratio 1"][0] == 0
+
+
+def test_seeds_added_after_a_study_has_ended_call_a_false_gain_in_at_most_5_percent():
+    # Wherever it ended: at a look that had called a gain by luck, or at the last one.
+    for looks in ((5,), (5, 10)):
+        false = verdict_tables.ever_called(NULL["normal"], SequentialDesign(looks), 300, 20)
+        assert false <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
 
 
 def test_a_search_with_rungs_is_not_played():

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -17,6 +17,7 @@ from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
 from api.answers.events import follow
+from api.answers.families import with_corrections
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas, trial_schemas
@@ -150,6 +151,10 @@ def list_studies(
     text: Annotated[
         str | None, Query(max_length=100, description="In its name, id, task, dataset, tags or comment.")
     ] = None,
+    correct: Annotated[
+        Literal["holm"] | None,
+        Query(description="Take the page's studies for one family: `correction` says what remains of each."),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     match: Match = None,
@@ -164,7 +169,8 @@ def list_studies(
     )
     last = page[limit - 1] if len(page) > limit else None
     following = _closed(last.created_at.isoformat(), last.study_id) if last else None
-    items = b",".join(service.views.listed(page[:limit]))
+    lines = service.views.listed(page[:limit])
+    items = b",".join(with_corrections(lines, service.ledger, service.answers) if correct else lines)
     content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
     return answer(match, tag_of(content), lambda: content)
 

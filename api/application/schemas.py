@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from tuner.evidence.families import Correction
 from tuner.ledger.objective import Direction
 from tuner.ledger.rows import Role, StudyState
 from tuner.spec.study import StudySpec
@@ -147,6 +148,7 @@ class StudySummary(Answer):
     verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
     best: BestPair | None = Field(default=None, description="Likewise.")
     gain: GainInBrief | None = Field(default=None, description="Likewise.")
+    correction: Correction | None = Field(default=None, description="In a list that is corrected.")
 
 
 class Study(StudySummary):

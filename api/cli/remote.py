@@ -136,9 +136,13 @@ def _confirm(client: Any, study: str, seeds: int, **_: Any) -> None:
     _said(client.confirm(client.find(study), seeds))
 
 
-def _list(client: Any, as_json: bool) -> None:
-    fields = ("id", "name", "task", "state", "created_at")
-    rows = [{field: row[field] for field in fields} for row in islice(client.studies(), _MOST_LISTED)]
+def _list(client: Any, as_json: bool, correct: str | None, text: str | None) -> None:
+    fields = ("id", "name", "task", "state", "created_at", *(["correction"] if correct else []))
+    # A family is what one answer has, so it is asked for at once.
+    filters = {"text": text, "correct": correct, "limit": _MOST_LISTED if correct else None}
+    given = {name: value for name, value in filters.items() if value is not None}
+    listed = islice(client.studies(**given), _MOST_LISTED)
+    rows = [{field: row[field] for field in fields} for row in listed]
     show_studies(rows, as_json=as_json)
 
 

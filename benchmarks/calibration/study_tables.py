@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.calibration.play import play, study_row
 from benchmarks.calibration.table import Table, share
-from benchmarks.calibration.worlds import WORLDS
+from benchmarks.calibration.worlds import WORLDS, World
 from tuner.evidence.analysis import results
 from tuner.spec.study import StudySpec, parse_spec
 
@@ -22,6 +22,7 @@ SEARCHES: Mapping[str, dict[str, Any]] = {
     "tpe": {"strategy": "tpe", "tau_f": TAUS[0], "tau_b": TAUS[1], "trials": 24},
     "gp": {"strategy": "gp", "tau_f": TAUS[0], "tau_b": TAUS[1], "trials": 24},
 }
+FEWEST = 20  # studies whose rate is worth printing
 COST = {"grid": 1, "tpe": 5, "gp": 20}  # a study by each, about, in studies by grid
 
 
@@ -42,13 +43,19 @@ def spec(search: str) -> StudySpec:
     )
 
 
-def study_table(studies: int, searches: tuple[str, ...]) -> Table:
-    """Whole studies."""
+def study_table(
+    studies: int,
+    searches: tuple[str, ...],
+    *,
+    worlds: Mapping[str, World] = WORLDS,
+    fewest: int = FEWEST,
+) -> Table:
+    """Whole studies, of each world and search as many as its cost allows, and not fewer than `fewest`."""
     rows = []
-    for name, world in WORLDS.items():
+    for name, world in worlds.items():
         cells = [name]
         for search in searches:
-            asked, count = spec(search), max(min(20, studies), studies // COST[search])
+            asked, count = spec(search), max(fewest, studies // COST[search])
             ends = Counter(
                 str(results(study_row(asked, i), play(asked, world, i)).verdict) for i in range(count)
             )

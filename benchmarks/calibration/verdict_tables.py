@@ -1,7 +1,7 @@
 """How often the verdict on two trials is wrong, and how often right: `judge` on simulated seeds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,26 @@ def play(
                 break
         ends.append(end)
     return Played(Counter(e.verdict for e in ends), _mean_seeds(ends), _covered(ends, world.gain))
+
+
+def ever_called(world: PairWorld, design: SequentialDesign, studies: int, added: int) -> float:
+    """The share of studies in which seeds that are added after the design has ended, at whatever look, one by
+    one, ever call a gain or a loss.
+    """
+    called = 0
+    for study in range(studies):
+        mine, rival = world.seeds(np.random.default_rng(study), MOST)
+        ended = next((n for n in design.looks if _judged(mine, rival, n, design).final), design.last)
+        later = range(ended + 1, ended + added + 1)
+        called += any(_judged(mine, rival, n, design, added=True).final for n in later)
+    return called / studies
+
+
+def _judged(
+    mine: Sequence[float | None], rival: Sequence[float | None], seeds: int, design: SequentialDesign, *,
+    added: bool = False,
+) -> Judgement:  # fmt: skip
+    return judge(paired_gain(mine[:seeds], rival[:seeds], OBJECTIVE), design, added=added)
 
 
 def _mean_seeds(ends: list[Judgement]) -> float:

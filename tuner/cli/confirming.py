@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
 from tuner.cli.running import driven_here
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("study")
+@click.argument("study", type=StudyName())
 @click.option("--seeds", type=click.IntRange(1, 1000), required=True, help="How many fresh seeds.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
 @click.option(

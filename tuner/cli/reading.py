@@ -9,41 +9,67 @@ import click
 
 from tuner.cli.choosing import chosen
 from tuner.cli.completion import StudyName
+from tuner.cli.families import corrections_of, family_table
 from tuner.cli.group import cli, with_ledger
 from tuner.cli.summary import NUMBERS, analysed, numbers, objective_label, score, summary
 from tuner.cli.tables import columns, state_text
 
 if TYPE_CHECKING:
     from tuner.evidence.trial_result import TrialResult
+    from tuner.ledger.rows import StudyRow
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
 
 
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--correct",
+    type=click.Choice(["holm"]),
+    help="Take them for one family: p-values corrected together, and seeds that they share.",
+)
+@click.option("--text", help="Only those that have it in their name, id, task or dataset.")
 @with_ledger
-def list_(settings: "Settings", ledger: Any, as_json: bool) -> None:  # noqa: ARG001  # the settings come with the ledger
+def list_(
+    settings: "Settings",  # noqa: ARG001  # the settings come with the ledger
+    ledger: Any,
+    as_json: bool,
+    correct: str | None,
+    text: str | None,
+) -> None:
     """List the studies, newest first."""
-    show_studies(
-        [
-            {
-                "id": r.id,
-                "name": r.name,
-                "task": r.task,
-                "state": r.state,
-                "created_at": r.created_at.isoformat(),
-            }
-            for r in ledger.list_studies()
-        ],
-        as_json=as_json,
-    )
+    found = [r for r in ledger.list_studies() if text is None or _has(r, text)]
+    rows: list[dict[str, Any]] = [
+        {
+            "id": r.id,
+            "name": r.name,
+            "task": r.task,
+            "state": r.state,
+            "created_at": r.created_at.isoformat(),
+        }
+        for r in found
+    ]
+    if correct:
+        corrections = corrections_of(found, ledger)
+        rows = [row | {"correction": corrections[row["id"]].plain()} for row in rows]
+    show_studies(rows, as_json=as_json)
 
 
-def show_studies(rows: list[dict[str, str]], *, as_json: bool) -> None:
-    """Prints studies, of the ledger or of a service: id, name, task, state, created_at."""
+def _has(study: "StudyRow", text: str) -> bool:
+    """Whether a text is in what a list shows of a study."""
+    shown = (study.id, study.name, study.task, str(study.spec.get("dataset", "")))
+    return any(text.lower() in part.lower() for part in shown)
+
+
+def show_studies(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Prints studies, of the ledger or of a service: id, name, task, state, created_at; with a correction,
+    what a family makes of their verdicts.
+    """
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     elif not rows:
         click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
+    elif "correction" in rows[0]:
+        click.echo(family_table(rows))
     else:
         table = [
             [*(r[key] for key in ("id", "name", "task", "state")), _minute(r["created_at"])] for r in rows

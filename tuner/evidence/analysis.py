@@ -124,7 +124,7 @@ def results(
         verdict=main.verdict,
         verdict_reason=main.reason,
         notes=(
-            *verdict_notes(study, trials, concluded),
+            *verdict_notes(study, trials, concluded, rules),
             *(found.sentence for name, found in over_examples.items() if name == OFF),
             *([scores.note] if scores and scores.note else []),
         ),

@@ -12,7 +12,9 @@ from tuner.evidence.confirmed import Rules, confirmed_trials, of_planned_looks
 from tuner.evidence.edges import Edge, edges
 from tuner.evidence.gains import gain
 from tuner.evidence.labels import method_label
+from tuner.evidence.levels import levels_at
 from tuner.evidence.over_seeds import Gain
+from tuner.evidence.power import detectable_effect
 from tuner.evidence.reasons import Missing, Names
 from tuner.evidence.results import AsPrinted, Comparison, TrialResult
 from tuner.evidence.selection import ARGMAX, OFF, ON, Selection, kind_of, select_as_printed
@@ -20,6 +22,7 @@ from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.methods import Method
 from tuner.ledger.rows import COMPETING, PRINTED, Role, StudyRow, StudyState, TrialRow, TrialState
 
+_OVERSTATED = 1.2  # a factor worth telling
 _NOT_CONFIRMED = {
     StudyState.QUEUED: Missing.QUEUED,
     StudyState.CANCELLED: Missing.CANCELLED,
@@ -59,9 +62,13 @@ def conclude(study: StudyRow, trials: Sequence[TrialRow], chosen: Selection, rul
     return Conclusion(main, argmax, planned, _as_printed(comparing, trials, rules), gains, at_edges)
 
 
-def verdict_notes(study: StudyRow, trials: Sequence[TrialRow], concluded: Conclusion) -> Iterable[str]:
+def verdict_notes(
+    study: StudyRow, trials: Sequence[TrialRow], concluded: Conclusion, rules: Rules
+) -> Iterable[str]:
     """What a reader of the verdict must know beside it, without full stops."""
     yield from (edge.sentence for edge in concluded.edges)
+    if concluded.main.gain is not None:
+        yield from _power(concluded.main.gain, rules)
     if concluded.planned is not None:
         yield (
             "fresh seeds were added after the planned looks, so the verdict rests on the always-valid "
@@ -75,6 +82,24 @@ def verdict_notes(study: StudyRow, trials: Sequence[TrialRow], concluded: Conclu
         f"{earlier if _of_earlier_version(study) else ''}the diagonal was not refined, so an optimum on it "
         "between searched values can look as if it lay off it"
     )
+
+
+def _power(gain: Gain, rules: Rules) -> Iterable[str]:
+    """What so many seeds can show, and by how much a gain that they show is overstated."""
+    if gain.detectable is None:
+        return
+    level = levels_at(gain.seeds, rules.design, added=gain.added_later).nominal(gain.seeds)
+    deviations = detectable_effect(gain.seeds, level)
+    yield (
+        f"with {gain.seeds} fresh seeds a gain must be {deviations:.3g} standard deviations of a difference, "
+        f"here {gain.detectable:.4g}, to be seen with a probability of 80 %"
+    )
+    called = gain.decision in (Decision.BETTER, Decision.WORSE)
+    if called and gain.exaggeration is not None and gain.exaggeration >= _OVERSTATED:
+        yield (
+            f"a gain that is called is overstated where the true one is small: by a factor of "
+            f"{gain.exaggeration:.1f} were it the margin of {gain.margin:.4g}"
+        )
 
 
 def _of_earlier_version(study: StudyRow) -> bool:

@@ -359,3 +359,22 @@ def test_report_and_command_line_say_what_the_results_say(tmp_path, spec):
 def test_results_come_back_from_json(spec):
     found = results(study(spec=spec), refined_study(), metrics=TASK)
     assert Results.model_validate(json.loads(json.dumps(found.plain(), allow_nan=False))) == found
+
+
+def test_the_power_of_the_seeds_is_told_and_how_far_a_called_gain_is_overstated():
+    # The margin is a tenth of a standard deviation: what 5 seeds call of it is luck.
+    searched, confirmed = finished_study()
+    (off, on), rest = confirmed[:2], confirmed[2:]
+    noisy = replace(
+        off, objective=tuple(v + d for v, d in zip(on.objective, [-1.0, -1.6, -0.7, -1.2, -0.9], strict=True))
+    )
+    found = results(study(spec={"margin": 0.03}), [*searched, noisy, on, *rest])
+    assert found.verdict is Verdict.OFF
+    (told,) = [
+        n for n in found.notes if n.startswith("with 5 fresh seeds a gain must be 1.68 standard deviations")
+    ]
+    assert f"here {found.gain.detectable:.4g}, to be seen with a probability of 80 %" in told
+    assert any(
+        f"by a factor of {found.gain.exaggeration:.1f} were it the margin of 0.03" in n for n in found.notes
+    )
+    assert not any("overstated" in n for n in results(study(), [*searched, *confirmed]).notes)

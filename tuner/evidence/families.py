@@ -1,0 +1,84 @@
+"""Several studies as one family: their verdicts corrected together, and seeds that they share.
+
+Whoever runs twenty studies and shows the one that found a gain has searched twenty times. Each study's
+verdict is right by itself; among many, some are wrong by luck. Holm's correction of their p-values bounds the
+chance that any of those that stay is. Seeds that two studies of the same training share make their findings
+repeat each other rather than support each other.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from tuner.evidence.conclusion import conclude
+from tuner.evidence.confirmed import Rules
+from tuner.evidence.multiple_comparisons import holm
+from tuner.evidence.over_seeds import Model
+from tuner.evidence.selection import select
+from tuner.evidence.verdicts import Verdict
+from tuner.ledger.rows import Role, StudyRow, TrialRow
+
+LEVEL = 0.05
+_TRAINED = ("task", "options", "dataset", "dataset_options", "epochs", "steps", "batch_size")
+
+
+class Correction(Model):
+    """What remains of a study's verdict in a family of studies."""
+
+    verdict: str = Field(description="The study's own.")
+    p_value: float | None = Field(description="Of its gain over the diagonal, corrected for its looks.")
+    p_holm: float | None = Field(description="After Holm's correction over the family.")
+    holds: bool | None = Field(
+        description="Whether a verdict off or on the diagonal holds in the family; null for another verdict."
+    )
+    family: int = Field(description="How many studies of the family have such a p-value.")
+    shares_seeds: tuple[str, ...] = Field(
+        description="Ids of other studies in the family that trained the same on some of its fresh seeds."
+    )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a family needs to know of a study."""
+
+    study: str
+    verdict: Verdict
+    p_value: float | None  # None where nothing was confirmed
+    trained: str  # what trials are made of: seeds of other trainings are other seeds
+    seeds: frozenset[int]  # fresh ones
+
+
+def finding(study: StudyRow, trials: Sequence[TrialRow], rules: Rules) -> Finding:
+    """What a study has found."""
+    main = conclude(study, trials, select(trials, study.objective), rules).main
+    confirmed = main.gain if main.gain is not None and main.gain.confirmed else None
+    trained = {name: study.spec.get(name) for name in _TRAINED} | {"task": study.task}
+    return Finding(
+        study.id,
+        main.verdict,
+        confirmed.p_overall if confirmed else None,
+        json.dumps(trained, sort_keys=True),
+        frozenset(seed for t in trials if t.role is Role.CONFIRM for seed in t.seeds),
+    )
+
+
+def corrected(family: Sequence[Finding]) -> dict[str, Correction]:
+    """The correction of each study of a family, by its id."""
+    p_values = {f.study: f.p_value for f in family if f.p_value is not None}
+    adjusted = holm(p_values)
+    return {f.study: _correction(f, family, adjusted.get(f.study), len(p_values)) for f in family}
+
+
+def _correction(f: Finding, family: Sequence[Finding], p_holm: float | None, tests: int) -> Correction:
+    directional = f.verdict in (Verdict.OFF, Verdict.ON)
+    others = (o for o in family if o.study != f.study and o.trained == f.trained and o.seeds & f.seeds)
+    return Correction(
+        verdict=f.verdict.value,
+        p_value=f.p_value,
+        p_holm=p_holm,
+        holds=p_holm is not None and p_holm <= LEVEL if directional else None,
+        family=tests,
+        shares_seeds=tuple(o.study for o in others),
+    )
