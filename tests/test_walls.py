@@ -37,6 +37,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "mlflow": {"tuner/tracking/"},
     "sqlalchemy": {"tuner/ledger/"},
     "alembic": {"tuner/ledger/"},
+    "apprise": {"tuner/driver/notifications.py"},
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/"},
