@@ -38,6 +38,7 @@ ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "triton": {f"trainables/kernels/triton_{name}.py" for name in ("noise", "sampling", "update")},
     "sqlalchemy": {"tuner/ledger/"},
     "alembic": {"tuner/ledger/"},
+    "apprise": {"tuner/driver/notifications.py"},
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/"},

@@ -112,6 +112,10 @@ class Settings(FromEnvironment):
         default=None,
         description="Seconds without a report; default: ten times the longest interval, 300 at least.",
     )
+    notify: str | None = Field(
+        default=None,
+        description="Apprise addresses, with spaces, that are told when a study ends or is interrupted.",
+    )
     ledger_patience_s: Number = Field(
         default=300.0, description="Seconds that a driver waits for a database that is away."
     )

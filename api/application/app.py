@@ -24,8 +24,10 @@ from api.studies import logs
 from api.studies.completer import Completer
 from api.studies.dashboard import PATH as DASHBOARD
 from api.studies.jobs import Jobs
+from api.studies.notifier import EndsTold
 from api.studies.probe import Probe
 from api.studies.reconciler import Reconciler
+from tuner.driver.notifications import Notifier
 from tuner.errors import UserError
 from tuner.home import open_home
 from tuner.ledger.store import Ledger
@@ -57,10 +59,11 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
         jobs = Jobs(known.ray_address)
     service = Service(known, Ledger(known.ledger_address), jobs)
     _refuse_strangers(service)
+    notifier = _notifier(service)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        beside = _beside(service)
+        beside = _beside(service, notifier)
         for worker in beside:
             worker.start()
         try:
@@ -106,9 +109,19 @@ def _refuse_strangers(service: Service) -> None:
         )
 
 
-def _beside(service: Service) -> list[Probe | Reconciler | Completer]:
+def _notifier(service: Service) -> Notifier | None:
+    """Who tells of ends, if anybody is to be told. Raises UserError where an address is none."""
+    settings = service.settings
+    if not settings.notify:
+        return None
+    return Notifier(
+        settings.notify, service.ledger, lambda study: f"{settings.page_link}/#/studies/{study.id}"
+    )
+
+
+def _beside(service: Service, notifier: Notifier | None) -> list[Probe | Reconciler | Completer | EndsTold]:
     """What works beside the requests."""
-    workers: list[Probe | Reconciler | Completer] = [service.probe]
+    workers: list[Probe | Reconciler | Completer | EndsTold] = [service.probe]
     if service.jobs:
         reconciler = Reconciler(
             service.queue,
@@ -121,6 +134,8 @@ def _beside(service: Service) -> list[Probe | Reconciler | Completer]:
         workers.append(reconciler)
     if service.settings.mlflow_uri:
         workers.append(Completer(service.ledger, service.settings, service.settings.mlflow_uri))
+    if notifier is not None:
+        workers.append(EndsTold(notifier))
     return workers
 
 

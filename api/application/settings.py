@@ -48,6 +48,9 @@ class ServiceSettings(Settings):
         description="Addresses of proxies, with commas, whose X-Forwarded-For is believed; *: any.",
     )
     max_attempts: Whole = Field(default=3, description="Times a study that lost its job is resumed.")
+    public_url: str | None = Field(
+        default=None, description="The page as users' browsers reach it; default: HOST and PORT."
+    )
     mlflow_public_url: str | None = Field(
         default=None, description="MLflow as users' browsers reach it; default: MLFLOW_URI."
     )
@@ -70,6 +73,13 @@ class ServiceSettings(Settings):
         if self.allowed_hosts:
             return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip())
         return frozenset(LOOPBACK) | (frozenset() if self.host in _ANY else {self.host.lower()})
+
+    @property
+    def page_link(self) -> str:
+        """The page's address for a browser."""
+        host = "127.0.0.1" if self.host in _ANY else self.host
+        own = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return (self.public_url or own).rstrip("/")
 
     @property
     def mlflow_link(self) -> str | None:

@@ -26,7 +26,8 @@ from tuner.temporary import SocketFolder
 
 DASHBOARD_PORT = 8265
 _OBJECT_STORE_BYTES = 200_000_000  # populations are not sent through it
-_OTHER_CLUSTERS = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")  # a user's variables for another Ray
+# Not for jobs: a user's variables for another Ray, and the secrets of who is told of studies.
+_NOT_FOR_JOBS = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "TUNER_NOTIFY")
 
 
 class RayHead:
@@ -71,7 +72,7 @@ class RayHead:
         self._process = ChildProcess(
             command,
             log=self.log,
-            environment={name: value for name, value in os.environ.items() if name not in _OTHER_CLUSTERS}
+            environment={name: value for name, value in os.environ.items() if name not in _NOT_FOR_JOBS}
             | LOOPBACK_ENVIRONMENT
             | NO_IDLE_WORKERS_ENVIRONMENT
             | START_PATIENCE_ENVIRONMENT

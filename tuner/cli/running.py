@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +12,7 @@ from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
 from tuner.cli.summary import summary
 from tuner.errors import UserError
-from tuner.ledger.rows import StudyState
+from tuner.ledger.rows import StudyRow, StudyState
 from tuner.output import say
 
 if TYPE_CHECKING:
@@ -83,6 +85,26 @@ def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> Non
     drive_job(ledger, study, settings, job=job, say=lambda line: say(f"study {study}  {line}"))
 
 
+@contextmanager
+def _end_told(settings: "Settings", ledger: Any, study: str) -> Iterator[None]:
+    """Whoever TUNER_NOTIFY names is told when the study has ended in a block, or is interrupted there."""
+    if not settings.notify:
+        yield
+        return
+    from tuner.driver.notifications import Notifier
+    from tuner.tracking.links import run_page
+
+    def link(row: StudyRow) -> str:
+        page = run_page(settings.mlflow_uri, row) if settings.mlflow_uri else None
+        return page or str(settings.report_folder(study) / "report.html")
+
+    notifier = Notifier(settings.notify, ledger, link)
+    try:
+        yield
+    finally:
+        notifier.tell(study)
+
+
 def driven_here(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
     from tuner.driver.drive import drive
@@ -90,7 +112,8 @@ def driven_here(settings: "Settings", ledger: Any, study: str, *, as_json: bool,
     row = ledger.study(study)
     say(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
     try:
-        outcome = drive(ledger, study, settings, mlflow=mlflow, say=say)
+        with _end_told(settings, ledger, study):
+            outcome = drive(ledger, study, settings, mlflow=mlflow, say=say)
     except KeyboardInterrupt as stop:
         by = f" by {stop}" if str(stop) else ""  # the name of a signal
         raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None

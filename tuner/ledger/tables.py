@@ -59,6 +59,7 @@ studies = sa.Table(
         "tags", sa.Text, nullable=False, server_default="[]"
     ),  # JSON: a list of words that users gave it
     sa.Column("comment", sa.Text, nullable=False, server_default=""),  # what users write beside it
+    sa.Column("told", sa.String(32)),  # the end that was told of, STATE FENCE; NULL: none
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
 )
