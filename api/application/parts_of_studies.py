@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from api.answers.conditional import answer
 from api.answers.files import StudyFile, files, maker, path_of, trial_files
+from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
 from api.application import schemas, trial_schemas
@@ -53,6 +54,22 @@ def get_trial(
         return as_json(trial_detail(row, trial, trials, measured, left, mlflow))
 
     return answer(match, etag(row), lambda: service.answers.get((row.id, ("trial", number)), etag(row), make))
+
+
+@router.get(
+    "/studies/{study_id}/search", summary="How its search went",
+    response_model=trial_schemas.SearchCourse, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+)  # fmt: skip
+def get_search(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
+    """The best so far after each trial, the importance of temperatures and learning rate, and the paths of
+    trials whose temperatures change.
+    """
+    row = service.find(study_id, caller)
+
+    def make() -> bytes:
+        return as_json(search_course(row, service.ledger))
+
+    return answer(match, etag(row), lambda: service.answers.get((row.id, "search"), etag(row), make))
 
 
 @router.get(

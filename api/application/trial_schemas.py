@@ -46,6 +46,35 @@ class Trials(Answer):
     )
 
 
+class SearchStep(Answer):
+    """A trial of the search that was trained to its end."""
+
+    trial: int
+    mean: float = Field(description="Of the objective over seeds.")
+    best: float = Field(description="Of the trials up to it.")
+
+
+class SearchPath(Answer):
+    """The temperatures of a trial over its training."""
+
+    trial: int
+    source: int | None = Field(description="Number of the trial whose state it went on from last.")
+    segments: list[list[float]] = Field(description="From an epoch on: [epoch, tau_f, tau_b, lr].")
+    mean: float | None = Field(description="Of the objective over seeds, at the end.")
+
+
+class SearchCourse(Answer):
+    """How a search went."""
+
+    steps: list[SearchStep] = Field(description="In the order in which they were proposed.")
+    importance: dict[str, float] | None = Field(
+        examples=[{"tau_f": 0.1, "tau_b": 0.8, "interaction": 0.1}],
+        description="The share of the variance of a surface through all trials that is a function of tau_f, "
+        "of tau_b, of lr alone, and the rest; null with too few trials.",
+    )
+    paths: list[SearchPath] = Field(description="Empty where no trial changes its temperatures.")
+
+
 class StudyFile(Answer):
     """A file that may be had of a study."""
 

@@ -183,6 +183,7 @@ def test_what_the_results_carry_is_shown(page, served):
         re.compile(r"4\s*0\s*0\.4\s*0\.002")
     )
     expect(page.get_by_role("region", name="Table of trials")).to_contain_text("schedule of 2 parts")
+    expect(page.get_by_role("region", name="Table of trajectories")).to_contain_text("0.1, 0.5 → 0, 0.4")
 
 
 def test_trials_beyond_the_page_are_said_to_be_there(page, served):

@@ -289,3 +289,22 @@ def test_what_is_written_beside_a_study_has_bounds(http, ended, body, field):
     answer = http.patch(f"/studies/{ended.study_id}", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
+
+
+def test_how_a_search_went_is_told(http, service):
+    writer = Writer(service.ledger)
+    numbers = writer.start((0.1, 0.5), (0.1, 1.0), (0.5, 0.5))
+    losses = dict(zip(numbers, ([3.0, 3.0], [1.0, 1.0], [2.0, 2.0]), strict=True))
+    writer.report(losses, 4, final=True)
+    course = http.get(f"/studies/{writer.study_id}/search").json()
+    assert [step["best"] for step in course["steps"]] == [3.0, 1.0, 1.0]
+    assert (course["importance"], course["paths"]) == (None, [])
+
+
+def test_the_paths_of_schedules_are_told(http, service):
+    writer = Writer(service.ledger)
+    segments = (Segment(0.0, 0.1, 0.5, 0.001), Segment(4.0, 0.05, 0.4, 0.001))
+    (number,) = writer.start((0.1, 0.5), variant=Variant(schedule=segments))
+    writer.report({number: [1.0, 1.0]}, 4, final=True)
+    (path,) = http.get(f"/studies/{writer.study_id}/search").json()["paths"]
+    assert path == {"trial": number, "source": None, "segments": [list(s) for s in segments], "mean": 1.0}

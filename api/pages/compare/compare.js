@@ -15,7 +15,7 @@ import { differences, onlyNumber } from "./differences.js";
 import { optimaAlong, optimaPlane } from "./optima.js";
 import { differencesTable, foundTable } from "./tables.js";
 
-/** @import { Known, Numbers, Study } from "../shared/types.js" */
+/** @import { Compared, Numbers, Study } from "../shared/types.js" */
 
 /**
  * Fills `main` with a comparison of the studies with these ids.
@@ -52,7 +52,7 @@ export async function compare(main, ids, signal) {
 /**
  * @param {string} id
  * @param {AbortSignal} signal
- * @returns {Promise<Known>}
+ * @returns {Promise<Compared>}
  */
 async function knownOf(id, signal) {
   const base = `studies/${id}`;
@@ -66,7 +66,7 @@ async function knownOf(id, signal) {
 }
 
 /**
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  * @param {ReturnType<typeof differences>} found
  */
 function optimaSection(studies, found) {
@@ -81,10 +81,10 @@ function optimaSection(studies, found) {
 
 /**
  * Studies by their objective: others cannot be in one chart, or on one scale.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  */
 function byObjective(studies) {
-  /** @type {Map<string, Known[]>} */
+  /** @type {Map<string, Compared[]>} */
   const groups = new Map();
   for (const known of studies) {
     const { name, direction, title } = known.study.objective;
@@ -96,7 +96,7 @@ function byObjective(studies) {
 
 /**
  * The learning curves of one method, overlaid; a chart for each objective.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  */
 function curvesSections(studies) {
   const methods = [...new Set(studies.flatMap(({ curves }) => curves.curves.map(({ method }) => method)))];
@@ -121,7 +121,7 @@ function curvesSections(studies) {
 }
 
 /**
- * @param {Known[]} group
+ * @param {Compared[]} group
  * @param {string} method
  * @returns {import("../figures/chart.js").ChartData}
  */
@@ -143,7 +143,7 @@ function curvesOf(group, method) {
 
 /**
  * The landscapes, those of one objective in one scale of colours.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  */
 function landscapes(studies) {
   const shared = new Map(
@@ -160,7 +160,7 @@ function landscapes(studies) {
   return section("Landscapes", h("div", { class: "columns" }, figures));
 }
 
-/** @param {Known["trials"]["items"][number]} trial */
+/** @param {Compared["trials"]["items"][number]} trial */
 function searchedMean({ role, mean }) {
   return role === "search" && mean !== null ? [mean] : [];
 }

@@ -8,12 +8,12 @@ import { chart } from "../figures/chart.js";
 import { MARGIN, axes, diagonalLine } from "../figures/plane.js";
 import { sampled } from "../figures/scale.js";
 
-/** @import { Known } from "../shared/types.js" */
+/** @import { Compared } from "../shared/types.js" */
 /** @typedef {{place: number, name: string, tau_f: number, tau_b: number}} Optimum */
 
 /**
  * The best pair of each study that has one.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  * @returns {Optimum[]}
  */
 function optimaOf(studies) {
@@ -26,7 +26,7 @@ function optimaOf(studies) {
 
 /**
  * The optima in the plane of the two temperatures.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  */
 export function optimaPlane(studies) {
   const canvas = h("div", { class: "scatter-holder" });
@@ -118,7 +118,7 @@ function scales(optima, width, height) {
 
 /**
  * The best temperatures along the one number that differs between the studies.
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  * @param {{field: string, values: number[]}} along
  */
 export function optimaAlong(studies, { field, values }) {

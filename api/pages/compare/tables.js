@@ -9,10 +9,10 @@ import { badge } from "../shared/state.js";
 import { table } from "../shared/table.js";
 import { verdictOf } from "../shared/verdicts.js";
 
-/** @import { Child, Known } from "../shared/types.js" */
+/** @import { Child, Compared } from "../shared/types.js" */
 /** @import { Difference } from "./differences.js" */
 
-/** @param {Known[]} studies */
+/** @param {Compared[]} studies */
 export function foundTable(studies) {
   const numeric = (/** @type {Child} */ title) => ({ title, numeric: true });
   return table(
@@ -32,7 +32,7 @@ export function foundTable(studies) {
 }
 
 /**
- * @param {Known} known
+ * @param {Compared} known
  * @param {number} place
  */
 function rowOf({ study, results }, place) {
@@ -62,7 +62,7 @@ function rowOf({ study, results }, place) {
 }
 
 /**
- * @param {Known[]} studies
+ * @param {Compared[]} studies
  * @param {Difference[]} found
  */
 export function differencesTable(studies, found) {

@@ -275,6 +275,20 @@ export interface Curves {
   curves: Curve[];
 }
 
+/** How a search went. */
+export interface SearchCourse {
+  steps: { trial: number; mean: number; best: number }[];
+  importance: Record<string, number> | null;
+  paths: SearchPath[];
+}
+
+export interface SearchPath {
+  trial: number;
+  source: number | null;
+  segments: Segment[];
+  mean: number | null;
+}
+
 // --- results ---
 
 export interface Difference {
@@ -399,4 +413,8 @@ export interface Known {
   trials: BriefTrials;
   results: Results;
   curves: Curves;
+  search: SearchCourse;
 }
+
+/** What a comparison shows of a study. */
+export type Compared = Omit<Known, "search">;

@@ -17,6 +17,7 @@ import { methods } from "./methods.js";
 import { whatWasRun } from "./ran.js";
 import { trialsTable } from "./trials.js";
 import { verdictPanel } from "./verdict.js";
+import { searchPart } from "./search.js";
 import { remarks } from "./remarks.js";
 import { Watch } from "./watch.js";
 
@@ -28,6 +29,7 @@ const PARTS = [
   figures,
   stages,
   marginals,
+  searchPart,
   methods,
   testSet,
   otherGains,

@@ -36,15 +36,16 @@ export class Watch {
     const base = `studies/${this.study.id}`;
     do {
       this.again = false;
-      const [study, trials, results, curves] = await Promise.all([
+      const [study, trials, results, curves, search] = await Promise.all([
         get(base, this.signal),
         allTrials(base, this.signal),
         get(`${base}/results`, this.signal),
         get(`${base}/curves`, this.signal),
+        get(`${base}/search`, this.signal),
       ]);
       this.study = study;
       this.tell.study(study);
-      this.tell.known({ study, trials, results, curves });
+      this.tell.known({ study, trials, results, curves, search });
       if (this.again) await sleep(REST_MS, this.signal);
     } while (this.again && !this.signal.aborted);
   }

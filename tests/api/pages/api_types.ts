@@ -20,6 +20,7 @@ export type Checked = [
   Answer<page.Preset, Api["Preset"] & Spec>,
   Answer<page.TasksAnswer, Api["Tasks"]>,
   Answer<page.Curves, Api["Curves"]>,
+  Answer<page.SearchCourse, Api["SearchCourse"]>,
   Answer<page.BriefTrial, Api["BriefTrial"]>,
   Answer<page.TrialDetail, Api["TrialDetail"]>,
   Answer<page.StudyFile, Api["StudyFile"]>,

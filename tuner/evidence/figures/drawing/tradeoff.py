@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tuner.evidence.figures.drawing.style import COLOURS, COLUMN_IN, figure, spread
+from tuner.evidence.figures.drawing.style import COLOURS, COLUMN_IN, figure, legend, spread
+
+_FAINT = (":", (0, (3, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 3)))  # styles of the lines of variants
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,15 @@ def tradeoff(left: Sequence[Line], right: Sequence[Line], *, xlabel: str, title:
     """Measurements on a left axis (blue, solid) and on a right one (vermilion, dashed); either may be
     empty.
     """
-    drawn = figure(COLUMN_IN, 2.2)
+    faint = any(line.faint for line in (*left, *right))
+    drawn = figure(COLUMN_IN, 2.4 if faint else 2.2)
     axes = drawn.add_subplot()
     sides = [(left, COLOURS[0], "-", "o"), (right, COLOURS[1], "--", "s")]
     for place, (lines, *style) in enumerate(side for side in sides if side[0]):
         side = axes if place == 0 else axes.twinx()
         _draw(side, lines, *style)
+        if any(line.faint for line in lines):
+            legend(drawn, side, columns=4)
         if place:
             side.spines["right"].set_visible(True)
     axes.set(xlabel=xlabel, title=title)
@@ -38,17 +44,12 @@ def tradeoff(left: Sequence[Line], right: Sequence[Line], *, xlabel: str, title:
 
 
 def _draw(axes: Axes, lines: Sequence[Line], colour: str, style: str, marker: str) -> None:
+    dots = cycle(_FAINT)
     for line in lines:
         if line.faint:
-            axes.plot(line.taus, line.means, color=colour, linestyle=":", linewidth=0.7)
-            axes.annotate(
-                line.label,
-                (line.taus[-1], line.means[-1]),
-                xytext=(-2, 2),
-                textcoords="offset points",
-                fontsize=5,
-                color=colour,
-                ha="right",
+            # Named in a legend: at the lines' ends the names would cover each other.
+            axes.plot(
+                line.taus, line.means, color=colour, linestyle=next(dots), linewidth=0.7, label=line.label
             )
         else:
             axes.errorbar(

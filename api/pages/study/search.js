@@ -1,0 +1,112 @@
+// @ts-check
+/**
+ * What a search learned: the best so far of one that chooses its trials itself, the importance of what was varied, and
+ * the paths of trials whose temperatures change.
+ */
+
+import { h, put, tau, whenChanged } from "../shared/dom.js";
+import { capital, decimalsFor, fixed, number } from "../shared/format.js";
+import { trialLink } from "../shared/links.js";
+import { table } from "../shared/table.js";
+import { chart } from "../figures/chart.js";
+import { between } from "../figures/series.js";
+import { section } from "./part.js";
+
+/** @import { Child, SearchCourse, SearchPath, Study } from "../shared/types.js" */
+/** @import { Part } from "./part.js" */
+
+/** @type {Record<string, () => Child>} */
+const NAMES = {
+  tau_f: () => ["Forward temperature ", tau("f")],
+  tau_b: () => ["Backward temperature ", tau("b")],
+  lr: () => "Learning rate",
+  interaction: () => "Their interaction",
+};
+
+/** @returns {Part} */
+export function searchPart() {
+  const course = chart("Best so far");
+  const progress = h("div", {}, course.element);
+  const shares = h("div", {});
+  const ways = h("div", {});
+  const element = section("The search", h("div", { class: "columns" }, progress, shares), ways);
+  const draw = whenChanged((/** @type {SearchCourse} */ found, /** @type {Study} */ study) => {
+    const { steps, importance, paths } = found;
+    const chosen = between(study.spec.search.tau_f) && steps.length > 1 && !paths.length;
+    progress.hidden = !chosen;
+    if (chosen) course.update(courseData(found, study));
+    put(shares, importance && importanceTable(importance));
+    put(ways, paths.length > 0 && pathsTable(paths, study));
+    element.hidden = !chosen && !importance && !paths.length;
+  });
+  return { element, update: ({ search, study }) => draw(search, study) };
+}
+
+/**
+ * @param {SearchCourse} found
+ * @param {Study} study
+ */
+function courseData({ steps }, { objective }) {
+  const x = steps.map((_, i) => i + 1);
+  const none = steps.map(() => null);
+  return {
+    series: [
+      { label: "Best so far", x, mean: steps.map(({ best }) => best), sem: none },
+      { label: "Each trial", x, mean: steps.map(({ mean }) => mean), sem: none, thin: true },
+    ],
+    xLabel: "trials",
+    xName: "trial",
+    yLabel: capital(objective.title),
+    points: false,
+  };
+}
+
+/** @param {Record<string, number>} shares */
+function importanceTable(shares) {
+  const bar = (/** @type {number} */ share) =>
+    h("meter", { min: 0, max: 1, value: share, "aria-label": `${Math.round(100 * share)} %` });
+  return [
+    table(
+      "importance",
+      [{ title: "What was varied" }, { title: "Importance", numeric: true }, { title: "" }],
+      Object.entries(shares).map(([name, share]) => [
+        NAMES[name]?.() ?? name,
+        `${number(100 * share, 2)} %`,
+        bar(share),
+      ]),
+    ),
+    h(
+      "p",
+      { class: "hint" },
+      "The share of the variance of a surface through all trials that is a function of this alone. ",
+      "A description; no verdict rests on it.",
+    ),
+  ];
+}
+
+/**
+ * @param {SearchPath[]} paths
+ * @param {Study} study
+ */
+function pathsTable(paths, { id, objective }) {
+  const decimals = decimalsFor(paths.map(({ mean }) => mean));
+  const pair = (/** @type {number[]} */ [, f, b]) => `${number(f, 3)}, ${number(b, 3)}`;
+  return [
+    table(
+      "trajectories",
+      [
+        { title: "Trial" },
+        { title: ["Path of ", tau("f"), ", ", tau("b")], label: "Path" },
+        { title: "Went on from" },
+        { title: capital(objective.label), numeric: true },
+      ],
+      paths.map(({ trial, source, segments, mean }) => [
+        trialLink(id, trial, trial, "path"),
+        segments.map(pair).join(" → "),
+        source === null ? "itself" : trialLink(id, source, `trial ${source}`, `source-of-${trial}`),
+        fixed(mean, decimals),
+      ]),
+    ),
+    h("p", { class: "hint" }, "A trial that took another one's place has that one's past."),
+  ];
+}
