@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock sbom clean
+.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock dist sbom clean
 
 install: .venv/installed
 
@@ -90,7 +90,11 @@ calibrate: install
 
 # Exact versions of everything, for every platform and Python the project supports.
 lock: install
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra cluster --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra all --no-header --output-file requirements.lock pyproject.toml
+
+# The source archive and the wheel, in dist/.
+dist: install
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
 # What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences.
 sbom: install

@@ -4,7 +4,10 @@ evidence.
 `tuner.search` runs one from Python. It is imported when it is asked for, and torch with it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from tuner.extras import sentence
 
 if TYPE_CHECKING:
     from tuner.interface.search import search
@@ -15,12 +18,11 @@ __all__ = ["Study", "search"]
 if not TYPE_CHECKING:  # which would take any name for one of ours
 
     def __getattr__(name: str) -> Any:
-        if name == "search":
-            from tuner.interface.search import search
-
-            return search
-        if name == "Study":
-            from tuner.interface.study import Study
-
-            return Study
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module(f"tuner.interface.{name.lower()}"), name)
+        except ModuleNotFoundError as error:
+            if said := sentence(f"tuner.{name}", error):
+                raise ImportError(said) from error
+            raise

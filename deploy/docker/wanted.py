@@ -1,4 +1,4 @@
-"""Prints what the image installs: the program's dependencies and its extra `cluster`, without the tools of
+"""Prints what the image installs: the program's dependencies and its extras, without the tools of
 development.
 """
 
@@ -7,4 +7,6 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-sys.stdout.write("\n".join(project["dependencies"] + project["optional-dependencies"]["cluster"]) + "\n")
+extras = [project["optional-dependencies"][name] for name in ("tune", "serve", "cluster")]
+wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
+sys.stdout.write("\n".join(one for one in wanted if not one.startswith(project["name"])) + "\n")

@@ -4,13 +4,14 @@ A verb is there once its file is imported: a new file needs a line in this one. 
 pydantic) is imported inside its function, so that all others start without it.
 """
 
-from tuner.cli import completion, confirming, reading, reporting, running, specs, tracking
+from tuner.cli import completion, confirming, exporting, reading, reporting, running, specs, tracking
 from tuner.cli.group import cli, import_fast, main
 
 __all__ = [
     "cli",
     "completion",
     "confirming",
+    "exporting",
     "import_fast",
     "main",
     "reading",

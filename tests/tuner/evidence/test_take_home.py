@@ -1,0 +1,85 @@
+"""What is exported: weights by method, tables, the spec, and a snippet that samples as the estimator does."""
+
+import csv
+
+import pytest
+import torch
+import yaml
+from pyarrow import parquet
+
+from tests.support.rows import FRESH, study, trial
+from trainables import decoupled_st, decoupled_st_binary
+from tuner.evidence.analysis import results
+from tuner.evidence.results import TrialResult
+from tuner.evidence.take_home import export, latex, snippet
+
+ROWS = [
+    trial(0, [0.5, 0.6, 0.55], tau_f=0.25, tau_b=0.75),
+    trial(1, [0.8, 0.7, 0.75], tau_f=1.0, tau_b=1.0),
+    trial(2, [0.7, 0.6, 0.65], tau_f=None, tau_b=0.5, estimator="reinmax", role="baseline"),
+    trial(3, [0.5, 0.6, 0.55, 0.5, 0.6], tau_f=0.25, tau_b=0.75, role="confirm", seeds=FRESH),
+    trial(4, [0.8, 0.7, 0.75, 0.8, 0.9], tau_f=1.0, tau_b=1.0, role="confirm", seeds=FRESH),
+]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    artifacts = tmp_path / "artifacts"
+    for number in (3, 4):
+        (artifacts / f"trial-{number}").mkdir(parents=True)
+        for seed in FRESH:
+            (artifacts / f"trial-{number}" / f"model-{seed}.safetensors").write_bytes(b"%d" % number)
+        (artifacts / f"trial-{number}" / "picture.png").write_bytes(b"")
+    found = results(study(), ROWS, [])
+    files = export(study(), ROWS, found, artifacts, tmp_path / "out")
+    return tmp_path / "out", files
+
+
+def test_everything_is_there_once(exported):
+    folder, files = exported
+    names = {file.relative_to(folder).as_posix() for file in files}
+    weights = {
+        f"weights/{method}/model-{seed}.safetensors"
+        for method in ("off_diagonal", "diagonal")
+        for seed in FRESH
+    }
+    assert names == weights | {"trials.csv", "trials.parquet", "methods.tex", "spec.yaml", "best.py"}
+    assert names == {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")}
+    assert (folder / "weights" / "diagonal" / f"model-{FRESH[0]}.safetensors").read_bytes() == b"4"
+    assert yaml.safe_load((folder / "spec.yaml").read_text()) == study().spec
+    with (folder / "trials.csv").open() as file:
+        assert [row["tau_b"] for row in csv.DictReader(file)] == ["0.75", "1.0", "0.5", "0.75", "1.0"]
+    assert parquet.read_table(folder / "trials.parquet").num_rows == 5
+
+
+def test_the_latex_table_has_a_line_for_each_method():
+    table = latex(results(study(), ROWS, []))
+    lines = table[table.index(r"\midrule") : table.index(r"\bottomrule")].splitlines()[1:]
+    assert lines[0].startswith("off the diagonal & 0.25 & 0.75 & 0.001 & $0.5500 \\pm ")
+    assert [line.count("&") for line in lines] == [5] * 3
+    assert "ReinMax & -- & 0.5 & 0.001" in table
+    assert table.endswith("\\end{tabular}\n")
+
+
+@pytest.mark.parametrize("tau_f", [0.0, 0.25])
+def test_the_snippet_samples_and_has_the_gradient_of_the_estimator(tau_f):
+    rows = [trial(0, [0.5, 0.6], tau_f=tau_f, tau_b=0.75)]
+    code: dict = {}
+    exec(snippet(study(), results(study(), rows, []).best), code)
+    logits = torch.tensor([[0.4, 0.1, -0.2]], dtype=torch.float64).repeat(40_000, 1).requires_grad_()
+    weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    torch.manual_seed(0)
+    for sample, ours in ((code["sample"], decoupled_st), (code["sample_binary"], decoupled_st_binary)):
+        mine, theirs = sample(logits), ours(logits, tau_f, 0.75)
+        assert ((mine - mine.round()).abs() < 1e-12).all()  # one-hot, or bits
+        torch.testing.assert_close(mine.mean(0), theirs.mean(0), atol=0.02, rtol=0)
+        gradients = [torch.autograd.grad((z * weights).sum(), logits)[0] for z in (mine, theirs)]
+        torch.testing.assert_close(*gradients)
+        quiet = sample(logits, training=False)
+        torch.testing.assert_close(quiet, ours(logits, 0.0, 0.75))
+
+
+def test_another_estimator_is_the_packages_layer():
+    code: dict = {}
+    exec(snippet(study(), TrialResult.of(ROWS[2])), code)
+    assert (code["layer"].estimator, code["layer"].tau_b) == ("reinmax", 0.5)

@@ -1,0 +1,38 @@
+"""The verb that takes a study's results out of here: export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuner.cli.completion import StudyName
+from tuner.cli.group import cli, with_ledger
+from tuner.errors import UserError
+from tuner.home import open_to_others
+
+if TYPE_CHECKING:
+    from tuner.settings import Settings  # pydantic takes longer to import than all else here
+
+
+@cli.command()
+@click.argument("study", type=StudyName())
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@with_ledger
+def export(settings: "Settings", ledger: Any, study: str, folder: Path) -> None:
+    """Write a study's trained weights, its trials as CSV and Parquet, a LaTeX table, its spec, and a snippet
+    for plain torch into FOLDER.
+    """
+    from trainables.tasks import task_metrics
+    from tuner.evidence.analysis import results
+    from tuner.evidence.take_home import export as write
+
+    row = ledger.find_study(study)
+    trials = ledger.trials(row.id)
+    found = results(row, trials, ledger.stream(row.id), metrics=task_metrics(row.task))
+    try:
+        with open_to_others():
+            files = write(row, trials, found, settings.artifacts_folder(row.id), folder)
+    except OSError as error:
+        raise UserError(f"study {row.id} cannot be written to {folder}: {error.strerror}") from error
+    for file in files:
+        click.echo(file)

@@ -1,0 +1,143 @@
+"""What of a study goes into a paper and into other code: trained weights, the trials as tables, a LaTeX table
+of the methods, the spec, and a snippet for plain torch.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from tuner.evidence.over_seeds import Summary
+from tuner.evidence.report import methods_table
+from tuner.evidence.results import Results, TrialResult
+from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
+from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+
+WEIGHTS = "model-*.safetensors"  # of a confirmed trial, one for each of its seeds
+
+
+def export(
+    study: StudyRow, trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path
+) -> list[Path]:
+    """Writes trials.csv, trials.parquet, methods.tex, spec.yaml, best.py, and weights/METHOD/ with the models
+    of the confirmed seeds. Returns them.
+
+    artifacts: the folder of what confirmed trials have left, trial-NUMBER/NAME.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = trial_table(trials, study.objective)
+    written = {
+        "trials.csv": as_csv(table),
+        "trials.parquet": as_parquet(table),
+        "methods.tex": latex(found).encode(),
+        "spec.yaml": yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode(),
+    }
+    if found.best is not None:
+        written["best.py"] = snippet(study, found.best).encode()
+    for name, content in written.items():
+        (folder / name).write_bytes(content)
+    return [*(folder / name for name in written), *_weights(trials, found, artifacts, folder / "weights")]
+
+
+def _weights(trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path) -> list[Path]:
+    """Copies the models of every method's confirmed trials, of all looks."""
+    methods = {t.number: t.method for t in trials}
+    copied = []
+    for name, confirmed in found.confirmed.items():
+        for trial in trials:
+            mine = trial.role is Role.CONFIRM and trial.method == methods[confirmed.number]
+            if not (mine and trial.state is TrialState.SUCCEEDED):
+                continue
+            for file in sorted((artifacts / f"trial-{trial.number}").glob(WEIGHTS)):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+                copied.append(Path(shutil.copyfile(file, folder / name / file.name)))
+    return copied
+
+
+def latex(found: Results) -> str:
+    """The best of every method as a LaTeX table (package booktabs): mean and standard error over seeds."""
+    rows = [
+        [
+            _escaped(row.method),
+            *map(_number, (row.trial.tau_f, row.trial.tau_b, row.trial.lr)),
+            _score(row.trial.objective),
+            _score(row.confirmed.objective if row.confirmed else None),
+        ]
+        for row in methods_table(found)
+    ]
+    head = ["method", r"$\tau_f$", r"$\tau_b$", "learning rate", "search", "fresh seeds"]
+    lines = [
+        rf"% {found.objective.name} ({found.objective.direction}), mean $\pm$ standard error over seeds",
+        rf"% verdict: {found.verdict}",
+        r"\begin{tabular}{lrrrrr}",
+        r"\toprule",
+        " & ".join(head) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _number(value: float | None) -> str:
+    return "--" if value is None else f"{value:g}"
+
+
+def _score(score: Summary | None) -> str:
+    if score is None or score.mean is None:
+        return "--"
+    return f"${score.mean:.4f}$" if score.sem is None else rf"${score.mean:.4f} \pm {score.sem:.4f}$"
+
+
+def snippet(study: StudyRow, best: TrialResult) -> str:
+    """A Python file that samples as the best trial does: in plain torch, where that is decoupled or softmax
+    straight-through; else with this package's layer.
+    """
+    tau_f, tau_b = best.tau_f, best.tau_b
+    head = _HEAD.format(study=study.id, estimator=best.estimator, tau_f=tau_f, tau_b=tau_b)
+    plain = best.estimator in (DECOUPLED, "softmax") and not best.variant
+    return head + (_PLAIN.format(tau_f=tau_f, tau_b=tau_b) if plain else _LAYER.format(trial=best))
+
+
+_HEAD = '''"""The best configuration of study {study}: {estimator}, tau_f {tau_f}, tau_b {tau_b}.
+
+Weights of a seed: state = safetensors.torch.load_file("weights/METHOD/model-SEED.safetensors")
+"""
+
+'''
+_PLAIN = '''import torch
+import torch.nn.functional as F
+
+TAU_F, TAU_B = {tau_f}, {tau_b}
+
+
+def sample(logits, training=True):
+    """One-hot samples over the last axis, with a gradient; argmax where training is False."""
+    gumbel = -torch.empty_like(logits).exponential_().log()
+    noisy = logits + (TAU_F * gumbel if training else 0)
+    hard = F.one_hot(noisy.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    soft = (logits / TAU_B).softmax(-1)
+    return hard + soft - soft.detach()
+
+
+def sample_binary(logits, training=True):
+    """Samples in 0 and 1, one for each logit, with a gradient."""
+    uniform = torch.rand_like(logits).clamp(1e-7, 1 - 1e-7)
+    noisy = logits + (TAU_F * uniform.logit() if training else 0)
+    soft = (logits / TAU_B).sigmoid()
+    return (noisy > 0).to(logits.dtype) + soft - soft.detach()
+'''
+_LAYER = """from trainables.nn import StraightThrough
+
+layer = StraightThrough({trial.tau_f}, {trial.tau_b}, estimator="{trial.estimator}")  # binary=True for bits
+"""
