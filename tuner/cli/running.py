@@ -17,6 +17,9 @@ from tuner.output import say
 
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
+    from tuner.spec.study import StudySpec
+
+_PAST_STUDIES = 200  # the newest, by which the time of a new one is estimated
 
 
 @cli.command()
@@ -37,7 +40,8 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     def submitted(settings: "Settings", ledger: Any) -> None:
         from tuner.driver.drive import submit
 
-        driven_here(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow)
+        plan = _plan(parsed, ledger)
+        driven_here(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow, plan=plan)
 
     from tuner.driver.tune_run import check
     from tuner.settings import Settings
@@ -105,12 +109,31 @@ def _end_told(settings: "Settings", ledger: Any, study: str) -> Iterator[None]:
         notifier.tell(study)
 
 
-def driven_here(settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool) -> None:
+def _plan(spec: "StudySpec", ledger: Any) -> str:
+    """What a spec will train, and how long that takes if studies like it were run here before."""
+    from tuner.driver.drive import this_host
+    from tuner.driver.progress import duration
+    from tuner.evidence.expected_time import expected_time
+
+    length = f"{spec.epochs} epochs" if spec.epochs is not None else f"{spec.steps} steps"
+    text = f"{spec.planned_trials} trials, {spec.planned_trainings} trainings of {length}"
+    found = expected_time(spec, ledger.list_studies(_PAST_STUDIES), this_host()["machine"])
+    if found is None:
+        return f"{text}; how long that takes is known when one like it has been run here"
+    basis = "one study" if found.studies == 1 else f"{found.studies} studies"
+    return f"{text}; about {duration(found.seconds)}, by {basis} of this model and data before it"
+
+
+def driven_here(
+    settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool, plan: str | None = None
+) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
     say(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
+    if plan:
+        say(f"plan    {plan}")
     try:
         with _end_told(settings, ledger, study):
             outcome = drive(ledger, study, settings, mlflow=mlflow, say=say)

@@ -107,7 +107,7 @@ def drive(
     needs = check(spec, settings)
     refuse_other_material(row, needs.material)
     ledger.patience_s = settings.ledger_patience_s
-    lease = ledger.acquire(study_id, _host(), job=job)
+    lease = ledger.acquire(study_id, this_host(), job=job)
     heartbeat = Heartbeat()
     with ExitStack() as stack:
         stack.enter_context(given_back_on_error(ledger, lease))
@@ -175,7 +175,7 @@ def drive_job(
             if study.added_seeds
             else (StudyState.FAILED, "")
         )
-        ledger.release(ledger.acquire(study_id, _host(), job=job), state, f"{what}{error}")
+        ledger.release(ledger.acquire(study_id, this_host(), job=job), state, f"{what}{error}")
         raise
     try:
         outcome = drive(ledger, study_id, settings, mlflow=settings.mlflow_uri is not None, job=job, say=say)
@@ -276,7 +276,7 @@ def _complete(projector: Projector, files: Sequence[Path], artifacts: Path, pati
     return projector.problem
 
 
-def _host() -> dict[str, str]:
+def this_host() -> dict[str, str]:
     """What a study ran on."""
     packages = {"tuner": "straight-through-tuner", "torch": "torch", "ray": "ray"}
     return {
