@@ -1,4 +1,4 @@
-"""The process that the small MLflow server is started as; tests that run studies look at the server itself."""
+"""How the small MLflow server is started; tests that run studies look at the server itself."""
 
 import pytest
 
@@ -10,7 +10,8 @@ def started(tmp_path, monkeypatch):
     """What the server's process would have been started with."""
     given = {}
 
-    def process(command, **settings):
+    def process(command, *, listener, **settings):
+        listener.close()
         given.update(settings, command=command)
 
     monkeypatch.setattr("tuner.tracking.server.ChildProcess", process)
