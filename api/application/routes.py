@@ -18,6 +18,7 @@ from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
 from api.answers.events import follow
 from api.answers.families import with_corrections
+from api.answers.plan import PAST, estimate, missing_data
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, etag, objective_json
 from api.application import body, schemas, trial_schemas
@@ -111,12 +112,15 @@ def submit(
     response_model=schemas.Planned, responses=schemas.answers(400, 401, 403, 413, 415, 422, 429, 503),
     openapi_extra=schemas.SUBMISSION,
 )  # fmt: skip
-def plan(service: TheService, _: Submitter, content: Body) -> dict[str, Any]:
-    """Looks whether a spec is valid, as POST /studies does, and says how much it would train. Nothing is
-    submitted.
+def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any]:
+    """Looks whether a spec is valid, as POST /studies does, and says how much it would train, how long by
+    what earlier studies took, and whether its data is there. Nothing is submitted.
     """
     spec, notes = spec_of(body.mapping(content), service.settings)
+    newest = service.pages.page(PAST, state=StudyState.SUCCEEDED, task=spec.task, owner=caller.sees)
     return {
+        "estimate": estimate(spec, service.pages.studies(found.study_id for found in newest)),
+        "missing_data": missing_data(spec, service.settings.data_folder),
         "trials": spec.planned_trials,
         "members": spec.planned_members,
         "search_trials": spec.trials_total,

@@ -180,8 +180,20 @@ class Studies(Answer):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
+class Estimate(Answer):
+    """How long a study would train, by what earlier ones took."""
+
+    seconds: float = Field(description="Of training, on one device like theirs.")
+    studies: int = Field(description="From how many that is known.")
+
+
 class Planned(Answer):
     """What a study would train."""
+
+    estimate: Estimate | None = Field(
+        description="Null where no study of the same task, dataset, options and batch size has succeeded."
+    )
+    missing_data: str | None = Field(description="That its data is not there, and what follows.")
 
     trials: int = Field(description="All, confirmation and control included.")
     search_trials: int = Field(description="Of the search and its baselines.")

@@ -41,7 +41,8 @@ def test_the_fields_and_the_json_are_one_spec(page, served):
         area.input_value().replace('"mine"', '"yours"').replace('"options": {}', '"options": {"size": 3}')
     )
     expect(page.get_by_label("Name")).to_have_value("yours")
-    expect(page.locator("#spec-json-errors")).to_contain_text("options.size")
+    expect(page.get_by_label("Options of the task")).to_have_value('{"size":3}')
+    expect(page.locator("#field-options-error")).to_contain_text(re.compile("size", re.IGNORECASE))
     area.fill("{")
     expect(page.locator("#spec-json-errors")).to_contain_text("This is not JSON")
 

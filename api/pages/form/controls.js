@@ -66,6 +66,27 @@ export function choice({ fields, spec }, path, label, values, change, hint) {
   return labelled(fields, [path], label, control, hint);
 }
 
+/**
+ * Yes or no.
+ * @param {Making} making
+ * @param {string} path
+ * @param {string} label
+ * @param {string} [hint]
+ */
+export function flag(making, path, label, hint) {
+  const { spec, choices, set } = making;
+  const now = at(spec, path) ?? choices.defaults[path]?.default;
+  const words = { ...spec, [path]: now === true ? "yes" : now === false ? "no" : now };
+  return choice(
+    { ...making, spec: words },
+    path,
+    label,
+    ["yes", "no"],
+    (value) => set(path, value === "yes"),
+    hint,
+  );
+}
+
 /** @param {Making} making */
 export function lengthField({ fields, spec, set }) {
   const unit = spec.steps !== undefined && spec.steps !== null ? "steps" : "epochs";
@@ -151,5 +172,7 @@ function labelled(fields, paths, label, control, hint) {
 function shownDefault(field) {
   return field?.default === undefined || field.default === null
     ? undefined
-    : [field.default].flat().join(", ");
+    : typeof field.default === "object" && !Array.isArray(field.default)
+      ? JSON.stringify(field.default)
+      : [field.default].flat().join(", ");
 }

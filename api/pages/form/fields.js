@@ -4,12 +4,12 @@
 import { h, put, tau } from "../shared/dom.js";
 import { capital, sentence } from "../shared/format.js";
 import { plain } from "../shared/labels.js";
-import { baselines, choice, input, lengthField, taskOf } from "./controls.js";
+import { baselines, choice, flag, input, lengthField, taskOf } from "./controls.js";
 import { HINTS, switched, takesList } from "./strategies.js";
 
 /** @import { Child, FieldError } from "../shared/types.js" */
 /** @import { Choices, Field, Making, Set } from "./controls.js" */
-/** @import { AnySpec } from "./spec_text.js" */
+/** @import { AnySpec, Kind } from "./spec_text.js" */
 /** @import { Schema } from "./strategies.js" */
 
 /**
@@ -31,6 +31,14 @@ const OWN = {
   rounds: { label: () => "Rounds", hint: "Parts of the training." },
 };
 
+/** What a task of the package is. */
+/** @type {Record<string, string>} */
+const TASKS = {
+  sbn: "Stochastic binary network: predicts the lower half of an image from the upper one.",
+  catae: "Categorical autoencoder: codes an image by a few categories and draws it again.",
+  dln: "Logic gate network: classifies images by gates whose kinds are learned.",
+};
+
 /** @typedef {ReturnType<typeof fieldsOf>} MadeFields */
 
 /**
@@ -43,7 +51,7 @@ export function fieldsOf(spec, choices, set) {
   /** @type {Field[]} */
   const fields = [];
   const making = { fields, spec, choices, set };
-  const elements = [trained(making), searched(making), sure(making)];
+  const elements = [trained(making), searched(making), sure(making), finer(making)];
   const ownerOf = (/** @type {string} */ path) => ownerAmong(fields, path);
   return {
     elements,
@@ -87,7 +95,7 @@ function trained(making) {
   return group(
     "What is trained",
     input(making, "name", "Name", "text", "For the lists: letters, digits, spaces, . _ -"),
-    choice(making, "task", "Task", names, (value) => set("task", value)),
+    choice(making, "task", "Task", names, (value) => set("task", value), TASKS[making.spec.task]),
     choice(making, "dataset", "Dataset", task?.datasets ?? [], (value) => set("dataset", value)),
     lengthField(making),
     input(making, "batch_size", "Batch size", "number"),
@@ -137,6 +145,32 @@ function sure(making) {
     input(making, "seeds", "Seeds", "number", "Configurations are selected on these."),
     input(making, "confirm_seeds", "Fresh seeds", "looks", fresh),
     baselines(making),
+  );
+}
+
+/**
+ * What has a sensible default; the service's own words say what it is.
+ * @param {Making} making
+ */
+function finer(making) {
+  const about = (/** @type {string} */ name) => making.choices.defaults[name]?.description;
+  const field = (/** @type {string} */ name, /** @type {string} */ label, /** @type {Kind} */ kind) =>
+    input(making, name, label, kind, about(name));
+  const control = (/** @type {string} */ value) => making.set("control", value || undefined);
+  return group(
+    "Finer settings",
+    field("margin", "Margin", "text"),
+    flag(making, "extend", "Extend ranges", about("extend")),
+    flag(making, "refine", "Refine optima", about("refine")),
+    field("score", "Score", "json"),
+    choice(making, "control", "Control", ["", "rescaled"], control, about("control")),
+    field("diagnostics", "Diagnostics", "number"),
+    field("reports", "Reports", "number"),
+    field("max_hours", "Hours at most", "number"),
+    field("members_per_population", "Models in a population", "number"),
+    field("optimizer", "Optimizer", "json"),
+    field("options", "Options of the task", "json"),
+    field("dataset_options", "Options of the dataset", "json"),
   );
 }
 

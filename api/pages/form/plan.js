@@ -2,12 +2,20 @@
 /** What a spec would train, in a few lines. */
 
 import { h } from "../shared/dom.js";
-import { count } from "../shared/format.js";
+import { count, duration, sentence } from "../shared/format.js";
 
 /** @import { Plan } from "../shared/types.js" */
 
 /** @param {Plan} plan */
-export function planOf({ members, search_trials, confirm_trials, control_trials, spec }) {
+export function planOf({
+  members,
+  search_trials,
+  confirm_trials,
+  control_trials,
+  spec,
+  estimate,
+  missing_data: missing,
+}) {
   const { seeds, confirm_seeds: fresh, epochs, steps, batch_size: batch } = spec;
   const length = epochs ? count(epochs, "epoch") : count(steps ?? 0, "step");
   const looks = typeof fresh === "number" ? [fresh] : fresh.looks;
@@ -26,6 +34,13 @@ export function planOf({ members, search_trials, confirm_trials, control_trials,
       h("li", {}, then),
       control_trials > 0 && h("li", {}, `and ${count(control_trials, "trial")} of the rescaling control`),
       h("li", {}, `${length} each, batches of ${batch}`),
+      estimate &&
+        h(
+          "li",
+          {},
+          `about ${duration(estimate.seconds)} on one device, by ${count(estimate.studies, "study", "studies")} before`,
+        ),
     ),
+    missing && h("p", { class: "field-error" }, sentence(missing)),
   ];
 }

@@ -8,7 +8,7 @@
  * What a user writes: any field may be missing, or hold anything.
  * @typedef {{[field: string]: any}} AnySpec
  */
-/** @typedef {"text" | "number" | "values" | "looks"} Kind */
+/** @typedef {"text" | "number" | "values" | "looks" | "json"} Kind */
 
 /**
  * A number where the text is one, else the text itself, which the service then names.
@@ -37,8 +37,26 @@ export const KINDS = {
     read: (text) => (text.trim() ? value(text) : undefined),
   },
   values: { show: showValues, read: readValues },
+  json: { show: showJson, read: readJson },
   looks: { show: (given) => showValues(given?.looks ?? given), read: readLooks },
 };
+
+/** @param {any} given an object; or a word, which stands without quotes */
+function showJson(given) {
+  if (given === undefined || given === null) return "";
+  return typeof given === "object" ? JSON.stringify(given) : String(given);
+}
+
+/** @param {string} text */
+function readJson(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return undefined;
+  try {
+    return JSON.parse(trimmed);
+  } catch {
+    return trimmed; // the service says what is wrong with it
+  }
+}
 
 /** @param {any} given */
 function showValues(given) {

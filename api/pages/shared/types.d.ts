@@ -149,6 +149,8 @@ export interface Spec {
 }
 
 export interface Plan {
+  estimate: { seconds: number; studies: number } | null;
+  missing_data: string | null;
   trials: number;
   search_trials: number;
   confirm_trials: number;

@@ -68,7 +68,7 @@ function importanceTable(shares) {
   return [
     table(
       "importance",
-      [{ title: "What was varied" }, { title: "Importance", numeric: true }, { title: "" }],
+      [{ title: "What was varied" }, { title: "Importance", numeric: true }, { title: "Share" }],
       Object.entries(shares).map(([name, share]) => [
         NAMES[name]?.() ?? name,
         `${number(100 * share, 2)} %`,

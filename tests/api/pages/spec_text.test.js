@@ -77,3 +77,14 @@ test("another strategy gets the same temperatures, as it takes them", () => {
     tau_b: undefined,
   });
 });
+
+test("an object is JSON, a word stands for itself, and what is neither is left to the service", () => {
+  const { read, show } = KINDS.json;
+  assert.deepEqual(read('{"units": [8, 8]}'), { units: [8, 8] });
+  assert.equal(read("best"), "best");
+  assert.equal(read("{units"), "{units");
+  assert.equal(read(" "), undefined);
+  assert.equal(show({ epoch: 5 }), '{"epoch":5}');
+  assert.equal(show("last"), "last");
+  assert.equal(show(undefined), "");
+});
