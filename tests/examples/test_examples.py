@@ -31,6 +31,7 @@ def test_an_example_asks_for_a_study_that_can_be_trained(name, tmp_path, monkeyp
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(900)  # on a machine that may be busy
 def test_an_example_ends_with_a_verdict_and_a_model(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TUNER_HOME", str(tmp_path))
     example = import_module("examples.wine")

@@ -637,3 +637,30 @@ def test_a_module_is_trained_where_there_is_only_torch():
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(120)
     )
     assert (done.stdout, done.stderr) == ("True True vmap\n", "")
+
+
+@pytest.mark.parametrize(
+    ("loss", "stack"),
+    [(F.mse_loss, None), (F.smooth_l1_loss, None), (lambda output, x: ((output - x) ** 2).mean(), "vmap")],
+    ids=["mse_loss", "smooth_l1_loss", "written out"],
+)
+def test_a_loss_whose_batching_rule_is_wrong_under_two_vmaps_is_looped(loss, stack):
+    """torch's rule for mse_loss is, where output and target are batched over different axes."""
+    x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = {}
+    for wanted in ("auto", "loop"):
+        cls = ModuleTask.from_module(
+            lambda: nn.Sequential(nn.Linear(6, 4), StraightThrough(), nn.Linear(4, 6)),
+            loss=loss,
+            data=x,
+            stack=wanted,
+        )
+        data = cls.own_dataset()
+        task = cls(data, cls.options_type.parse({}))
+        if wanted == "auto":
+            # A torch that has mended it may stack it.
+            assert task.stack == (stack or task.stack)
+            assert (task.stack == "loop") == task.stack_reason.startswith("the loss: The size of tensor a")
+        models = Population(task, data, EVERY[:3], [0, 1], batch_size=16, dtype=torch.float64)
+        found[wanted] = models.train(6), models.evaluate()["val_loss"]
+    torch.testing.assert_close(found["auto"], found["loop"], rtol=1e-9, atol=1e-12)

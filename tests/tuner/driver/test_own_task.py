@@ -97,6 +97,7 @@ def test_the_service_takes_no_path_and_runs_no_file(tmp_path):
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(900)  # on a machine that may be busy
 def test_a_files_task_runs_from_the_spec_to_its_models(spec, tmp_path):
     done = tuner(tmp_path, "run", str(spec), "--no-mlflow", "--json")
     assert json.loads(done.stdout.splitlines()[-1])["state"] == "succeeded"

@@ -253,6 +253,7 @@ def test_a_module_that_cannot_be_sent_to_a_worker_is_named(monkeypatch):
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(900)  # on a machine that may be busy
 def test_a_study_in_the_background_is_stopped_and_goes_on_with_its_failure_told(monkeypatch):
     monkeypatch.setattr(study_module, "Run", Run)
     smoothed = {"loss": lambda scores, y: F.cross_entropy(scores, y, label_smoothing=0.1)}
