@@ -39,8 +39,8 @@ def cuda_graph(steps: Steps) -> Steps:
 class Captured:
     """A population's step, run as it is or replayed."""
 
-    def __init__(self, step: Steps, record: Recorder | None) -> None:
-        self._step, self._record = step, record
+    def __init__(self, record: Recorder | None) -> None:
+        self._record = record
         self._replays: dict[int, Steps] = {}  # {number of steps: their replay}
         self._warm = 0
 
@@ -49,16 +49,18 @@ class Captured:
         """How many steps each of the recordings at hand has."""
         return tuple(self._replays)
 
-    def run(self, steps: int) -> None:
-        """Some steps between which the host has nothing to do."""
+    def run(self, step: Steps, steps: int) -> None:
+        """A step, so many times, between which the host has nothing to do. It is not kept: it holds the
+        population, whose memory is free as soon as nobody else holds it.
+        """
         while steps > 0:
             if self._record is None or self._warm < WARMUP:
-                self._step()
+                step()
                 self._warm += 1
                 steps -= 1
             else:
                 size = AT_ONCE if steps >= AT_ONCE else 1
-                replay = self._replay(size)
+                replay = self._replay(step, size)
                 if replay is not None:
                     replay()
                     steps -= size
@@ -68,14 +70,14 @@ class Captured:
         self._replays.clear()
         self._warm = 0
 
-    def _replay(self, size: int) -> Steps | None:
+    def _replay(self, step: Steps, size: int) -> Steps | None:
         """Of so many steps; None where there is no memory for it: then steps run as they are from now on."""
         if size not in self._replays:
             assert self._record is not None
 
             def steps() -> None:
                 for _ in range(size):
-                    self._step()
+                    step()
 
             try:
                 self._replays[size] = self._record(steps)

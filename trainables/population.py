@@ -179,9 +179,7 @@ class Population:
         self._adam = self._optimizer()
         self._score = Score.none((len(self.seeds), len(self.configurations)), self._device)
         self._total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=dtype)
-        self._captured = Captured(
-            lambda: self.step(self._total), recorder if self._draws.capturable else None
-        )
+        self._captured = Captured(recorder if self._draws.capturable else None)
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -194,7 +192,7 @@ class Population:
             changes = [step - self.steps for step in self._scheduled if step > self.steps]
             alike = min(end - self.steps, self._draws.prepared, *changes)
             with products(self._precision):
-                self._captured.run(alike)
+                self._captured.run(lambda: self.step(self._total), alike)
             self._draws.counted(alike)
         return (self._total / max(steps, 1)).where(self._finite(), torch.nan)
 
