@@ -1,8 +1,11 @@
 """A table of rates, as text and as Markdown."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+WIDTH = 106  # of prose
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Table:
 
     def markdown(self) -> str:
         """As Markdown, the title as a heading."""
-        lines = [f"## {self.title}", "", self.says, "", _line(self.header)]
+        lines = [f"## {self.title}", "", *textwrap.wrap(self.says, WIDTH), "", _line(self.header)]
         lines.append(_line(["---", *["---:"] * (len(self.header) - 1)]))
         return "\n".join([*lines, *map(_line, self.rows)]) + "\n"
 
