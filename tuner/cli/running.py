@@ -115,7 +115,8 @@ def _plan(spec: "StudySpec", ledger: Any) -> str:
     from tuner.driver.progress import duration
     from tuner.evidence.expected_time import expected_time
 
-    length = f"{spec.epochs} epochs" if spec.epochs is not None else f"{spec.steps} steps"
+    number, unit = (spec.epochs, "epoch") if spec.epochs is not None else (spec.steps, "step")
+    length = f"{number} {unit}{'' if number == 1 else 's'}"
     text = f"{spec.planned_trials} trials, {spec.planned_trainings} trainings of {length}"
     found = expected_time(spec, ledger.list_studies(_PAST_STUDIES), this_host()["machine"])
     if found is None:

@@ -70,7 +70,7 @@ class Notifier:
 
         self._ledger, self._link, self._notices = ledger, link, Notices(ledger)
         self._receivers = Apprise()
-        for place, address in enumerate(parse_urls(addresses), start=1):  # type: ignore[no-untyped-call]  # it has no types
+        for place, address in enumerate(parse_urls(addresses), start=1):
             if not self._receivers.add(address):
                 kind = address.partition("://")[0]
                 raise UserError(
