@@ -19,22 +19,14 @@ import torch
 
 from benchmarks.gpu import STUDIES, Study, random_dataset
 from benchmarks.measure import alternate, synchronize
+from benchmarks.paper import PLANS, REPORTS, TINY_REPORTS, StudyFile, built, grid
 from trainables.capture import recorder
 from trainables.data import DataError, Dataset, load
 from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
-from trainables.tasks.catae import CatAE, CatAEOptions
-from trainables.tasks.dln import DLN, DLNOptions
-from trainables.tasks.sbn import SBN, SBNOptions
 
 LIMITS_S = {"correctness": 120.0, "table": 180.0, "paper": 480.0}
 MEMBERS = {"SBN grid": (25, 250, 1155), "CatAE": (16, 100, 400), "DLN, 16 members": (1, 4, 16)}
-DATASETS = {"SBN grid": "fashion_mnist", "CatAE": "mnist", "DLN, 16 members": "cifar10"}
-SMALL = {
-    "SBN grid": lambda d: SBN(d, SBNOptions(units=(16, 12))),
-    "CatAE": lambda d: CatAE(d, CatAEOptions(hidden=(24,), latents=3, classes=5)),
-    "DLN, 16 members": lambda d: DLN(d, DLNOptions(widths=(60, 50))),
-}
 DOUBLE = torch.float64
 
 
@@ -57,15 +49,25 @@ class Check:
     def population(
         self, study: Study, dataset: Dataset, trials: int, seeds: int, **keywords: Any
     ) -> Population:
-        """Decoupled trials over the paper's grid of temperatures, as an accelerator trains them."""
+        """Decoupled trials over the paper's temperatures, as an accelerator trains them."""
         configurations = [
             Configuration("decoupled", 0.1 * (t % 21), 0.1 + 0.2 * (t // 21 % 11), study.lr)
             for t in range(trials)
         ]
-        build = SMALL[study.name] if self.tiny else study.task
+        return self.trained(study, dataset, configurations, seeds, **keywords)
+
+    def trained(
+        self,
+        study: Study,
+        dataset: Dataset,
+        configurations: Sequence[Configuration],
+        seeds: int,
+        **keywords: Any,
+    ) -> Population:
+        """Some trials of a study, as an accelerator trains them."""
         batch = min(study.batch, len(dataset.train) // 4)
         return Population(
-            build(dataset), dataset, configurations, range(seeds),
+            built(study, dataset, tiny=self.tiny), dataset, configurations, range(seeds),
             batch_size=batch, accelerator=True, **keywords,
         )  # fmt: skip
 
@@ -267,60 +269,53 @@ def peaks(check: Check, precision: str) -> dict[str, float]:
 
 
 def paper(check: Check, in_time: Callable[[], bool]) -> bool:
-    """The paper's studies, one after the other; each writes its measurements after every report."""
+    """The paper's studies, one after the other; each writes its measurements after every report, for
+    `tuner import`.
+    """
     for study in STUDIES:
+        file = StudyFile(study, described(check.device), hours=LIMITS_S["paper"] / 3600, tiny=check.tiny)
         if not in_time():
-            check.write(_file(study), {"study": study.name, "state": "not reached in time"})
+            check.write(file.name, file.not_started("not reached in time"))
             continue
         try:
             dataset = _data(check, study)
         except DataError as error:
-            check.write(_file(study), {"study": study.name, "state": f"no data: {error}"})
+            check.write(file.name, file.not_started(f"no data: {error}"))
             print(f"  {study.name:<18}{error}")
             continue
-        for found in _trained(check, study, dataset.to(check.device), in_time):
-            check.write(_file(study), found)
+        for found in _trained(check, study, dataset.to(check.device), file, in_time):
+            check.write(file.name, found)
     return True
 
 
-def _file(study: Study) -> str:
-    return f"paper-{study.name.split()[0].lower().strip(',')}"
-
-
 def _data(check: Check, study: Study) -> Dataset:
-    return random_dataset(study.shape, 400) if check.tiny else load(DATASETS[study.name], check.data)
+    if check.tiny:
+        return random_dataset(study.shape, 400)
+    return load(PLANS[study.name].dataset, check.data)
 
 
 def _trained(
-    check: Check, study: Study, dataset: Dataset, in_time: Callable[[], bool]
+    check: Check, study: Study, dataset: Dataset, file: StudyFile, in_time: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
-    """What is known of a study after each of 20 reports."""
-    trials, seeds, steps = (2, 2, 8) if check.tiny else (study.trials, study.seeds, study.steps)
-    models = check.population(
-        study, dataset, trials, seeds, recorder=recorder(check.device, "auto"), total_steps=steps
-    )
-    began, reports = time.monotonic(), []
-    shown = [
-        {"estimator": c.estimator, "tau_f": c.tau_f, "tau_b": c.tau_b, "lr": c.lr}
-        for c in models.configurations
-    ]
-    known = {"study": study.name, "dataset": dataset.name, "trials": shown, "seeds": list(range(seeds))}
-    number = 4 if check.tiny else 20
+    """The content of a study's file after each report."""
+    seeds, steps, number = (2, 8, TINY_REPORTS) if check.tiny else (study.seeds, study.steps, REPORTS)
+    models = check.trained(
+        study, dataset, grid(study, tiny=check.tiny), seeds,
+        recorder=recorder(check.device, "auto"), total_steps=steps,
+    )  # fmt: skip
+    began = time.monotonic()
     for report in range(1, number + 1):
         loss = models.train(round(steps * report / number) - models.steps)
         metrics = {"train_loss": loss} | models.report(ScoreRule())
-        synchronize()
-        reports.append(
-            {
-                "steps": models.steps,
-                "seconds": time.monotonic() - began,
-                "metrics": {name: value.T.tolist() for name, value in metrics.items()},  # [T][S]
-            }
-        )
         ended = models.steps == steps
+        if ended:
+            tested = models.test().items()
+            metrics |= {n.replace("val_", "test_"): v for n, v in tested if n.startswith("val_")}
+        synchronize()
+        file.report(models, metrics, time.monotonic() - began)
         state = "succeeded" if ended else "training" if in_time() else "out of time"
-        print(f"  {study.name:<18}step {models.steps:7} of {steps}, {reports[-1]['seconds']:.1f} s")
-        yield known | {"state": state, "reports": reports}
+        print(f"  {study.name:<18}step {models.steps:7} of {steps}, {time.monotonic() - began:.1f} s")
+        yield file.content(models, state, steps)
         if state != "training":
             return
 

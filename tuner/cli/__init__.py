@@ -4,7 +4,17 @@ A verb is there once its file is imported: a new file needs a line in this one. 
 pydantic) is imported inside its function, so that all others start without it.
 """
 
-from tuner.cli import completion, confirming, exporting, reading, reporting, running, specs, tracking
+from tuner.cli import (
+    completion,
+    confirming,
+    exporting,
+    importing,
+    reading,
+    reporting,
+    running,
+    specs,
+    tracking,
+)
 from tuner.cli.group import cli, import_fast, main
 
 __all__ = [
@@ -13,6 +23,7 @@ __all__ = [
     "confirming",
     "exporting",
     "import_fast",
+    "importing",
     "main",
     "reading",
     "reporting",
