@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks.gpu import Study
+from trainables.blocks import tables_on_host
 from trainables.data import Dataset
 from trainables.population import Configuration, Population
 from trainables.tasks.base import Task
@@ -144,7 +145,7 @@ class StudyFile:
                 "steps": models.steps,
                 "epoch": models.steps / models.steps_per_epoch,
                 "seconds": seconds,
-                "metrics": {name: _plain(value) for name, value in metrics.items()},
+                "metrics": {name: _plain(value) for name, value in tables_on_host(metrics).items()},
             }
         )
 

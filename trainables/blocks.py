@@ -7,7 +7,7 @@ speaks of. Blocks that wait are kept on the host.
 """
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -221,7 +221,25 @@ def _train_and_evaluate(
             bias = population.bias_artifacts(0, t, diagnosis) if diagnosis else {}
             artifacts[t] = population.artifacts(0, t) | bias
         models = _models(population)
-    return Result({name: value.cpu() for name, value in metrics.items()}, artifacts, models, examples)
+    return Result(tables_on_host(metrics), artifacts, models, examples)
+
+
+def tables_on_host(metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Metrics {name: [S, T]} on the host, of the types that they have: with one copy, because a copy waits
+    for the device, and a report has dozens of metrics.
+
+    The copy is in float64, which has every value of the other floating-point types. Where a task's metrics
+    are of several shapes or devices, each of them has its copy; integers are copied one by one.
+    """
+    found = {name: value.cpu() for name, value in metrics.items() if not value.is_floating_point()}
+    groups: dict[tuple[torch.device, torch.Size], list[str]] = {}
+    for name, value in metrics.items():
+        if name not in found:
+            groups.setdefault((value.device, value.shape), []).append(name)
+    for names in groups.values():
+        whole = torch.stack([metrics[name].double() for name in names]).cpu()
+        found |= {name: table.to(metrics[name].dtype) for name, table in zip(names, whole, strict=True)}
+    return {name: found[name] for name in metrics}
 
 
 def _models(population: Population) -> dict[int, dict[int, dict[str, Tensor]]]:

@@ -18,7 +18,7 @@ import torch
 from tests.support import limited_memory
 from tests.support.paths import ROOT
 from tests.support.tasks import all_digits
-from trainables.blocks import Blocks, NoMemoryError
+from trainables.blocks import Blocks, NoMemoryError, tables_on_host
 from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population
 from trainables.tasks.dln import DLN, DLNOptions
@@ -327,3 +327,48 @@ def test_losses_of_examples_are_in_their_places_whatever_the_blocks(monkeypatch,
     limit(monkeypatch, most)
     blocks = train(Blocks(builder("sbn"), trials=3, seeds=2))
     torch.testing.assert_close(blocks[-1].examples["example_losses"], losses, **CLOSE)
+
+
+def test_tables_come_to_the_host_as_they_are_with_one_copy(monkeypatch):
+    awkward = [[0.1, float("nan")], [float("-inf"), 3.4e38]]
+    tables = {
+        "single": torch.tensor(awkward),
+        "count": torch.tensor([[2**62 + 1, 3], [4, 5]]),
+        "double": torch.tensor(awkward, dtype=torch.float64) / 3,
+        "half": torch.tensor([[0.1, 1e-8], [float("inf"), 6e4]], dtype=torch.float16),
+        "brain": torch.tensor([[0.1, 1e-40], [1e38, -0.0]], dtype=torch.bfloat16),
+    }
+    copied, cpu = [], torch.Tensor.cpu
+
+    def counting(tensor):
+        copied.append(tensor.dtype)
+        return cpu(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", counting)
+    found = tables_on_host(tables)
+    assert copied == [torch.int64, torch.float64]
+    assert list(found) == list(tables)
+    for name, table in tables.items():
+        assert found[name].dtype is table.dtype
+        torch.testing.assert_close(found[name], table, rtol=0, atol=0, equal_nan=True)
+
+
+def test_tables_of_several_shapes_keep_them():
+    tables = {"all": torch.rand(2, 3), "by_trial": torch.rand(1, 3), "more": torch.rand(2, 3)}
+    found = tables_on_host(tables)
+    assert all(torch.equal(found[name], table) for name, table in tables.items())
+
+
+def test_a_report_is_one_copy_to_the_host(monkeypatch):
+    blocks = Blocks(builder("sbn"), trials=len(CONFIGURATIONS), seeds=len(SEEDS))
+    blocks.train(0, 2, last=False)
+    copied, cpu = [], torch.Tensor.cpu
+
+    def counting(tensor):
+        copied.append(tuple(tensor.shape[1:]))
+        return cpu(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", counting)
+    result = blocks.train(2, 4, last=False)
+    assert copied == [(len(SEEDS), len(CONFIGURATIONS))]
+    assert len(result.metrics) > 3
