@@ -23,6 +23,7 @@ PLAYED_BELOW = {  # pages that have something to run, and need nothing before
     "README.md",
     "docs/how-to/cluster.md",
     "docs/how-to/mlflow.md",
+    "docs/how-to/notifications.md",
     "docs/how-to/own-model.md",
     "docs/how-to/own-task.md",
     "docs/how-to/use-the-estimators.md",
