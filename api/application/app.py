@@ -20,6 +20,7 @@ from api.application.request_id import RequestId
 from api.application.routes import router
 from api.application.service import Service
 from api.application.settings import ServiceSettings
+from api.application.steering import router as steering
 from api.studies import logs
 from api.studies.completer import Completer
 from api.studies.dashboard import PATH as DASHBOARD
@@ -85,6 +86,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     )
     app.state.service = service
     app.include_router(router)
+    app.include_router(steering)
     app.include_router(parts_of_studies)
     app.include_router(health)
     errors.install(app)

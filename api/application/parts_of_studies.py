@@ -15,8 +15,9 @@ from api.application import schemas, trial_schemas
 from api.application.auth import Reader, Submitter
 from api.application.body import mapping
 from api.application.errors import Problem, refused
-from api.application.routes import Body, Match, TheService, steered
+from api.application.routes import Body, Match, TheService
 from api.application.service import Service
+from api.application.steering import steered
 from api.studies import audit
 from tuner.errors import FieldError
 from tuner.ledger.added_seeds import add_seeds

@@ -1,12 +1,8 @@
-"""The routes of the contract."""
+"""The routes of the contract that submit and read studies; those that change one are in steering.py."""
 
-import base64
-import binascii
 import hashlib
-import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -21,8 +17,8 @@ from api.answers.families import with_corrections
 from api.answers.plan import PAST, estimate, missing_data
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, etag, objective_json
-from api.application import body, schemas, trial_schemas
-from api.application.auth import Caller, Reader, Submitter, name_of, only_this_machine, still_welcome
+from api.application import body, cursors, schemas, trial_schemas
+from api.application.auth import Reader, Submitter, name_of, only_this_machine, still_welcome
 from api.application.errors import Problem, refused
 from api.application.head import HEAD
 from api.application.service import Service
@@ -166,13 +162,13 @@ def list_studies(
     """A page of the studies that the key may see."""
     after = None
     if cursor is not None:
-        when, last_id = _opened(cursor, 2)
-        after = (_time(when), last_id)
+        when, last_id = cursors.opened(cursor, 2)
+        after = (cursors.time(when), last_id)
     page = service.pages.page(
         limit + 1, after=after, state=state, task=task, prefix=prefix, text=text, owner=caller.sees
     )
     last = page[limit - 1] if len(page) > limit else None
-    following = _closed(last.created_at.isoformat(), last.study_id) if last else None
+    following = cursors.closed(last.created_at.isoformat(), last.study_id) if last else None
     lines = service.views.listed(page[:limit])
     items = b",".join(with_corrections(lines, service.ledger, service.answers) if correct else lines)
     content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
@@ -238,14 +234,14 @@ def get_trials(
     row = service.find(study_id, caller)
     after = -1
     if cursor is not None:
-        (number,) = _opened(cursor, 1)
+        (number,) = cursors.opened(cursor, 1)
         if not re.fullmatch(r"[0-9]{1,9}", number):
-            raise _no_cursor()
+            raise cursors.no_cursor()
         after = int(number)
 
     def make() -> bytes:
         trials = service.pages.trials(row.id, limit + 1, after=after, state=state)
-        following = _closed(str(trials[limit - 1].number)) if len(trials) > limit else None
+        following = cursors.closed(str(trials[limit - 1].number)) if len(trials) > limit else None
         if not brief:
             return as_json({"items": [TrialResult.of(t).plain() for t in trials[:limit]], "next": following})
         equal = EqualEpochs(row, service.views.intervals(row), service.pages)
@@ -309,83 +305,6 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
     return service.streams.response(events, name_of(caller, request))
 
 
-# --- steering ---
-
-
-@router.post(
-    "/studies/{study_id}/cancel", status_code=202, tags=["studies"], summary="Stop a study for good",
-    response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
-)  # fmt: skip
-def cancel(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
-    """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
-    the same.
-    """
-    return steered(service, caller, request, study_id, service.queue.cancel, "cancelled")
-
-
-@router.post(
-    "/studies/{study_id}/resume", status_code=202, tags=["studies"],
-    summary="Continue an interrupted or failed study",
-    response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
-)  # fmt: skip
-def resume(
-    service: TheService,
-    caller: Submitter,
-    request: Request,
-    study_id: str,
-    restart_trials: Annotated[
-        bool, Query(description="Forget all of its trials and start them anew: the data has changed, say.")
-    ] = False,
-) -> Response:
-    """It is queued again; what had finished is not run again. A study that is queued or running already stays
-    as it is.
-    """
-
-    def act(found: str) -> str:
-        if restart_trials:
-            service.queue.restart_trials(found)
-            service.settings.remove_files(found)
-            audit.note(request, caller, "trials are started anew", found)
-        return service.queue.resume(found)
-
-    return steered(service, caller, request, study_id, act, "running")
-
-
-def steered(
-    service: Service,
-    caller: Caller,
-    request: Request,
-    study_id: str,
-    act: Callable[[str], str],
-    over: str,
-) -> Response:
-    """Does something to a study that the caller may see, and answers the study: 202 until it is `over`."""
-    row = service.find(study_id, caller)
-    state = act(row.id)
-    audit.note(request, caller, f"{request.url.path.rpartition('/')[2]}: {state}", row.id)
-    service.wake()
-    wait = {} if state == over else {"Retry-After": "2"}
-    content = service.views.study(service.ledger.study(row.id))
-    return JSONResponse(content, 200 if state == over else 202, wait | {"Location": f"/studies/{row.id}"})
-
-
-@router.delete(
-    "/studies/{study_id}", status_code=204, tags=["studies"], summary="Delete a study",
-    response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
-)  # fmt: skip
-def delete(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
-    """From the ledger, with its trials and measurements, and from the state folder, with its report and its
-    files; not from MLflow. Not while it runs.
-    """
-    row = service.find(study_id, caller)
-    service.queue.delete(row.id)
-    audit.note(request, caller, f"deleted {row.name!r}", row.id)
-    service.settings.remove_files(row.id)
-    return Response(status_code=204)
-
-
 # --- within ---
 
 
@@ -393,35 +312,6 @@ def _versioned(
     service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
 ) -> Response:
     return answer(match, etag(row), lambda: service.answers.get((row.id, what), etag(row), make))
-
-
-def _closed(*parts: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def _opened(cursor: str, parts: int) -> list[str]:
-    try:
-        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise _no_cursor() from error
-    if (
-        not isinstance(found, list)
-        or len(found) != parts
-        or not all(isinstance(p, str) and p.isascii() and p.isprintable() for p in found)
-    ):
-        raise _no_cursor()
-    return found
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise _no_cursor() from error
-
-
-def _no_cursor() -> Problem:
-    return refused("cursor", "must be the `next` of an earlier answer")
 
 
 # --- what may be submitted ---

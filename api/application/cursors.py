@@ -1,0 +1,41 @@
+"""Cursors of pages: where the next page begins, as a text that clients hand back as it is."""
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+
+from api.application.errors import Problem, refused
+
+
+def closed(*parts: str) -> str:
+    """The cursor of a place: printable ASCII in, printable ASCII out."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def opened(cursor: str, parts: int) -> list[str]:
+    """The parts that a cursor was made of. Raises Problem 422 for a text that is no such cursor."""
+    try:
+        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise no_cursor() from error
+    if (
+        not isinstance(found, list)
+        or len(found) != parts
+        or not all(isinstance(p, str) and p.isascii() and p.isprintable() for p in found)
+    ):
+        raise no_cursor()
+    return found
+
+
+def time(text: str) -> datetime:
+    """A part that is a time. Raises Problem 422."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise no_cursor() from error
+
+
+def no_cursor() -> Problem:
+    """What is answered to a text that is none."""
+    return refused("cursor", "must be the `next` of an earlier answer")
