@@ -18,6 +18,14 @@ from tuner.spec.study import StudySpec
 if TYPE_CHECKING:
     from trainables.ray_trainable import Report  # ray takes seconds to import
 
+# What trials are for that follow the search. How many there will be is not known before: ranges are extended
+# and fresh seeds are added as long as it takes.
+_STAGES = {
+    Role.EXTENSION: "extending ranges",
+    Role.REFINEMENT: "refining optima",
+    Role.CONFIRM: "fresh seeds",
+    Role.CONTROL: "rescaling control",
+}
 LINE_EVERY_S = 10.0  # where the line cannot be rewritten in place
 
 
@@ -39,6 +47,7 @@ class Progress:
     started: float | None = None  # monotonic time at which training began
     reported: float = 0.0  # monotonic time of the last report
     left_s: float | None = None  # estimated at the last report; the line counts it down
+    stage: str = ""  # what the trials in training are for, after the search
     # What `_count_ended` remembers of the list of trials: the places of those that had not ended, its length,
     # and the best trial that had ended, if any.
     _unfinished: set[int] = field(default_factory=set)
@@ -72,6 +81,10 @@ class Progress:
         if report.final or report.paused or report.error is not None:
             self.work_done += self.running.pop(population)
             self._count_ended(trials)
+        training = [trials[i] for i in self._unfinished if trials[i].state is TrialState.RUNNING]
+        training += trials[self._length :]
+        if training:
+            self.stage = _STAGES.get(max(training, key=lambda t: t.number).role, "")
         done = self.work_done + sum(self.running.values())
         if done > self.work_before:
             self.left_s = (
@@ -111,8 +124,11 @@ class Progress:
     def _remaining(self) -> str:
         if self.left_s is None or self.fraction is None:
             return ""
+        stage = [self.stage] if self.stage else []
+        if self.fraction >= 1:  # all that was planned, and perhaps more
+            return " · ".join(stage or ["100 %"])
         left = max(0.0, self.left_s - (time.monotonic() - self.reported))
-        return f"{100 * self.fraction:.0f} % · {duration(left)} left"
+        return " · ".join([*stage, f"{100 * self.fraction:.0f} %", f"{duration(left)} left"])
 
 
 class ProgressLine:

@@ -108,7 +108,7 @@ def test_work_of_earlier_drivers_counts_as_done_but_not_for_the_speed(clock):  #
 def test_more_work_than_foreseen_is_no_more_than_all(clock):  # noqa: ARG001  # as above
     progress = begun(2, 10.0)
     progress.observe("p", report(epoch=2.0, final=True), [trial(0, 0.5), trial(1, 0.5)])
-    assert progress.line().endswith("100 % · 0:00 left")
+    assert progress.line().endswith("100 %")
 
 
 def test_a_population_that_failed_has_ended(clock):  # noqa: ARG001  # as above
@@ -173,3 +173,16 @@ def test_on_a_terminal_the_line_is_rewritten_and_wiped(monkeypatch):
     text = printed(Terminal(), monkeypatch)
     assert "\n" not in text
     assert text.split("\r\x1b[K") == ["", "1/3 trials · starting Ray", "2/3 trials · starting Ray", ""]
+
+
+def test_after_the_search_the_line_says_what_is_trained_and_no_time_beyond_the_plan(clock):
+    progress = begun(total=3, work=60.0)
+    progress.observe("p", report(epoch=2.0, members=20, final=True), [trial(0, 0.5), trial(1, 0.4)])
+    clock.now += 1
+    ended = [trial(0, 0.5), trial(1, 0.4), trial(2, role="refinement")]
+    progress.observe("q", report(epoch=1.0, members=10), ended)
+    assert " · refining optima · 83 % · " in progress.line()
+    ended = [*ended[:2], trial(2, 0.3, role="refinement"), trial(3, role="confirm")]
+    progress.observe("q", report(epoch=2.0, members=10, final=True), ended)
+    progress.observe("r", report(epoch=1.0, members=10), ended)
+    assert progress.line().endswith(" · fresh seeds")
