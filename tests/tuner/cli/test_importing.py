@@ -8,12 +8,14 @@ import shutil
 import statistics
 from contextlib import closing
 
+import httpx
 import pytest
 
 from api.cli import main
 from benchmarks import gpu_check
 from benchmarks.gpu import STUDIES
 from benchmarks.paper import grid, spec_of
+from tests.support.served import Served
 from tuner.evidence.analysis import results
 from tuner.ledger.rows import StudyState, TrialState
 from tuner.ledger.store import Ledger
@@ -35,7 +37,7 @@ class Importing:
     """A folder of files, an empty ledger, and the command."""
 
     def __init__(self, folder, home, monkeypatch, capsys):
-        self.folder, self._home, self._monkeypatch, self._capsys = folder, home, monkeypatch, capsys
+        self.folder, self.home, self._monkeypatch, self._capsys = folder, home, monkeypatch, capsys
 
     def read(self, name):
         return json.loads((self.folder / f"paper-{name}.json").read_text())
@@ -61,7 +63,7 @@ class Importing:
         return self._capsys.readouterr().err
 
     def ledger(self):
-        return closing(Ledger(f"sqlite:///{self._home / 'ledger.db'}"))
+        return closing(Ledger(f"sqlite:///{self.home / 'ledger.db'}"))
 
     def only(self):
         """The one study, its trials and measurements."""
@@ -108,6 +110,24 @@ def test_a_study_has_the_results_that_its_file_has(importing, name):
     means = [statistics.fmean(values) for values in last["score"]]
     assert found.best.objective.mean == pytest.approx(pick(means))
     assert any(name.startswith("test_") for name in found.best.metrics)
+
+
+def test_the_service_shows_its_curves_and_where_it_comes_from(importing):
+    importing.keep("sbn")
+    importing.run()
+    served = Served(importing.home)
+    try:
+        (study,) = httpx.get(f"{served.address}studies").json()["items"]
+        (first, _) = httpx.get(f"{served.address}studies/{study['id']}/curves").json()["curves"]
+    finally:
+        served.stop()
+    reports = importing.read("sbn")["reports"]
+    assert first["epoch"] == [report["epoch"] for report in reports]
+    assert first["mean"] == pytest.approx(
+        [statistics.fmean(report["metrics"]["val_loss"][first["trial"]]) for report in reports]
+    )
+    assert study["tags"] == ["gpu-check", "random data"]
+    assert "measures nothing" in study["comment"]
 
 
 def test_a_second_import_doubles_nothing_and_says_so(importing):
