@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Set to a folder or an index of your own if you need one: make install PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
 
-.PHONY: install study serve mlflow docs test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock dist sbom clean
+.PHONY: install study serve mlflow docs pictures test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock dist sbom clean
 
 install: .venv/installed
 
@@ -27,6 +27,10 @@ mlflow: install
 # The documentation as a site in build/site, which is read from the file system; a warning is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# The pictures of the documentation, from a study of the state folder, or a new one: twenty minutes.
+pictures: install
+	$(BIN)/python docs/hooks/pictures.py
 
 test: packages lint types docs
 	sh tests/api/pages/check.sh test

@@ -1,0 +1,90 @@
+"""The pictures of the documentation, made anew from a real study: `make pictures`.
+
+It runs the preset sbn-fashion-quick where the state folder (TUNER_HOME) has no finished study of it, serves
+the folder, and looks at it in Chromium (the variable CHROMIUM, or the one of the system). FashionMNIST is
+read from TUNER_DATA, or downloaded. The tutorial's own picture is of the study that its test runs.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from api.client import Client, ServiceError
+from tuner.network import any_free_port
+
+PRESET = "sbn-fashion-quick"
+IMAGES = Path(__file__).parent.parent / "images"
+TUNER = (sys.executable, "-m", "api.cli")
+START_S, WAIT_MS = 120.0, 60_000.0
+
+
+def main() -> None:
+    """Makes landscape.png, page.png and mlflow.png."""
+    with served() as client:
+        study = finished(client)
+        if study is None:
+            study = client.submit({"preset": PRESET})
+            for _ in client.watch(study["id"]):
+                pass
+        (IMAGES / "landscape.png").write_bytes(client.file(study["id"], "landscape.png"))
+        with chromium() as page:
+            page.goto(f"{client.server}/#/studies/{study['id']}")
+            page.get_by_role("heading", name=study["name"]).first.wait_for()
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=IMAGES / "page.png")
+            with page.expect_popup() as opened:
+                page.get_by_role("link", name="Compare its trials in MLflow").click()
+            opened.value.locator(".js-plotly-plot").nth(1).wait_for()
+            opened.value.wait_for_timeout(3000)  # the charts are drawn one after the other
+            opened.value.screenshot(path=IMAGES / "mlflow.png")
+
+
+def finished(client: Client) -> dict[str, Any] | None:
+    """The newest finished study of the preset."""
+    return next((s for s in client.studies(state="succeeded") if s["name"] == PRESET), None)
+
+
+@contextmanager
+def served() -> Iterator[Client]:
+    """A client of the state folder's service, which runs as long as the block."""
+    port = any_free_port()
+    process = subprocess.Popen([*TUNER, "serve", "--port", str(port)])
+    try:
+        with Client(f"http://127.0.0.1:{port}") as client:
+            deadline = time.monotonic() + START_S
+            while True:
+                try:
+                    client.newest()
+                    break
+                except ServiceError:
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.5)
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def chromium() -> Iterator[Page]:
+    """A page of a desktop's size."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.set_default_timeout(WAIT_MS)
+        yield page
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
