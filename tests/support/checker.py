@@ -11,7 +11,9 @@ from tuner.ledger.store import Ledger
 
 
 def mlflow_runs(url):
-    """[(tags, params, metrics, status)] of every run, read from MLflow's own database."""
+    """[(tags, params, metrics, status)] of the runs of studies and their trials, read from MLflow's own
+    database; not those of the experiment of all optima.
+    """
     engine = sa.create_engine(url)
     with engine.connect() as db:
         tags, params, metrics = {}, {}, {}
@@ -20,7 +22,10 @@ def mlflow_runs(url):
                 found.setdefault(run, {})[key] = value
         for run, *metric in db.exec_driver_sql("SELECT run_uuid, key, step, value, timestamp FROM metrics"):
             metrics.setdefault(run, []).append(tuple(metric))
-        runs = db.exec_driver_sql("SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'").all()
+        runs = db.exec_driver_sql(
+            "SELECT run_uuid, status FROM runs JOIN experiments USING (experiment_id) "
+            "WHERE runs.lifecycle_stage = 'active' AND experiments.name <> 'optima'"
+        ).all()
     engine.dispose()
     return [(tags.get(run, {}), params.get(run, {}), metrics.get(run, []), status) for run, status in runs]
 
