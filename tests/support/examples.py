@@ -82,10 +82,12 @@ class Reader:
 
 def shape(text: str) -> list[str]:
     """What stays the same of a command's output from machine to machine: its lines, without numbers, without
-    paths, and without the answers to the paper's claims.
+    paths, without the answers to the paper's claims, and without the notes, which follow from the numbers.
     """
     lines = []
     for line in text.strip().splitlines():
+        if line.startswith("note:"):
+            continue
         words = ["#" if re.search(r"[0-9/]", word) else word for word in line.split()]
         lines.append(" ".join(words[:2] if words[:1] == ["claim"] else words))
     return lines
