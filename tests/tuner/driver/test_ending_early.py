@@ -37,9 +37,23 @@ def lease(ledger):
 # --- signals ---
 
 
+@pytest.fixture
+def heard():
+    """A signal that is not ignored, as SIGHUP is where the tests were started by nohup."""
+    kept = {}
+
+    def hear(number):
+        kept[number] = signal.signal(number, signal.SIG_DFL)
+
+    yield hear
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("in_ray", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_a_driver_which_gives_its_study_back(ledger, lease, number, in_ray):
+def test_a_signal_stops_a_driver_which_gives_its_study_back(ledger, lease, heard, number, in_ray):
+    heard(number)
     before = signal.getsignal(number)
 
     def drive():
