@@ -34,7 +34,7 @@ def main() -> None:
             study = client.submit({"preset": PRESET})
             for _ in client.watch(study["id"]):
                 pass
-        (IMAGES / "landscape.png").write_bytes(client.file(study["id"], "landscape.png"))
+        (IMAGES / "landscape.png").write_bytes(client.file(study["id"], "figures/landscape.png"))
         with chromium() as page:
             page.goto(f"{client.server}/#/studies/{study['id']}")
             page.get_by_role("heading", name=study["name"]).first.wait_for()
