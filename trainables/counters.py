@@ -8,11 +8,13 @@ CPU, where torch's generator is faster. Here is the arithmetic, in integers of t
 kernels/.
 """
 
-import hashlib
+import struct
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from trainables.randomness import digest
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)  # what the key grows by in a round
@@ -22,10 +24,7 @@ _LOW = 0xFFFFFFFF  # the low 32 bits
 
 def keys(seeds: Sequence[int], purpose: str, device: torch.device) -> Tensor:
     """The keys of some seeds for one purpose, [S, 2] int64, each from 0 to 2^32 - 1."""
-    rows = []
-    for seed in seeds:
-        digest = hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=8).digest()
-        rows.append([int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")])
+    rows = [struct.unpack("<II", digest(seed, purpose)) for seed in seeds]
     return torch.tensor(rows, dtype=torch.int64, device=device)
 
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from trainables.kernels.update import adamw_
-from trainables.optim import PLAIN, Optimizer, check_length, clipped, weight_decays
+from trainables.optim import PLAIN, Moments, Optimizer, check_length, clipped, weight_decays
 
 
-class DeviceAdam:
+class DeviceAdam(Moments):
     """Adam's state for parameters {name: [S, T, ...]} and learning rates [T]; arguments as optim.Adam's."""
 
     def __init__(
@@ -28,11 +28,9 @@ class DeviceAdam:
         optimizers: Sequence[Optimizer] | None = None,
         total_steps: int | None = None,
     ) -> None:
+        super().__init__(parameters)
         optimizers = tuple(optimizers or [PLAIN] * len(learning_rates))
         check_length(optimizers, total_steps)
-        self._parameters = parameters
-        self._first = {name: torch.zeros_like(p) for name, p in parameters.items()}
-        self._second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         device = next(iter(parameters.values())).device
 
         def on_device(values: object) -> Tensor:
@@ -54,6 +52,10 @@ class DeviceAdam:
         """How many have been taken: waits for the device."""
         return int(self._step)
 
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._step.fill_(steps)
+
     @torch.no_grad()
     def step(self, gradients: dict[str, Tensor]) -> None:
         """One update in place. gradients: {name: [S, T, ...]}, as the parameters."""
@@ -71,17 +73,6 @@ class DeviceAdam:
             self._decays,
             self._betas,
         )
-
-    def state_dict(self) -> dict[str, object]:
-        """As optim.Adam's."""
-        return {"first": self._first, "second": self._second, "steps": self.steps}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """As optim.Adam's."""
-        for mine, theirs in ((self._first, state["first"]), (self._second, state["second"])):
-            for name, tensor in mine.items():
-                tensor.copy_(theirs[name])  # type: ignore[index]  # state_dict's own layout
-        self._step.fill_(int(state["steps"]))  # type: ignore[call-overload]  # likewise
 
 
 class _Schedule:

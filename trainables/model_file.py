@@ -7,10 +7,10 @@ network's wiring); its metadata says what was trained: the estimator with its te
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor  # whoever looks for files needs no torch
 
 CONSTANTS = "constants."  # what the names of tensors begin with that are no parameters
 # Of all models of one population's last report, which travels through the driver: those of further seeds are
@@ -23,7 +23,7 @@ def file_name(seed: int) -> str:
     return f"model-{seed}.safetensors"
 
 
-def as_bytes(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+def as_bytes(tensors: "Mapping[str, Tensor]", about: Mapping[str, Any]) -> bytes:
     """The file's content: a member's tensors {name: [...]}, and what is to be known of it, as metadata.
 
     A value that is no text is written as JSON.
@@ -45,7 +45,7 @@ def _ordered(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[end:]
 
 
-def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(file: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """The tensors of a file, and what it says of them.
 
     Raises:
@@ -58,7 +58,7 @@ def read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return tensors, {name: _value(text) for name, text in (content.metadata() or {}).items()}
 
 
-def nbytes(tensors: Mapping[str, Tensor]) -> int:
+def nbytes(tensors: "Mapping[str, Tensor]") -> int:
     """How large a member's tensors are."""
     return sum(tensor.nbytes for tensor in tensors.values())
 
@@ -70,8 +70,10 @@ def _value(text: str) -> Any:
         return text
 
 
-def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def on_host(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """The same tensors on the host, sharing no memory with others."""
+    import torch
+
     return {
         name: t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, t in tensors.items()

@@ -187,7 +187,29 @@ def check_length(optimizers: Sequence[Optimizer], total_steps: int | None) -> No
         raise ValueError("a warmup or schedule of the learning rate needs total_steps, the training's length")
 
 
-class Adam:
+class Moments:
+    """Both moments of parameters {name: [S, T, ...]}, and how many steps were taken: what is kept of Adam."""
+
+    steps: int
+
+    def __init__(self, parameters: dict[str, Tensor]) -> None:
+        self._parameters = parameters
+        self._first = {name: torch.zeros_like(p) for name, p in parameters.items()}
+        self._second = {name: torch.zeros_like(p) for name, p in parameters.items()}
+
+    def state_dict(self) -> dict[str, object]:
+        """Moments {name: [S, T, ...]} and the number of steps taken."""
+        return {"first": self._first, "second": self._second, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Takes over a state_dict, copying into the tensors in place."""
+        for mine, theirs in ((self._first, state["first"]), (self._second, state["second"])):
+            for name, tensor in mine.items():
+                tensor.copy_(theirs[name])  # type: ignore[index]  # state_dict's own layout
+        self.steps = int(state["steps"])  # type: ignore[call-overload]  # likewise
+
+
+class Adam(Moments):
     """Adam's state for parameters {name: [S, T, ...]} and learning rates [T].
 
     Without further settings torch.optim.Adam with its defaults, with them torch.optim.AdamW, eps 1e-8; these
@@ -216,9 +238,7 @@ class Adam:
         Raises:
             ValueError: a warmup or schedule without total_steps.
         """
-        self._parameters = parameters
-        self._first = {name: torch.zeros_like(p) for name, p in parameters.items()}
-        self._second = {name: torch.zeros_like(p) for name, p in parameters.items()}
+        super().__init__(parameters)
         self._optimizers = tuple(optimizers or [PLAIN] * len(learning_rates))
         self._total = total_steps
         check_length(self._optimizers, total_steps)
@@ -311,14 +331,3 @@ class Adam:
             runs.append((alike, start, end))
             start = end
         return _Group(tuple(names), tuple(runs))
-
-    def state_dict(self) -> dict[str, object]:
-        """Moments {name: [S, T, ...]} and the number of steps taken."""
-        return {"first": self._first, "second": self._second, "steps": self.steps}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Takes over a state_dict, copying into the tensors in place."""
-        for mine, theirs in ((self._first, state["first"]), (self._second, state["second"])):
-            for name, tensor in mine.items():
-                tensor.copy_(theirs[name])  # type: ignore[index]  # state_dict's own layout
-        self.steps = int(state["steps"])  # type: ignore[call-overload]  # likewise

@@ -15,12 +15,16 @@ from torch import Tensor
 _MODULUS = 2**32
 
 
+def digest(seed: int, purpose: str) -> bytes:
+    """8 bytes that are other ones for every seed and purpose: where the numbers drawn for them begin."""
+    return hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=8).digest()
+
+
 class Stream:
     """A sequence of generators, one per step, for one seed and one purpose."""
 
     def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
-        digest = hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=8).digest()
-        self._base = int.from_bytes(digest, "little")
+        self._base = int.from_bytes(digest(seed, purpose), "little")
         self._generator = torch.Generator(device=device)
 
     def at(self, step: int) -> torch.Generator:

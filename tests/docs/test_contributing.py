@@ -12,6 +12,11 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 RECIPES = DOCS / "contributing" / "recipes"
 PACKAGES = ("trainables", "tuner", "api")
 AS_A_WHOLE = {"tuner/spec/presets/", "tuner/ledger/migrations/"}  # folders whose files the map need not name
+TOP = {
+    ".ci", ".dockerignore", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CITATION.cff",
+    "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "api", "benchmarks", "deploy", "docs", "examples",
+    "mkdocs.yml", "pyproject.toml", "requirements.lock", "tests", "trainables", "tuner",
+}  # fmt: skip
 WANTED = {
     "estimator", "task", "strategy", "figure", "metric", "route", "command", "setting", "dataset",
     "migration",
@@ -57,6 +62,12 @@ def test_the_map_names_every_file_and_no_other():
     expected = {path for path in files() if not path.startswith(whole)}
     assert named - expected == set(), "the map names files that do not exist"
     assert expected - named == set(), "the map lacks files"
+
+
+def test_nothing_lies_at_the_top_that_nobody_speaks_of():
+    """A report written into the checkout, say, which `git add` takes."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {line.partition("/")[0] for line in tracked.stdout.splitlines()} <= TOP
 
 
 def test_every_file_of_the_map_has_a_phrase():

@@ -1,5 +1,7 @@
 """Adam's and AdamW's update of all parameters at any learning rates: optim.py's formula as an operator."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -7,8 +9,7 @@ from trainables.kernels.availability import triton_kernels
 from trainables.optim import adamw_formula_
 
 
-@torch.library.custom_op("straight_through::adamw_", mutates_args=("parameters", "first", "second"))
-def adamw_(
+def _formula(
     parameters: list[Tensor],
     gradients: list[Tensor],
     first: list[Tensor],
@@ -28,35 +29,6 @@ def adamw_(
         decays: [P, T] float64, the weight decays.
         betas: [T, 2] float64.
     """
-    _formula(parameters, gradients, first, second, step, rates, decays, betas)
-
-
-@adamw_.register_kernel("cuda")
-def _(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    first: list[Tensor],
-    second: list[Tensor],
-    step: Tensor,
-    rates: Tensor,
-    decays: Tensor,
-    betas: Tensor,
-) -> None:
-    kernels = triton_kernels("triton_update")
-    update = _formula if kernels is None else kernels.adamw_
-    update(parameters, gradients, first, second, step, rates, decays, betas)
-
-
-def _formula(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    first: list[Tensor],
-    second: list[Tensor],
-    step: Tensor,
-    rates: Tensor,
-    decays: Tensor,
-    betas: Tensor,
-) -> None:
     beta1, beta2 = betas.unbind(-1)  # [T]
     for i, parameter in enumerate(parameters):
 
@@ -75,3 +47,14 @@ def _formula(
             kept=column(1 - rates[i] * decays[i]),
             rate=column(rates[i] / (1 - beta1**step)),
         )
+
+
+adamw_ = torch.library.custom_op(
+    "straight_through::adamw_", _formula, mutates_args=("parameters", "first", "second")
+)
+
+
+@adamw_.register_kernel("cuda")
+def _(*inputs: Any) -> None:
+    kernels = triton_kernels("triton_update")
+    (_formula if kernels is None else kernels.adamw_)(*inputs)

@@ -7,7 +7,7 @@ registers none, so that no request can make it run a file.
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -124,6 +124,13 @@ def parts(task: "type[Task]") -> list[Any]:
     """What a task is made of in its author's code: its class, or a module's factory, loss and metrics."""
     recipe = getattr(task, "recipe", None)
     return [task] if recipe is None else [recipe.factory, recipe.loss, *recipe.metrics.values()]
+
+
+def check_sendable(task: "type[Task]", dumps: Callable[[Any], bytes]) -> None:
+    """Raises ValueError where a part of the task cannot be sent to another process, naming it."""
+    recipe = getattr(task, "recipe", None)
+    if recipe is not None:
+        recipe.check_picklable(dumps)
 
 
 def code_of(task: "type[Task]") -> str:

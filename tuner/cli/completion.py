@@ -29,7 +29,7 @@ class SpecName(click.ParamType[str]):
         """The presets that begin so; where there is none, files."""
         del ctx, param
         presets = sorted(path.stem for path in _PRESETS.glob("*.yaml"))
-        found = [CompletionItem(name) for name in presets if name.startswith(incomplete)]
+        found = candidates(((name, None) for name in presets), incomplete)
         return found or [CompletionItem(incomplete, type="file")]
 
 
@@ -48,7 +48,11 @@ class StudyName(click.ParamType[str]):
 
 def study_items(studies: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
     """Candidates from studies as (id, what to say of it)."""
-    named = (("latest", "the newest study"), *studies)
+    return candidates((("latest", "the newest study"), *studies), incomplete)
+
+
+def candidates(named: Iterable[tuple[str, str | None]], incomplete: str) -> list[CompletionItem]:
+    """Those that begin so, of names with what to say of each."""
     return [CompletionItem(name, help=text) for name, text in named if name.startswith(incomplete)]
 
 

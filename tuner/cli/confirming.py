@@ -6,7 +6,7 @@ import click
 
 from tuner.cli.completion import StudyName
 from tuner.cli.group import cli, with_ledger
-from tuner.cli.running import driven_here
+from tuner.cli.running import driven_here, ending_in_json, shown_in_mlflow
 
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("study", type=StudyName())
 @click.option("--seeds", type=click.IntRange(1, 1000), required=True, help="How many fresh seeds.")
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
-@click.option(
-    "--mlflow/--no-mlflow",
-    default=True,
-    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
-)
+@ending_in_json
+@shown_in_mlflow
 @with_ledger
 def confirm(settings: "Settings", ledger: Any, study: str, seeds: int, as_json: bool, mlflow: bool) -> None:
     """Add fresh seeds to the confirmation of a study that has succeeded.

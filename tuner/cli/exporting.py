@@ -22,13 +22,11 @@ def export(settings: "Settings", ledger: Any, study: str, folder: Path) -> None:
     """Write a study's trained weights, its trials as CSV and Parquet, a LaTeX table, its spec, and a snippet
     for plain torch into FOLDER.
     """
-    from trainables.tasks import task_metrics
-    from tuner.evidence.analysis import results
+    from tuner.cli.summary import analysed
     from tuner.evidence.take_home import export as write
 
     row = ledger.find_study(study)
-    trials = ledger.trials(row.id)
-    found = results(row, trials, ledger.stream(row.id), metrics=task_metrics(row.task))
+    trials, found = ledger.trials(row.id), analysed(row, ledger, settings)
     try:
         with open_to_others():
             files = write(row, trials, found, settings.artifacts_folder(row.id), folder)

@@ -11,13 +11,15 @@ from tuner.cli.choosing import chosen
 from tuner.cli.completion import StudyName
 from tuner.cli.families import corrections_of, family_table
 from tuner.cli.group import cli, with_ledger
-from tuner.cli.summary import NUMBERS, analysed, numbers, objective_label, score, summary
+from tuner.cli.summary import NUMBERS, analysed, objective_label, summary
 from tuner.cli.tables import columns, state_text
 
 if TYPE_CHECKING:
     from tuner.evidence.trial_result import TrialResult
     from tuner.ledger.rows import StudyRow
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
+
+_MOST_WITH_TEXT = 100
 
 
 @cli.command("list")
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     type=click.Choice(["holm"]),
     help="Take them for one family: p-values corrected together, and seeds that they share.",
 )
-@click.option("--text", help="Only those that have it in their name, id, task or dataset.")
+@click.option("--text", help="Only those that have it in their name, id, task, dataset, tags or comment.")
 @with_ledger
 def list_(
     settings: "Settings",  # noqa: ARG001  # the settings come with the ledger
@@ -37,7 +39,7 @@ def list_(
     text: str | None,
 ) -> None:
     """List the studies, newest first."""
-    found = [r for r in ledger.list_studies() if text is None or _has(r, text)]
+    found = ledger.list_studies() if text is None else _with_text(ledger, text)
     rows: list[dict[str, Any]] = [
         {
             "id": r.id,
@@ -54,10 +56,14 @@ def list_(
     show_studies(rows, as_json=as_json)
 
 
-def _has(study: "StudyRow", text: str) -> bool:
-    """Whether a text is in what a list shows of a study."""
-    shown = (study.id, study.name, study.task, str(study.spec.get("dataset", "")))
-    return any(text.lower() in part.lower() for part in shown)
+def _with_text(ledger: Any, text: str) -> list["StudyRow"]:
+    """The newest studies with a text in what a list may show of them, newest first."""
+    from tuner.ledger.pages import Pages
+
+    pages = Pages(ledger)
+    ids = [found.study_id for found in pages.page(_MOST_WITH_TEXT, text=text)]
+    by_id = {row.id: row for row in pages.studies(ids)}
+    return [by_id[study_id] for study_id in ids if study_id in by_id]
 
 
 def show_studies(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -134,7 +140,7 @@ def show_trials(rows: Sequence["TrialResult"], objective: str, *, as_json: bool)
         click.echo(json.dumps([t.plain() for t in rows], indent=1, allow_nan=False))
         return
     table = [
-        [str(t.number), t.role, method_label(t.estimator), STATES[t.state], *numbers(t), score(t.objective)]
+        [str(t.number), t.role, method_label(t.estimator), STATES[t.state], *t.numbers, t.objective.text]
         for t in rows
     ]
     click.echo(columns(["number", "role", "estimator", "state", *NUMBERS, objective], table, left=4, state=3))

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
     from tuner.spec.study import StudySpec
 
+ending_in_json = click.option(
+    "--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state."
+)
+shown_in_mlflow = click.option(
+    "--mlflow/--no-mlflow",
+    default=True,
+    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
+)
 _PAST_STUDIES = 200  # the newest, by which the time of a new one is estimated
 
 
 @cli.command()
 @click.argument("spec", type=SpecName())
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
-@click.option(
-    "--mlflow/--no-mlflow",
-    default=True,
-    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
-)
+@ending_in_json
+@shown_in_mlflow
 def run(spec: str, as_json: bool, mlflow: bool) -> None:
     """Run SPEC, a YAML file or a preset, here and now."""
     from tuner.spec.study import load_spec
@@ -53,12 +57,8 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
 
 @cli.command()
 @click.argument("study", type=StudyName())
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state.")
-@click.option(
-    "--mlflow/--no-mlflow",
-    default=True,
-    help="Show the study in MLflow (default), or leave that to `tuner sync`.",
-)
+@ending_in_json
+@shown_in_mlflow
 @click.option(
     "--restart-trials",
     is_flag=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from tuner.cli.completion import candidates
 from tuner.cli.group import cli
 from tuner.cli.tables import columns
 
@@ -48,9 +49,7 @@ class FieldName(click.ParamType[str]):
         from tuner.spec.schema import describe_fields
 
         described = {field.path: field.description for field in describe_fields()}
-        return [
-            CompletionItem(path, help=text) for path, text in described.items() if path.startswith(incomplete)
-        ]
+        return candidates(described.items(), incomplete)
 
 
 @cli.command()

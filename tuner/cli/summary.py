@@ -9,8 +9,8 @@ from tuner.cli.tables import columns
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 
 if TYPE_CHECKING:
-    from tuner.evidence.over_seeds import Gain, Summary
-    from tuner.evidence.results import Claim, Results, TrialResult  # pydantic takes time to import
+    from tuner.evidence.over_seeds import Gain
+    from tuner.evidence.results import Claim, Results  # pydantic takes time to import
     from tuner.settings import Settings
 
 NUMBERS = ("tau_f", "tau_b", "lr")  # the columns of a trial's numbers
@@ -23,12 +23,9 @@ def summary(row: StudyRow, ledger: Any, settings: "Settings") -> str:
 
 def analysed(row: StudyRow, ledger: Any, settings: "Settings") -> "Results":
     """The results of a study."""
-    from trainables.tasks import task_metrics
-    from tuner.evidence.analysis import results as analyse
-    from tuner.evidence.example_gains import LossFiles
+    from tuner.evidence.of_study import results_of
 
-    metrics, losses = task_metrics(row.task), LossFiles(settings.artifacts_folder(row.id))
-    return analyse(row, ledger.trials(row.id), ledger.stream(row.id), metrics=metrics, losses=losses)
+    return results_of(row, ledger, settings.artifacts_folder(row.id))
 
 
 def objective_label(row: StudyRow) -> str:
@@ -41,19 +38,10 @@ def objective_label(row: StudyRow) -> str:
 
 def summary_of(found: "Results", objective: str) -> str:
     """The same of a study's results and its objective's label, wherever they come from."""
-    from tuner.evidence.report import methods_table
+    from tuner.evidence.report import METHOD_COLUMNS, methods_table
 
-    table = [
-        [
-            m.method,
-            *numbers(m.trial),
-            score(m.trial.objective),
-            score(m.confirmed.objective) if m.confirmed else "-",
-            str(m.tuned_with),
-        ]
-        for m in methods_table(found)
-    ]
-    names = ["method", *NUMBERS, f"{objective}, search", "fresh seeds", "trials"]
+    table = [row.cells for row in methods_table(found)]
+    names = [f"{objective}, search" if name == "search" else name for name in METHOD_COLUMNS]
     lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", click.style(f"verdict: {found.verdict}", bold=True), f"  {found.verdict_reason}"]
     if found.argmax:
@@ -102,19 +90,3 @@ def _claim(name: str, claim: "Claim") -> str:
             f"; the opposite of: {what}" for what in against
         )
     return f"claim {name}: {claim.status} ({why})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}"
-
-
-def numbers(trial: "TrialResult") -> list[str]:
-    """The cells under NUMBERS; a dash where a trial has no such number."""
-    return [_number(value) for value in (trial.tau_f, trial.tau_b, trial.lr)]
-
-
-def score(objective: "Summary") -> str:
-    """The mean over seeds and its standard error."""
-    if objective.mean is None:
-        return "-"
-    return f"{objective.mean:.4f}" + (f" ± {objective.sem:.4f}" if objective.sem is not None else "")

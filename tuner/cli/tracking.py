@@ -12,8 +12,6 @@ from tuner.home import open_home
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
 
-_ALL = 1_000_000  # studies, more than any ledger has
-
 
 @cli.command()
 @click.argument("study", type=StudyName(), required=False)
@@ -26,7 +24,7 @@ def sync(settings: "Settings", ledger: Any, study: str | None, everything: bool)
     if everything == (study is not None):
         raise click.UsageError("name a study, or give --all")
     ids = (
-        [row.id for row in ledger.list_studies(limit=_ALL)]
+        [row.id for row in ledger.list_studies(limit=None)]
         if study is None
         else [ledger.find_study(study).id]
     )

@@ -26,7 +26,6 @@ from tuner.ledger.study_queue import StudyQueue
 
 RUN = "gpu-check"  # of a study's host and material: which run of the check trained it
 _POPULATION = "imported"
-_ALL = 1_000_000  # studies, more than any ledger has
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def import_study(ledger: Ledger, file: StudyFile) -> Imported:
     Raises:
         UserError: another process is importing it.
     """
-    there = next((s for s in ledger.list_studies(limit=_ALL) if s.host.get(RUN) == file.run), None)
+    there = next((s for s in ledger.list_studies(limit=None) if s.host.get(RUN) == file.run), None)
     if there is not None and there.state in TERMINAL_STUDY_STATES:
         return Imported(there, new=False)
     study_id = submit(ledger, file.study_spec) if there is None else there.id

@@ -85,7 +85,7 @@ class Progress:
         training += trials[self._length :]
         if training:
             self.stage = _STAGES.get(max(training, key=lambda t: t.number).role, "")
-        done = self.work_done + sum(self.running.values())
+        done = self._done
         if done > self.work_before:
             self.left_s = (
                 (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
@@ -118,8 +118,12 @@ class Progress:
     @property
     def fraction(self) -> float | None:
         """The share of the work that is done; None before the first report."""
-        done = self.work_done + sum(self.running.values())
-        return done / max(self.work_total, done) if done else None
+        return self._done / max(self.work_total, self._done) if self._done else None
+
+    @property
+    def _done(self) -> float:
+        """Work that is done, in member-epochs."""
+        return self.work_done + sum(self.running.values())
 
     def _remaining(self) -> str:
         if self.left_s is None or self.fraction is None:

@@ -211,10 +211,8 @@ def _carrying(task: OwnTask) -> Any:
 
     for module in own.modules_of(task.task):
         cloudpickle.register_pickle_by_value(module)
-    recipe = getattr(task.task, "recipe", None)
-    if recipe is not None:
-        try:
-            recipe.check_picklable(cloudpickle.dumps)
-        except ValueError as error:
-            raise UserError(str(error)) from error
+    try:
+        own.check_sendable(task.task, cloudpickle.dumps)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     return tune.with_parameters(PopulationTrainable, own=task)

@@ -46,6 +46,13 @@ class Summary(Model):
             seeds=tuple(values),
         )
 
+    @property
+    def text(self) -> str:
+        """As people read it: the mean and its standard error; a dash where there is none."""
+        if self.mean is None:
+            return "-"
+        return f"{self.mean:.4f}" + (f" ± {self.sem:.4f}" if self.sem is not None else "")
+
 
 class SummaryWithInterval(Summary):
     """The same with the 95 % confidence interval of the mean, by Student's t."""

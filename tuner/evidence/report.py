@@ -16,7 +16,7 @@ from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.labels import STATES, method_label, metric_label
 from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
-from tuner.evidence.selection import ARGMAX, OFF, ON
+from tuner.evidence.selection import ON
 from tuner.ledger.methods import SOFTMAX
 from tuner.ledger.rows import COMPETING, Measurement, Role, StudyRow, TrialRow
 
@@ -73,6 +73,9 @@ def write_report(
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
 
+METHOD_COLUMNS = ("method", "tau_f", "tau_b", "lr", "search", "fresh seeds", "trials")
+
+
 @dataclass(frozen=True)
 class MethodRow:
     """A method in the table of methods."""
@@ -84,17 +87,18 @@ class MethodRow:
     member_epochs: float | None  # that those were trained for
     gain: Gain | None  # of the best off the diagonal over it
 
+    @property
+    def cells(self) -> list[str]:
+        """The row as people read it, under METHOD_COLUMNS."""
+        confirmed = "-" if self.confirmed is None else self.confirmed.objective.text
+        trial = self.trial
+        return [self.method, *trial.numbers, trial.objective.text, confirmed, str(self.tuned_with)]
+
 
 def methods_table(found: Results) -> list[MethodRow]:
     """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what
     it was tuned with.
     """
-    chosen = {
-        OFF: found.off_diagonal_best,
-        ARGMAX: found.argmax_best,
-        ON: found.diagonal_best,
-        **found.baselines,
-    }
     return [
         MethodRow(
             method=method_label(name),
@@ -104,8 +108,7 @@ def methods_table(found: Results) -> list[MethodRow]:
             member_epochs=found.training[name].member_epochs,
             gain=found.gain if name == ON else found.gains.get(name),
         )
-        for name, trial in chosen.items()
-        if trial is not None
+        for name, trial in found.chosen.items()
     ]
 
 

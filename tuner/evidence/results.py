@@ -44,6 +44,7 @@ from tuner.evidence.search_results import (
     SequentialReplay,
     Stages,
 )
+from tuner.evidence.selection import ARGMAX, OFF, ON
 from tuner.evidence.trial_result import TrialResult
 from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.objective import Objective
@@ -247,3 +248,9 @@ class Results(Model):
     stages: Stages | None = Field(description="Of a sequential search only.")
     sequential_replay: SequentialReplay | None = Field(description="Of a full grid only.")
     control: ControlResult | None
+
+    @property
+    def chosen(self) -> dict[str, TrialResult]:
+        """The best of every method that has one: off_diagonal, argmax, diagonal, then the baselines."""
+        named = {OFF: self.off_diagonal_best, ARGMAX: self.argmax_best, ON: self.diagonal_best}
+        return {name: trial for name, trial in named.items() if trial is not None} | self.baselines

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import yaml
 
+from trainables.model_file import file_name
 from tuner.evidence.over_seeds import Summary
 from tuner.evidence.report import methods_table
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
-
-WEIGHTS = "model-*.safetensors"  # of a confirmed trial, one for each of its seeds
 
 
 def export(
@@ -43,17 +42,25 @@ def export(
 
 def _weights(trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path) -> list[Path]:
     """Copies the models of every method's confirmed trials, of all looks."""
-    methods = {t.number: t.method for t in trials}
     copied = []
     for name, confirmed in found.confirmed.items():
-        for trial in trials:
-            mine = trial.role is Role.CONFIRM and trial.method == methods[confirmed.number]
-            if not (mine and trial.state is TrialState.SUCCEEDED):
-                continue
-            for file in sorted((artifacts / f"trial-{trial.number}").glob(WEIGHTS)):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-                copied.append(Path(shutil.copyfile(file, folder / name / file.name)))
+        for file in model_files(confirmed.number, trials, artifacts):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            copied.append(Path(shutil.copyfile(file, folder / name / file.name)))
     return copied
+
+
+def model_files(number: int, trials: Sequence[TrialRow], artifacts: Path) -> list[Path]:
+    """The files of the models of a trial's configuration, of all its confirmed seeds that have one, in their
+    order.
+    """
+    method = next(t.method for t in trials if t.number == number)
+    found = []
+    for trial in sorted(trials, key=lambda t: t.look):
+        if trial.role is Role.CONFIRM and trial.state is TrialState.SUCCEEDED and trial.method == method:
+            of_trial = (artifacts / f"trial-{trial.number}" / file_name(seed) for seed in trial.seeds)
+            found += [file for file in of_trial if file.exists()]
+    return found
 
 
 def latex(found: Results) -> str:

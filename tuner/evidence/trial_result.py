@@ -64,3 +64,9 @@ class TrialResult(Model):
             metrics={name: Summary.of(values) for name, values in trial.metrics.items()},
             reason=trial.reason,
         )
+
+    @property
+    def numbers(self) -> list[str]:
+        """Temperatures and learning rate as people read them; a dash for one that it does not have."""
+        values = (self.tau_f, self.tau_b, self.lr)
+        return ["-" if value is None else f"{value:g}" for value in values]

@@ -95,11 +95,10 @@ def _pickled(errand: Errand) -> bytes:
         return pickle.dumps(errand)
     task = errand.own.task
     with _by_value([*own.modules_of(task)]):
-        if recipe := getattr(task, "recipe", None):
-            try:
-                recipe.check_picklable(cloudpickle.dumps)
-            except ValueError as error:
-                raise UserError(str(error)) from error
+        try:
+            own.check_sendable(task, cloudpickle.dumps)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         content: bytes = cloudpickle.dumps(errand)
         return content
 

@@ -17,16 +17,17 @@ from trainables.metrics import Metrics
 from trainables.tasks import own, task_metrics
 from tuner.driver.progress import Progress as Line
 from tuner.errors import UserError
-from tuner.evidence.analysis import results
+from tuner.evidence.of_study import results_of
 from tuner.evidence.report import write_report
 from tuner.evidence.results import Results, TrialResult
+from tuner.evidence.take_home import model_files
 from tuner.evidence.trial_table import trial_table
 from tuner.interface.bar import bar
 from tuner.interface.child import Errand
 from tuner.interface.folder import private_folder
 from tuner.interface.page import as_html, as_text
 from tuner.interface.running import Run
-from tuner.interface.trained import files_of, module_of
+from tuner.interface.trained import module_of
 from tuner.ledger.rows import StudyRow, StudyState
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings
@@ -81,7 +82,7 @@ class Best:
         """The files model-SEED.safetensors of its confirmed seeds, in their order."""
         with self.study.ledger() as ledger:
             trials = ledger.trials(self.study.id)
-        return files_of(self.trial.number, trials, self.study.settings.artifacts_folder(self.study.id))
+        return model_files(self.trial.number, trials, self.study.settings.artifacts_folder(self.study.id))
 
     def model(self, seed: int = 0) -> nn.Module:
         """A trained module, its temperatures set, in eval mode: of the confirmed seed with that number, 0 is
@@ -181,8 +182,7 @@ class Study:
     def results(self) -> Results:
         """All that it shows so far, typed: what `tuner results --json` prints."""
         with self.ledger() as ledger:
-            row = ledger.study(self.id)
-            return results(row, ledger.trials(self.id), ledger.stream(self.id), metrics=self._metrics)
+            return results_of(ledger.study(self.id), ledger, self.settings.artifacts_folder(self.id))
 
     @property
     def verdict(self) -> str:
@@ -219,17 +219,10 @@ class Study:
             UserError: there is none.
         """
         found = self.results
-        all_of_them = {
-            "off_diagonal": found.off_diagonal_best,
-            "argmax": found.argmax_best,
-            "diagonal": found.diagonal_best,
-            **found.baselines,
-        }
-        chosen = {name: trial for name, trial in all_of_them.items() if trial is not None}
-        if method not in chosen:
-            names = ", ".join(chosen) or "none so far"
+        if method not in found.chosen:
+            names = ", ".join(found.chosen) or "none so far"
             raise UserError(f"study {self.id} has no best {method!r}; it has {names}")
-        return self._best(found, chosen[method])
+        return self._best(found, found.chosen[method])
 
     def plot_landscape(self) -> "Figure":
         """The objective over the two temperatures, as a matplotlib figure.

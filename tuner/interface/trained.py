@@ -6,24 +6,12 @@ from pathlib import Path
 from torch import nn
 
 from trainables.data import OWN_DATA, load
-from trainables.model_file import file_name, read
+from trainables.model_file import read
 from trainables.modules import ModuleTask
 from trainables.tasks import own, task_type
 from tuner.errors import UserError
-from tuner.ledger.rows import Role, TrialRow, TrialState
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec
-
-
-def files_of(number: int, trials: Sequence[TrialRow], folder: Path) -> list[Path]:
-    """The files of the models of a trial's configuration, of all confirmed seeds, in their order."""
-    method = next(t.method for t in trials if t.number == number)
-    found = []
-    for trial in sorted(trials, key=lambda t: t.look):
-        if trial.role is Role.CONFIRM and trial.state is TrialState.SUCCEEDED and trial.method == method:
-            of_trial = (folder / f"trial-{trial.number}" / file_name(seed) for seed in trial.seeds)
-            found += [file for file in of_trial if file.exists()]
-    return found
 
 
 def module_of(spec: StudySpec, files: Sequence[Path], seed: int) -> nn.Module:

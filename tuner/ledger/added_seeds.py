@@ -8,8 +8,8 @@ import json
 
 import sqlalchemy as sa
 
-from tuner.errors import ForbiddenByStateError, StudyNotFoundError
-from tuner.ledger.lease import expired
+from tuner.errors import ForbiddenByStateError
+from tuner.ledger.locked_row import change, locked
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import Role, StudyRow, StudyState
 from tuner.ledger.store import Ledger
@@ -34,11 +34,7 @@ def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: 
         ForbiddenByStateError: it has not succeeded, has no confirmation, or no room for so many.
     """
     with ledger.writing() as db:
-        query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
-        row = db.execute(query).mappings().first()
-        if row is None:
-            raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
-        study = study_row(row)
+        study = study_row(locked(db, study_id))
         if study.state is not StudyState.SUCCEEDED:
             return _asked_before(study, seeds)
         confirming = (trials.c.study == study_id) & (trials.c.role == Role.CONFIRM)
@@ -54,12 +50,10 @@ def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: 
             )
         state = StudyState.QUEUED if service else StudyState.INTERRUPTED
         reason = None if service else f"{seeds} fresh seeds were added, and are to be trained"
-        db.execute(
-            studies.update().where(studies.c.id == study_id).values(
-                added_seeds=json.dumps([*study.added_seeds, seeds]), state=state, reason=reason,
-                service=service, losses=0, finished_at=None, cancel_at=None, lease_until=None,
-                fence=studies.c.fence + 1, revision=studies.c.revision + 1,
-            )
+        change(
+            db, study_id, added_seeds=json.dumps([*study.added_seeds, seeds]), state=state, reason=reason,
+            service=service, losses=0, finished_at=None, cancel_at=None, lease_until=None,
+            fence=studies.c.fence + 1,
         )  # fmt: skip
         return state
 

@@ -119,8 +119,8 @@ class Ledger:
             )
         return self.study(ids[0])
 
-    def list_studies(self, limit: int = 100) -> list[StudyRow]:
-        """Studies, newest first."""
+    def list_studies(self, limit: int | None = 100) -> list[StudyRow]:
+        """Studies, newest first; None for all of them."""
         with self.reading() as db:
             rows = db.execute(
                 sa.select(studies, expired(db))

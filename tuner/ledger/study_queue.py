@@ -14,9 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from tuner.errors import ForbiddenByStateError, StudyNotFoundError, UserError
+from tuner.errors import ForbiddenByStateError, UserError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, abandoned, expired
+from tuner.ledger.locked_row import change, locked
 from tuner.ledger.requests import RequestKey, note_deletion, note_request, study_of_request
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import (
@@ -106,8 +107,8 @@ class StudyQueue:
         if comment is not None:
             written["comment"] = comment
         with self._ledger.writing() as db:
-            _locked(db, study_id)
-            _change(db, study_id, **written)
+            locked(db, study_id)
+            change(db, study_id, **written)
 
     def position(self, study: StudyRow) -> int:
         """The place of a queued study among those that wait, from 1."""
@@ -127,7 +128,7 @@ class StudyQueue:
         ForbiddenByStateError.
         """
         with self._ledger.writing() as db:
-            row = _locked(db, study_id)
+            row = locked(db, study_id)
             state = study_row(row).state
             asked = row["cancel_at"] is not None
             if state is StudyState.CANCELLED or (state in TERMINAL_STUDY_STATES and asked):
@@ -136,7 +137,7 @@ class StudyQueue:
                 raise ForbiddenByStateError(f"study {study_id} has {state}; there is nothing to cancel")
             if state is StudyState.RUNNING:
                 if row["cancel_at"] is None:
-                    _change(db, study_id, cancel_at=clock(db))
+                    change(db, study_id, cancel_at=clock(db))
                 return state
             _end_as_cancelled(db, study_id, cancel_at=clock(db))
             return StudyState.CANCELLED
@@ -146,7 +147,7 @@ class StudyQueue:
         anew. Raises ForbiddenByStateError.
         """
         with self._ledger.writing() as db:
-            row = _locked(db, study_id)
+            row = locked(db, study_id)
             state = study_row(row).state
             if state not in (StudyState.QUEUED, StudyState.INTERRUPTED, StudyState.FAILED) or row["job"]:
                 was = "is running" if state is StudyState.RUNNING or row["job"] else f"has {state}"
@@ -154,7 +155,7 @@ class StudyQueue:
                     f"study {study_id} {was}; only trials of an interrupted or failed one can be restarted"
                 )
             db.execute(trials.delete().where(trials.c.study == study_id))
-            _change(
+            change(
                 db, study_id, restarts=studies.c.restarts + 1, material=None, training_s=0.0, mlflow_run=None,
                 mlflow_cursor=0, measured_at_loss=0, run_s=0.0, added_seeds="[]",
                 fence=studies.c.fence + 1, lease_until=None,
@@ -165,7 +166,7 @@ class StudyQueue:
         ForbiddenByStateError.
         """
         with self._ledger.writing() as db:
-            row = _locked(db, study_id)
+            row = locked(db, study_id)
             state = study_row(row).state
             if row["cancel_at"] is not None and state is not StudyState.CANCELLED:
                 raise ForbiddenByStateError(f"a cancel of study {study_id} was asked for, which is final")
@@ -177,7 +178,7 @@ class StudyQueue:
                     f"study {study_id} {was}; only an interrupted or failed one can be resumed"
                 )
             values = {"reason": None, "service": True, "losses": 0, "finished_at": None}
-            _change(
+            change(
                 db, study_id, state=StudyState.QUEUED, **values, fence=studies.c.fence + 1, lease_until=None
             )
             return StudyState.QUEUED
@@ -185,7 +186,7 @@ class StudyQueue:
     def delete(self, study_id: str) -> None:
         """Removes a study that nothing runs. Raises ForbiddenByStateError."""
         with self._ledger.writing() as db:
-            row = _locked(db, study_id)
+            row = locked(db, study_id)
             if study_row(row).state is StudyState.RUNNING or row["job"] is not None:
                 raise ForbiddenByStateError(
                     f"study {study_id} is running, or its job has not quite ended; cancel it first"
@@ -220,7 +221,7 @@ class StudyQueue:
             if most_of_one_owner is not None and row.turn > most_of_one_owner:
                 return None
             job = f"{row.id}-{row.jobs + 1}"
-            _change(db, row.id, job=job, jobs=row.jobs + 1, cluster=cluster, job_at=clock(db))
+            change(db, row.id, job=job, jobs=row.jobs + 1, cluster=cluster, job_at=clock(db))
             return row.id, job
 
     def jobs(self) -> list[Job]:
@@ -253,14 +254,14 @@ class StudyQueue:
         study that somebody else drives meanwhile is theirs, and goes on.
         """
         with self._ledger.writing() as db:
-            row = _locked(db, study_id)
+            row = locked(db, study_id)
             if row["job"] != job:
                 return study_row(row).state  # another process has taken note already
             state, measured = StudyState(row["state"]), _last_measurement(db, study_id)
             losses = row["losses"] if measured == row["measured_at_loss"] else 0
             driven_by_another = not abandoned(row) and row["holder_job"] != job
             if state in TERMINAL_STUDY_STATES or driven_by_another:
-                _change(db, study_id, job=None)
+                change(db, study_id, job=None)
             elif row["cancel_at"] is not None:
                 _end_as_cancelled(db, study_id, job=None)
                 state = StudyState.CANCELLED
@@ -272,7 +273,7 @@ class StudyQueue:
                     "state": state, "reason": f"{reason}; {what}", "losses": losses + 1,
                     "measured_at_loss": measured,
                 }  # fmt: skip
-                _change(db, study_id, **values, job=None, lease_until=None, fence=studies.c.fence + 1)
+                change(db, study_id, **values, job=None, lease_until=None, fence=studies.c.fence + 1)
             return state
 
     # --- what the driver does ---
@@ -292,7 +293,7 @@ class StudyQueue:
             detail: more of the study's reason.
         """
         with self._ledger.writing() as db:
-            row = _locked(db, lease.study_id)
+            row = locked(db, lease.study_id)
             if row["fence"] == lease.fence and row["lease_until"] is not None:
                 _end_as_cancelled(db, lease.study_id, reason, detail)
 
@@ -322,20 +323,6 @@ def _last_measurement(db: Connection, study_id: str) -> int:
     return int(db.execute(sa.select(last).where(measurements.c.study == study_id)).scalar_one())
 
 
-def _locked(db: Connection, study_id: str) -> RowMapping:
-    """The study's row, locked until the transaction ends. Raises UserError where there is none."""
-    query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
-    row = db.execute(query).mappings().first()
-    if row is None:
-        raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
-    return row
-
-
-def _change(db: Connection, study_id: str, **values: Any) -> None:
-    changed = studies.update().where(studies.c.id == study_id)
-    db.execute(changed.values(revision=studies.c.revision + 1, **values))
-
-
 def _end_as_cancelled(
     db: Connection, study_id: str, reason: str = CANCELLED, detail: str = "", **values: Any
 ) -> None:
@@ -344,7 +331,7 @@ def _end_as_cancelled(
     """
     now = datetime.now(UTC)
     ended = {"state": StudyState.CANCELLED, "finished_at": now, "lease_until": None}
-    _change(db, study_id, reason=reason + detail, **ended, fence=studies.c.fence + 1, **values)
+    change(db, study_id, reason=reason + detail, **ended, fence=studies.c.fence + 1, **values)
     unfinished = (trials.c.study == study_id) & trials.c.state.not_in(TERMINAL_TRIAL_STATES)
     stopped = {"state": TrialState.STOPPED, "reason": reason, "finished_at": now}
     db.execute(trials.update().where(unfinished).values(**stopped))

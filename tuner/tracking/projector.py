@@ -15,8 +15,7 @@ from typing import Any
 import yaml
 
 from trainables.tasks import task_metrics
-from tuner.evidence.analysis import results
-from tuner.evidence.example_gains import LossFiles
+from tuner.evidence.of_study import results_of
 from tuner.evidence.results import Results
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import (
@@ -145,10 +144,7 @@ class Projector:
 
         client = MlflowClient(tracking_uri=self._uri)
         study = self._ledger.study(self._study_id)
-        trials, measurements = self._ledger.trials(study.id), self._ledger.stream(study.id)
-        found = results(
-            study, trials, measurements, metrics=task_metrics(study.task), losses=LossFiles(artifacts)
-        )
+        found = results_of(study, self._ledger, artifacts)
         finished = milliseconds(study.finished_at)
         if found.gain:
             client.log_metric(self._parent, "gain", found.gain.mean, timestamp=finished, step=0)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 
 import pytest
 
@@ -19,20 +18,7 @@ from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import given_back_on_error, renewing
 from tuner.driver.signals import StoppedBySignal, handler_kept, stopping_on_signals
 from tuner.errors import UserError
-from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lease(ledger):
-    return ledger.acquire(ledger.create_study(**STUDY), {})
-
 
 # --- signals ---
 

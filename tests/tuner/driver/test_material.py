@@ -14,7 +14,6 @@ from tuner.driver.drive import submit
 from tuner.driver.material import material_of, refuse_other_material
 from tuner.errors import ForbiddenByStateError, UserError
 from tuner.ledger.rows import Proposal
-from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import parse_spec
 
@@ -22,13 +21,6 @@ from tuner.spec.study import parse_spec
 @pytest.fixture(scope="module")
 def digits():
     return load("digits", "unused")
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield opened
-    opened.close()
 
 
 def begun(ledger, spec, material):

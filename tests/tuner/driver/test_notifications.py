@@ -10,14 +10,6 @@ from tests.support.fake_server import answering
 from tests.support.ledgers import create, started
 from tuner.driver.notifications import Notifier
 from tuner.errors import UserError
-from tuner.ledger.store import Ledger
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield opened
-    opened.close()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A study that has run for max_hours ends, and what it had finished is kept."""
 
 import time
-from contextlib import closing
 
 import pytest
 
@@ -13,21 +12,7 @@ from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import renewing
 from tuner.errors import SpecError
 from tuner.ledger.rows import Proposal
-from tuner.ledger.store import Ledger
 from tuner.spec.study import parse_spec
-
-STUDY = {"name": "x", "task": "sbn", "spec": {}, "objective": "val_loss", "direction": "minimize"}
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lease(ledger):
-    return ledger.acquire(ledger.create_study(**STUDY), {})
 
 
 def test_the_time_of_earlier_drivers_counts():

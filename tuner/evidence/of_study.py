@@ -1,0 +1,21 @@
+"""The results of a study that the ledger has: judged as its task declares, with what its trials have left."""
+
+from pathlib import Path
+
+from trainables.tasks import task_metrics
+from tuner.evidence.analysis import results
+from tuner.evidence.example_gains import LossFiles
+from tuner.evidence.results import Results
+from tuner.ledger.rows import StudyRow
+from tuner.ledger.store import Ledger
+
+
+def results_of(study: StudyRow, ledger: Ledger, artifacts: Path) -> Results:
+    """All that a study shows so far; artifacts is the folder of what its confirmed trials have left."""
+    return results(
+        study,
+        ledger.trials(study.id),
+        ledger.stream(study.id),
+        metrics=task_metrics(study.task),
+        losses=LossFiles(artifacts),
+    )

@@ -1,0 +1,27 @@
+"""One study's row, read and changed in one transaction: what a step decides from it is still true when it is
+written.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from tuner.errors import StudyNotFoundError
+from tuner.ledger.lease import expired
+from tuner.ledger.tables import studies
+
+
+def locked(db: Connection, study_id: str) -> RowMapping:
+    """The study's row, locked until the transaction ends. Raises StudyNotFoundError."""
+    query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise StudyNotFoundError(f"there is no study {study_id!r} in the ledger")
+    return row
+
+
+def change(db: Connection, study_id: str, **values: Any) -> None:
+    """Writes columns of the row; its revision grows."""
+    changed = studies.update().where(studies.c.id == study_id)
+    db.execute(changed.values(revision=studies.c.revision + 1, **values))
