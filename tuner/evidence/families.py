@@ -19,9 +19,9 @@ from tuner.evidence.over_seeds import Model
 from tuner.evidence.selection import select
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.rows import Role, StudyRow, TrialRow
+from tuner.spec.study import TRAINED
 
 LEVEL = 0.05
-_TRAINED = ("task", "options", "dataset", "dataset_options", "epochs", "steps", "batch_size")
 
 
 class Correction(Model):
@@ -54,7 +54,7 @@ def finding(study: StudyRow, trials: Sequence[TrialRow], rules: Rules) -> Findin
     """What a study has found."""
     main = conclude(study, trials, select(trials, study.objective), rules).main
     confirmed = main.gain if main.gain is not None and main.gain.confirmed else None
-    trained = {name: study.spec.get(name) for name in _TRAINED} | {"task": study.task}
+    trained = {name: study.spec.get(name) for name in TRAINED} | {"task": study.task}
     return Finding(
         study.id,
         main.verdict,

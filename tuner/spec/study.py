@@ -57,6 +57,22 @@ Baseline = Annotated[str, AfterValidator(_known_baseline)]
 PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
+# The fields by which one training is another than that of the same configuration and seed in another study.
+TRAINED = frozenset(
+    {
+        "task",
+        "options",
+        "dataset",
+        "dataset_options",
+        "epochs",
+        "steps",
+        "batch_size",
+        "optimizer",
+        "precision",
+    }
+)
+
+
 class StudySpec(Counted):
     """One study. docs/reference/spec.md explains every field."""
 

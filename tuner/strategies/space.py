@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 from tuner.errors import UserError
-from tuner.spec.study import StudySpec
+from tuner.spec.study import TRAINED, StudySpec
 from tuner.spec.temperatures import Bounds, readable
 
 ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
@@ -67,18 +67,7 @@ class Axis:
         return min(max(raw, self.low), self.high)
 
 
-_WHAT_IS_TRAINED = {
-    "task",
-    "options",
-    "dataset",
-    "dataset_options",
-    "epochs",
-    "steps",
-    "batch_size",
-    "optimizer",
-    "precision",
-}
-_WHAT_IS_SEARCHED = _WHAT_IS_TRAINED | {"search", "learning_rates"}
+_SEARCHED = TRAINED | {"search", "learning_rates"}
 
 
 def study_seed(spec: StudySpec, *purpose: object) -> int:
@@ -87,6 +76,6 @@ def study_seed(spec: StudySpec, *purpose: object) -> int:
     So the same search makes the same proposals, whenever and wherever it runs, whatever is done with its
     result, and in a later version whose spec has fields more.
     """
-    text = spec.model_dump_json(include=_WHAT_IS_SEARCHED, exclude_defaults=True)
+    text = spec.model_dump_json(include=set(_SEARCHED), exclude_defaults=True)
     digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")

@@ -67,3 +67,15 @@ def test_a_finding_is_the_studys_verdict_with_its_p_and_seeds():
     assert finding(row, searched, rules_of(row, UNDECLARED)).p_value is None
     again = corrected([made, replace(made, study="again"), replace(other, study="other")])
     assert again["ab12"].shares_seeds == ("again",)
+
+
+def test_another_optimizer_or_precision_makes_another_training_of_the_same_seeds():
+    searched, confirmed = finished_study()
+    trials = [*searched, *confirmed]
+
+    def trained(**fields):
+        row = study(spec={"dataset": "digits"} | fields)
+        return finding(row, trials, rules_of(row, UNDECLARED)).trained
+
+    assert trained() == trained(name="another", seeds=7, optimizer=None)
+    assert len({trained(), trained(optimizer={"clip_norm": 1.0}), trained(precision="bfloat16")}) == 3
