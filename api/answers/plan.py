@@ -2,47 +2,26 @@
 there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from tuner.errors import UserError
+from tuner.evidence.expected_time import expected_time
 from tuner.ledger.rows import StudyRow
-from tuner.spec.study import StudySpec, parse_spec
+from tuner.spec.study import StudySpec
 
 PAST = 20  # studies that are looked at, the newest
 # Folders of the originals within the data folder, as torchvision lays them out.
 _ORIGINALS = {"mnist": "MNIST/raw", "fashion_mnist": "FashionMNIST/raw", "cifar10": "cifar-10-batches-py"}
 
 
-def estimate(spec: StudySpec, past: Sequence[StudyRow]) -> dict[str, Any] | None:
-    """{"seconds", "studies"}: how long it would train on one device, by the time that each epoch, or step,
-    of a model took in studies of the same task, dataset, options and batch size. None without any.
+def estimate(spec: StudySpec, past: Iterable[StudyRow]) -> dict[str, Any] | None:
+    """{"seconds", "studies"}: how long it would train on one device, by studies before it; None without any
+    like it.
     """
-    rates = [rate for row in past if alike(spec, row.spec) and (rate := _rate(row)) is not None]
-    if not rates:
-        return None
-    length = spec.epochs or spec.steps or 0
-    return {"seconds": round(median(rates) * spec.planned_members * length, 1), "studies": len(rates)}
-
-
-def alike(spec: StudySpec, other: dict[str, Any]) -> bool:
-    """Whether an epoch of one model is the same work in both."""
-    mine = spec.model_dump(mode="json")
-    same = ("task", "dataset", "options", "dataset_options", "batch_size")
-    unit = "epochs" if spec.epochs is not None else "steps"
-    return other.get(unit) is not None and all(mine.get(name) == other.get(name) for name in same)
-
-
-def _rate(row: StudyRow) -> float | None:
-    """Seconds that populations trained, for each model and epoch or step of it."""
-    try:
-        spec = parse_spec(row.spec)
-    except UserError:  # of another version
-        return None
-    work = spec.planned_members * (spec.epochs or spec.steps or 0)
-    return row.training_s / work if work and row.training_s > 0 else None
+    newest_first = sorted(past, key=lambda row: row.created_at, reverse=True)
+    found = expected_time(spec, newest_first)
+    return {"seconds": round(found.seconds, 1), "studies": found.studies} if found else None
 
 
 def missing_data(spec: StudySpec, folder: Path) -> str | None:

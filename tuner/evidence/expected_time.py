@@ -19,25 +19,30 @@ class ExpectedTime:
     studies: int  # past ones
 
 
-def expected_time(spec: StudySpec, past: Iterable[StudyRow], machine: str) -> ExpectedTime | None:
+def expected_time(
+    spec: StudySpec, past: Iterable[StudyRow], machine: str | None = None
+) -> ExpectedTime | None:
     """The median time of a planned training in past studies, times those that are planned; None without any.
 
     Args:
         spec: what is about to be run.
-        past: studies, newest first. Those count that succeeded on this machine with the same model, data and
-            batch size, and whose length is in the same unit, epochs or steps.
-        machine: as a study's host has it.
+        past: studies, newest first. Those count that succeeded with the same model, data and batch size, and
+            whose length is in the same unit, epochs or steps.
+        machine: as a study's host has it: only studies that ran there count, and the time that they took.
+            None: wherever they ran, the time that their populations trained, which is that of one device.
     """
     rates: list[float] = []
     for row in past:
-        if row.state is not StudyState.SUCCEEDED or row.host.get("machine") != machine or row.run_s <= 0:
+        took = row.training_s if machine is None else row.run_s
+        here = machine is None or row.host.get("machine") == machine
+        if row.state is not StudyState.SUCCEEDED or not here or took <= 0:
             continue
         try:
             earlier = parse_spec(row.spec)
         except UserError:  # of a task that is no longer installed, or of an older version
             continue
         if _kind(earlier) == _kind(spec):
-            rates.append(row.run_s / _work(earlier))
+            rates.append(took / _work(earlier))
         if len(rates) == _MOST:
             break
     return ExpectedTime(statistics.median(rates) * _work(spec), len(rates)) if rates else None
