@@ -155,7 +155,8 @@ class Views:
             return row.outcome
 
         def make() -> dict[str, Any]:
-            found = results(row, self._ledger.trials(row.id)).plain()
+            trials, metrics = self._ledger.trials(row.id), task_metrics(row.task)
+            found = results(row, trials, metrics=metrics).plain()
             best, gain = found["best"], found["gain"]
             outcome = {
                 "verdict": found["verdict"],

@@ -14,6 +14,18 @@ def studies(http, service):
     return ids
 
 
+def test_a_list_judges_a_task_that_collapses_as_its_results_do(http, service):
+    """Such a task is judged from 10 fresh seeds on only."""
+    study = http.post("/studies", json=SMALL | {"task": "catae", "confirm_seeds": {"looks": [5, 10]}}).json()[
+        "id"
+    ]
+    Driver(service, study).finish()
+    (listed,) = http.get("/studies").json()["items"]
+    found = http.get(f"/studies/{study}/results").json()
+    assert found["verdict"] == "undecided"
+    assert listed["verdict"] == found["verdict"]
+
+
 def test_each_study_of_a_page_says_what_remains_of_its_verdict(http, studies):
     plain = {s["id"]: s for s in http.get("/studies").json()["items"]}
     assert all(s.get("correction") is None for s in plain.values())

@@ -141,7 +141,9 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
         views = Views(ledger, pages, queue, ServiceSettings(home=tmp_path))
         return views.listed(pages.page(10))
 
-    monkeypatch.setattr("api.answers.views.results", lambda *rows: found.append(1) or results(*rows))
+    monkeypatch.setattr(
+        "api.answers.views.results", lambda *rows, **more: found.append(1) or results(*rows, **more)
+    )
     from tuner.evidence.analysis import results
 
     first = listed()
