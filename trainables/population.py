@@ -289,7 +289,9 @@ class Population:
         """
         test = self._dataset.test
         apart = -(-len(test) // MOST_EXAMPLES)
-        found = self.task.example_losses(self._scored(), test.take(slice(None, None, apart)), self.members)
+        examples = test.take(slice(None, None, apart))
+        with products(self._precision):
+            found = self.task.example_losses(self._scored(), examples, self.members)
         return None if found is None else found.float().where(self._finite()[..., None], torch.nan)
 
     @torch.no_grad()

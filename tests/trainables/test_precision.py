@@ -55,6 +55,12 @@ def test_what_it_changes_on_digits():
     assert models.parameters.keys() == half.parameters.keys()
 
 
+def test_the_losses_of_examples_are_of_the_same_products_as_the_objective():
+    models, _, _ = trained("bfloat16")
+    objective = models.test()["val_loss"]
+    assert torch.allclose(models.example_losses().mean(-1), objective, rtol=1e-5)
+
+
 def test_tf32_is_a_matter_of_the_gpu_alone_and_is_off_outside():
     before = torch.backends.cuda.matmul.allow_tf32
     with products("tf32"):
