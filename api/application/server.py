@@ -8,8 +8,10 @@ import asyncio
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 
 HEADERS_S = 15.0  # from the connection, or from the answer before, until the headers are there
@@ -71,7 +73,34 @@ class PatientProtocol(H11Protocol):
         return bool(same > self.most_of_one_address)
 
 
-def configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
+class EndsQuietly:
+    """Answers 503 to requests that are still being answered when the service has ended its patience with them:
+    uvicorn cancels them, and would print where each one was as if that were a fault.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the application's start and end."""
+        begun = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            if not begun:
+                ending = Problem(503, "the service is ending", headers={"Retry-After": "30"})
+                await ending.response()(scope, receive, send)
+
+
+def configuration(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Config:
     """How uvicorn serves the application."""
     behind_a_proxy = settings.trusted_proxies is not None
 
@@ -82,7 +111,7 @@ def configuration(app: Any, settings: ServiceSettings) -> uvicorn.Config:
         )
 
     return uvicorn.Config(
-        app,
+        EndsQuietly(app),
         host=settings.host,
         port=settings.port,
         http=Protocol,

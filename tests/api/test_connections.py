@@ -1,15 +1,20 @@
 """Clients that are slow or many: deadlines for headers and bodies, a limit of connections, whose they are."""
 
+import asyncio
 import socket
+import threading
 import time
 from contextlib import suppress
 
 import httpx
 import pytest
+import uvicorn
 
 from api.application import body, server
+from api.application.settings import ServiceSettings
 from tests.support.patience import patient, wait_for
 from tests.support.served import Served
+from tuner.network import any_free_port
 
 
 @pytest.fixture
@@ -125,3 +130,32 @@ def test_a_proxy_that_is_trusted_says_whose_requests_they_are(serve):
         client = {"X-Forwarded-For": f"10.0.0.{n // 2}"}
         assert httpx.get(f"{service.address}tasks", headers=client).status_code == 200
     assert httpx.get(f"{service.address}tasks", headers={"X-Forwarded-For": "10.0.0.0"}).status_code == 429
+
+
+@pytest.mark.parametrize(("begun", "answer"), [(False, b"HTTP/1.1 503"), (True, b"HTTP/1.1 200")])
+def test_a_request_that_hangs_when_the_service_ends_is_no_fault_of_the_service(caplog, begun, answer):
+    asked = threading.Event()
+
+    async def hangs(scope, receive, send):
+        if scope["type"] == "http":
+            if begun:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            asked.set()
+            await asyncio.sleep(patient(60))
+
+    settings = ServiceSettings(port=any_free_port())
+    configured = server.configuration(hangs, settings)
+    configured.lifespan, configured.timeout_graceful_shutdown = "off", 1
+    uvicorn_server = uvicorn.Server(configured)
+    thread = threading.Thread(target=uvicorn_server.run, daemon=True)
+    thread.start()
+    wait_for(lambda: uvicorn_server.started)
+    with socket.create_connection(("127.0.0.1", settings.port), timeout=patient(30)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert asked.wait(patient(30))
+        uvicorn_server.should_exit = True
+        assert ends(client).startswith(answer)
+    thread.join(patient(20))
+    assert not thread.is_alive()
+    assert not [record for record in caplog.records if record.exc_info]
