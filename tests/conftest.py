@@ -2,6 +2,7 @@
 
 import gc
 import subprocess
+from collections import Counter
 
 import pytest
 import torch
@@ -16,6 +17,15 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files that start whole stacks come first, those with the most such tests at the front: they wait for
+    processes most of the time, and pytest's other workers have the quick tests meanwhile.
+    """
+    stacks = Counter(item.path for item in items if item.get_closest_marker("stack"))
+    items.sort(key=lambda item: -stacks[item.path])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -74,8 +74,8 @@ class PatientProtocol(H11Protocol):
 
 
 class EndsQuietly:
-    """Answers 503 to requests that are still being answered when the service has ended its patience with them:
-    uvicorn cancels them, and would print where each one was as if that were a fault.
+    """Answers 503 to requests that take longer than the service's own end: uvicorn cancels them, and would
+    print where each one was as if that were a fault.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -136,7 +136,7 @@ def test_a_proxy_that_is_trusted_says_whose_requests_they_are(serve):
 def test_a_request_that_hangs_when_the_service_ends_is_no_fault_of_the_service(caplog, begun, answer):
     asked = threading.Event()
 
-    async def hangs(scope, receive, send):
+    async def hangs(scope, _, send):
         if scope["type"] == "http":
             if begun:
                 await send({"type": "http.response.start", "status": 200, "headers": []})
