@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from trainables.data import Batch, Dataset, Split
 from trainables.data.dataset import each
-from trainables.estimators import Coefficients
+from trainables.primitive import Coefficients
 from trainables.sites import Draw, Given, Recorder, Sites, Source
 from trainables.stacking import Member, Values
 from trainables.tasks.base import Noise, Parameters

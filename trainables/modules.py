@@ -288,6 +288,12 @@ class ModuleTask(Task):
     def _check_reproducible(self) -> None:
         again = self.recipe.model(self._built(0), self._dataset).tensors()
         for name, tensor in self._own.items():
+            if name in self._model.trained and again[name].data_ptr() == tensor.data_ptr() != 0:
+                raise ValueError(
+                    f"module {self.recipe.title} shares its parameter {name} with the next module that is "
+                    "built, and every seed has a module of its own; make the parameter where the module is "
+                    "made, or a clone of it."
+                )
             if again[name].shape != tensor.shape or not torch.equal(again[name], tensor):
                 raise ValueError(
                     f"module {self.recipe.title} is built with another {name} under the same seed, so "

@@ -13,14 +13,12 @@ from torch import Tensor, nn
 
 from trainables.estimators import (
     ESTIMATORS,
-    Coefficients,
     coefficients,
     fitted,
     gumbel_noise,
     logistic_noise,
-    straight_through,
-    straight_through_binary,
 )
+from trainables.primitive import Coefficients, straight_through, straight_through_binary
 from trainables.surrogates import RAO_DRAWS, SOFTMAX, Temperature
 
 DEFAULT_TAU_F, DEFAULT_TAU_B = 0.1, 0.7  # of the paper's best stochastic binary network

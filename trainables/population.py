@@ -8,99 +8,32 @@ blocking depends on the stack's size.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from trainables.beginning import describe_members, initial_parameters
 from trainables.capture import Captured, Recorder
+from trainables.configuration import Configuration
 from trainables.data import Batch, Dataset
 from trainables.data.dataset import each
 from trainables.device_adam import DeviceAdam
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.drawing import DeviceDraws, HostDraws, Sizes
 from trainables.enumeration import errors_as_json
-from trainables.estimators import ESTIMATORS, coefficients
 from trainables.layers import products
 from trainables.model_file import CONSTANTS
-from trainables.optim import PLAIN, Adam, Optimizer
+from trainables.optim import Adam
 from trainables.population_state import select_state
-from trainables.randomness import Stream
 from trainables.scoring import Score, ScoreRule
 from trainables.tasks.base import Members, Noise, Task
 
+__all__ = ["Configuration", "Population"]
+
 MOST_EXAMPLES = 10_000  # whose losses are kept of every member: 40 KB
 ENUMERATED = 8  # training examples, the first, whose codes are enumerated
-Segment = tuple[float, float, float, float]  # from an epoch on: (epoch, tau_f, tau_b, lr)
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """What is tuned: an estimator, the temperatures it takes (None for those it does not), a learning rate.
-
-    `logit_scale` multiplies the initial values and the learning rate of the parameters that make the logits.
-    With linear logit layers and Adam, which ignores the scale of gradients, decoupled ST at (tau_f, tau_b) is
-    decoupled ST at (1, tau_b / tau_f) with a logit_scale of 1 / tau_f, up to Adam's eps: the rescaling
-    control.
-
-    With a schedule, they change during training: each of its segments holds from its epoch on, the first one,
-    which begins at 0 and is the configuration itself, from the start.
-
-    The optimizer, or a mapping of its fields, adds weight decay, clipping, and a schedule of the learning
-    rate that multiplies what holds at a step. (With clipping the rescaling control is none: a gradient's norm
-    depends on the logits' scale.)
-    """
-
-    estimator: str
-    tau_f: float | None
-    tau_b: float | None
-    lr: float
-    logit_scale: float = 1.0
-    schedule: tuple[Segment, ...] = ()  # lists of lists are taken, too: JSON has no tuples
-    optimizer: Optimizer = PLAIN
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "optimizer", Optimizer.of(self.optimizer))
-        object.__setattr__(
-            self,
-            "schedule",
-            tuple((float(e), float(f), float(b), float(lr)) for e, f, b, lr in self.schedule),
-        )
-        epochs = [epoch for epoch, *_ in self.schedule]
-        if self.schedule and (
-            self.schedule[0] != (0.0, self.tau_f, self.tau_b, self.lr) or sorted({*epochs}) != epochs
-        ):
-            raise ValueError(
-                "a schedule must begin with the configuration at epoch 0, and its epochs must ascend. Got "
-                f"{self.schedule}."
-            )
-        coefficients(self.estimator, self.tau_f, self.tau_b)  # raises where they do not fit
-        for name in ("lr", "logit_scale"):
-            if not 0 < (value := getattr(self, name)) < float("inf"):
-                raise ValueError(f"{name} must be > 0 and finite. Got {value}.")
-        for _, tau_f, tau_b, lr in self.schedule:
-            Configuration(self.estimator, tau_f, tau_b, lr)  # raises likewise
-
-    def at(self, step: int, steps_per_epoch: int) -> "Configuration":
-        """What the training step `step` (0, 1, ...) is made with."""
-        there = [s for s in self.schedule if round(s[0] * steps_per_epoch) <= step]
-        if not there:
-            return self
-        return Configuration(
-            self.estimator, *there[-1][1:], logit_scale=self.logit_scale, optimizer=self.optimizer
-        )
-
-
-def steps_per_epoch(dataset: Dataset, batch_size: int) -> int:
-    """Training steps in one pass over the training data, at least one. Raises ValueError for a batch that it
-    does not fill.
-    """
-    if not 1 <= batch_size <= len(dataset.train):
-        raise ValueError(
-            f"batch_size must be from 1 to {len(dataset.train)}, the training examples. Got {batch_size}."
-        )
-    return len(dataset.train) // batch_size
 
 
 class Population:
@@ -144,7 +77,7 @@ class Population:
             raise ValueError(
                 f"a population needs configurations and distinct seeds. Got {len(configurations)=}, {seeds=}."
             )
-        self.steps_per_epoch = steps_per_epoch(dataset, batch_size)
+        self.steps_per_epoch = dataset.steps_per_epoch(batch_size)
         for c in configurations:
             if c.estimator not in task.estimators:
                 raise ValueError(
@@ -424,26 +357,6 @@ class Population:
             total_steps=self._total_steps,
         )
 
-    def _initial_parameters(self) -> dict[str, Tensor]:
-        """What training begins with, {name: [S, T, ...]}: a seed's trials alike, but for the scale of their
-        logits.
-        """
-        models = [self.task.init(Stream(seed, "init").at(0)) for seed in self.seeds]
-        parameters = {
-            name: torch.stack([m[name] for m in models])[:, None]
-            .expand(-1, len(self.configurations), *models[0][name].shape)
-            .to(self._device, self._dtype if models[0][name].is_floating_point() else None)
-            .clone(memory_format=torch.contiguous_format)
-            for name in models[0]
-        }
-        if self._scaled:
-            scales = torch.tensor(
-                [c.logit_scale for c in self.configurations], dtype=self._dtype, device=self._device
-            )
-            for name in self.task.logit_parameters():
-                parameters[name].mul_(scales.view(-1, *(1,) * (parameters[name].ndim - 2)))
-        return parameters
-
     def _scaled_learning_rates(self) -> dict[str, list[float]]:
         """Learning rates [T] of the parameters that have others than the rest: those that make scaled
         logits.
@@ -471,10 +384,19 @@ class Population:
         """Parameters, without their history, and buffers; the same memory."""
         return self._detached() | self.buffers
 
+    def _initial_parameters(self) -> dict[str, Tensor]:
+        """What training begins with, {name: [S, T, ...]}."""
+        return initial_parameters(
+            self.task, self.configurations, self.seeds, dtype=self._dtype, device=self._device
+        )
+
     def _describe_members(self, configurations: Sequence[Configuration], seeds: Sequence[int]) -> Members:
-        estimators = [ESTIMATORS[c.estimator].coefficients(c.tau_f, c.tau_b) for c in configurations]
-        drawn = [self.task.constants(Stream(seed, "constants").at(0)) for seed in seeds]
-        constants = {name: torch.stack([c[name] for c in drawn]).to(self._device) for name in drawn[0]}
-        return Members(
-            estimators, constants, dtype=self._dtype, device=self._device, accelerator=self._accelerator
+        """What the task is told of members."""
+        return describe_members(
+            self.task,
+            configurations,
+            seeds,
+            dtype=self._dtype,
+            device=self._device,
+            accelerator=self._accelerator,
         )

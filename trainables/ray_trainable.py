@@ -30,7 +30,7 @@ from trainables.data import OWN_DATA, DataError, Dataset, load
 from trainables.diagnostics import Diagnosis
 from trainables.memory import keep_freed_memory
 from trainables.model_file import as_bytes, file_name
-from trainables.population import Configuration, Population, steps_per_epoch
+from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
 from trainables.tasks import task_type
 from trainables.tasks.own import OwnTask
@@ -66,7 +66,8 @@ class PopulationConfig:
     device: str  # "cpu" or "cuda"
     threads: int  # CPU threads
     checkpoint: str  # file
-    optimizer: dict[str, Any] = field(default_factory=dict)  # fields of an Optimizer, of all trials
+    # Fields of an Optimizer that all trials have alike; a variant may have others.
+    optimizer: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)  # the study's, for the files of its trained models
     precision: str = "float32"  # of matrix products: one of layers.PRECISIONS
     compile: str = "auto"  # whether steps are recorded, where the device can: "auto" or "off"
@@ -220,7 +221,14 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         """The models of a trial, {place of the seed: {name: tensor}}, as files."""
         config = self._config
         trial = {name: value for name, value in config.trials[t].items() if name not in _ROUTING}
-        about = {"task": config.task, "options": config.options, "trial": trial, "spec": config.spec}
+        chosen = _configuration(trial, config.optimizer).optimizer
+        about = {
+            "task": config.task,
+            "options": config.options,
+            "trial": trial,
+            "optimizer": asdict(chosen),
+            "spec": config.spec,
+        }
         return {
             file_name(config.seeds[s]): as_bytes(tensors, about | {"seed": config.seeds[s]})
             for s, tensors in models.items()
@@ -243,10 +251,11 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         else:
             options = json.dumps(config.dataset_options, sort_keys=True)
             dataset = _dataset(config.dataset, options, config.data_folder, config.device)
+        dataset = cls.prepared(dataset)
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t, config.optimizer) for t in config.trials]
 
-        self._steps_per_epoch = steps_per_epoch(dataset, config.batch_size)
+        self._steps_per_epoch = dataset.steps_per_epoch(config.batch_size)
         total = config.steps if config.steps is not None else (config.epochs or 0) * self._steps_per_epoch
 
         def build(trials: Sequence[int], seeds: Sequence[int]) -> Population:
@@ -336,12 +345,10 @@ def _arrays(result: Result, t: int) -> dict[str, bytes]:
 
 def _configuration(trial: dict[str, Any], optimizer: dict[str, Any]) -> Configuration:
     """The configuration of one of PopulationConfig's trials."""
+    variant = json.loads(trial.get("variant") or "{}")
+    own = optimizer | variant.pop("optimizer", {})  # what the study searches, this trial has chosen
     return Configuration(
-        trial["estimator"],
-        trial["tau_f"],
-        trial["tau_b"],
-        trial["lr"],
-        **{"optimizer": optimizer} | json.loads(trial.get("variant") or "{}"),
+        trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], optimizer=own, **variant
     )
 
 

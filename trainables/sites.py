@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from trainables.estimators import Coefficients
 from trainables.nn import StraightThrough
+from trainables.primitive import Coefficients
 from trainables.randomness import Stream, gumbel_, logistic_
 from trainables.surrogates import IDENTITY
 from trainables.tasks.base import DRAWS, Noise

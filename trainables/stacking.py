@@ -20,7 +20,7 @@ from torch.func import vmap
 
 from trainables.data import Batch
 from trainables.data.dataset import each
-from trainables.estimators import Coefficients
+from trainables.primitive import Coefficients
 from trainables.tasks.base import DRAWS, Noise, Parameters, Run
 
 Mode: TypeAlias = Literal["vmap", "loop"]

@@ -80,6 +80,13 @@ class Unrepeatable(Linear):
         nn.init.normal_(self.layer.weight, generator=SEEDED_BY_ITSELF)
 
 
+SHARED = nn.Linear(6, 3)
+
+
+def of_one_layer():
+    return nn.Sequential(SHARED, StraightThrough())
+
+
 class Growing(nn.Module):
     def __init__(self):
         super().__init__()
@@ -99,6 +106,7 @@ class Growing(nn.Module):
         (Counting, ["another loss for the same parameters, batch and noise", "register_buffer"]),
         (Careless, ["changes its inputs in place", "clone"]),
         (Unrepeatable, ["another layer.weight under the same seed", "torch's generator only"]),
+        (of_one_layer, ["shares its parameter 0.weight with the next module", "or a clone of it"]),
     ],
 )
 def test_a_module_that_cannot_be_trained_is_named_with_what_to_do(factory, said):

@@ -1,15 +1,10 @@
-"""Populations of plain modules: the built-in networks as modules, members alone and in company, loop and
-vmap.
-"""
+"""Populations of plain modules: members alone and in company, loop and vmap, the module's form."""
 
 import io
-import logging
-import re
 import subprocess
 import sys
 from dataclasses import fields
 from functools import cache
-from itertools import pairwise
 
 import pytest
 import torch
@@ -17,146 +12,34 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.support.module_models import (
-    Autoencoder,
-    BinaryNetwork,
     Mixed,
-    Recurrent,
     accuracy,
-    cross_entropy_of_pixels,
+)
+from tests.support.module_populations import (
+    EVERY,
+    MODULES,
+    SOFT,
+    everything,
+    module_task,
+    population,
+    tabular,
+    task_of,
 )
 from tests.support.paths import ROOT
 from tests.support.patience import patient
-from tests.support.tasks import all_digits
 from trainables.blocks import Blocks
-from trainables.data import Dataset, Split
 from trainables.data.arrays import from_examples
 from trainables.diagnostics import Diagnosis
 from trainables.metrics import Metrics
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
-from trainables.population import Configuration, Population
-from trainables.tasks import task_type
 from trainables.testing import CHECKS, Subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-BATCH, STEPS = 16, 50
-LEARNING_RATE = 3e-3
-EVERY = [  # estimators of all kinds, in an order that makes several runs
-    Configuration("decoupled", 0.5, 1.0, LEARNING_RATE),
-    Configuration("softmax", 0.8, 0.8, 1e-2),
-    Configuration("gumbel", None, 0.7, LEARNING_RATE),
-    Configuration("gumbel_rao", None, 0.6, LEARNING_RATE),
-    Configuration("identity", None, None, 1e-3),
-    Configuration("reinmax", None, 1.1, LEARNING_RATE),
-    Configuration("gst", None, 0.9, 1e-2),
-    Configuration("decoupled", 0.0, 0.3, LEARNING_RATE),
-]
-SOFT = Configuration("soft", None, None, LEARNING_RATE)
-
-
-@cache
-def tabular():
-    """90 examples of 6 features in 3 classes."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(90, 6, generator=generator)
-    return from_examples((x, x[:, :3].argmax(1)), name="tabular")
-
-
-def task_of(factory, *, dataset, loss=F.cross_entropy, options=None, **keywords):
-    cls = ModuleTask.from_module(factory, loss=loss, **keywords)
-    return cls(dataset, cls.options_type.parse(options or {}))
-
-
-def population(task, configurations, seeds, *, dtype=torch.float64, dataset=None):
-    data = tabular() if dataset is None else dataset
-    return Population(task, data, configurations, seeds, batch_size=BATCH, dtype=dtype)
-
-
-def everything(models):
-    return {name: p.detach().clone() for name, p in (models.parameters | models.buffers).items()}
-
-
-# --- the built-in networks as modules
-# ----------------------------------------------------------------------------------------------
-
-
-def with_noise_of(task, built_in, change):
-    """The module's task with the built-in task's noise, its axes in the module's order."""
-    task.noise = lambda batch_size, generator: change(built_in.noise(batch_size, generator))
-    return task
-
-
-def check_same_course(built_in, models, names):
-    """50 steps of both from the built-in's initial parameters; `names`: the module's to the built-in's."""
-    assert names.keys() == models.parameters.keys()
-    for name, other in names.items():
-        target = models.parameters[name].data
-        target.copy_(built_in.parameters[other].data.view(target.shape))
-    for _ in range(STEPS // 10):
-        torch.testing.assert_close(models.train(10), built_in.train(10), rtol=1e-9, atol=1e-9)
-    for name, other in names.items():
-        expected = built_in.parameters[other].view(models.parameters[name].shape)
-        torch.testing.assert_close(models.parameters[name], expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("stack", ["vmap", "loop"])
-def test_the_binary_network_as_a_module_takes_the_built_in_ones_course(stack):
-    cls = task_type("sbn")
-    built_in = cls(all_digits(), cls.options_type.parse({"units": [16, 12]}))
-    task = with_noise_of(
-        task_of(BinaryNetwork, dataset=all_digits(), stack=stack, metrics={"accuracy": accuracy}),
-        built_in,
-        lambda noise: {f"{name}/0": n.mT for name, n in noise.items()},
-    )
-    layers = ["layers.0", "layers.1", "head"]
-    names = {f"{layer}.weight": f"weight_{i}" for i, layer in enumerate(layers)}
-    names |= {f"{layer}.bias": f"bias_{i}" for i, layer in enumerate(layers)}
-    before, after = (population(one, EVERY, [0, 7], dataset=all_digits()) for one in (built_in, task))
-    check_same_course(before, after, names)
-    expected, found = before.evaluate(), after.evaluate()
-    for name in ("val_loss_argmax", "val_accuracy_argmax"):  # the sampled ones have noise of their own
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize("stack", ["vmap", "loop"])
-def test_the_autoencoder_as_a_module_takes_the_built_in_ones_course(stack):
-    cls = task_type("catae")
-    built_in = cls(all_digits(), cls.options_type.parse({"hidden": [24], "latents": 3, "classes": 5}))
-    # digits have labels, and the autoencoder's target is its input.
-    unlabelled = Dataset(
-        **{
-            **{name: getattr(all_digits(), name) for name in ("name", "shape", "classes", "largest")},
-            **{
-                part: Split(getattr(all_digits(), part).inputs, None)
-                for part in ("train", "validation", "test")
-            },
-        }
-    )
-    task = with_noise_of(
-        task_of(Autoencoder, dataset=unlabelled, loss=cross_entropy_of_pixels, stack=stack),
-        built_in,
-        lambda noise: {"code/0": noise["code"].permute(2, 0, 1)},
-    )
-    parts = ("encode", "encoder"), ("decode", "decoder")
-    layers = {f"{mine}.{2 * i}": f"{other}_{i}" for mine, other in parts for i in range(2)}
-    kinds = ("weight", "bias")
-    names = {f"{mine}.{kind}": f"{other}_{kind}" for mine, other in layers.items() for kind in kinds}
-    check_same_course(
-        population(built_in, EVERY, [0, 7], dataset=all_digits()),
-        population(task, EVERY, [0, 7], dataset=unlabelled),
-        names,
-    )
 
 
 # --- members
 # --------------------------------------------------------------------------------------------------
-
-MODULES = {"mixed": Mixed, "recurrent": Recurrent}
-
-
-@cache
-def module_task(name, stack="auto"):
-    return task_of(MODULES[name], dataset=tabular(), stack=stack, metrics={"accuracy": accuracy})
 
 
 @cache
@@ -255,207 +138,6 @@ def test_a_looped_member_that_diverged_leaves_its_neighbours_as_they_are():
     keep = ~losses.isnan()
     assert torch.equal(losses[keep], expected[keep])
     assert torch.equal(metrics[keep], healthy.evaluate()["val_loss"][keep])
-
-
-# --- random numbers
-# --------------------------------------------------------------------------------------------------
-
-
-def test_a_seeds_trials_drop_the_same_units_and_seeds_do_not():
-    class Dropping(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(6))
-            self.drop, self.code = nn.Dropout(0.5), StraightThrough(binary=True)
-
-        def forward(self, x):
-            return self.drop(self.weight * torch.ones_like(x)) + 0 * self.code(x)
-
-    powers = 2.0 ** -torch.arange(6)
-    for stack in ("vmap", "loop"):
-        task = task_of(Dropping, dataset=tabular(), loss=lambda out, _: (out * powers).mean(), stack=stack)
-        models = population(task, EVERY[:3], [0, 7])
-        loss = models.train(1)  # tells the mask
-        assert (loss == loss[:, :1]).all()
-        assert loss[0, 0] != loss[1, 0]
-
-
-class OwnNoise(Mixed):
-    """Draws by itself, as a functional dropout does."""
-
-    def forward(self, x):
-        return super().forward(F.dropout(x, 0.5, self.training))
-
-
-def test_a_module_that_draws_by_itself_is_looped_and_its_trials_share_what_it_draws(caplog):
-    caplog.set_level(logging.INFO, "trainables.modules")
-    task = task_of(OwnNoise, dataset=tabular())
-    assert (task.stack, task.stack_reason) == ("loop", "OwnNoise draws random numbers by itself")
-    assert "module OwnNoise is trained member by member: OwnNoise draws random numbers" in caplog.text
-    models = population(task, [EVERY[0], EVERY[0]], [0, 7])
-    torch.manual_seed(1)
-    state = torch.get_rng_state()
-    loss = models.train(3)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(loss[:, 0], loss[:, 1])
-    torch.manual_seed(2)
-    assert torch.equal(population(task, [EVERY[0]], [7]).train(3)[0, 0], loss[1, 0])
-
-
-def test_another_site_changes_no_other_sites_noise():
-    generator = torch.Generator().manual_seed(3)
-    noise = module_task("mixed").noise(BATCH, generator)
-    assert {*noise} == {"code/0", "sign/0", "body.3/0"}
-    assert noise["code/0"].shape == (BATCH, 2, 4)
-    assert noise["sign/0"].shape == (8, 3)
-    again = task_of(WithMore, dataset=tabular()).noise(BATCH, generator)
-    assert {*again} == {*noise, "more/0"}
-    assert all(torch.equal(again[name], n) for name, n in noise.items())
-
-
-class WithMore(Mixed):
-    def __init__(self):
-        super().__init__()
-        self.more = StraightThrough()
-
-    def forward(self, x):
-        return super().forward(x) + self.more(x).sum()
-
-
-def test_a_layer_that_is_called_for_every_step_has_noise_of_its_own_each_time():
-    noise = module_task("recurrent").noise(BATCH, torch.Generator().manual_seed(3))
-    calls = [noise[f"code/{k}"] for k in range(3)]
-    assert not any(torch.equal(a, b) for a, b in pairwise(calls))
-
-
-class Uncertain(nn.Module):
-    """Samples as often as its data says."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer, self.code = nn.Linear(6, 3), StraightThrough()
-
-    def forward(self, x):
-        z = self.code(self.layer(x))
-        for _ in range(int(x[0, 0].abs() * 3)):
-            z = self.code(self.layer(x) + z)
-        return z
-
-
-def test_a_module_whose_data_says_how_often_it_samples_is_trained_with_shared_noise():
-    task = task_of(Uncertain, dataset=tabular())
-    assert task.stack == "loop"
-    models = population(task, [EVERY[0], EVERY[0], EVERY[2]], [0, 7])
-    loss = models.train(20)
-    assert torch.equal(loss[:, 0], loss[:, 1])
-    expected = population(task, [EVERY[2]], [7]).train(20)
-    torch.testing.assert_close(loss[1:, 2:], expected, rtol=1e-9, atol=1e-9)
-
-
-# --- what vmap cannot do
-# --------------------------------------------------------------------------------------------------
-
-
-class Branching(Mixed):
-    def forward(self, x):
-        h = super().forward(x)
-        return h if h.mean() > 0 else 2 * h
-
-
-class Item(Mixed):
-    def forward(self, x):
-        return super().forward(x) * self.signs.mean().item()
-
-
-class NoRule(Mixed):
-    def forward(self, x):
-        return super().forward(x) + torch.histc(x).sum() + torch.histc(self.signs.detach()).sum()
-
-
-class CumulativeNorm(Mixed):
-    def __init__(self):
-        super().__init__()
-        self.body[1] = nn.BatchNorm1d(8, momentum=None)
-
-
-@pytest.mark.parametrize(
-    ("factory", "layer", "reason"),
-    [
-        (Recurrent, r"gru \(GRU\)", "Batching rule not implemented"),
-        (Branching, "Branching", "data-dependent control flow"),
-        (Item, "Item", "item()"),
-        (NoRule, "torch has no batching rule for aten::histc", ""),
-        (CumulativeNorm, r"body.1 \(BatchNorm1d\)", "item()"),
-    ],
-)
-def test_what_vmap_cannot_do_is_looped_and_the_log_says_which_layer_and_why(factory, layer, reason, caplog):
-    caplog.set_level(logging.INFO, "trainables.modules")
-    task = task_of(factory, dataset=tabular())
-    assert task.stack == "loop"
-    assert f"module {factory.__name__} is trained member by member: " in caplog.text
-    assert reason in caplog.text
-    assert re.search(layer, caplog.text)
-    models = population(task, EVERY[:2], [0, 7])
-    assert models.train(5).isfinite().all()
-    assert models.evaluate()["val_loss"].isfinite().all()
-    with pytest.raises(ValueError, match=rf"module {factory.__name__} cannot be trained under vmap: .*auto"):
-        task_of(factory, dataset=tabular(), stack="vmap")
-
-
-def test_a_metric_that_vmap_cannot_do_is_looped_over_and_training_is_not(caplog):
-    caplog.set_level(logging.INFO, "trainables.modules")
-
-    def counted(output, labels):
-        return torch.tensor((output.argmax(-1) == labels).sum().item() / len(labels), dtype=output.dtype)
-
-    task = task_of(Mixed, dataset=tabular(), metrics={"counted": counted, "accuracy": accuracy})
-    assert task.stack == "vmap"
-    assert "module Mixed is evaluated member by member: a metric: vmap" in caplog.text
-    models = population(task, EVERY[:3], [0, 7])
-    models.train(3)
-    metrics = models.evaluate()
-    torch.testing.assert_close(metrics["val_counted"], metrics["val_accuracy"])
-
-
-def test_convolutions_and_dictionaries_are_trained_under_vmap():
-    class Convolution(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv, self.head = nn.Conv2d(1, 4, 3), nn.Linear(16 + 2, 3)
-            self.code = StraightThrough(dim=1)
-
-        def forward(self, batch):
-            z = self.code(self.conv(batch["image"])).flatten(1)
-            return {"scores": self.head(torch.cat([z, batch["more"]], 1))}
-
-    generator = torch.Generator().manual_seed(0)
-    inputs = {
-        "image": torch.randint(0, 256, (60, 1, 4, 4), dtype=torch.uint8, generator=generator),
-        "more": torch.rand(60, 2, dtype=torch.float64, generator=generator),
-    }
-    data = from_examples((inputs, torch.arange(60) % 3))
-    task = task_of(Convolution, dataset=data, loss=lambda output, y: F.cross_entropy(output["scores"], y))
-    assert (task.stack, task.stack_reason) == ("vmap", "")
-    models = population(task, EVERY[:2], [0, 7], dtype=torch.float32, dataset=data)
-    assert models.train(4).isfinite().all()
-
-
-def test_a_label_for_every_pixel_is_trained_as_a_class():
-    class PerPixel(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv, self.code, self.head = nn.Conv2d(1, 4, 1), StraightThrough(dim=1), nn.Conv2d(4, 2, 1)
-
-        def forward(self, x):
-            return self.head(self.code(self.conv(x)))
-
-    images = torch.randint(
-        0, 256, (40, 1, 5, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
-    data = from_examples((images, (images[:, 0] > 127).to(torch.uint8)))
-    assert data.train.labels.dtype == torch.int64
-    models = population(task_of(PerPixel, dataset=data), EVERY[:2], [0, 7], dataset=data)
-    assert models.train(3).isfinite().all()
 
 
 # --- the module's form
@@ -637,30 +319,3 @@ def test_a_module_is_trained_where_there_is_only_torch():
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(120)
     )
     assert (done.stdout, done.stderr) == ("True True vmap\n", "")
-
-
-@pytest.mark.parametrize(
-    ("loss", "stack"),
-    [(F.mse_loss, None), (F.smooth_l1_loss, None), (lambda output, x: ((output - x) ** 2).mean(), "vmap")],
-    ids=["mse_loss", "smooth_l1_loss", "written out"],
-)
-def test_a_loss_whose_batching_rule_is_wrong_under_two_vmaps_is_looped(loss, stack):
-    """torch's rule for mse_loss is, where output and target are batched over different axes."""
-    x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = {}
-    for wanted in ("auto", "loop"):
-        cls = ModuleTask.from_module(
-            lambda: nn.Sequential(nn.Linear(6, 4), StraightThrough(), nn.Linear(4, 6)),
-            loss=loss,
-            data=x,
-            stack=wanted,
-        )
-        data = cls.own_dataset()
-        task = cls(data, cls.options_type.parse({}))
-        if wanted == "auto":
-            # A torch that has mended it may stack it.
-            assert task.stack == (stack or task.stack)
-            assert (task.stack == "loop") == task.stack_reason.startswith("the loss: The size of tensor a")
-        models = Population(task, data, EVERY[:3], [0, 1], batch_size=16, dtype=torch.float64)
-        found[wanted] = models.train(6), models.evaluate()["val_loss"]
-    torch.testing.assert_close(found["auto"], found["loop"], rtol=1e-9, atol=1e-12)

@@ -10,8 +10,9 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from trainables import decoupled_st, decoupled_st_binary
-from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
+from trainables.estimators import ESTIMATORS
 from trainables.nn import StraightThrough
+from trainables.primitive import Coefficients, straight_through, straight_through_binary
 from trainables.randomness import gumbel_, logistic_
 from trainables.surrogates import RAO_DRAWS
 

@@ -1,9 +1,11 @@
 """A population as a Tune trial, driven by hand: reports, checkpoints, reuse, failures. No Ray is started."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,7 @@ from torch import nn
 
 from tests.support.hand_driver import new_trainable
 from trainables import ray_trainable
+from trainables.data import load
 from trainables.model_file import file_name, read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
@@ -332,3 +335,36 @@ def test_the_studys_optimizer_is_every_trials(config):
     (block,) = blocks_of(config)
     trained = [Configuration(*fields).optimizer for fields in block["population"]["configurations"]]
     assert trained == [Optimizer(weight_decay=0.1, schedule="linear", warmup=0.5)] * 2
+
+
+def test_a_trial_has_its_own_settings_of_the_optimizer_in_one_population(config, tmp_path):
+    settings = ({"weight_decay": 0.1, "betas": [0.5, 0.9]}, {"weight_decay": 0.0, "betas": [0.9, 0.999]})
+    trials = tuple(
+        trial | {"variant": json.dumps({"optimizer": chosen})}
+        for trial, chosen in zip(config.trials, settings, strict=True)
+    )
+    config = replace(config, trials=trials, optimizer={"warmup": 0.5}, epochs=1, intervals=1)
+    (report,) = reports(trainable(config), 1)
+    expected = [Optimizer(0.1, (0.5, 0.9), warmup=0.5), Optimizer(0.0, (0.9, 0.999), warmup=0.5)]
+    for number, optimizer in zip((3, 5), expected, strict=True):
+        (tmp_path / "model").write_bytes(report.artifacts[number][file_name(0)])
+        assert Optimizer.of(read(tmp_path / "model")[1]["optimizer"]) == optimizer
+        mine = tuple(t for t in trials if t["number"] == number)
+        file = tmp_path / f"alone-{number}" / "population.pt"
+        alone = replace(config, trials=mine, checkpoint=str(file))
+        (by_itself,) = reports(trainable(alone), 1)
+        for name, values in by_itself.rows[number].items():
+            assert values == pytest.approx(report.rows[number][name], rel=1e-4, abs=1e-6), name
+
+
+def test_a_built_in_task_learns_from_arrays_of_ones_own(config, tmp_path):
+    digits = load("digits", "not used").train
+    images = 15 * digits.inputs.view(-1, 8, 8).numpy()  # 0 to 240
+    np.savez(tmp_path / "own.npz", x=images, y=digits.labels.numpy())
+    options = {"file": "own.npz", "inputs": "x", "labels": "y", "validation": 0.2, "test": 0.2}
+    trials = tuple(trial | {"lr": 0.01} for trial in config.trials)
+    config = replace(config, dataset="arrays", dataset_options=options, trials=trials, intervals=2)
+    config = replace(config, data_folder=str(tmp_path))
+    first, last = reports(trainable(config), 2)
+    assert max(last.rows[3]["val_loss"]) < min(first.rows[3]["val_loss"]) < math.log(10)
+    assert min(last.rows[3]["test_accuracy"]) > 0.5

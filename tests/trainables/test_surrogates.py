@@ -20,11 +20,9 @@ from trainables import (
 )
 from trainables.estimators import (
     ESTIMATORS,
-    Coefficients,
     coefficients,
-    straight_through,
-    straight_through_binary,
 )
+from trainables.primitive import Coefficients, straight_through, straight_through_binary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -109,6 +109,16 @@ class Dataset:
         n = len(self.validation)
         return self.validation.part(n // 2 if n > 1 else 0, n, noise_seed=1)
 
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Training steps in one pass over the training data: an incomplete last batch is left out. Raises
+        ValueError for a batch that the data does not fill.
+        """
+        if not 1 <= batch_size <= len(self.train):
+            raise ValueError(
+                f"batch_size must be from 1 to {len(self.train)}, the training examples. Got {batch_size}."
+            )
+        return len(self.train) // batch_size
+
     def to(self, device: torch.device | str) -> "Dataset":
         """The same dataset on a device."""
         return replace(

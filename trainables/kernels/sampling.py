@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from trainables.estimators import draw_sample
 from trainables.kernels.availability import triton_kernels
+from trainables.primitive import draw_sample
 from trainables.surrogates import SURROGATES, Pass
 
 

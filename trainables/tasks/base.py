@@ -18,9 +18,10 @@ from torch import Tensor
 
 from trainables.data import Batch, Dataset, Split
 from trainables.errors import OptionError, unknown
-from trainables.estimators import ESTIMATORS, Coefficients, straight_through, straight_through_binary
+from trainables.estimators import ESTIMATORS
 from trainables.kernels.sampling import Sample
 from trainables.metrics import Collapse, Metric
+from trainables.primitive import Coefficients, straight_through, straight_through_binary
 from trainables.surrogates import IDENTITY, RAO_DRAWS, SURROGATES, Surrogate
 
 Made = TypeVar("Made")
@@ -259,6 +260,15 @@ class Task(ABC):
         dataset that the study names.
         """
         return None
+
+    @classmethod
+    def prepared(cls, dataset: Dataset) -> Dataset:
+        """A study's dataset in the form that the task takes; the task is built on what this returns.
+
+        Raises:
+            DataError: the task cannot learn from it; says why, and what to do.
+        """
+        return dataset
 
     @abstractmethod
     def __init__(self, dataset: Dataset, options: Options) -> None:

@@ -24,6 +24,7 @@ from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
 from trainables.tasks import built_in_metrics
 from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Objective, Options, Parameters, Task
+from trainables.tasks.vectors import as_vectors
 
 SAMPLES = 4  # sampled passes of an evaluation
 JOINT_CODES = 2**16  # above, the joint perplexity is not counted
@@ -78,11 +79,17 @@ class CatAE(Task):
         kl: KL divergence from softmax(logits) to the uniform distribution, summed over latents, in nats.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = ("mnist", "fashion_mnist", "digits")
+    datasets: ClassVar[tuple[str, ...]] = ("mnist", "fashion_mnist", "digits", "arrays")
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = CatAEOptions
     metrics: ClassVar = built_in_metrics.CATAE
+
     collapsed: ClassVar = built_in_metrics.CATAE_COLLAPSED
+
+    @classmethod
+    def prepared(cls, dataset: Dataset) -> Dataset:
+        """With inputs [n, D]."""
+        return as_vectors(dataset, "catae", values="pixels", labels=False)
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(CatAEOptions, options)

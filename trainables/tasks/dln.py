@@ -41,6 +41,7 @@ from trainables.tasks.base import (
     Task,
     with_draws,
 )
+from trainables.tasks.vectors import as_vectors
 
 SAMPLES = 4  # sampled networks of an evaluation
 RESIDUAL_LOGIT = 5.0  # of the gate "a" in residual initialisation: it starts with a probability of 91 %
@@ -125,11 +126,18 @@ class DLN(Task):
             first 500 examples.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = ("cifar10", "image_folder", "mnist", "fashion_mnist", "digits")
+    datasets: ClassVar[tuple[str, ...]] = (
+        "cifar10", "image_folder", "mnist", "fashion_mnist", "digits", "arrays",
+    )  # fmt: skip
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = DLNOptions
     estimators: ClassVar = (*DISCRETE, "soft")
     metrics: ClassVar = built_in_metrics.DLN
+
+    @classmethod
+    def prepared(cls, dataset: Dataset) -> Dataset:
+        """With inputs [n, D]."""
+        return as_vectors(dataset, "dln", values="bytes", labels=True)
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(DLNOptions, options)

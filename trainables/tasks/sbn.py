@@ -30,6 +30,7 @@ from trainables.tasks.base import (
     Task,
     with_draws,
 )
+from trainables.tasks.vectors import as_vectors
 
 SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
@@ -80,10 +81,15 @@ class SBN(Task):
     On another split than validation the names are the same; the caller knows what it asked for.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = ("digits", "mnist", "fashion_mnist")
+    datasets: ClassVar[tuple[str, ...]] = ("digits", "mnist", "fashion_mnist", "arrays")
     objective: ClassVar = Objective("val_loss", "minimize")
     options_type: ClassVar = SBNOptions
     metrics: ClassVar = built_in_metrics.SBN
+
+    @classmethod
+    def prepared(cls, dataset: Dataset) -> Dataset:
+        """With inputs [n, D]."""
+        return as_vectors(dataset, "sbn", values="numbers", labels=True)
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         options = cast(SBNOptions, options)

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cls = load_task(given.task)
         brought = cls.own_dataset() if given.dataset is None else None
         name = given.dataset or ("digits" if "digits" in cls.datasets else cls.datasets[0])
-        dataset = small(brought or load(name, given.data_folder, given.dataset_options))
+        dataset = cls.prepared(small(brought or load(name, given.data_folder, given.dataset_options)))
         subject = Subject(cls, dataset, given.options, min(BATCH, len(dataset.train) // 2))
         subject.built()
     except Exception as error:  # noqa: BLE001  # whatever the user's code raises is the answer

@@ -53,7 +53,11 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
         raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
     cls = task_type(spec.task)
     try:
-        task = cls(dataset, cls.options_type.parse(spec.options))
+        prepared = cls.prepared(dataset)
+    except DataError as error:
+        raise SpecError([FieldError("dataset_options", str(error))]) from error
+    try:
+        task = cls(prepared, cls.options_type.parse(spec.options))
     except ValueError as error:  # options that do not fit the dataset, or a module that cannot be trained
         ones_own = own.registered(spec.task) is not None and not isinstance(error, OptionError)
         raise SpecError([option_error("task" if ones_own else "options", error)]) from error
