@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from api.answers.cache import Cache
 from api.answers.views import as_json
-from trainables.tasks import task_metrics
 from tuner.evidence.analysis import rules_of
 from tuner.evidence.families import Finding, corrected, finding
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 
 
 def with_corrections(lines: Sequence[bytes], ledger: Ledger, cache: Cache[bytes]) -> list[bytes]:
@@ -25,7 +25,7 @@ def with_corrections(lines: Sequence[bytes], ledger: Ledger, cache: Cache[bytes]
 def _finding(study_id: str, revision: int, ledger: Ledger, cache: Cache[bytes]) -> Finding:
     def make() -> bytes:
         row = ledger.study(study_id)
-        made = finding(row, ledger.trials(study_id), rules_of(row, task_metrics(row.task)))
+        made = finding(row, ledger.trials(study_id), rules_of(row, metrics_of(row)))
         return as_json([made.verdict, made.p_value, made.trained, sorted(made.seeds)])
 
     verdict, p_value, trained, seeds = json.loads(cache.get((study_id, "finding"), str(revision), make))

@@ -1,8 +1,8 @@
 """Figures of a study as bytes: the only place where the service asks the evidence to draw."""
 
-from trainables.tasks import task_metrics
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.settings import Settings
 
 
@@ -14,7 +14,7 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
         study,
         ledger.trials(study.id),
         ledger.stream(study.id),
-        metrics=task_metrics(study.task),
+        metrics=metrics_of(study),
         artifacts=settings.artifacts_folder(study.id),
     )
 
@@ -33,6 +33,6 @@ def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str, suffix:
         study,
         ledger.trials(study.id),
         ledger.stream(study.id),
-        metrics=task_metrics(study.task),
+        metrics=metrics_of(study),
         artifacts=settings.artifacts_folder(study.id),
     )

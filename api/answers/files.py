@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 
 from api.answers.figures import FORMATS, draw
-from trainables.tasks import task_metrics
+from tuner.evidence.of_study import results_of
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.settings import Settings
 
 
@@ -24,7 +25,7 @@ class StudyFile:
     """A file that may be had of a study."""
 
     name: str  # in the address; may have slashes
-    kind: str  # report | table | spec | figure | trial
+    kind: str  # report | table | spec | code | figure | trial
     about: str
     media_type: str
     trial: int | None = None  # that has left it
@@ -46,7 +47,13 @@ MADE = {
     "trials.parquet": StudyFile(
         "trials.parquet", "table", "the same for data frames", "application/vnd.apache.parquet"
     ),
+    "methods.tex": StudyFile(
+        "methods.tex", "table", "the best of every method as a LaTeX table", "text/x-tex"
+    ),
     "spec.yaml": StudyFile("spec.yaml", "spec", "the spec, to run the study again", "application/yaml"),
+    "best.py": StudyFile(
+        "best.py", "code", "the best configuration for plain torch, its temperatures in it", "text/x-python"
+    ),
 }
 
 
@@ -91,8 +98,17 @@ def maker(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) 
         return lambda: _report(study, ledger, settings, file.name)
     if file.kind == "spec":
         return lambda: yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
+    if file.name in ("methods.tex", "best.py"):
+        return lambda: _from_results(study, ledger, settings, file.name)
     write = as_csv if file.name.endswith(".csv") else as_parquet
     return lambda: write(trial_table(ledger.trials(study.id), study.objective))
+
+
+def _from_results(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
+    from tuner.evidence.take_home import latex, snippet
+
+    found = results_of(study, ledger, settings.artifacts_folder(study.id))
+    return (latex(found) if name == "methods.tex" else snippet(study, found.best)).encode()
 
 
 def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
@@ -105,6 +121,6 @@ def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> b
             ledger.stream(study.id),
             Path(folder),
             artifacts=settings.artifacts_folder(study.id),
-            metrics=task_metrics(study.task),
+            metrics=metrics_of(study),
         )
         return (Path(folder) / name).read_bytes()

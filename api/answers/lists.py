@@ -40,7 +40,7 @@ def _task(name: str) -> dict[str, Any]:
         "datasets": list(task.datasets),
         "baselines": [b for b in BASELINES if b in task.estimators],
         "estimators": [e for e in ESTIMATORS if e in task.estimators],
-        "objective": objective_json(name, task.objective.name, task.objective.direction),
+        "objective": objective_json(task_metrics(name), task.objective.name, task.objective.direction),
         "options": [
             {"name": option, "default": None if value is MISSING else value} for option, value in defaults
         ],

@@ -9,12 +9,13 @@ from typing import Any
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
 from api.application.settings import ServiceSettings
-from trainables.tasks import task_metrics
+from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, parse_spec
 from tuner.tracking.links import comparison_page, optima_page, run_page
@@ -93,7 +94,7 @@ class Views:
             "created_at": row.created_at.isoformat(),
             "started_at": row.started_at.isoformat() if row.started_at else None,
             "finished_at": row.finished_at.isoformat() if row.finished_at else None,
-            "objective": objective_json(row.task, row.objective.name, row.objective.direction),
+            "objective": objective_json(metrics_of(row), row.objective.name, row.objective.direction),
             "revision": row.revision,
             "tags": list(row.tags),
             "comment": row.comment,
@@ -155,7 +156,7 @@ class Views:
             return row.outcome
 
         def make() -> dict[str, Any]:
-            trials, metrics = self._ledger.trials(row.id), task_metrics(row.task)
+            trials, metrics = self._ledger.trials(row.id), metrics_of(row)
             found = results(row, trials, metrics=metrics).plain()
             best, gain = found["best"], found["gain"]
             outcome = {
@@ -208,9 +209,9 @@ def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str,
     }
 
 
-def objective_json(task: str, name: str, direction: str) -> dict[str, str]:
-    """A task's objective, with the names that readers know it by."""
-    metric = task_metrics(task).of(name)
+def objective_json(metrics: Metrics, name: str, direction: str) -> dict[str, str]:
+    """An objective, with the names that readers know it by."""
+    metric = metrics.of(name)
     return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}
 
 

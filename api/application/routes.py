@@ -31,6 +31,7 @@ from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
+from tuner.ledger.study_metrics import metrics_of
 from tuner.spec.study import StudySpec
 
 router = APIRouter()
@@ -130,7 +131,7 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
 
 def _objective(spec: StudySpec) -> dict[str, str]:
     objective = task_type(spec.task).objective
-    return objective_json(spec.task, objective.name, objective.direction)
+    return objective_json(task_metrics(spec.task), objective.name, objective.direction)
 
 
 # --- reading ---
@@ -206,7 +207,7 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
     def make() -> bytes:
         trials, measured = service.ledger.trials(row.id), service.measured.of(row.id)
         losses = LossFiles(service.settings.artifacts_folder(row.id))
-        found = results(row, trials, measured, metrics=task_metrics(row.task), losses=losses)
+        found = results(row, trials, measured, metrics=metrics_of(row), losses=losses)
         return as_json(found.plain())
 
     return _versioned(service, row, match, "results", make)

@@ -79,7 +79,7 @@ class StudyFile(Answer):
     """A file that may be had of a study."""
 
     name: str = Field(examples=["report.html", "figures/landscape.svg", "trials/12/model.pt"])
-    kind: Literal["report", "table", "spec", "figure", "trial"]
+    kind: Literal["report", "table", "spec", "code", "figure", "trial"]
     about: str
     media_type: str
     trial: int | None = Field(description="Number of the trial that has left it.")

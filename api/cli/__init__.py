@@ -4,11 +4,11 @@ server.
 What a verb needs is imported when it runs: the local ones start as fast as without these.
 """
 
-from api.cli import keys, remote, serving
+from api.cli import exporting, keys, remote, serving
 from tuner import cli as local
 from tuner.cli import cli
 
-__all__ = ["cli", "keys", "main", "remote", "serving"]
+__all__ = ["cli", "exporting", "keys", "main", "remote", "serving"]
 
 
 def main() -> None:

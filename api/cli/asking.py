@@ -4,6 +4,7 @@ studies for a shell that completes their ids.
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -98,3 +99,17 @@ class ServiceStudy(click.ParamType[str]):
         except UserError:  # there is no place for a sentence
             return []
         return study_items(((r["id"], f"{r['name']}, {r['state']}") for r in rows), incomplete)
+
+
+def fetch(client: Any, study: str, name: str, folder: Path, place: str) -> None:
+    """Writes a file of a study to its place in a folder, and says where. Raises UserError."""
+    target = PurePosixPath(place)
+    if target.is_absolute() or ".." in target.parts:
+        raise UserError(f"{client.server} names a file {name!r}, which would not lie in {folder}")
+    content = client.file(study, name)
+    try:
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / target).write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{name} cannot be written to {folder}: {error.strerror}") from error
+    click.echo(folder / target)

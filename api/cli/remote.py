@@ -6,12 +6,12 @@ import json
 import sys
 import time
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import click
 
-from api.cli.asking import ServiceStudy, remote_or_local, with_client
+from api.cli.asking import ServiceStudy, fetch, remote_or_local, with_client
 from tuner.cli import cli
 from tuner.cli.choosing import chosen
 from tuner.cli.completion import SpecName
@@ -19,7 +19,6 @@ from tuner.cli.group import print_note
 from tuner.cli.reading import show_studies, show_trials
 from tuner.cli.summary import summary_of
 from tuner.cli.tables import columns, state_text
-from tuner.errors import UserError
 from tuner.output import status_line, terminal_width
 
 _MOST_LISTED = 100  # as of the ledger of this machine
@@ -159,18 +158,8 @@ def _report(client: Any, study: str, out: Path | None) -> None:
     name = client.find(study)
     folder = out or Path(name)
     for file in client.files(name):
-        place = PurePosixPath(file["name"])
-        if file["kind"] != "report" and place.suffix != ".png":
-            continue
-        if place.is_absolute() or ".." in place.parts:
-            raise UserError(f"{client.server} names a file {file['name']!r}, which would not lie in {folder}")
-        content = client.file(name, file["name"])
-        try:
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / place).write_bytes(content)
-        except OSError as error:
-            raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
-        click.echo(folder / place)
+        if file["kind"] == "report" or file["name"].endswith(".png"):
+            fetch(client, name, file["name"], folder, file["name"])
 
 
 remote_or_local("list", _list)

@@ -179,7 +179,8 @@ def test_the_files_of_a_study(http, service, ended):
     (folder / "model.pt").write_bytes(b"weights")
     base = f"/studies/{ended.study_id}/files"
     found = {file["name"]: file for file in http.get(base).json()["items"]}
-    assert found.keys() >= {"report.html", "results.json", "trials.csv", "trials.parquet", "spec.yaml"}
+    tables = {"trials.csv", "trials.parquet", "methods.tex"}
+    assert found.keys() >= tables | {"report.html", "results.json", "spec.yaml", "best.py"}
     assert found["trials/0/model.pt"]["bytes"] == 7
     for name, start in (
         ("report.html", b"<!doctype html"),
@@ -188,6 +189,8 @@ def test_the_files_of_a_study(http, service, ended):
         ("figures/curves.pdf", b"%PDF"),
         ("trials/0/model.pt", b"weights"),
         ("trials.parquet", b"PAR1"),
+        ("methods.tex", b"% val_loss (minimize)"),
+        ("best.py", b'"""the best configuration of study'),
     ):
         answer = http.get(f"{base}/{name}")
         assert answer.content.lower().startswith(start.lower()), name

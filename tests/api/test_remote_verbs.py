@@ -90,3 +90,22 @@ def test_a_file_that_would_lie_elsewhere_is_refused(files_of, tmp_path, name):
         done = CliRunner().invoke(cli, ["report", "ab", "--server", address])
     assert "would not lie in ab" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_of_a_service_is_that_of_its_machine(told, served, study, tmp_path):
+    artifacts = served.home / "artifacts" / study
+    for trial in served.ledger.trials(study):
+        if trial.role == "confirm":
+            folder = artifacts / f"trial-{trial.number}"
+            folder.mkdir(parents=True)
+            for seed in trial.seeds:
+                (folder / f"model-{seed}.safetensors").write_bytes(b"%d %d" % (trial.number, seed))
+            (folder / "picture.png").write_bytes(b"no model")
+    told("export", "latest", str(tmp_path / "here"))
+    told("export", "latest", str(tmp_path / "there"), "--server", served.address)
+    here, there = (
+        {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        for folder in (tmp_path / "here", tmp_path / "there")
+    )
+    assert here == there
+    assert any(name.startswith("weights/off_diagonal/model-") for name in here)

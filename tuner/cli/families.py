@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
 def corrections_of(rows: Sequence[StudyRow], ledger: Any) -> "dict[str, Correction]":
     """The corrections of studies of the ledger, by their ids."""
-    from trainables.tasks import task_metrics
     from tuner.evidence.analysis import rules_of
     from tuner.evidence.families import corrected, finding
+    from tuner.ledger.study_metrics import metrics_of
 
-    return corrected(
-        [finding(row, ledger.trials(row.id), rules_of(row, task_metrics(row.task))) for row in rows]
-    )
+    return corrected([finding(row, ledger.trials(row.id), rules_of(row, metrics_of(row))) for row in rows])
 
 
 def family_table(rows: Sequence[dict[str, Any]]) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @with_ledger
 def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> None:
     """Write a study's report: one HTML file, figures, and every number as JSON."""
-    from trainables.tasks import task_metrics
     from tuner.evidence.report import write_report
+    from tuner.ledger.study_metrics import metrics_of
 
     row = ledger.find_study(study)
     folder = out or settings.report_folder(row.id)
@@ -39,7 +39,7 @@ def report(settings: "Settings", ledger: Any, study: str, out: Path | None) -> N
                 ledger.stream(row.id),
                 folder,
                 artifacts=artifacts,
-                metrics=task_metrics(row.task),
+                metrics=metrics_of(row),
             )
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error

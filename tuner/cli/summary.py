@@ -30,10 +30,10 @@ def analysed(row: StudyRow, ledger: Any, settings: "Settings") -> "Results":
 
 def objective_label(row: StudyRow) -> str:
     """The objective as the head of a column."""
-    from trainables.tasks import task_metrics
     from tuner.evidence.labels import metric_label
+    from tuner.ledger.study_metrics import metrics_of
 
-    return metric_label(row.objective.name, task_metrics(row.task))
+    return metric_label(row.objective.name, metrics_of(row))
 
 
 def summary_of(found: "Results", objective: str) -> str:

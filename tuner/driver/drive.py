@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from trainables.data import DataError
+from trainables.declared import as_json
 from trainables.tasks import own, task_metrics, task_type
 from tuner.driver.cancellation import CancelledError, TimeLimit, cancelled_when_asked
 from tuner.driver.heartbeat import Heartbeat
@@ -29,6 +30,7 @@ from tuner.ledger.lease import Lease
 from tuner.ledger.projection import Projection
 from tuner.ledger.rows import StudyRow, StudyState, TrialRow, TrialState
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.network import reach_loopback_directly
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec, parse_spec
@@ -61,6 +63,7 @@ def submit(ledger: Ledger, spec: StudySpec) -> str:
         spec=spec.model_dump(mode="json"),
         objective=objective.name,
         direction=objective.direction,
+        metrics=as_json(task_metrics(spec.task)) if own.registered(spec.task) is not None else None,
     )
 
 
@@ -256,7 +259,7 @@ def report_files(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Pa
             ledger.stream(study.id),
             folder,
             artifacts=settings.artifacts_folder(study.id),
-            metrics=task_metrics(study.task),
+            metrics=metrics_of(study),
         )
     except OSError as error:
         raise UserError(

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trainables.tasks import task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.ledger.notices import Notices
 from tuner.ledger.rows import StudyRow, StudyState
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.settings import PREFIX
 
 _LOG = logging.getLogger("tuner.notifications")
@@ -42,7 +42,7 @@ class Notice:
             lines.append(f"`tuner resume {study.id}` continues it.")
         else:
             found = results(
-                study, ledger.trials(study.id), ledger.stream(study.id), metrics=task_metrics(study.task)
+                study, ledger.trials(study.id), ledger.stream(study.id), metrics=metrics_of(study)
             )
             lines += [f"verdict: {found.verdict}", found.verdict_reason]
         title = f"study {study.name} ({study.id}) {_has(study.state)}"

@@ -86,7 +86,7 @@ def the_line(
         return None
     lines: dict[float, dict[float, list[TrialRow]]] = {}
     for trial in searched(trials):
-        if trial.state is TrialState.SUCCEEDED and not trial.variant:
+        if trial.state is TrialState.SUCCEEDED and trial.variant.steady:
             lines.setdefault(getattr(trial, other), {}).setdefault(getattr(trial, tau), []).append(trial)
     if not lines:
         return None

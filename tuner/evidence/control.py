@@ -71,6 +71,7 @@ def _original(mine: TrialRow, trials: Sequence[TrialRow]) -> TrialRow | None:
             and t.tau_f
             and t.tau_b
             and t.lr == mine.lr
+            and t.variant.optimizer == mine.variant.optimizer
             and math.isclose(scale * t.tau_f, 1.0, rel_tol=1e-6)
             and math.isclose(mine.tau_b * t.tau_f, t.tau_b, rel_tol=1e-6)
         ):

@@ -1,7 +1,8 @@
-"""How much of what a search saw is due to each temperature and to the learning rate: functional variance.
+"""How much of what a search saw is due to each temperature, learning rate and optimiser: functional variance.
 
 A Gaussian process is fitted to the mean objective of the trials over (sqrt tau_f, log tau_b, log learning
-rate), scaled to the unit cube, with a Matern 5/2 kernel that has a length for each axis. The importance of an
+rate, and the place of each searched setting of the optimiser among its values), scaled to the unit cube, with
+a Matern 5/2 kernel that has a length for each axis. The importance of an
 axis is the share of the surface's variance over the cube that is a function of this axis alone (Hutter, Hoos
 and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", 2014, with a process in
 place of their forest; Sobol's first-order index). What is left is interaction.
@@ -36,7 +37,7 @@ _STARTS = ((0.5, 0.1), (0.15, 0.3), (1.5, 0.03))  # lengths of all axes, standar
 class Seen:
     """What a search saw, as arrays: it takes no time to make, its importance does."""
 
-    varied: tuple[str, ...]  # A of AXES
+    varied: tuple[str, ...]  # A of AXES and of the optimiser's fields
     places: Floats  # [N, A], scaled as above
     values: Floats  # [N], low is good
 
@@ -47,19 +48,35 @@ class Seen:
 
 
 def seen(trials: Sequence[TrialRow], objective: Objective) -> Seen | None:
-    """Of the trials that were trained to their end; None with fewer than 10, or where only one of tau_f,
-    tau_b and lr varies, or the objective does not.
+    """Of the trials that were trained to their end; None with fewer than 10, or where only one of what
+    is searched varies, or the objective does not.
     """
     ended = [t for t in finished(searched(trials)) if t.mean is not None and t.tau_f is not None and t.tau_b]
     ended = sorted(ended, key=lambda t: (objective.sign * (t.mean or 0.0), t.number))[:_MOST]
     if len(ended) < FEWEST:
         return None
-    places = np.array([[np.sqrt(t.tau_f or 0.0), np.log(t.tau_b or 1.0), np.log(t.lr)] for t in ended])
+    settings = _settings(ended)
+    names = (*AXES, *settings)
+    columns = [[np.sqrt(t.tau_f or 0.0), np.log(t.tau_b or 1.0), np.log(t.lr)] for t in ended]
+    places = np.column_stack([np.array(columns), *settings.values()])
     values = capped(objective.sign * np.array([[t.mean] for t in ended], dtype=float))[:, 0]
-    varied = [i for i in range(len(AXES)) if np.ptp(places[:, i]) > 0]
+    varied = [i for i in range(len(names)) if np.ptp(places[:, i]) > 0]
     if len(varied) < 2 or not np.ptp(values) > 0:
         return None
-    return Seen(tuple(AXES[i] for i in varied), np.ascontiguousarray(places[:, varied]), values)
+    return Seen(tuple(names[i] for i in varied), np.ascontiguousarray(places[:, varied]), values)
+
+
+def _settings(trials: Sequence[TrialRow]) -> dict[str, Floats]:
+    """The place of each trial's setting among those that the search has, [N], of each field of the
+    optimiser: by value, and no clipping last.
+    """
+    chosen = [dict(t.variant.optimizer) for t in trials]
+    found = {}
+    for name in sorted({name for settings in chosen for name in settings}):
+        values = [settings.get(name) for settings in chosen]
+        order = sorted({*values}, key=lambda value: (value is None, value))
+        found[name] = np.array([order.index(value) for value in values], dtype=float)
+    return found
 
 
 def importance(trials: Sequence[TrialRow], objective: Objective) -> dict[str, float] | None:

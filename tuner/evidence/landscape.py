@@ -135,7 +135,7 @@ def optimum(trials: Sequence[TrialRow], objective: Objective) -> Optimum | None:
     """
     leaders: dict[tuple[float, float], TrialRow] = {}
     for t in finished(searched(trials)):
-        if t.variant or t.tau_f is None or t.tau_b is None or t.mean is None:
+        if not t.variant.steady or t.tau_f is None or t.tau_b is None or t.mean is None:
             continue
         rival = leaders.get((t.tau_f, t.tau_b))
         if rival is None or rival.mean is None or objective.better(t.mean, rival.mean):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from trainables.tasks import task_metrics
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.results import Results
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 
 
 def results_of(study: StudyRow, ledger: Ledger, artifacts: Path) -> Results:
@@ -16,6 +16,6 @@ def results_of(study: StudyRow, ledger: Ledger, artifacts: Path) -> Results:
         study,
         ledger.trials(study.id),
         ledger.stream(study.id),
-        metrics=task_metrics(study.task),
+        metrics=metrics_of(study),
         losses=LossFiles(artifacts),
     )

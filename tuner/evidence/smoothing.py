@@ -24,16 +24,17 @@ def smoothed_best(
 ) -> TrialRow | None:
     """The trial whose place has the best mean of the process through the trials of `surface`.
 
-    At each pair of temperatures the best learning rate counts. Where there is no surface (few pairs, one
-    seed, temperatures that change during training) it is the trial with the best mean.
+    At each pair of temperatures its best trial counts, over learning rates and the like. Where there is no
+    surface (few pairs, one seed, temperatures that change during training) it is the trial with the best
+    mean.
     """
     places = _leaders(surface, objective)
     mine = [t for t in _leaders(trials, objective).values() if _pair(t) in places]
     top = best(trials, objective)
-    if top is None or top.variant or not mine:
+    if top is None or not top.variant.steady or not mine:
         return top
     seeds = top.seeds
-    alike = {pair: t for pair, t in places.items() if t.seeds == seeds and not t.variant}
+    alike = {pair: t for pair, t in places.items() if t.seeds == seeds and t.variant.steady}
     ranked = sorted(alike.values(), key=lambda t: objective.sign * (t.mean or 0.0))[:_MOST_PLACES]
     if len(ranked) < _LEAST_PLACES or len(seeds) < 2 or any(len(axis) < 2 for axis in _axes(ranked)):
         return top

@@ -3,8 +3,9 @@ of the methods, the spec, and a snippet for plain torch.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,6 +16,7 @@ from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+from tuner.spec.optimizer import OptimizerSpec
 
 
 def export(
@@ -68,7 +70,8 @@ def latex(found: Results) -> str:
     rows = [
         [
             _escaped(row.method),
-            *map(_number, (row.trial.tau_f, row.trial.tau_b, row.trial.lr)),
+            *map(_number, (row.trial.tau_f, row.trial.tau_b)),
+            _escaped(row.trial.numbers[2]),
             _score(row.trial.objective),
             _score(row.confirmed.objective if row.confirmed else None),
         ]
@@ -106,18 +109,39 @@ def _score(score: Summary | None) -> str:
     return f"${score.mean:.4f}$" if score.sem is None else rf"${score.mean:.4f} \pm {score.sem:.4f}$"
 
 
-def snippet(study: StudyRow, best: TrialResult) -> str:
+def snippet(study: StudyRow, best: TrialResult | None) -> str:
     """A Python file that samples as the best trial does: in plain torch, where that is decoupled or softmax
-    straight-through; else with this package's layer.
+    straight-through; else with this package's layer. A sentence alone where no trial has succeeded so far.
     """
+    if best is None:
+        return f'"""Study {study.id} has no best configuration: no trial has succeeded so far."""\n'
     tau_f, tau_b = best.tau_f, best.tau_b
-    head = _HEAD.format(study=study.id, estimator=best.estimator, tau_f=tau_f, tau_b=tau_b)
-    plain = best.estimator in (DECOUPLED, "softmax") and not best.variant
+    trained = optimizer_text(study.spec, best)
+    head = _HEAD.format(study=study.id, estimator=best.estimator, tau_f=tau_f, tau_b=tau_b, trained=trained)
+    plain = best.estimator in (DECOUPLED, "softmax") and (best.variant is None or best.variant.steady)
     return head + (_PLAIN.format(tau_f=tau_f, tau_b=tau_b) if plain else _LAYER.format(trial=best))
+
+
+def optimizer_text(spec: Mapping[str, Any], trial: TrialResult) -> str:
+    """What a trial was trained by: torch's optimiser, and what is done beside it."""
+    chosen = {} if trial.variant is None else dict(trial.variant.optimizer)
+    settings = {**OptimizerSpec().model_dump(), **(spec.get("optimizer") or {}), **chosen}
+    arguments = {"lr": trial.lr} | {name: settings.pop(name) for name in ("weight_decay", "betas")}
+    name = "AdamW" if arguments["weight_decay"] else "Adam"
+    beside = {name: value for name, value in settings.items() if value not in (None, 0, "constant")}
+    called = ", ".join(f"{name}={_argument(value)}" for name, value in arguments.items() if value)
+    return "; ".join([f"{name}({called})", *(f"{name} {_argument(value)}" for name, value in beside.items())])
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_argument, value))})"
+    return f"{value:g}" if isinstance(value, int | float) else str(value).lower()
 
 
 _HEAD = '''"""The best configuration of study {study}: {estimator}, tau_f {tau_f}, tau_b {tau_b}.
 
+Trained by {trained}.
 Weights of a seed: state = safetensors.torch.load_file("weights/METHOD/model-SEED.safetensors")
 """
 

@@ -22,6 +22,17 @@ _VARIANT_SCHEMA = {
             "items": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
             "description": "[epoch, tau_f, tau_b, lr] from each epoch on.",
         },
+        "optimizer": {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "number"},
+                    {"type": "null"},
+                    {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+                ]
+            },
+            "description": "What the search chose of the optimiser's fields.",
+        },
     },
     "additionalProperties": False,
 }
@@ -67,6 +78,13 @@ class TrialResult(Model):
 
     @property
     def numbers(self) -> list[str]:
-        """Temperatures and learning rate as people read them; a dash for one that it does not have."""
-        values = (self.tau_f, self.tau_b, self.lr)
-        return ["-" if value is None else f"{value:g}" for value in values]
+        """Temperatures and learning rate as people read them, with what the search chose of the optimiser
+        behind it; a dash for a temperature that it does not have.
+        """
+        taus = ["-" if value is None else f"{value:g}" for value in (self.tau_f, self.tau_b)]
+        return [*taus, ", ".join([f"{self.lr:g}", *self.optimizer_words])]
+
+    @property
+    def optimizer_words(self) -> list[str]:
+        """What the search chose of the optimiser, for people."""
+        return [] if self.variant is None else self.variant.optimizer_words

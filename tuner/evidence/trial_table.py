@@ -21,6 +21,9 @@ def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, l
     The objective has its values per seed besides, as a list: what a paired comparison takes.
     """
     columns: dict[str, list[Any]] = {name: [getattr(t, name) for t in trials] for name in _CONFIGURATION}
+    chosen = [dict(trial.variant.optimizer) for trial in trials]  # of the optimiser, where that is searched
+    for name in sorted({name for settings in chosen for name in settings}):
+        columns[name] = [_plain(settings.get(name)) for settings in chosen]
     columns["variant"] = [trial.variant.text or None for trial in trials]
     columns |= {name: [getattr(t, name) for t in trials] for name in _OUTCOME}
     columns["seeds"] = [list(trial.seeds) for trial in trials]
@@ -57,7 +60,8 @@ def as_parquet(columns: dict[str, list[Any]]) -> bytes:
             return kinds[name]
         if name in texts:
             return pa.string()
-        return pa.list_(pa.float64()) if name.endswith("_per_seed") else pa.float64()
+        several = name.endswith("_per_seed") or name == "betas"
+        return pa.list_(pa.float64()) if several else pa.float64()
 
     # The types are said, because a column without any value has none of its own.
     arrays = {name: pa.array(values, kind(name)) for name, values in columns.items()}
@@ -69,6 +73,10 @@ def as_parquet(columns: dict[str, list[Any]]) -> bytes:
 def _names(trials: Iterable[TrialRow]) -> list[str]:
     """The metrics that some trial has, in the order in which they come."""
     return list(dict.fromkeys(name for trial in trials for name in trial.metrics))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _cell(value: Any) -> Any:

@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from trainables.metrics import Metrics
-from trainables.tasks import own, task_metrics
+from trainables.tasks import own
 from tuner.driver.progress import Progress as Line
 from tuner.errors import UserError
 from tuner.evidence.of_study import results_of
@@ -30,6 +30,7 @@ from tuner.interface.running import Run
 from tuner.interface.trained import module_of
 from tuner.ledger.rows import StudyRow, StudyState
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec
 
@@ -77,6 +78,13 @@ class Best:
         """Its learning rate."""
         return self.trial.lr
 
+    @property
+    def optimizer(self) -> dict[str, Any]:
+        """What Adam was given beside its learning rate: what all trials have, and what the search chose."""
+        given = self.study.spec.optimizer
+        chosen = {} if self.trial.variant is None else dict(self.trial.variant.optimizer)
+        return ({} if given is None else given.settings) | chosen
+
     @cached_property
     def weights(self) -> list[Path]:
         """The files model-SEED.safetensors of its confirmed seeds, in their order."""
@@ -94,12 +102,12 @@ class Best:
         return module_of(self.study.spec, self.weights, seed)
 
     def __repr__(self) -> str:
-        named = ", ".join(
+        named = [
             f"{name}={value:g}"
             for name, value in (("tau_f", self.tau_f), ("tau_b", self.tau_b), ("lr", self.lr))
             if value is not None
-        )
-        return f"{self.estimator}({named})"
+        ]
+        return f"{self.estimator}({', '.join([*named, *self.trial.optimizer_words])})"
 
 
 class Study:
@@ -287,7 +295,7 @@ class Study:
 
     @property
     def _metrics(self) -> Metrics:
-        return task_metrics(self.spec.task)
+        return metrics_of(self._row)
 
     def _best(self, found: Results, trial: TrialResult) -> Best:
         mine = (trial.estimator, trial.tau_f, trial.tau_b, trial.lr, trial.variant)

@@ -17,6 +17,10 @@ from tuner.errors import LedgerError
 DECOUPLED, SOFTMAX = "decoupled", "softmax"
 
 
+# Of one field of the optimiser: a number, the pair `betas`, or None for no clipping.
+Setting = float | tuple[float, float] | None
+
+
 class Segment(NamedTuple):
     """Of a schedule: what holds from an epoch on."""
 
@@ -34,6 +38,8 @@ class Variant:
 
     schedule: tuple[Segment, ...] = ()  # temperatures that change; the first segment is the trial's own
     logit_scale: float | None = None  # of the logit layer's initial values and learning rate
+    # Of the optimiser's fields that the study searches, by name: {name: value}, as pairs.
+    optimizer: tuple[tuple[str, Setting], ...] = ()
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Variant":
@@ -41,10 +47,11 @@ class Variant:
         try:
             segments = tuple(Segment(*map(float, segment)) for segment in fields.get("schedule", ()))
             scale = fields.get("logit_scale")
-            variant = cls(segments, None if scale is None else float(scale))
-        except (TypeError, ValueError) as error:
+            chosen = chosen_settings(fields.get("optimizer", {}))
+            variant = cls(segments, None if scale is None else float(scale), chosen)
+        except (TypeError, ValueError, AttributeError) as error:
             raise _not_a_variant(fields) from error
-        if not fields.keys() <= {"schedule", "logit_scale"}:
+        if not fields.keys() <= {"schedule", "logit_scale", "optimizer"}:
             raise _not_a_variant(fields)
         return variant
 
@@ -67,6 +74,10 @@ class Variant:
         said: dict[str, Any] = {}
         if self.logit_scale is not None:
             said["logit_scale"] = self.logit_scale
+        if self.optimizer:
+            said["optimizer"] = {
+                name: list(value) if isinstance(value, tuple) else value for name, value in self.optimizer
+            }
         if self.schedule:
             said["schedule"] = [list(segment) for segment in self.schedule]
         return said
@@ -77,16 +88,48 @@ class Variant:
         return json.dumps(self.fields, sort_keys=True) if self else ""
 
     def __bool__(self) -> bool:
-        return bool(self.schedule) or self.logit_scale is not None
+        return bool(self.schedule or self.optimizer) or self.logit_scale is not None
+
+    @property
+    def steady(self) -> bool:
+        """Whether temperatures stay as they are, and logits have their usual scale: of such trials each place
+        on the plane of temperatures can be compared with the others.
+        """
+        return not self.schedule and self.logit_scale is None
+
+    @property
+    def optimizer_words(self) -> list[str]:
+        """What was chosen of the optimiser, for people: ["weight_decay 0.01"]."""
+        return [f"{name} {setting_text(value)}" for name, value in self.optimizer]
 
 
 PLAIN = Variant()
 
 
+def chosen_settings(given: Mapping[str, Any]) -> tuple[tuple[str, Setting], ...]:
+    """Settings of the optimiser by name, from JSON. Raises TypeError or ValueError where they are none."""
+    return tuple((str(name), _setting(given[name])) for name in sorted(given))
+
+
+def _setting(value: Any) -> Setting:
+    if isinstance(value, list | tuple):
+        first, second = value
+        return float(first), float(second)
+    return None if value is None else float(value)
+
+
+def setting_text(value: Setting) -> str:
+    """For people."""
+    if isinstance(value, tuple):
+        return " ".join(f"{x:g}" for x in value)
+    return "none" if value is None else f"{value:g}"
+
+
 def _not_a_variant(given: object) -> LedgerError:
     return LedgerError(
-        "a trial's variant must be a JSON object with a schedule, a list of [epoch, tau_f, tau_b, lr], or a "
-        f"logit_scale, a number; got {given!r}; was it written by a newer version?"
+        "a trial's variant must be a JSON object with a schedule, a list of [epoch, tau_f, tau_b, lr], a "
+        f"logit_scale, a number, or an optimizer, a mapping of its fields; got {given!r}; was it "
+        "written by a newer version?"
     )
 
 

@@ -48,6 +48,7 @@ def study_row(row: RowMapping) -> StudyRow:
         outcome=json.loads(row["outcome"]) if row["outcome"] else None,
         outcome_of=row["outcome_of"],
         added_seeds=tuple(json.loads(row["added_seeds"])),
+        metrics=json.loads(row["metrics"]) if row["metrics"] else None,
     )
 
 

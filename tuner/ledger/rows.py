@@ -95,6 +95,7 @@ class StudyRow:
     outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
     outcome_of: str | None = None  # by what it was found, and at which revision of the study
     added_seeds: tuple[int, ...] = ()  # fresh seeds of each block added to its confirmation after its end
+    metrics: dict[str, Any] | None = None  # what its task declares of them, where no package brings the task
 
     @property
     def strategy(self) -> str | None:
@@ -176,7 +177,8 @@ class TrialRow:
             for name, value in (("tau_f", self.tau_f), ("tau_b", self.tau_b))
             if value is not None
         ]
-        return ", ".join([self.estimator, *taus, *(["then scheduled"] if self.schedule else [])])
+        scheduled = ["then scheduled"] if self.schedule else []
+        return ", ".join([self.estimator, *taus, *scheduled, *self.variant.optimizer_words])
 
     @property
     def terminal(self) -> bool:

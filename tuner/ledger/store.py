@@ -80,11 +80,22 @@ class Ledger:
     # --- studies ---
 
     def create_study(
-        self, *, name: str, task: str, spec: Mapping[str, Any], objective: str, direction: str
+        self,
+        *,
+        name: str,
+        task: str,
+        spec: Mapping[str, Any],
+        objective: str,
+        direction: str,
+        metrics: Mapping[str, Any] | None = None,
     ) -> str:
-        """Adds a study in state queued and returns its id."""
+        """Adds a study in state queued and returns its id; `metrics` is what its task declares of them."""
+        declared = None if metrics is None else json.dumps(metrics)
         with self.writing() as db:
-            return insert_study(db, name=name, task=task, spec=spec, objective=objective, direction=direction)
+            return insert_study(
+                db, name=name, task=task, spec=spec, objective=objective, direction=direction,
+                metrics=declared,
+            )  # fmt: skip
 
     @retried
     def study(self, study_id: str) -> StudyRow:

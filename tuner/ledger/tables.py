@@ -60,6 +60,8 @@ studies = sa.Table(
     ),  # JSON: a list of words that users gave it
     sa.Column("comment", sa.Text, nullable=False, server_default=""),  # what users write beside it
     sa.Column("told", sa.String(32)),  # the end that was told of, STATE FENCE; NULL: none
+    # JSON: what its task declares of its metrics, where no package brings the task
+    sa.Column("metrics", sa.Text),
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
 )

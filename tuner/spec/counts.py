@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 
 from trainables.estimators import ESTIMATORS
 from tuner.spec.judging import MOST_SEEDS
+from tuner.spec.optimizer import OptimizerSpec
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
 from tuner.spec.temperatures import Strict
 
@@ -28,6 +29,7 @@ class Counted(Strict):
     if TYPE_CHECKING:  # study.py defines these fields, in the order in which a spec shows them
         search: Search
         learning_rates: list[float]
+        optimizer: OptimizerSpec | None
         seeds: int
         epochs: int | None
         steps: int | None
@@ -106,11 +108,23 @@ class Counted(Strict):
 
     # --- trials ---
 
+    @property
+    def tunings(self) -> int:
+        """In how many ways each pair of temperatures is trained: learning rates times settings of the
+        optimiser.
+        """
+        return len(self.learning_rates) * len(self.optimizer_choices)
+
+    @property
+    def optimizer_choices(self) -> list[dict[str, Any]]:
+        """What trials are given of the optimiser's fields that are searched; [{}] where none is."""
+        return [{}] if self.optimizer is None else self.optimizer.choices
+
     def trials_of(self, role: str) -> int:
         """How many trials of a role there are, if every method has a best one."""
         match role:
             case "search":
-                return self.search.trials_total(len(self.learning_rates))
+                return self.search.trials_total(self.tunings)
             case "baseline":
                 return sum(map(self.baseline_trials, self.baselines))
             case "confirm":
@@ -156,8 +170,8 @@ class Counted(Strict):
         """Trials that the refinement of optima has at most: on the diagonal as many as make them equal."""
         if not (self.looks and self.refine):
             return 0
-        rates = len(self.learning_rates)
-        on = len({*self.search.forward} & {*self.search.backward}) * rates
+        tunings = self.tunings
+        on = len({*self.search.forward} & {*self.search.backward}) * tunings
         off = self.trials_of("search") - on
         if "softmax" in self.baselines:
             on = max(on, self.baseline_trials("softmax"))
@@ -193,12 +207,12 @@ class Counted(Strict):
     @property
     def baseline_temperatures(self) -> list[float]:
         """What the one-temperature baselines are tuned over."""
-        return self.search.baseline_temperatures(len(self.learning_rates))
+        return self.search.baseline_temperatures(self.tunings)
 
     def baseline_trials(self, name: str) -> int:
         """How many trials a baseline has."""
         temperatures = len(self.baseline_temperatures) if ESTIMATORS[name].temperatures else 1
-        return temperatures * len(self.learning_rates)
+        return temperatures * self.tunings
 
     # --- work ---
 
@@ -208,8 +222,8 @@ class Counted(Strict):
         search = self.search
         if not isinstance(search, HalvingSearch):
             return self.trials_total
-        on = len({*search.forward} & {*search.backward}) * len(self.learning_rates)
-        argmax = self._argmax * len(search.backward) * len(self.learning_rates)
+        on = len({*search.forward} & {*search.backward}) * self.tunings
+        argmax = self._argmax * len(search.backward) * self.tunings
         off = self.trials_of("search") - on - argmax
         methods = [off, argmax, on, *map(self.baseline_trials, self.baselines)]
         return sum(search.share(trials, self.intervals) for trials in methods)

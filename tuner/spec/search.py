@@ -64,7 +64,7 @@ class _Listed(Strict):
         """Whether some pair has tau_f = tau_b."""
         return bool({*self.forward} & {*self.backward})
 
-    def baseline_temperatures(self, learning_rates: int) -> list[float]:  # noqa: ARG002  # as _Bounded's
+    def baseline_temperatures(self, tunings: int) -> list[float]:  # noqa: ARG002  # as _Bounded's
         """The one-temperature baselines are tuned over every positive value that either temperature takes."""
         return sorted({tau for tau in (*self.forward, *self.backward) if tau > 0})
 
@@ -74,9 +74,9 @@ class GridSearch(_Listed):
 
     strategy: Literal["grid"] = Field(description=_STRATEGY)
 
-    def trials_total(self, learning_rates: int) -> int:
+    def trials_total(self, tunings: int) -> int:
         """How many trials the search has, its baselines apart."""
-        return len(self.forward) * len(self.backward) * learning_rates
+        return len(self.forward) * len(self.backward) * tunings
 
 
 class SequentialSearch(_Listed):
@@ -96,9 +96,9 @@ class SequentialSearch(_Listed):
         """
         return sorted({*values_of(self.tau_b), self.tau_b_start})
 
-    def trials_total(self, learning_rates: int) -> int:
+    def trials_total(self, tunings: int) -> int:
         """How many trials the search has: the stages share the pair at tau_b_start and the best tau_f."""
-        return (len(self.forward) + len(self.backward) - 1) * learning_rates
+        return (len(self.forward) + len(self.backward) - 1) * tunings
 
 
 class HalvingSearch(_Listed):
@@ -112,9 +112,9 @@ class HalvingSearch(_Listed):
         default=3, ge=2, le=10, description="How many rungs there are; the last one is the end of training."
     )
 
-    def trials_total(self, learning_rates: int) -> int:
+    def trials_total(self, tunings: int) -> int:
         """How many trials the search has, its baselines apart."""
-        return len(self.forward) * len(self.backward) * learning_rates
+        return len(self.forward) * len(self.backward) * tunings
 
     def ladder(self, intervals: int) -> list[int]:
         """The report intervals at which the rungs are: the last, 1/eta of it, 1/eta^2 of it, ..."""
@@ -154,11 +154,11 @@ class _Bounded(Strict):
         """The ends of tau_b's range."""
         return [self.tau_b.low, self.tau_b.high]
 
-    def trials_total(self, learning_rates: int) -> int:  # noqa: ARG002  # as _Listed's
-        """How many trials the search has, its baselines apart: a trial chooses its learning rate, too."""
+    def trials_total(self, tunings: int) -> int:  # noqa: ARG002  # as _Listed's
+        """How many trials the search has, its baselines apart: each chooses its own tuning, too."""
         return self.trials
 
-    def baseline_temperatures(self, learning_rates: int) -> list[float]:
+    def baseline_temperatures(self, tunings: int) -> list[float]:
         """What the one-temperature baselines are tuned over: evenly spaced by their logarithm, from bound to
         bound.
 
@@ -167,7 +167,7 @@ class _Bounded(Strict):
         """
         positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
         low, high = min(positive), max(positive)
-        last = max(2, math.ceil(math.sqrt(self.trials / learning_rates))) - 1
+        last = max(2, math.ceil(math.sqrt(self.trials / tunings))) - 1
         spaced = (low * (high / low) ** (i / last) for i in range(last + 1))
         return sorted({readable(tau, low, high, last + 1) for tau in spaced})
 

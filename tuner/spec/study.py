@@ -221,7 +221,7 @@ class StudySpec(Counted):
         return self
 
     def _wrong_length(self) -> Iterator[FieldError]:
-        if self.control and self.optimizer is not None and self.optimizer.clip_norm is not None:
+        if self.control and self.optimizer is not None and self.optimizer.clips:
             message = "must be left out with control, because a gradient's norm depends on the logits' scale"
             yield FieldError("optimizer.clip_norm", message)
         if (self.epochs is None) == (self.steps is None):

@@ -1,5 +1,5 @@
-"""Optuna's samplers over (tau_f, tau_b, learning rate): TPE and a Gaussian process. The only file that
-imports optuna.
+"""Optuna's samplers over temperatures, learning rate and optimiser: TPE and a Gaussian process. The only file
+that imports optuna.
 
 Optuna samples, it does not store: an in-memory study is rebuilt from the history at every request and thrown
 away after it. Finished trials are told with their mean objective over seeds, and running ones are told as
@@ -13,6 +13,7 @@ TPE. The Gaussian process has a Matern kernel, fits the noise of the objective, 
 the expected improvement.
 """
 
+import json
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.methods import DECOUPLED, Variant, chosen_settings
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Proposal, Role, TrialRow
 from tuner.ledger.rows import TrialState as LedgerState
@@ -51,6 +52,13 @@ class Sampled(Strategy):
             "tau_f": FloatDistribution(self._forward.low, self._forward.high),
             "tau_b": FloatDistribution(self._backward.low, self._backward.high),
             "lr": CategoricalDistribution(spec.learning_rates),
+        }
+        # Optuna has no pairs among its choices: settings of the optimiser are the texts of their JSON.
+        searched = spec.optimizer.searched if spec.optimizer is not None else {}
+        self._optimizer = tuple(sorted(searched))
+        self._space |= {
+            name: CategoricalDistribution([json.dumps(value) for value in values])
+            for name, values in searched.items()
         }
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
@@ -88,7 +96,9 @@ class Sampled(Strategy):
     def _ask(self, study: optuna.Study) -> Proposal:
         """What the sampler asks for. It stays a running trial of the study."""
         params = study.ask(self._space).params
-        return self._proposal(params["tau_f"], params["tau_b"], params["lr"])
+        chosen = {name: json.loads(params[name]) for name in self._optimizer}
+        variant = Variant(optimizer=chosen_settings(chosen))
+        return self._proposal(params["tau_f"], params["tau_b"], params["lr"], variant)
 
     def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
         """A random neighbour of a proposal, at most a share of each range away."""
@@ -98,7 +108,7 @@ class Sampled(Strategy):
         for axis, temperature in ((self._forward, proposal.tau_f), (self._backward, proposal.tau_b)):
             step = generator.uniform(-share, share) * (axis.high - axis.low)
             moved.append(min(max(axis.coordinate(temperature) + step, axis.low), axis.high))
-        return self._proposal(moved[0], moved[1], proposal.lr)
+        return self._proposal(moved[0], moved[1], proposal.lr, proposal.variant)
 
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
         seed = study_seed(self._spec, told)
@@ -109,7 +119,7 @@ class Sampled(Strategy):
             )
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
-    def _proposal(self, forward: float, backward: float, lr: float) -> Proposal:
+    def _proposal(self, forward: float, backward: float, lr: float, variant: Variant) -> Proposal:
         """The proposal at coordinates of the space."""
         return Proposal(
             Role.SEARCH,
@@ -117,6 +127,7 @@ class Sampled(Strategy):
             self._forward.temperature(forward),
             self._backward.temperature(backward),
             float(lr),
+            variant,
         )
 
     def _told(self, searched: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
@@ -130,6 +141,7 @@ class Sampled(Strategy):
                 "tau_f": self._forward.coordinate(trial.tau_f),
                 "tau_b": self._backward.coordinate(trial.tau_b),
                 "lr": trial.lr,
+                **{name: json.dumps(value) for name, value in trial.variant.optimizer},
             }
             value: float | None = None
             if not trial.terminal:

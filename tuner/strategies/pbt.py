@@ -3,8 +3,8 @@
 Jaderberg et al. 2017, "Population based training of neural networks". Training is divided into rounds. After
 each of them, but the last, a trial among the worst quarter that is worse than a random one of the best
 quarter, by more than a standard error of their difference seed by seed, takes that one's place: its
-parameters and moments, each seed from the same seed, so that common random numbers stay common (exploit),
-with temperatures a random step away (explore). The others go on as they are.
+parameters, moments and settings of the optimiser, each seed from the same seed, so that common random numbers
+stay common (exploit), with temperatures a random step away (explore). The others go on as they are.
 
 A trial's past is then its source's: its schedule says with which temperatures its parameters were trained
 from the beginning, so training that schedule from scratch on the same seeds gives the same model, and on
@@ -15,13 +15,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuner.ledger.methods import DECOUPLED, Segment, Variant
+from tuner.ledger.methods import DECOUPLED, Segment
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Continuation, Proposal, Role, TrialRow, TrialState
 from tuner.spec.search import PbtSearch
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
-from tuner.strategies.proposals import baselines
+from tuner.strategies.proposals import baselines, tunings
 from tuner.strategies.scores import Scores
 from tuner.strategies.space import Axis, SpaceExhaustedError, study_seed
 
@@ -73,8 +73,9 @@ class Pbt(Strategy):
         """
         generator = random.Random(study_seed(self._spec, "first"))  # noqa: S311  # no secret
         n = self._search.trials
-        rates = [self._spec.learning_rates[i % len(self._spec.learning_rates)] for i in range(n)]
-        generator.shuffle(rates)
+        tuned = tunings(self._spec)
+        spread = [tuned[i % len(tuned)] for i in range(n)]
+        generator.shuffle(spread)
         columns = []
         for axis in (self._forward, self._backward):
             parts = list(range(n))
@@ -84,8 +85,8 @@ class Pbt(Strategy):
                 [axis.temperature(axis.low + span * (part + generator.random()) / n) for part in parts]
             )
         made: dict[str, Proposal] = {}
-        for tau_f, tau_b, lr in zip(*columns, rates, strict=True):
-            proposal = Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr)
+        for tau_f, tau_b, (lr, variant) in zip(*columns, spread, strict=True):
+            proposal = Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr, variant)
             tries = 0
             while proposal.key in made:  # rounded values may meet
                 if (tries := tries + 1) > _TRIES:
@@ -128,7 +129,7 @@ class Pbt(Strategy):
         rates = sorted(self._spec.learning_rates)
         place = rates.index(now.lr) + generator.choice((-1, 1)) * (generator.random() < _LR_STEP)
         changed = Segment(source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
-        return replace(source.proposal, variant=Variant(schedule=(*past, changed)))
+        return replace(source.proposal, variant=replace(source.variant, schedule=(*past, changed)))
 
     def _worse(self, trial: TrialRow, source: TrialRow) -> bool:
         """Whether a trial is worse by more than one standard error, seed by seed; with one seed, whether it

@@ -3,25 +3,42 @@ temperatures, and baselines.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from trainables.estimators import ESTIMATORS
-from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.methods import DECOUPLED, Variant, chosen_settings
 from tuner.ledger.rows import Proposal, Role
 from tuner.spec.study import StudySpec
 
 
+class Tuning(NamedTuple):
+    """What a pair of temperatures is trained with: one combination of what is searched beside them."""
+
+    lr: float
+    variant: Variant  # with settings of the optimiser
+
+
+def tunings(spec: StudySpec) -> list[Tuning]:
+    """All of a study."""
+    return [
+        Tuning(lr, Variant(optimizer=chosen_settings(choice)))
+        for lr in spec.learning_rates
+        for choice in spec.optimizer_choices
+    ]
+
+
 def pairs(spec: StudySpec, forward: Sequence[float], backward: Sequence[float]) -> Iterator[Proposal]:
-    """Every pair (tau_f, tau_b) of the two lists at every learning rate of the study."""
-    # Learning rates outermost: neighbours with equal ones share a call of the optimiser.
-    for lr in spec.learning_rates:
+    """Every pair (tau_f, tau_b) of the two lists at every tuning of the study."""
+    # Tunings outermost: neighbours with equal ones share a call of the optimiser.
+    for lr, variant in tunings(spec):
         for tau_f in forward:
             for tau_b in backward:
-                yield Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr)
+                yield Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr, variant)
 
 
 def baselines(spec: StudySpec) -> Iterator[Proposal]:
-    """Every baseline of the study, over its one temperature if it has any, at every learning rate."""
-    for lr in spec.learning_rates:
+    """Every baseline of the study, over its one temperature if it has any, at every tuning."""
+    for lr, variant in tunings(spec):
         for name in spec.baselines:
             takes = ESTIMATORS[name].temperatures
             for tau in spec.baseline_temperatures if takes else [None]:
@@ -31,4 +48,5 @@ def baselines(spec: StudySpec) -> Iterator[Proposal]:
                     tau if "tau_f" in takes else None,
                     tau if "tau_b" in takes else None,
                     lr,
+                    variant,
                 )

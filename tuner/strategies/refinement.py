@@ -13,14 +13,14 @@ that. So after a search, and before its confirmation:
                  off it points: at its tau_f, its tau_b, and between them. The others have a few trials.
 
 Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along
-its temperature, and through the best pair off the diagonal along either temperature. They keep the learning
-rate of the line's best trial. The best off the diagonal and on it are two each: by their mean over seeds, and
-by the smoothed surface that will select what is confirmed (evidence/smoothing.py).
+its temperature, and through the best pair off the diagonal along either temperature. They keep learning rate
+and optimiser of the line's best trial. The best off the diagonal and on it are two each: by their mean over
+seeds, and by the smoothed surface that will select what is confirmed (evidence/smoothing.py).
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from trainables.estimators import ESTIMATORS
@@ -47,9 +47,8 @@ class Line:
     kind: str
     leader: TrialRow  # the best on it
     tau: Callable[[TrialRow], float]  # the temperature that changes
-    at: Callable[
-        [float, float], Proposal
-    ]  # (temperature, learning rate) -> the configuration, as an extension
+    # (temperature, a trial) -> the configuration there, tuned otherwise as that trial is; as an extension.
+    at: Callable[[float, TrialRow], Proposal]
     on_line: Callable[[TrialRow], bool]  # among trials of the kind
 
 
@@ -95,7 +94,7 @@ class Refined(Strategy):
             ):
                 tau = significant(top * factor)
                 if top == end and steps < EXTENSIONS and _LEAST <= tau <= _MOST:
-                    yield line.at(tau, line.leader.lr)
+                    yield line.at(tau, line.leader)
 
     def _refined(self, history: Sequence[TrialRow]) -> Iterator[Proposal]:
         of_kind = {kind: _of_kind(history, kind) for kind in (OFF, ARGMAX, ON)}  # baselines are extended only
@@ -128,7 +127,7 @@ class Refined(Strategy):
             tau = significant(math.sqrt(low * high))
             apart = high / low
             if apart > _SAME and tau not in tried and (apart > _NEAR or not self._alike(top, other)):
-                yield line.at(tau, top.lr)
+                yield line.at(tau, top)
 
     def _alike(self, trial: TrialRow, other: TrialRow) -> bool:
         """Whether two trials differ by less than a standard error, seed by seed."""
@@ -145,11 +144,11 @@ class Refined(Strategy):
             tau = significant(value)
             if all(max(tau, other) / min(tau, other) > _SAME for other in tried):
                 tried.append(tau)
-                yield line.at(tau, leader.lr)
+                yield line.at(tau, leader)
 
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
         """The lines along which some method of the study has its best trial, those without noise in them."""
-        kinds = {kind_of(t) for t in history if t.role in COMPETING and not t.variant}
+        kinds = {kind_of(t) for t in history if t.role in COMPETING and t.variant.steady}
         for kind in (ON, ARGMAX, OFF, *sorted(kinds & ESTIMATORS.keys())):
             for leader in self._tops(history, kind):
                 yield from _lines_through(leader, kind)
@@ -177,18 +176,18 @@ def _lines_through(leader: TrialRow, kind: str) -> Iterator[Line]:
     if kind == ON:
         yield Line(ON, leader, _tau_b, _on_diagonal, _any)
     elif kind == ARGMAX:
-        yield Line(ARGMAX, leader, _tau_b, lambda tau, lr: _proposal(DECOUPLED, 0.0, tau, lr), _any)
+        yield Line(ARGMAX, leader, _tau_b, lambda tau, like: _proposal(DECOUPLED, 0.0, tau, like), _any)
     elif kind == OFF:
         along_f, along_b = (
-            lambda tau, lr: _proposal(DECOUPLED, tau, tau_b, lr),
-            lambda tau, lr: _proposal(DECOUPLED, tau_f, tau, lr),
+            lambda tau, like: _proposal(DECOUPLED, tau, tau_b, like),
+            lambda tau, like: _proposal(DECOUPLED, tau_f, tau, like),
         )
         yield Line(OFF, leader, _tau_f, along_f, lambda t: t.tau_b == tau_b)
         yield Line(OFF, leader, _tau_b, along_b, lambda t: t.tau_f == tau_f)
     elif takes := ESTIMATORS[kind].temperatures:
 
-        def at(tau: float, lr: float) -> Proposal:
-            return _proposal(kind, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, lr)
+        def at(tau: float, like: TrialRow) -> Proposal:
+            return _proposal(kind, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, like)
 
         yield Line(kind, leader, _tau_b if "tau_b" in takes else _tau_f, at, _any)
 
@@ -210,21 +209,21 @@ def significant(tau: float) -> float:
     return float(f"{tau:.3g}")
 
 
-def _proposal(estimator: str, tau_f: float | None, tau_b: float | None, lr: float) -> Proposal:
-    return Proposal(Role.EXTENSION, estimator, tau_f, tau_b, lr)
+def _proposal(estimator: str, tau_f: float | None, tau_b: float | None, like: TrialRow) -> Proposal:
+    return Proposal(Role.EXTENSION, estimator, tau_f, tau_b, like.lr, like.variant)
 
 
 def _as_refinement(p: Proposal) -> Proposal:
-    return Proposal(Role.REFINEMENT, p.estimator, p.tau_f, p.tau_b, p.lr)
+    return replace(p, role=Role.REFINEMENT)
 
 
-def _on_diagonal(tau: float, lr: float) -> Proposal:
-    return _proposal(SOFTMAX, tau, tau, lr)
+def _on_diagonal(tau: float, like: TrialRow) -> Proposal:
+    return _proposal(SOFTMAX, tau, tau, like)
 
 
 def _of_kind(history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
     """The competing trials of a kind whose temperatures stay."""
-    return [t for t in history if t.role in COMPETING and not t.variant and kind_of(t) == kind]
+    return [t for t in history if t.role in COMPETING and t.variant.steady and kind_of(t) == kind]
 
 
 def _leaders(line: Line, trials: Sequence[TrialRow], objective: Objective) -> dict[float, TrialRow]:

@@ -7,9 +7,10 @@ control should agree; what tells them apart is Adam's eps, and rounding.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tuner.evidence.selection import select
-from tuner.ledger.methods import DECOUPLED, Variant
+from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Proposal, Role, TrialRow
 from tuner.strategies.base import Answer, Signal, Strategy, lacking
@@ -41,9 +42,9 @@ class Controlled(Strategy):
 
 
 def _controls(best: TrialRow | None) -> Iterator[Proposal]:
-    """The control of a trial, if it can have one: temperatures that change during training (a variant) cannot
-    be scaled away.
+    """The control of a trial, if it can have one: temperatures that change during training cannot be
+    scaled away.
     """
-    if best is not None and best.tau_f and best.tau_b and not best.variant:
-        variant = Variant(logit_scale=1 / best.tau_f)
+    if best is not None and best.tau_f and best.tau_b and best.variant.steady:
+        variant = replace(best.variant, logit_scale=1 / best.tau_f)
         yield Proposal(Role.CONTROL, DECOUPLED, 1.0, best.tau_b / best.tau_f, best.lr, variant)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from trainables.tasks import task_metrics
 from tuner.evidence.over_seeds import Summary
 from tuner.evidence.results import Results
-from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.methods import DECOUPLED, setting_text
 from tuner.ledger.rows import Measurement, Role, StudyRow, TrialRow
+from tuner.ledger.study_metrics import metrics_of
 from tuner.tracking.links import comparison
 from tuner.tracking.metric_names import metric_name
 from tuner.tracking.mlflow_private import view_address
@@ -48,6 +48,7 @@ def trial_params(study: StudyRow, trial: TrialRow) -> dict[str, str]:
         "tau_f": trial.tau_f,
         "tau_b": trial.tau_b,
         "lr": trial.lr,
+        **{name: setting_text(value) for name, value in trial.variant.optimizer},
         "role": trial.role,
         "variant": trial.variant.text or None,
         "seeds": len(trial.seeds),
@@ -72,7 +73,7 @@ def metrics(study: StudyRow, measurement: Measurement) -> Iterator[tuple[str, fl
     """(name, value, time in ms, step) of each metric of a measurement: the mean over seeds, and its standard
     error as NAME_sem. Where one seed has diverged there is no mean, which would be that of the others.
     """
-    declared = task_metrics(study.task)
+    declared = metrics_of(study)
     # Reports come at most once an epoch, so epochs can be the steps of the UI's curves; where the training's
     # length is given in steps, the number of the report is.
     in_epochs = study.spec.get("epochs") is not None

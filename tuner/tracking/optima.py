@@ -14,6 +14,7 @@ from typing import Any
 from tuner.evidence.over_seeds import Gain
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.selection import ARGMAX, OFF, ON
+from tuner.ledger.methods import setting_text
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 from tuner.tracking.mlflow_private import COLOUR_TAG
 
@@ -74,6 +75,7 @@ def _colour(task: str) -> str:
 
 
 def _params(study: StudyRow, method: str, trial: TrialResult) -> Iterator[tuple[str, str]]:
+    chosen = () if trial.variant is None else trial.variant.optimizer
     named: dict[str, Any] = {
         "task": study.task,
         "study": study.id,
@@ -82,6 +84,7 @@ def _params(study: StudyRow, method: str, trial: TrialResult) -> Iterator[tuple[
         "tau_f": trial.tau_f,
         "tau_b": trial.tau_b,
         "lr": trial.lr,
+        **{name: setting_text(value) for name, value in chosen},
         "objective": study.objective.name,
         "strategy": study.strategy,
         **{name: study.spec.get(name) for name in _SPEC_PARAMS},

@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from trainables.tasks import task_metrics
 from tuner.evidence.of_study import results_of
 from tuner.evidence.results import Results
 from tuner.ledger.projection import Projection
@@ -27,6 +26,7 @@ from tuner.ledger.rows import (
     TrialState,
 )
 from tuner.ledger.store import Ledger
+from tuner.ledger.study_metrics import metrics_of
 from tuner.tracking.content import (
     metrics,
     milliseconds,
@@ -208,7 +208,7 @@ class Projector:
         name = f"study {EXPERIMENT}" if study.name == EXPERIMENT else study.name
         self.experiment = _find_experiment(client, name)
         self._parent = self._find_parent(client, study)
-        view = study_view(study, task_metrics(study.task))
+        view = study_view(study, metrics_of(study))
         client.set_experiment_tag(self.experiment, f"{SHARED_VIEW_TAG}{study.id}", view)
         run = f"{self.experiment}/{self._parent}"
         if study.mlflow_run not in (None, run):  # the one of before was deleted in MLflow, with all in it

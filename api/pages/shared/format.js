@@ -137,3 +137,17 @@ export function capital(text) {
 export function sentence(text) {
   return capital(text.trim()).replace(/[.!?]?$/, (end) => end || ".");
 }
+
+/**
+ * What a search chose of the optimiser's fields: "weight decay 0.01", "betas 0.9, 0.99".
+ * @param {{ [field: string]: number | null | number[] }} settings
+ */
+export function settingsText(settings) {
+  const text = (/** @type {number | null | number[]} */ value) =>
+    Array.isArray(value)
+      ? value.map((x) => number(x, 6)).join(", ")
+      : value === null
+        ? "none"
+        : number(value, 6);
+  return Object.entries(settings).map(([name, value]) => `${name.replaceAll("_", " ")} ${text(value)}`);
+}

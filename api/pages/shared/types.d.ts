@@ -230,7 +230,7 @@ export interface MetricCurve {
 
 export interface StudyFile {
   name: string;
-  kind: "report" | "table" | "spec" | "figure" | "trial";
+  kind: "report" | "table" | "spec" | "code" | "figure" | "trial";
   about: string;
   media_type: string;
   trial: number | null;
@@ -257,7 +257,11 @@ export type Segment = number[];
 export interface Trial extends Configuration {
   objective: Score;
   metrics: Record<string, Score>;
-  variant: { schedule?: Segment[]; logit_scale?: number } | null;
+  variant: {
+    schedule?: Segment[];
+    logit_scale?: number;
+    optimizer?: { [field: string]: number | null | number[] };
+  } | null;
 }
 
 export interface Curve {

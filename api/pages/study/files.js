@@ -1,5 +1,5 @@
 // @ts-check
-/** The files of a study: report, tables, spec, figures in three formats, what confirmed trials have left. */
+/** The files of a study: report, tables, spec, a snippet, figures in three formats, what confirmed trials have left. */
 
 import { h, put } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
@@ -47,8 +47,9 @@ function list(id, files) {
   const save = (/** @type {StudyFile} */ file) => saveFile(id, file, file.name);
   return h("dl", { class: "facts-list files" }, [
     entry("Report", of("report").map(save)),
-    entry("Trials as a table", of("table").map(save)),
+    entry("Tables", of("table").map(save)),
     entry("Spec", of("spec").map(save)),
+    entry("For plain torch", of("code").map(save)),
     entry(
       "Figures",
       [...byFigure(of("figure"))].map(([name, formats]) => figureLine(id, name, formats)),

@@ -2,7 +2,7 @@
 /** The chosen trial of every method: in the search, and on fresh seeds. */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
-import { capital, count, decimalsFor, number, score } from "../shared/format.js";
+import { capital, count, decimalsFor, number, score, settingsText } from "../shared/format.js";
 import { fullMethodName } from "../shared/labels.js";
 import { trialLink } from "../shared/links.js";
 import { table } from "../shared/table.js";
@@ -103,8 +103,10 @@ function content(results, study, objective) {
  */
 function title(name, { variant }) {
   const scheduled = (variant?.schedule?.length ?? 0) > 1;
+  const chosen = settingsText(variant?.optimizer ?? {});
   return [
     capital(fullMethodName(name)),
     scheduled && h("small", { class: "beneath" }, "scheduled; here is how it began"),
+    chosen.length > 0 && h("small", { class: "beneath" }, chosen.join(", ")),
   ];
 }

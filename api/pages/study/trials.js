@@ -2,7 +2,7 @@
 /** The table of a study's trials. */
 
 import { h, tau, whenChanged } from "../shared/dom.js";
-import { capital, count, decimalsFor, fixed, number } from "../shared/format.js";
+import { capital, count, decimalsFor, fixed, number, settingsText } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
 import { SortedTable } from "../shared/sorted_table.js";
 import { badge } from "../shared/state.js";
@@ -72,15 +72,16 @@ function reasonOf({ reason }) {
 }
 
 /**
- * What else a trial is trained with, from its JSON: a schedule, a scaled logit layer.
+ * What else a trial is trained with, from its JSON: a schedule, a scaled logit layer, settings of the optimiser.
  * @param {BriefTrial} trial
  */
 function variantOf({ variant }) {
   if (!variant) return null;
-  const { schedule, logit_scale: scale } = JSON.parse(variant);
+  const { schedule, logit_scale: scale, optimizer } = JSON.parse(variant);
   const parts = [
     schedule && `schedule of ${count(schedule.length, "part")}`,
     scale && `logit layer × ${number(scale, 4)}`,
+    ...settingsText(optimizer ?? {}),
   ];
   return h("small", { class: "beneath" }, parts.filter(Boolean).join(", "));
 }

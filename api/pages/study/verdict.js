@@ -2,7 +2,7 @@
 /** The verdict: what a study found, in words, with the best pair and the gains over every rival. */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
-import { capital, count, number, sentence } from "../shared/format.js";
+import { capital, count, number, sentence, settingsText } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
 import { outcomeOf, verdictOf } from "../shared/verdicts.js";
 import { gains } from "./gains.js";
@@ -77,6 +77,7 @@ function bestPair({ tau_f, tau_b, lr, variant }) {
     part(["Best ", tau("f")], number(tau_f, 6)),
     part(["Best ", tau("b")], number(tau_b, 6)),
     part("Learning rate", number(lr, 6)),
+    settingsText(variant?.optimizer ?? {}).map((text) => part("Optimizer", text)),
     changes > 0 && part("Then", `scheduled, ${count(changes, "change")}`),
   );
 }

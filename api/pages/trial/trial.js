@@ -2,7 +2,7 @@
 /** One trial: its curves seed by seed, every metric, its schedule, its files. */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
-import { capital, duration, number, sentence } from "../shared/format.js";
+import { capital, duration, number, sentence, settingsText } from "../shared/format.js";
 import { get } from "../shared/http.js";
 import { methodName } from "../shared/labels.js";
 import { away, studyAddress, trialAddress } from "../shared/links.js";
@@ -126,6 +126,7 @@ function facts({ state, reason, role, estimator, epoch, attempts, started_at, fi
       trial.tau_f !== null && fact(tau("f"), number(trial.tau_f, 6)),
       trial.tau_b !== null && fact(tau("b"), number(trial.tau_b, 6)),
       fact("Learning rate", number(trial.lr, 6)),
+      settingsText(trial.variant?.optimizer ?? {}).map((text) => fact("Optimizer", text)),
       scale && fact("Logit layer", `× ${number(scale, 4)}`),
       fact(trial.seeds.length === 1 ? "Seed" : "Seeds", seedsText(trial.seeds)),
     ),

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.rows import MAXIMIZE, MINIMIZE, trial
 from tuner.evidence.importance import importance, main_effects
+from tuner.ledger.methods import Variant
 
 GRID = np.linspace(0.0, 1.0, 7)
 
@@ -66,3 +67,16 @@ def test_a_cliff_is_not_all_of_it():
 def test_there_is_none_without_enough_trials_or_without_a_difference():
     assert importance(search(lambda f, b, _lr: f + b)[:9], MINIMIZE) is None
     assert importance(search(lambda *_: 1.0), MINIMIZE) is None
+
+
+def test_settings_of_the_optimiser_are_axes_too():
+    searched = []
+    for t in search(lambda f, _b, _lr: f):
+        for norm in (None, 1.0, 10.0):
+            lower = {None: 0.0, 1.0: 1.0, 10.0: 2.0}[norm]
+            values = [value + lower for value in t.objective]
+            variant = Variant(optimizer=(("clip_norm", norm),))
+            searched.append(trial(len(searched), values, tau_f=t.tau_f, tau_b=t.tau_b, variant=variant))
+    found = importance(searched, MINIMIZE)
+    assert found.keys() == {"tau_f", "tau_b", "clip_norm", "interaction"}
+    assert found["clip_norm"] > found["tau_f"] > found["tau_b"]

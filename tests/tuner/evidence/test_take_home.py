@@ -1,6 +1,8 @@
 """What is exported: weights by method, tables, the spec, and a snippet that samples as the estimator does."""
 
 import csv
+import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from trainables import decoupled_st, decoupled_st_binary
 from tuner.evidence.analysis import results
 from tuner.evidence.results import TrialResult
 from tuner.evidence.take_home import export, latex, snippet
+from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
+from tuner.ledger.methods import Variant
 
 ROWS = [
     trial(0, [0.5, 0.6, 0.55], tau_f=0.25, tau_b=0.75),
@@ -83,3 +87,34 @@ def test_another_estimator_is_the_packages_layer():
     code: dict = {}
     exec(snippet(study(), TrialResult.of(ROWS[2])), code)
     assert (code["layer"].estimator, code["layer"].tau_b) == ("reinmax", 0.5)
+
+
+TUNED = [
+    replace(
+        row, variant=Variant(optimizer=(("betas", (0.5, 0.9)), ("weight_decay", 0.25 * (row.number % 2))))
+    )
+    for row in ROWS
+]
+
+
+def test_what_was_chosen_of_the_optimiser_is_named():
+    spec = {"optimizer": {"weight_decay": [0.0, 0.25], "betas": [[0.5, 0.9], [0.9, 0.99]], "warmup": 0.1}}
+    tuned = study(spec=spec)
+    found = results(tuned, TUNED, [])
+    assert r"& 0.001, betas 0.5 0.9, weight\_decay 0 &" in latex(found)
+    assert "Trained by Adam(lr=0.001, betas=(0.5, 0.9)); warmup 0.1.\n" in snippet(tuned, found.best)
+    decayed = TrialResult.of(TUNED[1])
+    assert "Trained by AdamW(lr=0.001, weight_decay=0.25, betas=(0.5, 0.9))" in snippet(tuned, decayed)
+    namespace = {}
+    exec(snippet(tuned, found.best), namespace)
+    assert (namespace["TAU_F"], namespace["TAU_B"]) == (0.25, 0.75)
+
+
+def test_tables_of_trials_have_a_column_for_each_searched_setting():
+    columns = trial_table(TUNED, study().objective)
+    assert columns["weight_decay"] == [0.0, 0.25, 0.0, 0.25, 0.0]
+    assert columns["betas"] == [[0.5, 0.9]] * 5
+    assert next(csv.DictReader(io.StringIO(as_csv(columns).decode())))["betas"] == "0.5 0.9"
+    read = parquet.read_table(io.BytesIO(as_parquet(columns))).to_pydict()
+    assert read["betas"][0] == [0.5, 0.9]
+    assert "weight_decay" not in trial_table(ROWS, study().objective)

@@ -16,8 +16,10 @@ from torch import nn
 import tuner
 from tests.support.hand_driver import HandDriver
 from tests.support.patience import patient
+from trainables.model_file import read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
+from trainables.optim import Optimizer
 from tuner.errors import UserError
 from tuner.interface import study as study_module
 from tuner.interface.running import Run
@@ -275,3 +277,19 @@ def test_a_study_in_the_background_is_stopped_and_goes_on_with_its_failure_told(
     with pytest.raises(UserError, match=f"study {study.id} is being run by"):
         study.resume()
     assert len(study.trials) == len(finished)
+
+
+def test_settings_of_the_optimiser_are_searched_and_named(tmp_path):
+    searched = {"weight_decay": [0.0, 0.1], "betas": [[0.9, 0.999], [0.5, 0.9]], "schedule": "cosine"}
+    study = tuner.search(Bottleneck, **GRID, **MODULE, optimizer=searched)
+    table = study.trials
+    assert list(table["role"]).count("search") == 4 * 4
+    assert {*table["weight_decay"]} == {0.0, 0.1}
+    best = study.best
+    assert best.optimizer.keys() == {"weight_decay", "betas", "schedule", "clip_norm", "warmup"}
+    assert best.optimizer["schedule"] == "cosine"
+    assert f"weight_decay {best.optimizer['weight_decay']:g}" in repr(best)
+    assert "weight_decay 0" in repr(study)
+    about = read(best.weights[0])[1]
+    assert Optimizer.of(about["optimizer"]) == Optimizer.of(best.optimizer)
+    assert study.report(tmp_path / "out").read_text(encoding="utf-8").count("weight_decay 0.1") > 4

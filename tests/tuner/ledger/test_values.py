@@ -11,6 +11,7 @@ from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Proposal, Role
 
 MOVES = Variant(schedule=(Segment(0.0, 0.5, 0.5, 0.001), Segment(3.0, 0.1, 0.7, 0.002)))
+TUNED = Variant(optimizer=(("betas", (0.5, 0.9)), ("clip_norm", None), ("warmup", 0.1)))
 
 
 def then(tau_f, tau_b):
@@ -24,6 +25,7 @@ def then(tau_f, tau_b):
         (Variant(), ""),
         (Variant(logit_scale=10.0), '{"logit_scale": 10.0}'),
         (MOVES, '{"schedule": [[0.0, 0.5, 0.5, 0.001], [3.0, 0.1, 0.7, 0.002]]}'),
+        (TUNED, '{"optimizer": {"betas": [0.5, 0.9], "clip_norm": null, "warmup": 0.1}}'),
     ],
 )
 def test_a_variant_is_kept_as_text_and_comes_back(variant, text):
@@ -41,6 +43,9 @@ def test_a_variant_is_kept_as_text_and_comes_back(variant, text):
         '{"schedule": [[0.0, 1.0]]}',
         '{"temperature": 1.0}',
         '{"schedule": 3}',
+        '{"optimizer": 3}',
+        '{"optimizer": {"betas": [0.9]}}',
+        '{"optimizer": {"warmup": "long"}}',
     ],
 )
 def test_a_text_that_is_no_variant_is_refused_in_a_sentence(text):
@@ -57,6 +62,14 @@ def test_the_keys_of_trials_are_as_they_always_were():
     assert control.key == "control|decoupled|1.0|5.0|0.001|c321243b709585d2"
     moves = Proposal(Role.SEARCH, "decoupled", 0.5, 0.5, 0.001, MOVES)
     assert moves.key == "search|decoupled|0.5|0.5|0.001|6cb284abf79065ee"
+
+
+def test_settings_of_the_optimiser_make_another_trial_at_a_place_that_stays():
+    plain, tuned = (Proposal(Role.SEARCH, "decoupled", 0.0, 0.5, 0.001, v) for v in (Variant(), TUNED))
+    assert plain.key != tuned.key
+    assert plain.method != tuned.method
+    assert (TUNED.steady, MOVES.steady, Variant(logit_scale=2.0).steady) == (True, False, False)
+    assert TUNED.optimizer_words == ["betas 0.5 0.9", "clip_norm none", "warmup 0.1"]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def predicted(m: Material) -> Made:
 
 
 def mattered(m: Material) -> Made:
-    """The importance of temperatures and learning rate."""
+    """The importance of temperatures, learning rate and optimiser."""
     what = seen(m.trials, m.study.objective)
     if what is None or any(t.schedule for t in searched(m.trials)):
         return None
@@ -77,7 +77,7 @@ def mattered(m: Material) -> Made:
     )
 
     def draw() -> Figure:  # only now, because it takes seconds
-        return drawing.importance({NAMES[name]: share for name, share in what.importance().items()})
+        return drawing.importance({NAMES.get(name, name): share for name, share in what.importance().items()})
 
     return "importance", Picture(_SECTION, caption, draw)
 
