@@ -14,64 +14,17 @@ import json
 import sys
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from benchmarks.estimators import usual_decoupled
+from benchmarks import plain
 from benchmarks.measure import alternate
-from trainables.data import Dataset, load
+from trainables.data import load
 from trainables.memory import keep_freed_memory
 
 PLAIN_MODELS, STEPS, ROUNDS, BATCH, LR = 3, 20, 5, 200, 5e-4  # steps of every model in a turn
-LATENTS, CATEGORIES = 4, 8
 TAU_F, TAU_B = [0.5, 1.0, 1.5, 2.0], [0.3, 0.5, 0.7, 1.0]  # of the population: every pair
 PLAIN_TAU_F, PLAIN_TAU_B = 2.0, 0.5
 PEAK_SIZE = 2048  # of the square matrices of the large product
-
-
-class PlainCatAE(nn.Module):
-    """The autoencoder."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Linear(features, 512),
-            nn.ReLU(),
-            nn.Linear(512, 256),
-            nn.ReLU(),
-            nn.Linear(256, LATENTS * CATEGORIES),
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(LATENTS * CATEGORIES, 256),
-            nn.ReLU(),
-            nn.Linear(256, 512),
-            nn.ReLU(),
-            nn.Linear(512, features),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits = self.encoder(x).view(-1, LATENTS, CATEGORIES)
-        return self.decoder(usual_decoupled(logits, PLAIN_TAU_F, PLAIN_TAU_B).flatten(1))
-
-
-class Plain:
-    """Plain models in training, one after the other."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.x = dataset.train.inputs.float() / dataset.largest
-        models = [PlainCatAE(dataset.features).to(self.x.device) for _ in range(PLAIN_MODELS)]
-        self.models = [(model, torch.optim.Adam(model.parameters(), lr=LR)) for model in models]
-
-    def train(self, steps: int) -> None:
-        """Some steps of every model."""
-        for model, optimizer in self.models:
-            order = torch.randperm(len(self.x), device=self.x.device)
-            for i in range(steps):
-                x = self.x[order[i * BATCH : (i + 1) * BATCH]]
-                optimizer.zero_grad()
-                loss = F.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / len(x)
-                loss.backward()
-                optimizer.step()
 
 
 def flop_per_example(model: nn.Module) -> int:
@@ -92,16 +45,19 @@ def main() -> None:
     dataset = load("mnist", sys.argv[1]).to(device)
     configurations = [Configuration("decoupled", tau_f, tau_b, LR) for tau_f in TAU_F for tau_b in TAU_B]
     population = Population(CatAE(dataset, CatAEOptions()), dataset, configurations, [0], batch_size=BATCH)
-    plain = Plain(dataset)
+    peers = [
+        plain.trained("catae", dataset, batch=BATCH, lr=LR, tau_f=PLAIN_TAU_F, tau_b=PLAIN_TAU_B)
+        for _ in range(PLAIN_MODELS)
+    ]
     a, b, product = torch.randn(3, PEAK_SIZE, PEAK_SIZE, device=device)
     turns = {
-        "plain": lambda: plain.train(STEPS),
+        "plain": lambda: [train(STEPS) for train in peers],
         "population": lambda: population.train(STEPS),
         "product": lambda: torch.mm(a, b, out=product),
     }
     seconds = alternate(turns, rounds=ROUNDS)
     epochs = STEPS / population.steps_per_epoch
-    gflop = flop_per_example(plain.models[0][0]) * BATCH * STEPS / 1e9
+    gflop = flop_per_example(plain.CatAE(dataset.features, PLAIN_TAU_F, PLAIN_TAU_B)) * BATCH * STEPS / 1e9
     print(
         json.dumps(
             {

@@ -22,41 +22,10 @@ import torch
 import torch.nn.functional as F
 from ray import tune
 from sklearn.datasets import load_digits
-from torch import nn
+
+from benchmarks.plain import SBN
 
 TAU_F, TAU_B, SEEDS, EPOCHS, BATCH = [0.0, 0.1, 0.3, 0.5, 1.0], [0.1, 0.3, 0.5, 1.0, 2.0], 3, 60, 128
-
-
-class Unit(torch.autograd.Function):
-    """A sampled bit with decoupled straight-through gradients."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: torch.Tensor, tau_f: float, tau_b: float) -> torch.Tensor:
-        ctx.save_for_backward(logits)
-        ctx.tau_b = tau_b
-        noise = torch.rand_like(logits).logit(1e-6)
-        return (logits + tau_f * noise > 0).float()
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> Any:
-        (logits,) = ctx.saved_tensors
-        q = torch.sigmoid(logits / ctx.tau_b)
-        return grad * q * (1 - q) / ctx.tau_b, None, None
-
-
-class SBN(nn.Module):
-    """784-200-200-10 with binary hidden units."""
-
-    def __init__(self, features: int, tau_f: float, tau_b: float) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(features, 200), nn.Linear(200, 200)])
-        self.head = nn.Linear(200, 10)
-        self.tau_f, self.tau_b = tau_f, tau_b
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for layer in self.layers:
-            x = Unit.apply(layer(x), self.tau_f, self.tau_b)
-        return self.head(x)
 
 
 def train_epoch(

@@ -12,8 +12,7 @@ import time
 import torch
 
 from benchmarks.measure import peak_mb, reset_peak, synchronize
-from benchmarks.plain_tune import SBN as PlainSBN
-from benchmarks.plain_tune import train_epoch
+from benchmarks.plain import trained
 from trainables.data import Dataset, load
 from trainables.population import Configuration, Population
 from trainables.tasks.sbn import SBN, SBNOptions
@@ -31,14 +30,11 @@ def configurations(trials: int) -> list[Configuration]:
 
 def plain(dataset: Dataset, models: int) -> float:
     """Member-epochs a second of plain models, one after the other."""
-    device = dataset.train.inputs.device
-    x, y = dataset.train.inputs.float() / dataset.largest, dataset.train.labels
-    elapsed = 0.0
+    elapsed, epoch = 0.0, len(dataset.train) // BATCH
     for i in range(models + 1):
-        model = PlainSBN(dataset.features, 0.1, 0.7).to(device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        train = trained("sbn", dataset, batch=BATCH, lr=1e-3, tau_f=0.1, tau_b=0.7)
         start = time.perf_counter()
-        train_epoch(model, optimizer, x, y, BATCH)
+        train(epoch)
         synchronize()
         elapsed += time.perf_counter() - start if i else 0.0  # the first one warms up
     return models / elapsed

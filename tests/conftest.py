@@ -28,6 +28,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: -stacks[item.path])
 
 
+def pytest_unconfigure():
+    """What was kept is given back: at the end of the process triton's library reports what it still finds."""
+    gc.unfreeze()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item):
     """A test's time limit, which pytest-timeout takes from its marker, is one for this machine as it is."""

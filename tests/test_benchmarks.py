@@ -11,6 +11,7 @@ import torch
 
 from api.application.settings import ServiceSettings
 from benchmarks import bodies, gpu, gpu_check, scale, sharing
+from tuner.spec.study import parse_spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,8 +57,36 @@ def test_a_part_that_has_no_time_says_so(monkeypatch, tmp_path):
 
 
 def test_the_benchmark_of_sharing_compares_what_was_run():
-    told = sharing.compared({"alone": 40.0, "at once": 64.0, "beside a busy process": 80.0})
-    assert told == {"at_once_to_one_after_the_other": 0.8, "busy_to_alone": 2.0}
+    found = sharing.Sharing(alone=40.0, at_once=64.0, busy=92.0)
+    assert sharing.ratios(found) == {"at_once_to_one_after_the_other": 0.8, "busy_to_alone": 2.3}
+    assert found.told.split() == [
+        "40.00",
+        "s",
+        "64.00",
+        "s",
+        "92.00",
+        "s",
+        "0.80",
+        "x",
+        "ok",
+        "2.30",
+        "x",
+        "NO",
+    ]
+    assert sharing.ratios(sharing.Sharing(alone=40.0)) == dict.fromkeys(sharing.ratios(found))
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("task", sharing.STUDIES)
+def test_the_studies_of_the_benchmark_of_sharing_are_specs(task, small):
+    spec = parse_spec(sharing.spec(task, small=small))
+    assert spec.planned_trials == (2 if small else 25)
+
+
+def test_an_unknown_study_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        sharing.main(["sbm"])
+    assert "there is no study of sbm; there are sbn, catae, dln" in capsys.readouterr().err
 
 
 def test_the_worst_bodies_are_as_large_as_bodies_may_be():

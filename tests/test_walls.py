@@ -14,10 +14,19 @@ NEVER = {  # folder -> what nothing in it imports
     "tuner/": {"api"},
     "trainables/metrics.py": {"torch"},
     "trainables/gate_names.py": {"torch"},
+    "trainables/estimator_names.py": {"torch"},
+    "trainables/population_report.py": {"torch"},
+    "trainables/ray_trainable.py": {"torch"},
+    "trainables/seeding.py": {"torch"},
+    "trainables/data/options.py": {"torch"},
     "trainables/tasks/built_in_metrics.py": {"torch"},
+    "trainables/tasks/declaration.py": {"torch"},
+    "trainables/tasks/declarations/": {"torch"},
+    "trainables/tasks/vectors.py": {"torch"},
     "tuner/strategies/": {"torch"},
     "tuner/evidence/": {"torch"},
     "tuner/ledger/": {"torch"},
+    "tuner/spec/": {"torch"},
 }
 # Of tuner: a file imports from its own room and from lower floors; rooms of one floor do not know each other.
 FLOORS = (
@@ -55,6 +64,12 @@ EXTRA = {
     "trainables/logic_network.py": {"numpy"},  # for those who have no torch
     # Imported on GPUs of CUDA only, for which torch brings triton.
     **{file: {"triton"} for file in ONLY_IN["triton"]},
+    # Where the data is read, and where what was measured of examples is written.
+    **{
+        f"trainables/data/{name}.py": {"numpy"}
+        for name in ("digits", "fingerprint", "originals", "shuffling")
+    },
+    "trainables/population_run.py": {"numpy"},
     "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
     "trainables/model_file.py": {"safetensors"},  # imported when a model is written or read
 }

@@ -31,6 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.estimator_names import TEMPERATURES
 from trainables.primitive import Coefficients, straight_through, straight_through_binary, working_dtype
 from trainables.randomness import gumbel_, logistic_
 from trainables.surrogates import (
@@ -52,12 +53,14 @@ class Estimator:
     """One row of the table: which temperatures it takes, its noise and its surrogate."""
 
     name: str
-    temperatures: tuple[
-        str, ...
-    ]  # of "tau_f", "tau_b"; ("tau_f", "tau_b") with tied=True is one temperature for both
     surrogate: Surrogate
     s: float | None = None  # noise in the forward pass; None where that is tau_f
     tied: bool = False  # tau_f = tau_b always
+
+    @property
+    def temperatures(self) -> tuple[str, ...]:
+        """Of "tau_f", "tau_b", those it takes; tied ones are one temperature."""
+        return TEMPERATURES[self.name]
 
     def coefficients(self, tau_f: Any, tau_b: Any) -> Coefficients:
         """The row at given temperatures."""
@@ -71,14 +74,14 @@ class Estimator:
 ESTIMATORS: dict[str, Estimator] = {
     row.name: row
     for row in (
-        Estimator("identity", (), IDENTITY, s=0.0),
-        Estimator("softmax", ("tau_f", "tau_b"), SOFTMAX, tied=True),
-        Estimator("gumbel", ("tau_b",), GUMBEL, s=1.0),
-        Estimator("decoupled", ("tau_f", "tau_b"), SOFTMAX),
-        Estimator("reinmax", ("tau_b",), REINMAX, s=1.0),
-        Estimator("gumbel_rao", ("tau_b",), RAO, s=1.0),
-        Estimator("gst", ("tau_b",), GAPPED, s=1.0),
-        Estimator("soft", (), RELAXED, s=0.0),
+        Estimator("identity", IDENTITY, s=0.0),
+        Estimator("softmax", SOFTMAX, tied=True),
+        Estimator("gumbel", GUMBEL, s=1.0),
+        Estimator("decoupled", SOFTMAX),
+        Estimator("reinmax", REINMAX, s=1.0),
+        Estimator("gumbel_rao", RAO, s=1.0),
+        Estimator("gst", GAPPED, s=1.0),
+        Estimator("soft", RELAXED, s=0.0),
     )
 }
 

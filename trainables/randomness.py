@@ -5,33 +5,24 @@ needs no generator
 state: a resumed population draws what it would have drawn.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor
 
-# torch's CPU generator (mt19937) uses the low 32 bits of its seed only. Steps of one stream are consecutive
-# from a hashed base, so within a stream they never collide before 2^32 steps.
-_MODULUS = 2**32
-
-
-def digest(seed: int, purpose: str) -> bytes:
-    """8 bytes that are other ones for every seed and purpose: where the numbers drawn for them begin."""
-    return hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=8).digest()
+from trainables.seeding import MODULUS, base_of
 
 
 class Stream:
     """A sequence of generators, one per step, for one seed and one purpose."""
 
     def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
-        self._base = int.from_bytes(digest(seed, purpose), "little")
+        self._base = base_of(seed, purpose)
         self._generator = torch.Generator(device=device)
 
     def at(self, step: int) -> torch.Generator:
         """The generator for a step. The same object is returned every time, set anew: draw before the next
         call.
         """
-        self._generator.manual_seed((self._base + step) % _MODULUS)
+        self._generator.manual_seed((self._base + step) % MODULUS)
         return self._generator
 
 

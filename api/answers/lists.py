@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from api.answers.views import objective_json
-from trainables.estimators import ESTIMATORS
+from trainables.estimator_names import TEMPERATURES
 from trainables.metrics import Metric
-from trainables.tasks import task_metrics, task_names, task_type
+from trainables.tasks import task_declaration, task_metrics, task_names
 from tuner.evidence.labels import METHODS, STATES
 from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
 
@@ -20,7 +20,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def _task(name: str) -> dict[str, Any]:
     try:
-        task = task_type(name)
+        task = task_declaration(name)
     except ValueError as error:
         return {
             "name": name,
@@ -39,7 +39,7 @@ def _task(name: str) -> dict[str, Any]:
         "name": name,
         "datasets": list(task.datasets),
         "baselines": [b for b in BASELINES if b in task.estimators],
-        "estimators": [e for e in ESTIMATORS if e in task.estimators],
+        "estimators": [e for e in TEMPERATURES if e in task.estimators],
         "objective": objective_json(task_metrics(name), task.objective.name, task.objective.direction),
         "options": [
             {"name": option, "default": None if value is MISSING else value} for option, value in defaults

@@ -24,7 +24,7 @@ from api.application.head import HEAD
 from api.application.service import Service
 from api.studies import audit
 from api.studies.submission import spec_of
-from trainables.tasks import task_metrics, task_type
+from trainables.tasks import task_declaration, task_metrics
 from tuner.errors import UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
@@ -130,7 +130,7 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
 
 
 def _objective(spec: StudySpec) -> dict[str, str]:
-    objective = task_type(spec.task).objective
+    objective = task_declaration(spec.task).objective
     return objective_json(task_metrics(spec.task), objective.name, objective.direction)
 
 

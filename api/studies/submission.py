@@ -7,7 +7,7 @@ from typing import Any
 
 from api.application.errors import Problem, refused
 from api.application.settings import ServiceSettings
-from trainables.tasks import task_type
+from trainables.tasks import task_declaration
 from tuner.errors import FieldError
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
 
@@ -44,7 +44,7 @@ def spec_of(given: Mapping[str, Any], settings: ServiceSettings) -> tuple[StudyS
 
 def _weights(spec: StudySpec) -> int:
     """The weights of one model, as far as they can be counted without its dataset."""
-    return task_type(spec.task).options_type.parse(spec.options).weights
+    return task_declaration(spec.task).options_type.parse(spec.options).weights
 
 
 def _with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,15 +106,15 @@ def test_every_path_that_a_recipe_names_exists(recipe):
 
 
 NAMED_IN = {  # what a recipe says is in a file
-    "estimator": ("METHODS", "BY_ESTIMATOR", "ESTIMATORS"),
-    "task": ("_BUILT_IN", "BUILT_IN", "TASKS", "OPTIONS", "logit_parameters"),
+    "estimator": ("METHODS", "BY_ESTIMATOR", "ESTIMATORS", "TEMPERATURES", "RELAXED"),
+    "task": ("Declaration", "_BUILT_IN", "BUILT_IN", "TASKS", "OPTIONS", "logit_parameters"),
     "strategy": ("StrategyName", "SEARCHES", "study_seed", "strategy_for", "trainings_total", "SPECS"),
     "figure": ("_MAKERS", "Material", "Picture"),
     "metric": ("evaluate", "metrics"),
     "route": ("_versioned", "answer", "Submitter"),
     "command": ("cli", "with_ledger", "find_study", "columns", "say", "UserError", "remote_or_local"),
     "setting": ("_for_drivers", "ServiceSettings", "ClientSettings"),
-    "dataset": ("DATASETS", "_OPTIONS", "hold_out", "DataError"),
+    "dataset": ("DATASETS", "BUILT_IN", "hold_out", "DataError"),
     "migration": ("server_default", "downgrade"),
 }
 

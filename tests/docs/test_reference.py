@@ -11,7 +11,7 @@ from api.application.app import create
 from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
 from tests.support.markdown import DOCS, blocks, names, tables
-from trainables.data import DATASETS, OWN_DATA, array_file, image_folder, load
+from trainables.data import DATASETS, OWN_DATA, array_file, image_folder, load, options
 from trainables.estimators import ESTIMATORS
 from trainables.population import Configuration, Population
 from trainables.tasks import task_metrics, task_type
@@ -107,7 +107,7 @@ def test_every_option_of_a_dataset_is_there_with_its_default(dataset, request):
     given = inspect.signature(dataset.load).parameters
     expected = {
         option: "required" if row.required else as_written(given[option].default)
-        for option, row in dataset.OPTIONS.items()
+        for option, row in options.BUILT_IN[name].items()
     }
     assert {names(row[0])[0]: row[1] for row in rows("spec.md", name)} == expected
     told = {heading for heading in DATASETS if re.search(rf"^### {heading}$", SPEC_PAGE, re.MULTILINE)}

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ray.tune.search import Searcher
 
-from trainables.ray_trainable import PopulationTrainable, Report
+from trainables.population_report import Report
+from trainables.ray_trainable import PopulationTrainable
 from tuner.driver.placement import Placement
 from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress

@@ -8,8 +8,8 @@ from itertools import product
 import torch
 
 from trainables import counters
+from trainables.kernels import choosing, sampling, triton_noise, triton_sampling, triton_update, update
 from trainables.kernels import noise as noise_operator
-from trainables.kernels import sampling, triton_noise, triton_sampling, triton_update, update
 from trainables.surrogates import RAO, SURROGATES
 
 KINDS = [kind for kind, surrogate in enumerate(SURROGATES) if surrogate is not RAO]
@@ -76,6 +76,26 @@ def check_samples(shape, dim, noises, dtype):
     torch.testing.assert_close(found, expected, **ROUNDING[dtype])
 
 
+def check_choices(shape, columns, noises, dtype):
+    _, logits, noise, s, tau_b, kinds, runs = drawn(shape, dtype, noises=noises)
+    K, N = shape
+    generator = torch.Generator().manual_seed(2)
+    table = torch.randint(-2, 3, (K, columns), generator=generator).to(dtype)
+    drows = torch.randn(*logits.shape[:2], columns, N, generator=generator, dtype=dtype)
+    rows, chosen = choosing.choose(logits, noise, s, tau_b, kinds, table, runs)
+    found = triton_sampling.choose(logits, noise, s, tau_b, kinds, table)
+    torch.testing.assert_close(found[0], rows, **ROUNDING[dtype])
+    sampled = [t for t, kind in enumerate(kinds.tolist()) if not SURROGATES[kind].relaxed]
+    assert torch.equal(found[1][:, sampled], chosen[:, sampled])
+    z = sampling.sample(logits, noise, s, tau_b, kinds, runs, -2)
+    torch.testing.assert_close(rows, table.T @ z, **ROUNDING[dtype])
+    expected = sampling.sample_backward(table @ drows, z, logits, noise, None, tau_b, kinds, runs, -2)
+    for operator, arguments in ((choosing.choose_backward, (None, tau_b, kinds, table, runs)),
+                                (triton_sampling.choose_gradient, (tau_b, kinds, table))):  # fmt: skip
+        gradient = operator(drows, found[1], logits, noise, *arguments)
+        torch.testing.assert_close(gradient, expected, **ROUNDING[dtype])
+
+
 def check_ties():
     logits, noise = torch.zeros(1, 1, 1, 3, 2), torch.zeros(1, 1, 1, 3, 2)
     one, kinds = torch.ones(1), torch.tensor([1], dtype=torch.int32)
@@ -100,6 +120,9 @@ def main():
     for (shape, dim), noises, dtype in product(forms, (2, 1), DTYPES):
         check_samples(shape, dim, noises, dtype)
     print("samples")
+    for (shape, columns), noises, dtype in product((((16, 400), 4), ((5, 70), 3)), (2, 1), DTYPES):
+        check_choices(shape, columns, noises, dtype)
+    print("choices")
     check_ties()
     print("ties")
 

@@ -17,7 +17,7 @@ from torchvision import datasets
 
 from tests.support.paths import DATA
 from tests.support.splits import check_same, examples
-from trainables.data import DATASETS, DataError, check_options, load
+from trainables.data import DATASETS, DataError, check_options, load, originals
 
 CLASS_NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
@@ -192,8 +192,9 @@ def small_cifar():
 
 @pytest.fixture
 def cifar(small_cifar, tmp_path, monkeypatch):
-    """A data folder with these files, which torchvision takes for the original's."""
+    """A data folder with these files, which are taken for the originals, by torchvision too."""
     sums = {file: md5(content).hexdigest() for file, content in small_cifar[0].items()}
+    monkeypatch.setattr(originals, "CIFAR10_FILES", sums)
     monkeypatch.setattr(datasets.CIFAR10, "train_list", [[file, sums[file]] for file in CIFAR_FILES[:5]])
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
     monkeypatch.setattr(datasets.CIFAR10, "meta", {**datasets.CIFAR10.meta, "md5": sums["batches.meta"]})

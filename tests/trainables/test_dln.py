@@ -21,6 +21,7 @@ from trainables.population import Configuration, Population
 from trainables.randomness import Stream
 from trainables.tasks import dln
 from trainables.tasks.base import DRAWS
+from trainables.tasks.declarations.dln import cutoffs
 from trainables.tasks.dln import DLN, DLNOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -158,7 +159,7 @@ def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(
 def test_bits_tell_whether_a_pixel_is_above_a_threshold(thresholds, largest):
     pixels = torch.arange(largest + 1, dtype=torch.uint8)
     images = torch.stack([pixels, pixels.flip(0)])  # [B, features]
-    bits = dln.thermometer(images[None], dln.cutoffs(thresholds, largest))
+    bits = dln.thermometer(images[None], cutoffs(thresholds, largest))
     expected = [[float(int(x) / largest > t) for x in image] for t in sorted(thresholds) for image in images]
     assert (bits.shape, bits.dtype) == ((1, len(thresholds) * (largest + 1), 2), torch.uint8)
     per_threshold = bits[0].view(len(thresholds), largest + 1, 2).mT.flatten(0, 1)
@@ -169,7 +170,7 @@ def test_bits_tell_whether_a_pixel_is_above_a_threshold(thresholds, largest):
 def test_a_pixel_exactly_on_a_threshold_is_not_above_it(largest):
     pixels = torch.arange(largest, dtype=torch.uint8)
     on = [x / largest for x in range(largest)]
-    bits = dln.thermometer(pixels[None, None], dln.cutoffs(on, largest))
+    bits = dln.thermometer(pixels[None, None], cutoffs(on, largest))
     assert torch.equal(
         bits.view(largest, largest), torch.ones(largest, largest).triu(1).byte()
     )  # [threshold, pixel]

@@ -24,9 +24,9 @@ from trainables import (
     softmax_st,
     softmax_st_binary,
 )
+from trainables.estimator_names import DISCRETE
 from trainables.estimators import ESTIMATORS, coefficients
 from trainables.primitive import straight_through, straight_through_binary
-from trainables.tasks.base import DISCRETE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,21 +12,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.support.hand_driver import new_trainable
-from trainables import ray_trainable
+from trainables import population_run
 from trainables.data import load
 from trainables.model_file import file_name, read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.optim import Optimizer
 from trainables.population import Configuration, Population
-from trainables.ray_trainable import PopulationConfig, Report, interval_ends
+from trainables.population_report import PopulationConfig, Report
+from trainables.population_run import interval_ends
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_trainable, "CHECKPOINT_EVERY_S", -1.0)  # of every interval
+    monkeypatch.setattr(population_run, "CHECKPOINT_EVERY_S", -1.0)  # of every interval
     return PopulationConfig(
         task="sbn",
         options={"units": [16, 16]},
@@ -290,7 +291,7 @@ def test_a_full_disk_under_the_checkpoints_costs_no_training(config, caplog, sma
 
 def test_a_module_with_a_schedule_is_a_tune_trial_like_any_other(config, monkeypatch):
     cls = ModuleTask.from_module(Normalised, loss=F.cross_entropy)
-    monkeypatch.setattr(ray_trainable, "task_type", lambda _: cls)
+    monkeypatch.setattr(population_run, "task_type", lambda _: cls)
     variant = json.dumps({"optimizer": {"schedule": "cosine", "weight_decay": 0.1, "warmup": 0.1}})
     trials = tuple(trial | {"variant": variant} for trial in config.trials)
     config = replace(config, task="module", options={"width": 8}, trials=trials)

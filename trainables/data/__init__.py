@@ -1,19 +1,22 @@
-"""Datasets as tensors on the device, a fixed seeded train/validation split, the test set apart.
+"""Datasets as tensors, or without torch as arrays: a fixed seeded train/validation split, the test set apart.
 
 Images stay uint8 (a quarter of the memory) and become floats batch by batch, divided by the dataset's largest
-pixel value. Other data are arrays of any dtype and shape. More datasets come by the entry points
+pixel value. Other data are arrays of any dtype and shape. A dataset is imported when it is asked for: whoever
+checks a spec needs no torch, nor does who reads one of the originals. More datasets come by the entry points
 `trainables.datasets`: a function (data folder, **options) -> Dataset, whose attribute OPTIONS, if it has one,
 says what options it takes, {name: Option}.
 """
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from trainables.data import array_file, digits, image_folder, originals
-from trainables.data.dataset import Batch, DataError, Dataset, Option, Split
+from trainables.data import options as _options
+from trainables.data.dataset import Batch, DataError, Dataset, Split
+from trainables.data.options import Option
 from trainables.errors import OptionError, unknown
 
 __all__ = [
@@ -28,23 +31,19 @@ __all__ = [
     "dataset_names",
     "load",
     "plugged_in_version",
+    "read",
 ]
 
 GROUP = "trainables.datasets"
 OWN_DATA = "own"  # what a study calls the data that its task brings itself: Task.own_dataset
-# Each is called with the data folder, and with its options as keywords.
-DATASETS: dict[str, Callable[..., Dataset]] = {
-    "digits": digits.load,
-    "mnist": originals.mnist,
-    "fashion_mnist": originals.fashion_mnist,
-    "cifar10": originals.cifar10,
-    "image_folder": image_folder.load,
-    "arrays": array_file.load,
-}
-_OPTIONS: dict[str, Mapping[str, Option]] = {  # the others have none
-    "image_folder": image_folder.OPTIONS,
-    "arrays": array_file.OPTIONS,
-}
+DATASETS = {
+    "digits": "digits:load",
+    "mnist": "originals:mnist",
+    "fashion_mnist": "originals:fashion_mnist",
+    "cifar10": "originals:cifar10",
+    "image_folder": "image_folder:load",
+    "arrays": "array_file:load",
+}  # name -> module of this package, function of the data folder, with its options as keywords
 
 
 def dataset_names() -> list[str]:
@@ -53,8 +52,13 @@ def dataset_names() -> list[str]:
 
 
 def load(name: str, folder: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
-    """Reads a dataset; torchvision's are downloaded into the folder if they are not there and there is a
-    network.
+    """A dataset as tensors. Arguments and errors as `read`."""
+    return read(name, folder, options).to("cpu")
+
+
+def read(name: str, folder: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
+    """Reads a dataset, as its reader makes it: as arrays where that takes no torch, else as tensors. The
+    originals are downloaded into the folder if they are not there and there is a network.
 
     Args:
         name: one of dataset_names().
@@ -84,7 +88,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         ValueError: unknown name.
     """
     if name in DATASETS or name == OWN_DATA:
-        known = _OPTIONS.get(name, {})
+        known = _options.BUILT_IN.get(name, {})
     else:
         known = getattr(_loader(name), "OPTIONS", {})
     for given in options:
@@ -113,7 +117,9 @@ def plugged_in_version(name: str) -> tuple[str, str] | None:
 def _loader(name: str) -> Callable[..., Dataset]:
     """What reads a dataset. Whatever goes wrong in a user's own is told with its name."""
     if name in DATASETS:
-        return DATASETS[name]
+        module, _, function = DATASETS[name].partition(":")
+        built_in: Callable[..., Dataset] = getattr(import_module(f"{__name__}.{module}"), function)
+        return built_in
     if name not in plugged_in():
         raise ValueError(f"dataset must be one of {dataset_names()}. Got {name!r}.")
     entry = plugged_in()[name]

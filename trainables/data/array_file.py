@@ -4,7 +4,6 @@ A field `x` is split by fractions, or by a field that says which split an exampl
 has the fields `x_train` and `x_test`, as many published files do, and perhaps `x_validation`.
 """
 
-import re
 from collections.abc import Set
 from pathlib import Path
 from typing import Any
@@ -13,43 +12,9 @@ from zipfile import BadZipFile
 import torch
 
 from trainables.data.arrays import Examples, Share, as_split, dataset_of, from_examples
-from trainables.data.dataset import Batch, DataError, Dataset, Option, one_line
+from trainables.data.dataset import Batch, DataError, Dataset, one_line
 
-# No path separator: never outside the data folder.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(npz|safetensors)")
 _SPLITS = ("train", "validation", "test")  # a field of splits holds their numbers
-
-
-def _is_file_name(value: Any) -> bool:
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-def _is_field(value: Any) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= 200
-
-
-def _is_fields(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return 1 <= len(value) <= 100 and all(_is_field(x) for x in value) and len({*value}) == len(value)
-    return _is_field(value)
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
-
-
-OPTIONS = {
-    "file": Option("the name of a .npz or .safetensors file in the data folder", _is_file_name),
-    "inputs": Option("the name of a field of the file, or a list of names for several inputs", _is_fields),
-    "labels": Option("the name of a field of the file, or a list of names", _is_fields, required=False),
-    "splits": Option(
-        "the name of a field with 0, 1 or 2 for every example: train, validation, test",
-        _is_field,
-        required=False,
-    ),
-    "validation": Option("a share of the examples, above 0 and below 1", _is_share, required=False),
-    "test": Option("a share of the examples, above 0 and below 1", _is_share, required=False),
-}
 
 
 def load(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from trainables.data.dataset import Batch, DataError, Dataset, Split, each, one_line, tensors
-from trainables.randomness import Stream
+from trainables.data.shuffling import shuffled
 
 # A tensor or array [n, ...]; {name: array}; (inputs, labels); a map-style torch Dataset of such examples.
 Examples: TypeAlias = Any
@@ -58,7 +58,7 @@ def from_examples(
             f"dataset {name} has {len(whole)} example{'s' * (len(whole) != 1)}, which leaves "
             f"{max(kept, 0)} to train on; at least {2 + sum(counts.values())} are needed."
         )
-    order = torch.randperm(len(whole), generator=Stream(0, "arrays split").at(0))
+    order = shuffled(len(whole), "arrays split")
     for part, count in counts.items():
         held_out[part], order = whole.take(order[:count]), order[count:]
     train = whole.take(order) if counts else whole

@@ -1,14 +1,20 @@
-"""What a dataset is: three splits of tensors, its shape, and the one way to hold out the validation split."""
+"""What a dataset is: three splits of tensors, its shape, and the one way to hold out the validation split.
+
+Readers that need no torch return numpy arrays, of which `to` makes tensors: whoever only looks at the data,
+as a driver does, imports none.
+"""
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-from torch import Tensor
+from trainables.data.shuffling import shuffled, shuffled_array
 
-from trainables.randomness import Stream
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Examples along the first axis: a tensor [n, ...], or tensors by name {name: [n, ...]}. As a type it is Any,
 # because every task narrows it to what its own datasets have; most have uint8 pixels [n, D].
@@ -19,27 +25,24 @@ class DataError(Exception):
     """A dataset cannot be read. The message is one sentence that says what, where, and what to do."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a dataset."""
-
-    wanted: str  # follows "must be"
-    accepts: Callable[[Any], bool]
-    required: bool = True
-
-
-def each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+def each(batch: Batch, change: Callable[[Any], Any]) -> Batch:
     """A batch with every tensor changed; None, the labels of a dataset that has none, stays None."""
-    if batch is None or isinstance(batch, Tensor):
-        return None if batch is None else change(batch)
-    return {name: change(tensor) for name, tensor in batch.items()}
+    if isinstance(batch, Mapping):
+        return {name: change(tensor) for name, tensor in batch.items()}
+    return None if batch is None else change(batch)
 
 
-def tensors(batch: Batch) -> list[Tensor]:
-    """The tensors of a batch."""
-    if batch is None or isinstance(batch, Tensor):
-        return [] if batch is None else [batch]
-    return list(batch.values())
+def tensors(batch: Batch) -> list[Any]:
+    """The tensors, or arrays, of a batch."""
+    if isinstance(batch, Mapping):
+        return list(batch.values())
+    return [] if batch is None else [batch]
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a tensor; torch is not imported for that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,24 @@ class Split:
         return len(tensors(self.inputs)[0])
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> "torch.device":
         """Where its tensors are."""
-        return tensors(self.inputs)[0].device
+        device: torch.device = tensors(self.inputs)[0].device
+        return device
 
-    def take(self, index: slice | Tensor) -> "Split":
+    def take(self, index: "slice | Tensor | Any") -> "Split":
         """Some of the examples, by a slice or by their numbers [m]."""
         inputs, labels = each(self.inputs, lambda x: x[index]), each(self.labels, lambda x: x[index])
         return Split(inputs, labels, self.noise_seed)
 
-    def to(self, device: torch.device | str) -> "Split":
-        """The same split on a device."""
-        return Split(
-            each(self.inputs, lambda x: x.to(device)),
-            each(self.labels, lambda x: x.to(device)),
-            self.noise_seed,
-        )
+    def to(self, device: "torch.device | str") -> "Split":
+        """The same split as tensors on a device."""
+        import torch  # arrays are made tensors here, and nowhere before
+
+        def moved(x: Any) -> "Tensor":
+            return torch.as_tensor(x).to(device)
+
+        return Split(each(self.inputs, moved), each(self.labels, moved), self.noise_seed)
 
     def part(self, start: int, end: int, *, noise_seed: int) -> "Split":
         """The examples from `start` up to `end`, evaluated with noise of their own."""
@@ -119,8 +124,8 @@ class Dataset:
             )
         return len(self.train) // batch_size
 
-    def to(self, device: torch.device | str) -> "Dataset":
-        """The same dataset on a device."""
+    def to(self, device: "torch.device | str") -> "Dataset":
+        """The same dataset as tensors on a device."""
         return replace(
             self,
             train=self.train.to(device),
@@ -133,17 +138,23 @@ def hold_out(
     name: str, train: Split, test: Split, *, validation: int, shape: tuple[int, int, int], largest: int = 255
 ) -> Dataset:
     """Takes the validation split out of the training data: the same for every seed, study and machine."""
-    order = torch.randperm(len(train), generator=Stream(0, "validation split").at(0))
+    shuffle = shuffled if is_tensor(train.inputs) else shuffled_array
+    order = shuffle(len(train), "validation split")
     held_out, kept = order[:validation], order[validation:]
     return Dataset(
         name,
-        train=Split(train.inputs[kept].contiguous(), train.labels[kept]),
-        validation=Split(train.inputs[held_out].contiguous(), train.labels[held_out]),
+        train=_contiguous(train.take(kept)),
+        validation=_contiguous(train.take(held_out)),
         test=test,
         shape=shape,
         classes=int(train.labels.max()) + 1,
         largest=largest,
     )
+
+
+def _contiguous(split: Split) -> Split:
+    """The split with its examples one behind the other in memory, as those of an array are anyway."""
+    return replace(split, inputs=each(split.inputs, lambda x: x.contiguous() if is_tensor(x) else x))
 
 
 def one_line(error: Exception) -> str:

@@ -1,11 +1,12 @@
-"""What a dataset is, in a few characters: the same for the same examples, whatever machine reads them."""
+"""What a dataset is, in a few characters: the same for the same examples, whatever machine reads them, and
+whether they are tensors or arrays.
+"""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from trainables.data.dataset import Batch, Dataset
+from trainables.data.dataset import Batch, Dataset, is_tensor
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -13,15 +14,27 @@ def fingerprint(dataset: Dataset) -> str:
     whole = hashlib.blake2b(digest_size=16)
     for split in (dataset.train, dataset.validation, dataset.test):
         for batch in (split.inputs, split.labels):
-            for name, tensor in _named(batch):
-                whole.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-                flat = tensor.detach().cpu().contiguous().view(-1)
-                whole.update(flat.view(torch.uint8).numpy().data)
+            for name, values in _named(batch):
+                dtype = str(values.dtype).removeprefix("torch.")
+                # Types are called as torch does, so that ledgers of before numpy read the data are right.
+                whole.update(f"{name} torch.{dtype} {list(values.shape)}".encode())
+                whole.update(_bytes(values))
     return whole.hexdigest()
 
 
-def _named(batch: Batch) -> list[tuple[str, Tensor]]:
+def _bytes(values: Any) -> Any:
+    """The memory of a tensor or an array, example by example."""
+    import numpy as np  # not on a machine that has only torch
+
+    if not is_tensor(values):
+        return np.ascontiguousarray(values).view(np.uint8).data
+    import torch  # it is there already: the values are a tensor
+
+    return values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+
+
+def _named(batch: Batch) -> list[tuple[str, Any]]:
     """The tensors of a batch by name, in an order that does not depend on how it was made."""
-    if batch is None or isinstance(batch, Tensor):
-        return [] if batch is None else [("", batch)]
-    return sorted(batch.items())
+    if isinstance(batch, Mapping):
+        return sorted(batch.items())
+    return [] if batch is None else [("", batch)]

@@ -5,40 +5,19 @@ its pixels. As with torchvision's ImageFolder, the classes are the folders' name
 dropped and an orientation noted by the camera is not followed.
 """
 
-import re
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.data.dataset import DataError, Dataset, Option, Split, hold_out, one_line
+from trainables.data.dataset import DataError, Dataset, Split, hold_out, one_line
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # no path separator: never outside the data folder
 _PARTS = ("train", "test")
 _THREADS, _CHUNK = 8, 64  # decoders work without Python's lock; a chunk of images is one thread's task
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= 512  # True is an int, and no size
-
-
-OPTIONS = {
-    "folder": Option(
-        "the name of a folder in the data folder, 1 to 64 letters, digits, '.', '_' or '-', beginning with a "
-        "letter or digit",
-        _is_name,
-    ),
-    "size": Option("a whole number from 1 to 512, the pixels of an image's side", _is_size),
-}
 
 
 def load(data_folder: Path, *, folder: str, size: int) -> Dataset:

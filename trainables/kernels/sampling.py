@@ -35,7 +35,7 @@ def sample(
         runs: of neighbours with one surrogate: its place, how many they are, and so on.
         dim: the axis of the categories, counted from the end, or 0 for bits.
     """
-    return _sample(logits, noise, s, tau_b, runs, dim)
+    return samples(logits, noise, s, tau_b, runs, dim)
 
 
 @sample.register_fake
@@ -58,7 +58,7 @@ def sample_backward(
     """Gradients of the logits from those of the samples z; the rest as in `sample`, and draws
     [RAO_DRAWS, S, 1, ...] where Gumbel-Rao needs them.
     """
-    return _gradient(dz, z, logits, noise, draws, tau_b, runs, dim)
+    return sample_gradient(dz, z, logits, noise, draws, tau_b, runs, dim)
 
 
 @sample_backward.register_fake
@@ -72,7 +72,7 @@ def _(
 ) -> Tensor:
     kernels = triton_kernels("triton_sampling")
     if kernels is None or not kernels.takes(logits, noise, runs, dim):
-        return _sample(logits, noise, s, tau_b, runs, dim)
+        return samples(logits, noise, s, tau_b, runs, dim)
     out: Tensor = kernels.sample(logits, noise, s, tau_b, kinds, dim)
     return out
 
@@ -91,7 +91,7 @@ def _(
 ) -> Tensor:
     kernels = triton_kernels("triton_sampling")
     if kernels is None or not kernels.takes(logits, noise, runs, dim):
-        return _gradient(dz, z, logits, noise, draws, tau_b, runs, dim)
+        return sample_gradient(dz, z, logits, noise, draws, tau_b, runs, dim)
     out: Tensor = kernels.gradient(dz, z, logits, noise, tau_b, kinds, dim)
     return out
 
@@ -140,7 +140,8 @@ def _column(values: Tensor, trials: slice, like: Tensor) -> Tensor:
     return values[trials].view(1, -1, *(1,) * (like.ndim - 2))
 
 
-def _sample(logits: Tensor, noise: Tensor, s: Tensor, tau_b: Tensor, runs: Sequence[int], dim: int) -> Tensor:
+def samples(logits: Tensor, noise: Tensor, s: Tensor, tau_b: Tensor, runs: Sequence[int], dim: int) -> Tensor:
+    """What the kernel of `sample` does, run by run."""
     made = [
         draw_sample(
             logits[:, trials],
@@ -155,7 +156,7 @@ def _sample(logits: Tensor, noise: Tensor, s: Tensor, tau_b: Tensor, runs: Seque
     return made[0] if len(made) == 1 else torch.cat(made, 1)
 
 
-def _gradient(
+def sample_gradient(
     dz: Tensor,
     z: Tensor,
     logits: Tensor,
@@ -165,6 +166,7 @@ def _gradient(
     runs: Sequence[int],
     dim: int,
 ) -> Tensor:
+    """What that of `sample_backward` does, run by run."""
     made = []
     for kind, trials in _parts(runs):
         surrogate, tau, h = SURROGATES[kind], _column(tau_b, trials, logits), dz[:, trials]

@@ -32,6 +32,26 @@ def softmax(x):
 
 
 @triton.jit
+def surrogate_gradient(h, hot, logit, x, k, kind, tau, K: tl.constexpr, GAP: tl.constexpr):
+    """Of the logits of a tile from h, that of its samples; x is the logits, for kind 2 with their noise."""
+    if kind == 4:
+        top = tl.max(tl.where(k < K, logit, float("-inf")), 0)[None, :]
+        x = tl.where(hot > 0, top, tl.minimum(logit, top - GAP))
+    q = softmax(tl.where(k < K, x / tau, float("-inf")))
+    if kind == 5:
+        q = (q + hot) / 2
+    g = q * (h - tl.sum(q * h, 0)[None, :])
+    if kind == 5:
+        p = softmax(tl.where(k < K, logit, float("-inf")))
+        g = 2 * g - 0.5 * p * (h - tl.sum(p * h, 0)[None, :])
+    else:
+        g = g / tau
+    if kind == 0:
+        g = h
+    return g
+
+
+@triton.jit
 def bits_kernel(logits, noise, s, tau_b, kinds, out, T, n, noise_stride, BLOCK: tl.constexpr):
     """Program (member, part)."""
     member = tl.program_id(0).to(tl.int64)
@@ -119,21 +139,58 @@ def one_hot_gradient_kernel(  # noqa: PLR0917  # a kernel has no other arguments
     x = logit
     if kind == 2:
         x = logit + tl.load(noise + (member // T) * noise_stride + place, there, other=0.0)
-    if kind == 4:
-        top = tl.max(tl.where(k < K, logit, float("-inf")), 0)[None, :]
-        x = tl.where(hot > 0, top, tl.minimum(logit, top - GAP))
-    q = softmax(tl.where(k < K, x / tau, float("-inf")))
-    if kind == 5:
-        q = (q + hot) / 2
-    g = q * (h - tl.sum(q * h, 0)[None, :])
-    if kind == 5:
-        p = softmax(tl.where(k < K, logit, float("-inf")))
-        g = 2 * g - 0.5 * p * (h - tl.sum(p * h, 0)[None, :])
-    else:
-        g = g / tau
-    if kind == 0:
-        g = h
-    tl.store(out + at, g, there)
+    tl.store(out + at, surrogate_gradient(h, hot, logit, x, k, kind, tau, K, GAP), there)
+
+
+@triton.jit
+def choose_kernel(  # noqa: PLR0917  # a kernel has no other arguments
+    logits, noise, s, tau_b, kinds, table, rows, chosen, T, B, noise_stride,
+    K: tl.constexpr, C: tl.constexpr, PADDED: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Program (member, part) of [S*T, K, B]."""
+    member = tl.program_id(0).to(tl.int64)
+    trial = member % T
+    k = tl.arange(0, PADDED)[:, None]
+    b = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    there = (k < K) & (b < B)[None, :]
+    place = k.to(tl.int64) * B + b[None, :]
+    x = tl.load(logits + member * K * B + place, there, other=0.0)
+    g = tl.load(noise + (member // T) * noise_stride + place, there, other=0.0)
+    perturbed = tl.where(k < K, x + tl.load(s + trial) * g, float("-inf"))
+    best = tl.argmax(perturbed, 0)
+    tl.store(chosen + member * B + b, best.to(tl.uint8), b < B)
+    z = (k == best[None, :]).to(x.dtype)
+    if tl.load(kinds + trial) == 6:
+        z = softmax(tl.where(k < K, x / tl.load(tau_b + trial), float("-inf")))
+    for c in tl.static_range(C):
+        column = tl.load(table + k * C + c, k < K, other=0.0)
+        tl.store(rows + (member * C + c) * B + b, tl.sum(z * column, 0), b < B)
+
+
+@triton.jit
+def choose_gradient_kernel(  # noqa: PLR0917  # a kernel has no other arguments
+    drows, chosen, logits, noise, tau_b, kinds, table, out, T, B, noise_stride,
+    K: tl.constexpr, C: tl.constexpr, PADDED: tl.constexpr, GAP: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Program (member, part) of [S*T, K, B]."""
+    member = tl.program_id(0).to(tl.int64)
+    trial = member % T
+    kind, tau = tl.load(kinds + trial), tl.load(tau_b + trial)
+    k = tl.arange(0, PADDED)[:, None]
+    b = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    there = (k < K) & (b < B)[None, :]
+    place = k.to(tl.int64) * B + b[None, :]
+    logit = tl.load(logits + member * K * B + place, there, other=0.0)
+    hot = (k == tl.load(chosen + member * B + b, b < B, other=0).to(tl.int32)[None, :]).to(logit.dtype)
+    h = tl.zeros_like(logit)
+    for c in tl.static_range(C):
+        column = tl.load(table + k * C + c, k < K, other=0.0)
+        h += column * tl.load(drows + (member * C + c) * B + b, b < B, other=0.0)[None, :]
+    x = logit
+    if kind == 2:
+        x = logit + tl.load(noise + (member // T) * noise_stride + place, there, other=0.0)
+    g = surrogate_gradient(h, hot, logit, x, k, kind, tau, K, GAP)
+    tl.store(out + member * K * B + place, g, there)
 
 
 def takes(logits: Tensor, noise: Tensor, runs: Sequence[int], dim: int) -> bool:
@@ -180,6 +237,36 @@ def gradient(
     else:
         n = logits[0, 0].numel()
         bits_gradient_kernel[S * T, triton.cdiv(n, BLOCK)](*given, n, _stride(noise), GAP=GAP, BLOCK=BLOCK)
+    return out
+
+
+def choose(
+    logits: Tensor, noise: Tensor, s: Tensor, tau_b: Tensor, kinds: Tensor, table: Tensor
+) -> tuple[Tensor, Tensor]:
+    """As the operator of choosing.py."""
+    logits, table = logits.contiguous(), table.contiguous()
+    S, T, K, N = logits.shape
+    rows = logits.new_empty(S, T, table.shape[1], N)
+    chosen = logits.new_empty(S, T, N, dtype=torch.uint8)
+    (members, _, parts), _, _, tile = _tiles(logits)
+    choose_kernel[members, parts](
+        logits, noise, s, tau_b, kinds, table, rows, chosen, T, N, _stride(noise),
+        K=K, C=table.shape[1], **tile,
+    )  # fmt: skip
+    return rows, chosen
+
+
+def choose_gradient(
+    drows: Tensor, chosen: Tensor, logits: Tensor, noise: Tensor, tau_b: Tensor, kinds: Tensor, table: Tensor
+) -> Tensor:
+    """As the operator of choosing.py."""
+    drows, logits, table = drows.contiguous(), logits.contiguous(), table.contiguous()
+    out = torch.empty_like(logits)
+    (members, _, parts), _, K, tile = _tiles(logits)
+    choose_gradient_kernel[members, parts](
+        drows, chosen, logits, noise, tau_b, kinds, table, out, logits.shape[1], logits.shape[-1],
+        _stride(noise), K=K, C=table.shape[1], GAP=GAP, **tile,
+    )  # fmt: skip
     return out
 
 

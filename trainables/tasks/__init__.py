@@ -1,8 +1,8 @@
 """The tasks by name: those that come with the package, and a user's own, found through the entry points
 `trainables.tasks`, or registered in this process (own.py).
 
-A task is imported when it is asked for, and torch with it; what the built-in ones declare of their metrics is
-had without.
+A task is imported when it is asked for, and torch with it; what the built-in ones declare is had without
+(declarations/).
 """
 
 from functools import cache
@@ -16,13 +16,14 @@ from trainables.tasks.built_in_metrics import BUILT_IN as _BUILT_IN_METRICS
 
 if TYPE_CHECKING:
     from trainables.tasks.base import Task
+    from trainables.tasks.declaration import Declaration
 
 GROUP = "trainables.tasks"
 _BUILT_IN = {
-    "sbn": "sbn:SBN",
-    "catae": "catae:CatAE",
-    "dln": "dln:DLN",
-}  # name -> module of this package, class
+    "sbn": "SBN",
+    "catae": "CatAE",
+    "dln": "DLN",
+}  # name, which is also that of its modules here and in declarations/ -> class
 
 
 def task_names() -> list[str]:
@@ -30,6 +31,11 @@ def task_names() -> list[str]:
     plugged-in package is imported.
     """
     return sorted({*_BUILT_IN, *plugged_in()})
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a task comes with the package."""
+    return name in _BUILT_IN
 
 
 def is_known(name: str) -> bool:
@@ -46,14 +52,26 @@ def task_type(name: str) -> "type[Task]":
         used.
     """
     if name in _BUILT_IN:
-        module, _, cls = _BUILT_IN[name].partition(":")
-        found: type[Task] = getattr(import_module(f"{__name__}.{module}"), cls)
+        found: type[Task] = getattr(import_module(f"{__name__}.{name}"), _BUILT_IN[name])
         return found
     if (registered := own.registered(name)) is not None:
         return registered.task
     if name not in plugged_in():
         raise ValueError(f"task must be one of {task_names()}. Got {name!r}.{_hint(name)}")
     return _load(plugged_in()[name])
+
+
+def task_declaration(name: str) -> "type[Declaration]":
+    """What a task declares: of one that comes with the package without torch; one's own is its declaration.
+
+    Raises:
+        ValueError: as task_type.
+    """
+    if name in _BUILT_IN:
+        module = import_module(f"{__name__}.declarations.{name}")
+        found: type[Declaration] = getattr(module, f"Declared{_BUILT_IN[name]}")
+        return found
+    return task_type(name)
 
 
 def _hint(name: str) -> str:
@@ -74,7 +92,7 @@ def task_metrics(name: str) -> Metrics:
     if name in _BUILT_IN_METRICS:
         return _BUILT_IN_METRICS[name]
     try:
-        task = task_type(name)
+        task = task_declaration(name)
     except ValueError as error:
         return Metrics(problem=str(error).rstrip("."))
     return Metrics(task.metrics, task.collapsed)

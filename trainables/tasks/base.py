@@ -6,23 +6,38 @@ batches, and noise carries [S, 1]. A task never looks at who its members are: it
 which knows the estimator of each.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Sequence
 from copy import copy
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from trainables.data import Batch, Dataset, Split
-from trainables.errors import OptionError, unknown
-from trainables.estimators import ESTIMATORS
+from trainables.data import Batch, Split
+from trainables.kernels.choosing import LARGEST_K, Choose
 from trainables.kernels.sampling import Sample
-from trainables.metrics import Collapse, Metric
 from trainables.primitive import Coefficients, straight_through, straight_through_binary
 from trainables.surrogates import IDENTITY, RAO_DRAWS, SURROGATES, Surrogate
+from trainables.tasks.declaration import Declaration, Objective, Options
+
+__all__ = [
+    "DRAWS",
+    "Code",
+    "Constants",
+    "Declaration",
+    "Members",
+    "Noise",
+    "NoiseShapes",
+    "Objective",
+    "Options",
+    "Parameters",
+    "Run",
+    "Task",
+    "with_draws",
+]
 
 Made = TypeVar("Made")
 
@@ -42,17 +57,6 @@ def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
     """
     drawn = [draw(k) for k in range(RAO_DRAWS)]
     return noise | {name + DRAWS: torch.stack([d[name] for d in drawn]) for name in noise}
-
-
-DISCRETE = tuple(name for name, row in ESTIMATORS.items() if not row.surrogate.relaxed)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The metric by which configurations are selected."""
-
-    name: str
-    direction: Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,10 @@ class _Table:
         out: Tensor = Sample.apply(
             logits, noise[name], further, self.s, self.tau_b, self.kinds, self.runs, dim
         )
+        return out
+
+    def choose(self, logits: Tensor, noise: Tensor, draws: Tensor | None, table: Tensor) -> Tensor:
+        out: Tensor = Choose.apply(logits, noise, draws, self.s, self.tau_b, self.kinds, table, self.runs)
         return out
 
 
@@ -177,6 +185,14 @@ class Members:
 
         return self._by_run(logits, one)
 
+    def sample_rows(self, logits: Tensor, noise: Noise | None, name: str, table: Tensor) -> Tensor:
+        """The rows of a table [K, C] that samples of logits [S, T, K, N] choose, [S, T, C, N]: its product
+        with the samples, which an accelerator never writes. Arguments as for `sample`.
+        """
+        if noise is None or self._table is None or len(table) > LARGEST_K:
+            return table.T @ self.sample(logits, noise, name)
+        return self._table.choose(logits, noise[name], noise.get(name + DRAWS), table)
+
     def sample_binary(self, logits: Tensor, noise: Noise | None, name: str) -> Tensor:
         """Samples in {0, 1} for every logit [S, T, ...]. The noise is noise[name]; without noise it is
         argmax.
@@ -201,34 +217,6 @@ class Members:
 
 
 @dataclass(frozen=True)
-class Options:
-    """Base of a task's own options: a frozen dataclass whose __post_init__ raises an OptionError for what is
-    wrong.
-    """
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> "Options":
-        """Builds the options from a study's mapping. Raises OptionError for one that is unknown, missing or
-        wrong.
-        """
-        options = {f.name: f for f in fields(cls)}
-        for name in given:
-            if name not in options:
-                raise OptionError(name, unknown(name, "an option of this task", options))
-        for name, option in options.items():
-            if name not in given and option.default is MISSING and option.default_factory is MISSING:
-                raise OptionError(name, "is missing")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
-
-    @property
-    def weights(self) -> int:
-        """Of one model, as far as the options alone determine them: a service has a limit. 0 where that is
-        not known.
-        """
-        return 0
-
-
-@dataclass(frozen=True)
 class Code:
     """A loss that depends on its logits only through L samples of K categories, for n examples: what can be
     enumerated.
@@ -238,41 +226,12 @@ class Code:
     losses: Callable[[Tensor], Tensor]  # one-hot codes [C, n, L, K] -> losses [C, n], differentiable
 
 
-class Task(ABC):
-    """A dataset, a model, a loss and metrics. Subclasses are final: nothing below is overridden twice."""
+class Task(Declaration):
+    """A dataset, a model, a loss and metrics. Subclasses are final: nothing below is overridden twice.
 
-    datasets: ClassVar[
-        tuple[str, ...]
-    ]  # names that `trainables.data.load` knows and this task can learn from
-    objective: ClassVar[Objective]  # one of the metrics that `evaluate` returns
-    options_type: ClassVar[type[Options]]
-    estimators: ClassVar[tuple[str, ...]] = (
-        DISCRETE  # those that its members may have; "soft" where it makes sense as well
-    )
-    # What `evaluate` returns, and the engine's metrics where the task has more to say of them. What is not
-    # declared has a label made of its name, and serves no panel and no claim.
-    metrics: ClassVar[tuple[Metric, ...]] = ()
-    collapsed: ClassVar[Collapse | None] = None  # what it means that a trained member is of no use
-
-    @classmethod
-    def own_dataset(cls) -> Dataset | None:
-        """The data that the task brings itself; a study calls it `own`. None for most, which learn from a
-        dataset that the study names.
-        """
-        return None
-
-    @classmethod
-    def prepared(cls, dataset: Dataset) -> Dataset:
-        """A study's dataset in the form that the task takes; the task is built on what this returns.
-
-        Raises:
-            DataError: the task cannot learn from it; says why, and what to do.
-        """
-        return dataset
-
-    @abstractmethod
-    def __init__(self, dataset: Dataset, options: Options) -> None:
-        """Keeps what it needs of the dataset (already on the device) and of the options."""
+    What it must say of itself is in `Declaration`: `datasets`, `objective` and `options_type`, a constructor,
+    and `bytes_per_member`.
+    """
 
     @abstractmethod
     def init(self, generator: torch.Generator) -> Parameters:
@@ -294,15 +253,6 @@ class Task(ABC):
         Drawn from a CPU generator. Stacked over seeds, it comes back as `members.constants`.
         """
         return {}
-
-    def logit_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that make the logits: scaled by c, they scale every logit by c and change
-        nothing else.
-
-        A linear layer's weight and bias, for instance. It is what the rescaling control needs; a task without
-        cannot have it.
-        """
-        return ()
 
     @abstractmethod
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
@@ -369,7 +319,3 @@ class Task(ABC):
         parameters: {name: [1, 1, ...]}.
         """
         return None
-
-    @abstractmethod
-    def bytes_per_member(self, batch_size: int) -> int:
-        """An estimate of the device memory that one member takes in training, in bytes."""

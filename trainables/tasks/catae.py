@@ -8,63 +8,28 @@ are batch-last, [S, T, N, B].
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from trainables.data import Dataset, Split
-from trainables.errors import OptionError
+from trainables.data import Split
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
-from trainables.tasks import built_in_metrics
-from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Objective, Options, Parameters, Task
-from trainables.tasks.vectors import as_vectors
+from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Parameters, Task
+from trainables.tasks.declarations.catae import CHUNK, CatAEOptions, DeclaredCatAE
+
+__all__ = ["CHUNK", "CatAE", "CatAEOptions", "binary_cross_entropy"]
 
 SAMPLES = 4  # sampled passes of an evaluation
 JOINT_CODES = 2**16  # above, the joint perplexity is not counted
-CHUNK = 250  # examples per forward pass of an evaluation
 _PICTURES = 16  # examples that are shown with their reconstructions
 
 
-@dataclass(frozen=True)
-class CatAEOptions(Options):
-    """Options of the CatAE. The defaults are the paper's."""
-
-    hidden: tuple[int, ...] = (512, 256)  # units of the encoder's hidden layers; the decoder mirrors them
-    latents: int = 4
-    classes: int = 8  # categories of each latent
-    kl_weight: float = (
-        0.0  # of the KL divergence from the code's distribution, softmax(logits), to the uniform one
-    )
-
-    def __post_init__(self) -> None:
-        if not (
-            isinstance(self.hidden, tuple) and all(type(n) is int and 1 <= n <= 100_000 for n in self.hidden)
-        ):
-            raise OptionError(
-                "hidden", "must be a list of whole numbers from 1 to 100000, one for each hidden layer"
-            )
-        if not (type(self.latents) is int and 1 <= self.latents <= 10_000):
-            raise OptionError("latents", "must be a whole number from 1 to 10000")
-        if not (type(self.classes) is int and 2 <= self.classes <= 10_000):
-            raise OptionError("classes", "must be a whole number from 2 to 10000")
-        weight: Any = self.kl_weight
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-            raise OptionError("kl_weight", "must be a number, 0 or more")
-
-    @property
-    def weights(self) -> int:
-        """Between its hidden layers and the code, of encoder and decoder."""
-        return 2 * sum(a * b for a, b in pairwise([*self.hidden, self.latents * self.classes]))
-
-
-class CatAE(Task):
+class CatAE(DeclaredCatAE, Task):
     """Categorical autoencoder.
 
     Metrics of `evaluate`, each [S, T]:
@@ -79,28 +44,6 @@ class CatAE(Task):
         kl: KL divergence from softmax(logits) to the uniform distribution, summed over latents, in nats.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = ("mnist", "fashion_mnist", "digits", "arrays")
-    objective: ClassVar = Objective("val_loss", "minimize")
-    options_type: ClassVar = CatAEOptions
-    metrics: ClassVar = built_in_metrics.CATAE
-
-    collapsed: ClassVar = built_in_metrics.CATAE_COLLAPSED
-
-    @classmethod
-    def prepared(cls, dataset: Dataset) -> Dataset:
-        """With inputs [n, D]."""
-        return as_vectors(dataset, "catae", values="pixels", labels=False)
-
-    def __init__(self, dataset: Dataset, options: Options) -> None:
-        options = cast(CatAEOptions, options)
-        self._L, self._K = options.latents, options.classes
-        code = self._L * self._K
-        self._encoder = tuple(pairwise((dataset.features, *options.hidden, code)))
-        self._decoder = tuple(pairwise((code, *reversed(options.hidden), dataset.features)))
-        self._kl_weight = options.kl_weight
-        self._scale = 1 / dataset.largest
-        self._shape = dataset.shape
-
     def init(self, generator: torch.Generator) -> Parameters:
         """weight [N_out, N_in] and bias [N_out, 1] of every layer: encoder_0, encoder_1, ..., decoder_0,
         ...
@@ -111,11 +54,6 @@ class CatAE(Task):
                 weight, bias = init_linear(fan_in, fan_out, generator)
                 parameters |= {f"{part}_{i}_weight": weight, f"{part}_{i}_bias": bias}
         return parameters
-
-    def logit_parameters(self) -> tuple[str, ...]:
-        """The encoder's last layer; none with a KL term, which sees the logits past the estimator."""
-        last = len(self._encoder) - 1
-        return () if self._kl_weight else (f"encoder_{last}_weight", f"encoder_{last}_bias")
 
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """Gumbel noise [L, K, B] of the code."""
@@ -222,12 +160,6 @@ class CatAE(Task):
             return F.softplus(out).sum(0) - torch.einsum("dcn,dn->cn", out, x[0])
 
         return Code(logits, losses)
-
-    def bytes_per_member(self, batch_size: int) -> int:
-        """Parameters, gradients and two moments, and about four copies of the layers' outputs."""
-        layers = (*self._encoder, *self._decoder)
-        parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in layers)
-        return 4 * (4 * parameters + 4 * sum(fan_out for _, fan_out in layers) * max(batch_size, CHUNK))
 
     def _pixels(self, inputs: Tensor, parameters: Parameters) -> Tensor:
         """Pixels in [0, 1], [S, D, B], of inputs [S, B, D] uint8."""

@@ -11,88 +11,28 @@ faster on a CPU.
 """
 
 import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from trainables import gate_rows
-from trainables.data import Dataset, Split
-from trainables.errors import OptionError
+from trainables.data import Split
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
 from trainables.randomness import Stream, gumbel_
 from trainables.surrogates import RAO_DRAWS
-from trainables.tasks import built_in_metrics
-from trainables.tasks.base import (
-    DISCRETE,
-    Constants,
-    Members,
-    Noise,
-    NoiseShapes,
-    Objective,
-    Options,
-    Parameters,
-    Task,
-    with_draws,
-)
-from trainables.tasks.vectors import as_vectors
+from trainables.tasks.base import Constants, Members, Noise, NoiseShapes, Parameters, Task, with_draws
+from trainables.tasks.declarations.dln import CHUNK, DeclaredDLN, DLNOptions
+
+__all__ = ["CHUNK", "DLN", "DLNOptions", "thermometer"]
 
 SAMPLES = 4  # sampled networks of an evaluation
 RESIDUAL_LOGIT = 5.0  # of the gate "a" in residual initialisation: it starts with a probability of 91 %
 _K = len(GATES)
-CHUNK = 250  # examples per forward pass of an evaluation
 _GRADIENT_EXAMPLES = 500  # of the split, on which it is counted which gates receive a gradient
-
-
-@dataclass(frozen=True)
-class DLNOptions(Options):
-    """Options of the DLN. The defaults are the paper's."""
-
-    widths: tuple[int, ...] = (12_000, 12_000, 12_000, 12_000)  # gates of each layer
-    group_sum_temperature: float = 33.3  # a class score is the sum of its group's gates over this
-    thresholds: tuple[float, ...] = (
-        0.25,
-        0.5,
-        0.75,
-    )  # a pixel, in [0, 1], becomes one bit for each: whether it is above
-    residual: bool = (
-        False  # start near the identity: every gate passes its first input on (Petersen et al. 2024)
-    )
-
-    def __post_init__(self) -> None:
-        if not (
-            isinstance(self.widths, tuple)
-            and self.widths
-            and all(_whole(n, 1, 1_000_000) for n in self.widths)
-        ):
-            raise OptionError(
-                "widths", "must be a list of whole numbers from 1 to 1000000, the gates of each layer"
-            )
-        if not (_number(self.group_sum_temperature) and 0 < self.group_sum_temperature < math.inf):
-            raise OptionError("group_sum_temperature", "must be a number greater than 0")
-        given = self.thresholds
-        if not (isinstance(given, tuple) and given and all(_number(t) and 0 <= t < 1 for t in given)) or len(
-            set(given)
-        ) < len(given):
-            raise OptionError("thresholds", "must be a list of different numbers from 0 to below 1")
-        if type(self.residual) is not bool:
-            raise OptionError("residual", "must be true or false")
-
-    @property
-    def weights(self) -> int:
-        """One for each of the 16 types that a gate may have."""
-        return 16 * sum(self.widths)
-
-
-def cutoffs(thresholds: Sequence[float], largest: int) -> list[int]:
-    """For each threshold, in ascending order, the largest whole x for which x / largest is not above it."""
-    return [max(x for x in range(largest + 1) if x / largest <= t) for t in sorted(thresholds)]
 
 
 def thermometer(inputs: Tensor, cutoffs: Sequence[int] | Tensor) -> Tensor:
@@ -108,7 +48,7 @@ def thermometer(inputs: Tensor, cutoffs: Sequence[int] | Tensor) -> Tensor:
     return bits
 
 
-class DLN(Task):
+class DLN(DeclaredDLN, Task):
     """Differentiable logic gate network.
 
     Metrics of `evaluate`, each [S, T]:
@@ -126,34 +66,6 @@ class DLN(Task):
             first 500 examples.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = (
-        "cifar10", "image_folder", "mnist", "fashion_mnist", "digits", "arrays",
-    )  # fmt: skip
-    objective: ClassVar = Objective("val_loss", "minimize")
-    options_type: ClassVar = DLNOptions
-    estimators: ClassVar = (*DISCRETE, "soft")
-    metrics: ClassVar = built_in_metrics.DLN
-
-    @classmethod
-    def prepared(cls, dataset: Dataset) -> Dataset:
-        """With inputs [n, D]."""
-        return as_vectors(dataset, "dln", values="bytes", labels=True)
-
-    def __init__(self, dataset: Dataset, options: Options) -> None:
-        options = cast(DLNOptions, options)
-        if options.widths[-1] % dataset.classes:
-            raise OptionError(
-                "widths",
-                f"the last must be a multiple of {dataset.classes}, the classes of {dataset.name}",
-                str(options.widths[-1]),
-            )
-        self._widths = options.widths
-        self._inputs = dataset.features * len(options.thresholds)
-        self._classes = dataset.classes
-        self._temperature = options.group_sum_temperature
-        self._cutoffs = cutoffs(options.thresholds, dataset.largest)
-        self._residual = options.residual
-
     def init(self, generator: torch.Generator) -> Parameters:
         """Gate logits [16, all gates]: standard normal, or 0 but for the gate "a" in residual
         initialisation.
@@ -163,10 +75,6 @@ class DLN(Task):
         gates = torch.zeros(_K, sum(self._widths))
         gates[GATES.index("a")] = RESIDUAL_LOGIT
         return {"gates": gates}
-
-    def logit_parameters(self) -> tuple[str, ...]:
-        """The gate logits themselves."""
-        return ("gates",)
 
     def constants(self, generator: torch.Generator) -> Constants:
         """The wires of every layer i, a field of Wires each: inputs_i [2, N], ..."""
@@ -248,18 +156,12 @@ class DLN(Task):
         }
         return {"network.json": json.dumps(network, separators=(",", ":")).encode()}
 
-    def bytes_per_member(self, batch_size: int) -> int:
-        """Logits with gradients, moments, samples; outputs of all layers with gradients, for the larger of
-        batch and chunk.
-        """
-        gates = sum(self._widths)
-        return 4 * (10 * _K * gates + 3 * gates * max(batch_size, CHUNK))
-
     def _coefficients(self, parameters: Parameters, noise: Noise | None, members: Members) -> list[Tensor]:
         """Gate coefficients [S, T, 4, N] of every layer: of sampled gates, or of the most probable ones."""
-        z = members.sample(parameters["gates"], noise, "gates")
-        table = self._layout(members, z).coefficients if members.accelerator else COEFFICIENTS.to(z)
-        return list(torch.split(table.T @ z, list(self._widths), -1))
+        gates = parameters["gates"]
+        table = self._layout(members, gates).coefficients if members.accelerator else COEFFICIENTS.to(gates)
+        chosen = members.sample_rows(gates, noise, "gates", table)
+        return list(torch.split(chosen, list(self._widths), -1))
 
     def _scores(
         self, coefficients: list[Tensor], bits: Tensor, members: Members, soft: Sequence[bool]
@@ -346,11 +248,3 @@ def _losses(scores: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(scores.flatten(0, 1), labels.expand(S, T, B).flatten(0, 1), reduction="none").view(
         S, T, B
     )
-
-
-def _whole(value: Any, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,64 +6,26 @@ and one bit, a linear head and cross-entropy. Activations are batch-last, [S, T,
 """
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.data import Dataset, Split
-from trainables.errors import OptionError
+from trainables.data import Split
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, logistic_
 from trainables.surrogates import RAO_DRAWS
-from trainables.tasks import built_in_metrics
-from trainables.tasks.base import (
-    Members,
-    Noise,
-    NoiseShapes,
-    Objective,
-    Options,
-    Parameters,
-    Task,
-    with_draws,
-)
-from trainables.tasks.vectors import as_vectors
+from trainables.tasks.base import Members, Noise, NoiseShapes, Parameters, Task, with_draws
+from trainables.tasks.declarations.sbn import CHUNK, DeclaredSBN, SBNOptions
+
+__all__ = ["CHUNK", "SBN", "SBNOptions"]
 
 SAMPLES = 16  # sampled passes of an evaluation
 INACTIVE_EPS = (1e-7, 1e-6, 1e-5, 1e-4)  # the paper gives no threshold for "negligible"; several are reported
-# Examples per forward pass of an evaluation. Fixed, because noise is drawn per chunk: a size that depended on
-# the population would make a member's validation loss depend on it too.
-CHUNK = 250
 
 
-@dataclass(frozen=True)
-class SBNOptions(Options):
-    """Options of the SBN."""
-
-    units: tuple[int, ...] = (200, 200)  # binary units of each hidden layer
-    signed: bool = False  # units in {-1, 1} instead of {0, 1}
-
-    def __post_init__(self) -> None:
-        sizes = self.units
-        if not (
-            isinstance(sizes, tuple) and sizes and all(type(n) is int and 1 <= n <= 100_000 for n in sizes)
-        ):
-            raise OptionError(
-                "units", "must be a list of whole numbers from 1 to 100000, one for each hidden layer"
-            )
-        if type(self.signed) is not bool:
-            raise OptionError("signed", "must be true or false")
-
-    @property
-    def weights(self) -> int:
-        """Between its hidden layers."""
-        return sum(a * b for a, b in pairwise(self.units))
-
-
-class SBN(Task):
+class SBN(DeclaredSBN, Task):
     """Stochastic binary network.
 
     Metrics of `evaluate`, each [S, T]:
@@ -81,35 +43,12 @@ class SBN(Task):
     On another split than validation the names are the same; the caller knows what it asked for.
     """
 
-    datasets: ClassVar[tuple[str, ...]] = ("digits", "mnist", "fashion_mnist", "arrays")
-    objective: ClassVar = Objective("val_loss", "minimize")
-    options_type: ClassVar = SBNOptions
-    metrics: ClassVar = built_in_metrics.SBN
-
-    @classmethod
-    def prepared(cls, dataset: Dataset) -> Dataset:
-        """With inputs [n, D]."""
-        return as_vectors(dataset, "sbn", values="numbers", labels=True)
-
-    def __init__(self, dataset: Dataset, options: Options) -> None:
-        options = cast(SBNOptions, options)
-        self._sizes = (dataset.features, *options.units, dataset.classes)
-        self._hidden = options.units
-        self._signed = options.signed
-        self._scale = 1 / dataset.largest
-
     def init(self, generator: torch.Generator) -> Parameters:
         """weight_i [N_out, N_in] and bias_i [N_out, 1] of every layer."""
         parameters: Parameters = {}
         for i, (fan_in, fan_out) in enumerate(pairwise(self._sizes)):
             parameters[f"weight_{i}"], parameters[f"bias_{i}"] = init_linear(fan_in, fan_out, generator)
         return parameters
-
-    def logit_parameters(self) -> tuple[str, ...]:
-        """Weights and biases of all layers but the head: their inputs, pixels or bits of the layer before,
-        are not scaled.
-        """
-        return tuple(f"{kind}_{i}" for i in range(len(self._hidden)) for kind in ("weight", "bias"))
 
     def noise(self, batch_size: int, generator: torch.Generator) -> Noise:
         """Logistic noise [N, B] of every hidden layer."""
@@ -163,14 +102,6 @@ class SBN(Task):
             passes = (self._scores(parameters, [first], noise, members) for noise in noises)
             parts.append(sum((_loss(p.log_softmax(2), y) for p in passes), torch.zeros(())) / SAMPLES)
         return torch.cat(parts, -1)
-
-    def bytes_per_member(self, batch_size: int) -> int:
-        """Parameters, gradients and two moments, and about six copies of the hidden units' batch while a step
-        runs.
-        """
-        parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(self._sizes))
-        activations = sum(self._hidden) * max(batch_size, CHUNK)
-        return 4 * (4 * parameters + 6 * activations)
 
     def _first_logits(self, parameters: Parameters, x: Tensor) -> Tensor:
         """Logits [S, T, N, B] of the first hidden layer from inputs [S, D, B] uint8, one matrix product for a

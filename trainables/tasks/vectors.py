@@ -1,14 +1,13 @@
 """Arrays of a user's own as the vectors of features that built-in tasks learn from.
 
 A built-in task takes inputs [n, D], and labels from 0 on where it is a classifier. Arrays have any form:
-what cannot be taken so is an error that says what came and what to do, before anything is trained.
+what cannot be taken so is an error that says what came and what to do, before anything is trained. Free of
+torch: a driver looks at arrays of numpy, training at tensors.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import Any, Literal
 
 from trainables.data import DataError, Dataset, Split
 
@@ -33,9 +32,9 @@ def as_vectors(dataset: Dataset, task: str, *, values: Values, labels: bool) -> 
     """
     said = f"dataset {dataset.name}: task {task}"
     inputs = dataset.train.inputs
-    if not isinstance(inputs, Tensor):
+    if isinstance(inputs, Mapping):
         raise DataError(f"{said} takes one array of inputs. Got {', '.join(inputs)}; name one of them.")
-    if inputs.is_complex():
+    if _is_complex(inputs):
         raise DataError(f"{said} takes real numbers. Got {_kind(inputs)}.")
     splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
     if values != "numbers":
@@ -51,11 +50,11 @@ def as_vectors(dataset: Dataset, task: str, *, values: Values, labels: bool) -> 
     return replace(dataset, **flat, shape=shape)
 
 
-def _check_pixels(inputs: Tensor, values: Values, said: str) -> None:
-    if inputs.dtype == torch.uint8:
+def _check_pixels(inputs: Any, values: Values, said: str) -> None:
+    if _kind(inputs) == "uint8":
         return
     low, high = inputs.min().item(), inputs.max().item()
-    if values == "bytes" or not inputs.is_floating_point() or low < 0 or high > 1:
+    if values == "bytes" or not _is_floating(inputs) or low < 0 or high > 1:
         raise DataError(
             f"{said} takes {_WANTED[values]}. Got {_kind(inputs)} from {low:.6g} to {high:.6g}; scale "
             "them, and round them to uint8 where they are to be bytes."
@@ -67,15 +66,15 @@ def _check_classes(dataset: Dataset, splits: dict[str, Split], said: str) -> Non
     y = dataset.train.labels
     if y is None:
         raise DataError(f"{said} is a classifier and needs labels; name their field as `labels`.")
-    if not isinstance(y, Tensor):
+    if isinstance(y, Mapping):
         raise DataError(f"{said} takes one array of labels. Got {', '.join(y)}; name one of them.")
-    if y.ndim != 1 or y.is_floating_point() or y.is_complex():
+    if y.ndim != 1 or _is_floating(y) or _is_complex(y):
         raise DataError(
             f"{said} takes labels [n] of whole numbers, a class for each example. Got {_kind(y)} "
             f"{list(y.shape)}."
         )
-    every = torch.cat([split.labels for split in splits.values()])
-    low, high = int(every.min()), int(every.max())
+    every = [split.labels for split in splits.values()]
+    low, high = min(int(y.min()) for y in every), max(int(y.max()) for y in every)
     if low < 0 or high < 1 or high >= examples:
         raise DataError(
             f"{said} takes labels that count from 0, of two classes or more. Got {low} to {high} for "
@@ -83,5 +82,13 @@ def _check_classes(dataset: Dataset, splits: dict[str, Split], said: str) -> Non
         )
 
 
-def _kind(x: Tensor) -> str:
+def _kind(x: Any) -> str:
     return str(x.dtype).removeprefix("torch.")
+
+
+def _is_floating(x: Any) -> bool:
+    return "float" in _kind(x)
+
+
+def _is_complex(x: Any) -> bool:
+    return "complex" in _kind(x)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trainables.data import DataError
 from trainables.declared import as_json
-from trainables.tasks import own, task_metrics, task_type
+from trainables.tasks import own, task_declaration, task_metrics
 from tuner.driver.cancellation import CancelledError, TimeLimit, cancelled_when_asked
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import give_back, given_back_on_error, renewing
@@ -56,7 +56,7 @@ class Outcome:
 
 def submit(ledger: Ledger, spec: StudySpec) -> str:
     """Adds a study to the ledger and returns its id."""
-    objective = task_type(spec.task).objective
+    objective = task_declaration(spec.task).objective
     return ledger.create_study(
         name=spec.name,
         task=spec.task,

@@ -8,17 +8,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from trainables.population_report import PopulationConfig, Report
 from tuner.driver.placement import Placement, trials_per_population
 from tuner.driver.progress import Progress
 from tuner.errors import UserError
 from tuner.ledger.rows import Role, TrialRow
 from tuner.settings import Settings
 from tuner.spec.study import StudySpec
-
-if TYPE_CHECKING:
-    from trainables.ray_trainable import PopulationConfig, Report  # ray takes seconds to import
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Populations:
 
     def config(
         self, population: str, trials: Sequence[TrialRow], start: int, until: int | None
-    ) -> "PopulationConfig":
+    ) -> PopulationConfig:
         """What a population is told.
 
         Args:
@@ -60,8 +57,6 @@ class Populations:
             start: report intervals that they have been trained for.
             until: the interval after which they pause; None trains them to the end.
         """
-        from trainables.ray_trainable import PopulationConfig
-
         fields = ("number", "estimator", "tau_f", "tau_b", "lr")
         spec = self.spec
         return PopulationConfig(
@@ -103,14 +98,14 @@ class Populations:
 
     def forget_paused_states(self, numbers: Iterable[int], before: float = math.inf) -> None:
         """Deletes the states that some trials left when they paused, trial-NUMBER-INTERVAL.pt, of intervals
-        before one. trainables/ray_trainable.py writes them.
+        before one. trainables/population_run.py writes them.
         """
         for number in numbers:
             for file in self.checkpoints.glob(f"trial-{number}-*.pt"):
                 if int(file.stem.rpartition("-")[2]) < before:
                     file.unlink(missing_ok=True)
 
-    def keep_artifacts(self, report: "Report") -> None:
+    def keep_artifacts(self, report: Report) -> None:
         """Writes the files of trained models that came with a report. Raises UserError."""
         write_artifacts(report.artifacts, self.settings.artifacts_folder(self.study_id))
 

@@ -6,17 +6,15 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from trainables.tasks import task_type
+from trainables.population_report import Report
+from trainables.tasks import task_declaration
 from tuner.evidence.selection import best
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow, TrialState
 from tuner.output import status_line, terminal_width
 from tuner.spec.study import StudySpec
-
-if TYPE_CHECKING:
-    from trainables.ray_trainable import Report  # ray takes seconds to import
 
 # What trials are for that follow the search. How many there will be is not known before: ranges are extended
 # and fresh seeds are added as long as it takes.
@@ -62,13 +60,13 @@ class Progress:
         work = spec.planned_trainings * epochs
         halfway = (TrialState.QUEUED, TrialState.STOPPED)
         before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
-        declared = task_type(spec.task).objective
+        declared = task_declaration(spec.task).objective
         objective = Objective.of(declared.name, declared.direction)
         progress = cls(spec.planned_trials, work, objective, work_done=before, work_before=before)
         progress._count_ended(history)
         return progress
 
-    def observe(self, population: str, report: "Report", trials: Sequence[TrialRow]) -> None:
+    def observe(self, population: str, report: Report, trials: Sequence[TrialRow]) -> None:
         """Takes in a report of a population, and the study's trials after it."""
         self.reported = time.monotonic()
         if self.started is None:

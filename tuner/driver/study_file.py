@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trainables.population import Configuration
-from trainables.tasks import task_type
+from trainables.tasks import task_declaration
 from tuner.errors import SpecError, UserError
 from tuner.ledger.rows import Proposal, Role
 from tuner.spec.study import StudySpec, parse_spec
@@ -131,7 +131,7 @@ def _wrong(file: StudyFile) -> Iterator[str]:
     for name, values in (("seeds", file.seeds), ("trials", [t.proposal.key for t in file.trials])):
         if not values or len(set(values)) != len(values):
             yield f"{name}: must name at least one, and none twice"
-    known = task_type(spec.task).estimators
+    known = task_declaration(spec.task).estimators
     for n, trial in enumerate(file.trials):
         if trial.estimator not in known:
             yield f"trials.{n}.estimator: must be one of {', '.join(known)}, got {trial.estimator}"
@@ -146,7 +146,7 @@ def _wrong_reports(file: StudyFile, spec: StudySpec) -> Iterator[str]:
     if not file.reports:
         yield "reports: must have at least one"
         return
-    objective, before = task_type(spec.task).objective.name, 0
+    objective, before = task_declaration(spec.task).objective.name, 0
     shape = f"{len(file.trials)} rows, one a trial, of {len(file.seeds)} values, one a seed"
     for n, report in enumerate(file.reports):
         if report.steps <= before:

@@ -5,9 +5,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trainables.data import OWN_DATA, DataError, Dataset, load
+from trainables.data import OWN_DATA, DataError, Dataset, read
 from trainables.errors import OptionError
-from trainables.tasks import own, task_type
+from trainables.tasks import is_built_in, own, task_declaration, task_type
 from trainables.tasks.own import OwnTask
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.material import material_of
@@ -51,13 +51,13 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
     if spec.batch_size > len(dataset.train):
         message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
         raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
-    cls = task_type(spec.task)
+    declared = task_declaration(spec.task)
     try:
-        prepared = cls.prepared(dataset)
+        prepared = declared.prepared(dataset)
     except DataError as error:
         raise SpecError([FieldError("dataset_options", str(error))]) from error
     try:
-        task = cls(prepared, cls.options_type.parse(spec.options))
+        task = declared(prepared, declared.options_type.parse(spec.options))
     except ValueError as error:  # options that do not fit the dataset, or a module that cannot be trained
         ones_own = own.registered(spec.task) is not None and not isinstance(error, OptionError)
         raise SpecError([option_error("task" if ones_own else "options", error)]) from error
@@ -91,9 +91,12 @@ def _loaded(spec: StudySpec, settings: Settings) -> Dataset:
     ours = settings.data_folder.is_relative_to(settings.home_folder)
     try:
         with nullcontext() if ours else open_to_others():  # what it downloads may be for others, too
-            return load(spec.dataset, settings.data_folder, spec.dataset_options)
+            dataset = read(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
         raise UserError(str(error)) from error
+    # The declaration of a task that comes with the package takes arrays; a task of one's own is the task
+    # itself, which is written for tensors.
+    return dataset if is_built_in(spec.task) else dataset.to("cpu")
 
 
 def train(

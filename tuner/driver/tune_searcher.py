@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from trainables.ray_trainable import Report
+from trainables.population_report import Report
 from tuner.driver.populations import Populations
 from tuner.ledger.history import History
 from tuner.ledger.lease import Lease

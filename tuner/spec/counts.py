@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr
 
-from trainables.estimators import ESTIMATORS
+from trainables.estimator_names import TEMPERATURES
 from tuner.spec.judging import MOST_SEEDS
 from tuner.spec.optimizer import OptimizerSpec
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
@@ -159,9 +159,7 @@ class Counted(Strict):
         """Trials that the extension of ranges has at most."""
         if not (self.looks and self.extend):
             return 0
-        with_temperature = sum(
-            bool(ESTIMATORS[name].temperatures) for name in {*self.baselines} - {"softmax"}
-        )
+        with_temperature = sum(bool(TEMPERATURES[name]) for name in {*self.baselines} - {"softmax"})
         lines = 2 + self._argmax + 1 + with_temperature  # off: two; argmax; on
         return lines * EXTENSIONS
 
@@ -211,7 +209,7 @@ class Counted(Strict):
 
     def baseline_trials(self, name: str) -> int:
         """How many trials a baseline has."""
-        temperatures = len(self.baseline_temperatures) if ESTIMATORS[name].temperatures else 1
+        temperatures = len(self.baseline_temperatures) if TEMPERATURES[name] else 1
         return temperatures * self.tunings
 
     # --- work ---

@@ -11,7 +11,7 @@ from typing import Any
 
 from trainables.data import dataset_names
 from trainables.errors import unknown
-from trainables.tasks import task_names, task_type
+from trainables.tasks import task_declaration, task_names
 from tuner.errors import UserError
 from tuner.spec.search import SEARCHES
 from tuner.spec.study import BASELINES, StudySpec
@@ -60,7 +60,7 @@ def _standard(part: Any) -> Any:
 def _options_schema(task: str, description: str) -> Schema | None:
     """The options of a task; None where it cannot be imported."""
     try:
-        options = fields(task_type(task).options_type)
+        options = fields(task_declaration(task).options_type)
     except ValueError:
         return None
     found = {}

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from trainables.data import OWN_DATA, DataError, check_options, dataset_names
-from trainables.estimators import ESTIMATORS
-from trainables.tasks import own, task_names, task_type
+from trainables.estimator_names import TEMPERATURES
+from trainables.tasks import own, task_declaration, task_names
 from tuner.errors import FieldError, SpecError, UserError, shown
 from tuner.spec.bounds import too_large
 from tuner.spec.counts import Counted
@@ -30,7 +30,7 @@ from tuner.spec.yaml_reader import YamlError, read_yaml
 
 PRESETS = Path(__file__).parent / "presets"
 RENAMED = {"population": "members_per_population"}  # old name -> new name; read for one more version
-BASELINES = tuple(sorted(ESTIMATORS.keys() - {"decoupled"}))
+BASELINES = tuple(sorted(TEMPERATURES.keys() - {"decoupled"}))
 
 
 def _known_baseline(name: str) -> str:
@@ -229,7 +229,7 @@ class StudySpec(Counted):
 
     def _wrong_for_the_task(self) -> Iterator[FieldError]:
         try:
-            task = task_type(self.task)
+            task = task_declaration(self.task)
         except ValueError as error:  # a user's own may not be importable
             yield FieldError("task", str(error))
             return

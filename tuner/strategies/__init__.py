@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trainables.tasks import task_metrics, task_type
+from trainables.tasks import task_declaration, task_metrics
 from tuner.evidence.confirmed import Rules, decided
 from tuner.evidence.selection import select
 from tuner.ledger.objective import Objective
@@ -28,7 +28,7 @@ def strategy_for(spec: StudySpec) -> Strategy:
     """
     if spec.added:
         return AddedSeeds(looks=len(spec.looks), blocks=len(spec.added))
-    declared = task_type(spec.task).objective
+    declared = task_declaration(spec.task).objective
     objective = Objective.of(declared.name, declared.direction)
     search: Strategy
     match spec.search:

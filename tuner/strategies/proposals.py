@@ -5,7 +5,7 @@ temperatures, and baselines.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from trainables.estimators import ESTIMATORS
+from trainables.estimator_names import TEMPERATURES
 from tuner.ledger.methods import DECOUPLED, Variant, chosen_settings
 from tuner.ledger.rows import Proposal, Role
 from tuner.spec.study import StudySpec
@@ -40,7 +40,7 @@ def baselines(spec: StudySpec) -> Iterator[Proposal]:
     """Every baseline of the study, over its one temperature if it has any, at every tuning."""
     for lr, variant in tunings(spec):
         for name in spec.baselines:
-            takes = ESTIMATORS[name].temperatures
+            takes = TEMPERATURES[name]
             for tau in spec.baseline_temperatures if takes else [None]:
                 yield Proposal(
                     Role.BASELINE,

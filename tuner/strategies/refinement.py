@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from trainables.estimators import ESTIMATORS
+from trainables.estimator_names import TEMPERATURES
 from tuner.evidence.over_seeds import sem
 from tuner.evidence.paired import pairs_by_seed
 from tuner.evidence.selection import ARGMAX, OFF, ON, best, finished, kind_of
@@ -149,7 +149,7 @@ class Refined(Strategy):
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
         """The lines along which some method of the study has its best trial, those without noise in them."""
         kinds = {kind_of(t) for t in history if t.role in COMPETING and t.variant.steady}
-        for kind in (ON, ARGMAX, OFF, *sorted(kinds & ESTIMATORS.keys())):
+        for kind in (ON, ARGMAX, OFF, *sorted(kinds & TEMPERATURES.keys())):
             for leader in self._tops(history, kind):
                 yield from _lines_through(leader, kind)
 
@@ -184,7 +184,7 @@ def _lines_through(leader: TrialRow, kind: str) -> Iterator[Line]:
         )
         yield Line(OFF, leader, _tau_f, along_f, lambda t: t.tau_b == tau_b)
         yield Line(OFF, leader, _tau_b, along_b, lambda t: t.tau_f == tau_f)
-    elif takes := ESTIMATORS[kind].temperatures:
+    elif takes := TEMPERATURES[kind]:
 
         def at(tau: float, like: TrialRow) -> Proposal:
             return _proposal(kind, tau if "tau_f" in takes else None, tau if "tau_b" in takes else None, like)

@@ -8,6 +8,7 @@ import pytest
 from tests.support import rows
 from tests.support.patience import wait_for
 from tests.support.rows import MAXIMIZE, MINIMIZE
+from trainables.population_report import Report
 from tuner.driver.progress import Progress, ProgressLine, duration
 from tuner.spec.study import load_spec, parse_spec
 
@@ -53,10 +54,11 @@ def clock(monkeypatch):
 
 
 def report(*, epoch, members=10, training_s=60.0, final=False, paused=False, began=0.0, error=None):
-    # As trainables.ray_trainable.Report, which takes ray's import.
     reported = {0: {"train_loss": [0.5] * members}} if error is None else {}
-    return SimpleNamespace(
+    return Report(
+        interval=1,
         epoch=epoch,
+        steps=1,
         rows=reported,
         training_s=training_s,
         final=final,

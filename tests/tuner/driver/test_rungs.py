@@ -45,10 +45,10 @@ SPECS = {"halving": HALVING, "pbt": PBT}
 @pytest.fixture(scope="module", autouse=True)
 def exactly():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.ray_trainable.CHECKPOINT_EVERY_S", -1.0)  # after every interval
+        patch.setattr("trainables.population_run.CHECKPOINT_EVERY_S", -1.0)  # after every interval
         # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change
         # the rest.
-        patch.setattr("trainables.ray_trainable.Population", partial(Population, dtype=torch.float64))
+        patch.setattr("trainables.population_run.Population", partial(Population, dtype=torch.float64))
         yield
 
 

@@ -1,0 +1,1 @@
+"""What the tasks that come with the package declare, a file for each; free of torch."""
