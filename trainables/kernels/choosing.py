@@ -110,6 +110,7 @@ class Choose(torch.autograd.Function):
         runs: list[int],
     ) -> Tensor:
         """The rows."""
+        rows: Tensor
         rows, chosen = choose(logits, noise, s, tau_b, kinds, table, runs)
         ctx.save_for_backward(chosen, logits, noise, draws, tau_b, kinds, table)  # type: ignore[attr-defined]  # torch's
         ctx.runs = runs  # type: ignore[attr-defined]  # likewise
