@@ -46,9 +46,10 @@ packages:
 test-faults: install
 	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_faults.py
 
-# The service and whole stacks under attack, and every process of one killed in turn: an hour.
+# The service and whole stacks under attack, and every process of one killed in turn: an hour. ABUSE takes options
+# of pytest: -k test_clients; -k "not fuzzer and not in_turn" for what takes ten minutes. ABUSE_CASES: of the fuzzer.
 test-abuse: install
-	$(BIN)/python -m pytest -m abuse -s tests/abuse
+	$(BIN)/python -m pytest -m abuse -s tests/abuse $(ABUSE)
 
 lint: install
 	$(BIN)/ruff check .

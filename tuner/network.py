@@ -69,6 +69,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def neighbourhood(host: str) -> str:
+    """What counts as one client's address: an IPv6 host has 2^64 of its own, so those of its network are one;
+    an IPv4 address that is written as one of IPv6 is itself.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
 def reach_loopback_directly() -> None:
     """Adds loopback to NO_PROXY and no_proxy, where the environment names a proxy: for all clients in this
     process, and for the processes that it starts.
@@ -96,6 +111,14 @@ def proxy_variable(url: str) -> str | None:
             if os.environ.get(name):
                 return name
     return None
+
+
+def unusable_proxy(error: Exception) -> str:
+    """What to tell where a client cannot be made, because a proxy of the environment is none."""
+    names = [f"{scheme}_proxy" for scheme in ("http", "https", "all")]
+    given = [n for name in names for n in (name, name.upper()) if os.environ.get(n)]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"a proxy of the environment ({', '.join(given) or 'of the system'}) cannot be used: {said}"
 
 
 def through_proxy(url: str) -> str:

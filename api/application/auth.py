@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.application.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
-from tuner.network import is_loopback
+from tuner.network import is_loopback, neighbourhood
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -57,7 +57,7 @@ def identify(keys: ApiKeys, authorization: str | None, *, local: bool) -> Caller
         local: whether only this machine can reach the service. Where others can, a service that has no keys
             answers nobody: the table may have been emptied while it ran.
     """
-    if local and not keys.exist():
+    if local and not keys.used():
         return EVERYBODY
     scheme, _, key = (authorization or "").partition(" ")
     found = keys.find(key.strip()) if scheme.lower() == "bearer" else None
@@ -74,7 +74,7 @@ def identify(keys: ApiKeys, authorization: str | None, *, local: bool) -> Caller
 def still_welcome(keys: ApiKeys, caller: Caller, *, local: bool) -> bool:
     """Whether a caller that was let in some time ago would be let in now."""
     if caller.id is None:
-        return local and not keys.exist()
+        return local and not keys.used()
     return keys.valid(caller.id)
 
 
@@ -93,7 +93,7 @@ def name_of(caller: Caller, request: Request) -> str:
 
 
 def _address(request: Request) -> str:
-    return f"address {request.client.host if request.client else '?'}"
+    return f"address {neighbourhood(request.client.host) if request.client else '?'}"
 
 
 def needs(scope: str) -> Callable[[Request], Caller]:

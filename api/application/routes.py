@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
@@ -25,7 +26,7 @@ from api.application.service import Service
 from api.studies import audit
 from api.studies.submission import spec_of
 from trainables.tasks import task_metrics, task_type
-from tuner.errors import UserError
+from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.results import Results, TrialResult
@@ -33,6 +34,16 @@ from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.spec.study import StudySpec
 
+
+class _StudyInPath(StringConvertor):
+    """A study's id in a path. The names of routes are none: GET /studies/plan is a method that is not
+    allowed, and no study that is not there.
+    """
+
+    regex = "(?!plan$)[^/]+"
+
+
+register_url_convertor("study", _StudyInPath())
 router = APIRouter()
 
 Match = Annotated[
@@ -170,13 +181,13 @@ def list_studies(
     last = page[limit - 1] if len(page) > limit else None
     following = cursors.closed(last.created_at.isoformat(), last.study_id) if last else None
     lines = service.views.listed(page[:limit])
-    items = b",".join(with_corrections(lines, service.ledger, service.answers) if correct else lines)
+    items = b",".join(with_corrections(lines, service.views) if correct else lines)
     content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
     return answer(match, tag_of(content), lambda: content)
 
 
 @router.get(
-    "/studies/{study_id}", tags=["studies"], summary="A study: spec, state, progress, links",
+    "/studies/{study_id:study}", tags=["studies"], summary="A study: spec, state, progress, links",
     response_model=schemas.Study,
     responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
@@ -278,6 +289,8 @@ def get_figure(
     def draw() -> bytes:
         try:
             return figures.draw(row, service.ledger, service.settings, name)
+        except LedgerError:
+            raise
         except UserError as error:  # the study has been deleted meanwhile
             raise none from error
 
@@ -301,7 +314,8 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
     if request.scope.get(HEAD):
         return Response(media_type="text/event-stream")
     local = only_this_machine(request)
-    events = follow(service, row.id, lambda: still_welcome(service.keys, caller, local=local))
+    welcome = lambda: still_welcome(service.keys, caller, local=local)  # noqa: E731
+    events = follow(service, row.id, (caller.id, local), welcome)
     return service.streams.response(events, name_of(caller, request))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from api.answers.cache import Cache, bytes_of
+from api.answers.looks import Looks
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
 from api.answers.views import Views
@@ -45,7 +46,7 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
-        self.probe, self.streams = self._probe(), Streams()
+        self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
         self.limiter = Limiter(self.settings.rate_per_minute)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)

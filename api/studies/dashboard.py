@@ -68,7 +68,7 @@ class Dashboard:
 
     def admits(self, request: Request) -> bool:
         """Whether a browser may look. Reads the ledger."""
-        if only_this_machine(request) and not self._keys.exist():
+        if only_this_machine(request) and not self._keys.used():
             return True
         key_id, _, rest = request.cookies.get(COOKIE, "").partition(".")
         until, _, _ = rest.partition(".")

@@ -88,6 +88,14 @@ def test_a_service_that_others_can_reach_answers_nobody_when_its_keys_are_gone(m
     assert local.get("/studies").status_code == 200  # this one is for the machine itself
 
 
+def test_a_service_that_has_had_keys_answers_nobody_when_they_are_gone(make):
+    http = make()
+    key, _ = keys_of(http).create("me", ["admin"])
+    assert http.get("/studies", headers=bearer(key)).status_code == 200
+    empty(http)  # it may be behind a proxy that others reach
+    assert [http.get("/studies", headers=headers).status_code for headers in ({}, bearer(key))] == [401, 401]
+
+
 def test_an_address_beyond_loopback_is_seen_whatever_the_settings_say(make):
     http = make(allowed_hosts="*")
     assert http.get("/studies").status_code == 200

@@ -3,6 +3,7 @@
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.client import BadStatusLine
 
 import httpx
 import pytest
@@ -35,7 +36,9 @@ def started(**parts):
     return probe
 
 
-@pytest.mark.parametrize("error", [UserError("no"), LedgerError("no"), ConnectionError(), ValueError()])
+@pytest.mark.parametrize(
+    "error", [UserError("no"), LedgerError("no"), ConnectionError(), ValueError(), BadStatusLine("SSH-2.0")]
+)
 def test_a_part_is_away_or_well_as_it_said_last(error):
     wrong = True
 
