@@ -18,6 +18,7 @@ from tests.support.patience import patient
 from tuner.errors import UserError
 from tuner.network import (
     is_loopback,
+    listen,
     neighbourhood,
     port_is_free,
     proxy_variable,
@@ -64,6 +65,14 @@ def test_a_port_that_is_taken_is_not_free(host):
         assert not port_is_free(port, host)
     assert port_is_free(port, host)
     assert port_is_free(port, "no-such-host.invalid")
+
+
+def test_an_answer_is_sent_at_once():
+    with listen("127.0.0.1", 0) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert client.getpeername() == server.getsockname()
 
 
 @pytest.mark.parametrize(
