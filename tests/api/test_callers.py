@@ -67,6 +67,31 @@ def test_two_keys_of_one_owner_see_the_same_studies_and_a_third_does_not(make):
         keys_of(http).create("x", ["read"], owner="nobody")
 
 
+def test_no_route_tells_or_lets_change_what_is_anothers(make):
+    http = make()
+    mine, _ = keys_of(http).create("me", ["read", "submit"])
+    another, _ = keys_of(http).create("another", ["read", "submit"])
+    reader, _ = keys_of(http).create("reader", ["read"])
+    study = http.post("/studies", json=SMALL | {"name": "hidden"}, headers=bearer(mine)).json()["id"]
+    before = http.get(f"/studies/{study}", headers=bearer(mine)).json()
+    asked = 0
+    for path, operations in http.get("/openapi.json").json()["paths"].items():
+        if "{study_id}" not in path:
+            continue
+        url = path.format(study_id=study, number=0, name="spec.yaml")
+        for method in {*operations, *({"head"} if "get" in operations else ())}:
+            given = {"params": {"seeds": 1}} | ({"json": {"comment": "x"}} if method == "patch" else {})
+            expected = {another: 404, reader: 404 if method in ("get", "head") else 403, "guessed": 401}
+            for key, status in expected.items():
+                answer = http.request(method, url, headers=bearer(key), **given)
+                assert (answer.status_code, "hidden" in answer.text) == (status, False), (method, path)
+                asked += 1
+    assert asked > 60
+    for route in ("/studies", "/studies?correct=holm", "/studies?text=hidden", f"/studies?prefix={study}"):
+        assert http.get(route, headers=bearer(another)).json()["items"] == []
+    assert http.get(f"/studies/{study}", headers=bearer(mine)).json() == before
+
+
 # --- a table of keys that is emptied ---
 
 
