@@ -120,9 +120,11 @@ def get_file(
         except UserError as error:  # likewise
             raise none from error
 
-    found = answer(
-        match, etag(row), lambda: service.drawings.get((row.id, name), etag(row), make), file.media_type
-    )
+    def once() -> bytes:
+        with service.costly.place():
+            return service.drawings.get((row.id, name), etag(row), make)
+
+    found = answer(match, etag(row), once, file.media_type)
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
 

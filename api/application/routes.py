@@ -220,7 +220,11 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
         found = results(row, trials, measured, metrics=task_metrics(row.task), losses=losses)
         return as_json(found.plain())
 
-    return _versioned(service, row, match, "results", make)
+    def once() -> bytes:
+        with service.costly.place():
+            return service.answers.get((row.id, "results"), etag(row), make)
+
+    return answer(match, etag(row), once)
 
 
 @router.get(
@@ -295,9 +299,10 @@ def get_figure(
             raise none from error
 
     def make() -> bytes:
-        if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
-            raise none
-        return service.drawings.get((row.id, name), etag(row), draw)
+        with service.costly.place():
+            if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
+                raise none
+            return service.drawings.get((row.id, name), etag(row), draw)
 
     return answer(match, etag(row), make, "image/png")
 

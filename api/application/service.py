@@ -12,6 +12,7 @@ from api.answers.measured import Measured
 from api.answers.metrics import Metrics
 from api.answers.views import Views
 from api.application.auth import Caller, Limiter
+from api.application.costly import Costly
 from api.application.settings import ServiceSettings
 from api.application.streams import Streams
 from api.studies.dashboard import Dashboard
@@ -47,7 +48,7 @@ class Service:
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
         self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
-        self.limiter = Limiter(self.settings.rate_per_minute)
+        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 
