@@ -22,9 +22,9 @@ from tuner.ledger.store import Ledger
 
 pytestmark = [pytest.mark.abuse, pytest.mark.timeout(7200)]
 
-REPORTS = 40
+REPORTS = 20
 STUDY = TINY | {
-    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 1500, "reports": REPORTS,
+    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 600, "reports": REPORTS,
     "members_per_population": 4,
 }  # fmt: skip
 
@@ -120,11 +120,10 @@ def test_two_runs_in_one_fresh_home_both_end_well(tmp_path):
 
 KINDS = {  # of each part of a stack: what is killed -> what its command line has
     "MLflow": {"MLflow": "mlflow_process", "MLflow's server": "-m uvicorn", "MLflow's watcher": None},
-    "Ray's core": {
-        "ray start": "ray.scripts", "Ray's watcher": None, "GCS": "gcs_server", "raylet": "/raylet ",
-    },
-    "Ray's helpers": {
-        "dashboard": "dashboard/dashboard.py", "dashboard's jobs": "JobHead",
+    "Ray": {"ray start": "ray.scripts", "Ray's watcher": None},
+    "core": {"GCS": "gcs_server", "raylet": "/raylet "},
+    "dashboard": {"dashboard": "dashboard/dashboard.py", "dashboard's jobs": "JobHead"},
+    "agents": {
         "dashboard agent": "DashboardAgent", "runtime environment agent": "RuntimeEnvAgent",
         "autoscaler's monitor": "monitor.py",
     },
