@@ -5,6 +5,7 @@ only. A page of another site that the user has open could still send requests th
 the guard refuses those by their Host (a name that was rebound to 127.0.0.1) and Origin.
 """
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +22,7 @@ from api.application.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
 from tuner.network import is_loopback, neighbourhood
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _PAGE = {
@@ -169,6 +171,9 @@ class Guard:
         headers = Headers(scope=scope)
         if reason := self._foreign(scope["method"], headers):
             await Problem(403, reason).response()(scope, receive, send)
+            return
+        if _CONTROL.search(scope["path"]):  # a line feed at the end of a path would pass for none
+            await Problem(404, "no address here has such a character").response()(scope, receive, send)
             return
         page = scope["path"] in ("/", "/docs") or scope["path"].startswith("/static/")
         kept = _SAFETY | (_PAGE if page else {})

@@ -82,6 +82,13 @@ def test_every_route_is_told_with_all_of_its_methods(http, study):
             assert told == (405, methods), (method, path)
 
 
+@pytest.mark.parametrize(
+    "path", ["/%0A", "/docs%0A", "/studies%0a", "/%00", "/ray/%0d%0aX:1", "/static/a%7f"]
+)
+def test_a_path_with_a_control_character_is_nobodys(http, path):
+    assert http.get(path).status_code == 404
+
+
 def test_every_answer_has_a_name_and_a_proxys_own_is_kept(http):
     names = {http.get("/healthz").headers["x-request-id"] for _ in range(3)}
     assert len(names) == 3
