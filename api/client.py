@@ -19,8 +19,9 @@ import httpx
 from httpx_sse import ServerSentEvent, SSEError, connect_sse
 
 from tuner.errors import FieldError, UserError
-from tuner.network import is_loopback, through_proxy
+from tuner.network import is_loopback, through_proxy, unusable_proxy
 
+_NO_ADDRESS = "the server must be an address like http://127.0.0.1:8000"
 _LAST_EVENTS = ("done", "deleted")
 
 
@@ -46,14 +47,14 @@ class Client:
         timeout_s: how long to wait for an answer.
         tries: how often to ask where the service is away or busy; everything may be asked twice.
         """
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Authorization": f"Bearer {_checked_key(key)}"} if key else {}
+        url = _checked_address(server)
         try:
-            url = httpx.URL(server)
             self._http = httpx.Client(
                 base_url=url, headers=headers, timeout=timeout_s, trust_env=not is_loopback(url.host)
             )
-        except (httpx.InvalidURL, ValueError) as error:
-            raise ServiceError("the server must be an address like http://127.0.0.1:8000") from error
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise ServiceError(unusable_proxy(error)) from error
         self.server, self._tries = server.rstrip("/"), tries
 
     def __enter__(self) -> Self:
@@ -80,7 +81,11 @@ class Client:
     def plan(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Checks a spec and counts what it would train; nothing is submitted."""
         return self._json(
-            "POST", "/studies/plan", content=json.dumps(spec), headers={"Content-Type": "application/json"}
+            "POST",
+            "/studies/plan",
+            has="trials",
+            content=json.dumps(spec),
+            headers={"Content-Type": "application/json"},
         )
 
     def studies(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -91,13 +96,15 @@ class Client:
 
     def newest(self) -> list[dict[str, Any]]:
         """The newest studies, a page of them."""
-        found: list[dict[str, Any]] = self._json("GET", "/studies")["items"]
+        found: list[dict[str, Any]] = self._json("GET", "/studies", has="items")["items"]
         return found
 
     def find(self, name: str) -> str:
         """The id that "latest" or a unique beginning of an id stands for."""
         wanted = {} if name == "latest" else {"prefix": name}
-        found = self._json("GET", "/studies", params={"limit": 2} | wanted)["items"] if name.isalnum() else []
+        found: list[dict[str, Any]] = []
+        if name.isascii() and name.isalnum():
+            found = self._json("GET", "/studies", has="items", params={"limit": 2} | wanted)["items"]
         if not found:
             raise ServiceError(f"there is no study {name!r} on {self.server}", 404)
         if name != "latest" and len(found) > 1:
@@ -110,11 +117,13 @@ class Client:
 
     def results(self, study_id: str) -> dict[str, Any]:
         """What it has found so far."""
-        return self._json("GET", f"/studies/{study_id}/results")
+        return self._json("GET", f"/studies/{study_id}/results", has="verdict")
 
     def results_text(self, study_id: str) -> str:
         """The same, exactly as the service sends it."""
-        return self._ask("GET", f"/studies/{study_id}/results").text
+        answer = self._ask("GET", f"/studies/{study_id}/results")
+        self._object(answer, "verdict")
+        return answer.text
 
     def trials(self, study_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Its trials by number; filters: state, brief, limit (of a page)."""
@@ -122,12 +131,17 @@ class Client:
 
     def files(self, study_id: str) -> list[dict[str, Any]]:
         """Its files: name, kind, about, media_type."""
-        found: list[dict[str, Any]] = self._json("GET", f"/studies/{study_id}/files")["items"]
+        found: list[dict[str, Any]] = self._json("GET", f"/studies/{study_id}/files", has="items")["items"]
         return found
 
     def file(self, study_id: str, name: str) -> bytes:
         """One of its files, as `files` names it."""
-        return self._ask("GET", f"/studies/{study_id}/files/{quote(name)}").content
+        answer = self._ask("GET", f"/studies/{study_id}/files/{quote(name)}")
+        if not answer.headers.get("Content-Disposition", "").startswith("attachment"):
+            raise self._another(
+                f"it sent {answer.headers.get('Content-Type') or 'nothing'} instead of a file", answer
+            )
+        return answer.content
 
     def cancel(self, study_id: str) -> dict[str, Any]:
         """Stops it for good."""
@@ -146,7 +160,9 @@ class Client:
 
     def delete(self, study_id: str) -> None:
         """Removes it from the ledger."""
-        self._ask("DELETE", f"/studies/{study_id}")
+        answer = self._ask("DELETE", f"/studies/{study_id}")
+        if answer.status_code != 204:
+            raise self._another(f"it answered {answer.status_code} to a deletion", answer)
 
     def watch(self, study_id: str) -> Iterator[dict[str, Any]]:
         """State and progress at every change until the study has ended or is deleted. Goes on where the
@@ -157,7 +173,7 @@ class Client:
             try:
                 for event in self._events(study_id):
                     failures = 0
-                    yield event.json()
+                    yield self._content(event)
                     if event.event in _LAST_EVENTS:
                         return
             except ServiceError as error:
@@ -180,6 +196,17 @@ class Client:
         except httpx.HTTPError as error:
             raise self._no_answer(error) from error
 
+    def _content(self, event: ServerSentEvent) -> dict[str, Any]:
+        try:
+            found = event.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ServiceError(
+                f"what answers at {self.server} is not the service: its events are no JSON", 404
+            )
+        return found
+
     def _no_answer(self, error: httpx.HTTPError) -> ServiceError:
         return ServiceError(
             f"{self.server} does not answer ({type(error).__name__}{through_proxy(self.server)})"
@@ -188,25 +215,32 @@ class Client:
     def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
-            page = self._json("GET", path, params=dict(filters) | ({"cursor": cursor} if cursor else {}))
+            page = self._json(
+                "GET", path, has="items", params=dict(filters) | ({"cursor": cursor} if cursor else {})
+            )
             yield from page["items"]
-            cursor = page["next"]
+            cursor = page.get("next")
             if cursor is None:
                 return
 
-    def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        answer = self._ask(method, path, **more)
+    def _json(self, method: str, path: str, *, has: str = "id", **more: Any) -> dict[str, Any]:
+        """An answer that is an object with a field that every one of its kind has."""
+        return self._object(self._ask(method, path, **more), has)
+
+    def _object(self, answer: httpx.Response, has: str) -> dict[str, Any]:
         try:
             found = answer.json()
         except ValueError:
             found = None
         if not isinstance(found, dict):
             sent = answer.headers.get("Content-Type") or "nothing"
-            raise ServiceError(
-                f"what answers at {self.server} is not the service: it sent {sent} instead of a JSON object",
-                answer.status_code,
-            )
+            raise self._another(f"it sent {sent} instead of a JSON object", answer)
+        if has not in found:
+            raise self._another(f"it sent a JSON object without {has!r}", answer)
         return found
+
+    def _another(self, why: str, answer: httpx.Response) -> ServiceError:
+        return ServiceError(f"what answers at {self.server} is not the service: {why}", answer.status_code)
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Asks, and again where the service was away or busy: everything here may be asked twice."""
@@ -224,7 +258,25 @@ class Client:
             time.sleep(min(10.0, _retry_after_s(answer)))
         if answer.is_success:
             return answer
+        if answer.is_redirect:
+            raise self._another("it sends to another address, a page to sign in perhaps", answer)
         raise _refusal(answer)
+
+
+def _checked_address(server: str) -> httpx.URL:
+    try:
+        url = httpx.URL(server)
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: half a surrogate pair
+        raise ServiceError(_NO_ADDRESS) from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ServiceError(_NO_ADDRESS)
+    return url
+
+
+def _checked_key(key: str) -> str:
+    if not (key.isascii() and key.isprintable()):
+        raise ServiceError("the API key must be as `tuner keys create` has printed it: ASCII, in one line")
+    return key
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

@@ -30,6 +30,7 @@ def unknown(name: object, kind: str, names: Iterable[str], have: str = "it has")
     which stands before it. `kind` says what the name should be, `have` comes before the names.
     """
     there = list(names)
-    close = get_close_matches(str(name)[:_LONGEST], there, n=1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
+    by_lower = {one.lower(): one for one in there}
+    close = get_close_matches(str(name)[:_LONGEST].lower(), by_lower, n=1)
+    meant = f" (did you mean {by_lower[close[0]]}?)" if close else ""
     return f"is not {kind}{meant}; {have} {', '.join(there) or 'none'}"

@@ -6,6 +6,7 @@ is in the ledger.
 """
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -17,6 +18,16 @@ _BAR = 20  # columns
 _NARROW = 60  # a narrower terminal has no room for a bar
 
 lost: OSError | None = None  # why what was said did not arrive
+
+
+def speak_any_text() -> None:
+    """Text that the encoding of this process's output does not have is shown as well as it can be: an error
+    about it would hide what was to be said. Names of files that are no UTF-8 are written as they are.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "replace")
 
 
 def say(text: str = "", *, err: bool = False) -> None:

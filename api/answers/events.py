@@ -3,49 +3,58 @@ same.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Hashable
+from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-
+from api.answers.views import as_json
 from api.application.service import Service
-from tuner.errors import LedgerError, StudyNotFoundError, UserError
+from tuner.errors import LedgerError, StudyNotFoundError
 from tuner.ledger.rows import TERMINAL_STUDY_STATES
 
 EVERY_S = 1.0
 _ALIVE_S = 15.0  # a comment now and then, so that nothing on the way takes the silence for death
 
 
-class _NotWelcomeError(UserError):
-    """The caller may not see the study any more."""
+@dataclass(frozen=True)
+class _Seen:
+    """A study at one look."""
+
+    version: str
+    content: str  # JSON: what changes while it runs
+    ended: bool
 
 
-async def follow(service: Service, study_id: str, welcome: Callable[[], bool]) -> AsyncIterator[str]:
+async def follow(
+    service: Service, study_id: str, caller: Hashable, welcome: Callable[[], bool]
+) -> AsyncIterator[str]:
     """`progress` at every change, `done` at the end.
 
     Args:
         service: what the routes work with.
         study_id: the study.
+        caller: a name of whoever asks; streams of the same name are looked after together.
         welcome: whether the caller may still see it; asked at every look.
     """
     version, said = "", time.monotonic()
     while True:
+        seen = None
         try:
-            now, content = await run_in_threadpool(_look, service, study_id, welcome, version)
-        except LedgerError:
-            now, content = version, {}
+            if not await service.looks.at(("caller", caller), welcome, fresh_s=EVERY_S / 2):
+                return  # who asks again is told why
+            seen = await service.looks.at(
+                ("study", study_id), lambda: _look(service, study_id), fresh_s=EVERY_S / 2
+            )
         except StudyNotFoundError:
-            yield _event("deleted", {"id": study_id}, "")
+            yield _event("deleted", as_json({"id": study_id}).decode(), "")
             return
-        except _NotWelcomeError:
-            return  # who asks again is told why
-        if now != version:
-            version, said = now, time.monotonic()
-            yield _event("progress", content, version)
-            if content["state"] in TERMINAL_STUDY_STATES:
-                yield _event("done", content, version)
+        except LedgerError:
+            pass  # it is away; the stream goes on when it is back
+        if seen is not None and seen.version != version:
+            version, said = seen.version, time.monotonic()
+            yield _event("progress", seen.content, version)
+            if seen.ended:
+                yield _event("done", seen.content, version)
                 return
         elif time.monotonic() - said > _ALIVE_S:
             said = time.monotonic()
@@ -53,16 +62,13 @@ async def follow(service: Service, study_id: str, welcome: Callable[[], bool]) -
         await asyncio.sleep(EVERY_S)
 
 
-def _look(
-    service: Service, study_id: str, welcome: Callable[[], bool], last: str
-) -> tuple[str, dict[str, Any]]:
-    """The study's version, and what is to be said of it if that is new."""
-    if not welcome():
-        raise _NotWelcomeError
+def _look(service: Service, study_id: str) -> _Seen:
     row = service.ledger.study(study_id)
     version = service.views.version(row)
-    return version, {} if version == last else service.views.state(row)
+    make = lambda: as_json(service.views.state(row))  # noqa: E731
+    content = service.answers.get((row.id, "events"), version, make)
+    return _Seen(version, content.decode(), row.state in TERMINAL_STUDY_STATES)
 
 
-def _event(name: str, content: object, number: str) -> str:
-    return f"event: {name}\nid: {number}\ndata: {json.dumps(content, allow_nan=False)}\n\n"
+def _event(name: str, content: str, number: str) -> str:
+    return f"event: {name}\nid: {number}\ndata: {content}\n\n"

@@ -3,8 +3,10 @@ have left (weights, reconstructions). All but the last are made when they are as
 """
 
 import mimetypes
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +76,23 @@ def trial_files(artifacts: Path, number: int | None = None) -> list[StudyFile]:
     found = []
     for folder in sorted(artifacts.glob("trial-*" if number is None else f"trial-{number}")):
         trial = int(folder.name.removeprefix("trial-"))
-        for file in sorted(path for path in folder.iterdir() if path.is_file()):
-            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-            about = f"{file.name} of trial {trial}"
-            found.append(
-                StudyFile(f"trials/{trial}/{file.name}", "trial", about, kind, trial, file.stat().st_size)
-            )
+        for name, size in _left_in(folder):
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            about = f"{name} of trial {trial}"
+            found.append(StudyFile(f"trials/{trial}/{name}", "trial", about, kind, trial, size))
     return found
+
+
+def _left_in(folder: Path) -> Iterator[tuple[str, int]]:
+    """The files in a folder, by name: (name, bytes). Those that are removed meanwhile, with their study, are
+    left out.
+    """
+    with suppress(FileNotFoundError):
+        for path in sorted(folder.iterdir()):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):
+                    yield path.name, status.st_size
 
 
 def path_of(file: StudyFile, artifacts: Path) -> Path:

@@ -76,7 +76,8 @@ class Timing:
 
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
+                found = scope.get("route")
+                route = getattr(found, "path_format", getattr(found, "path", "other"))
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 labels = (method, route, str(message["status"]))
                 self._metrics.latency.labels(*labels).observe(time.perf_counter() - began)

@@ -1,7 +1,7 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,9 @@ from api.answers.cache import Cache, bytes_of
 from api.application.settings import ServiceSettings
 from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
-from tuner.evidence.analysis import results
+from tuner.evidence.analysis import results, rules_of
+from tuner.evidence.families import Finding, finding
+from tuner.evidence.verdicts import Verdict
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
@@ -24,7 +26,8 @@ STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a pa
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
-_VERSION = version("straight-through-tuner")
+# By what an outcome was found: the program, and which fields it has.
+_VERSION = f"{version('straight-through-tuner')} 2"
 
 
 class Views:
@@ -145,30 +148,45 @@ class Views:
         spec = self._spec(row)
         return spec.intervals if spec else 1
 
+    def findings(self, study_ids: Iterable[str]) -> list[Finding]:
+        """What a family needs to know of studies; those that have been deleted are left out."""
+        rows = {row.id: row for row in self._pages.studies(study_ids)}
+        found = []
+        for study_id, row in rows.items():
+            verdict, p_value, trained, seeds = self._found(row)["finding"]
+            found.append(Finding(study_id, Verdict(verdict), p_value, trained, frozenset(seeds)))
+        return found
+
     def _outcome(self, row: StudyRow) -> dict[str, Any]:
-        """What a study has found, in a line of a list; nothing before its end. Found once, and kept in the
-        ledger: a list has many studies, and every process starts anew.
-        """
+        """What a study has found, in a line of a list; nothing before its end."""
         if row.state not in TERMINAL_STUDY_STATES:
             return {"verdict": None, "best": None, "gain": None}
+        return {name: value for name, value in self._found(row).items() if name != "finding"}
+
+    def _found(self, row: StudyRow) -> dict[str, Any]:
+        """What a study has found so far, for lists. Found once, and kept in the ledger when it has ended: a
+        list has many studies, and every process starts anew.
+        """
         of = f"{row.revision} {_VERSION}"
         if row.outcome is not None and row.outcome_of == of:
             return row.outcome
+        return self._outcomes.get(row.id, row.revision, lambda: self._find(row, of))
 
-        def make() -> dict[str, Any]:
-            trials, metrics = self._ledger.trials(row.id), metrics_of(row)
-            found = results(row, trials, metrics=metrics).plain()
-            best, gain = found["best"], found["gain"]
-            outcome = {
-                "verdict": found["verdict"],
-                "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
-                "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
-            }
+    def _find(self, row: StudyRow, of: str) -> dict[str, Any]:
+        trials, metrics = self._ledger.trials(row.id), metrics_of(row)
+        found = results(row, trials, metrics=metrics).plain()
+        best, gain = found["best"], found["gain"]
+        family = finding(row, trials, rules_of(row, metrics))
+        outcome = {
+            "verdict": found["verdict"],
+            "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
+            "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
+            "finding": [family.verdict, family.p_value, family.trained, sorted(family.seeds)],
+        }
+        if row.state in TERMINAL_STUDY_STATES:
             with suppress(LedgerError):  # it is found again then
                 self._queue.note_outcome(row.id, row.revision, outcome, of)
-            return outcome
-
-        return self._outcomes.get(row.id, row.revision, make)
+        return outcome
 
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:

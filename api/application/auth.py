@@ -5,6 +5,7 @@ only. A page of another site that the user has open could still send requests th
 the guard refuses those by their Host (a name that was rebound to 127.0.0.1) and Origin.
 """
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -19,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.application.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
-from tuner.network import is_loopback
+from tuner.network import is_loopback, neighbourhood
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _PAGE = {
@@ -57,7 +59,7 @@ def identify(keys: ApiKeys, authorization: str | None, *, local: bool) -> Caller
         local: whether only this machine can reach the service. Where others can, a service that has no keys
             answers nobody: the table may have been emptied while it ran.
     """
-    if local and not keys.exist():
+    if local and not keys.used():
         return EVERYBODY
     scheme, _, key = (authorization or "").partition(" ")
     found = keys.find(key.strip()) if scheme.lower() == "bearer" else None
@@ -74,7 +76,7 @@ def identify(keys: ApiKeys, authorization: str | None, *, local: bool) -> Caller
 def still_welcome(keys: ApiKeys, caller: Caller, *, local: bool) -> bool:
     """Whether a caller that was let in some time ago would be let in now."""
     if caller.id is None:
-        return local and not keys.exist()
+        return local and not keys.used()
     return keys.valid(caller.id)
 
 
@@ -93,7 +95,7 @@ def name_of(caller: Caller, request: Request) -> str:
 
 
 def _address(request: Request) -> str:
-    return f"address {request.client.host if request.client else '?'}"
+    return f"address {neighbourhood(request.client.host) if request.client else '?'}"
 
 
 def needs(scope: str) -> Callable[[Request], Caller]:
@@ -169,6 +171,9 @@ class Guard:
         headers = Headers(scope=scope)
         if reason := self._foreign(scope["method"], headers):
             await Problem(403, reason).response()(scope, receive, send)
+            return
+        if _CONTROL.search(scope["path"]):  # a line feed at the end of a path would pass for none
+            await Problem(404, "no address here has such a character").response()(scope, receive, send)
             return
         page = scope["path"] in ("/", "/docs") or scope["path"].startswith("/static/")
         kept = _SAFETY | (_PAGE if page else {})

@@ -96,7 +96,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, problem)
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        _LOG.error("%s %r failed", request.method, request.url.path, exc_info=error)
         return Problem(500, "something went wrong here; the service's log says what").response()
 
     app.add_exception_handler(Exception, unforeseen)

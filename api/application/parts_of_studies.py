@@ -19,7 +19,7 @@ from api.application.routes import Body, Match, TheService
 from api.application.service import Service
 from api.application.steering import steered
 from api.studies import audit
-from tuner.errors import FieldError
+from tuner.errors import FieldError, LedgerError, UserError
 from tuner.ledger.added_seeds import add_seeds
 from tuner.ledger.rows import StudyRow
 from tuner.spec.judging import MOST_SEEDS
@@ -99,23 +99,38 @@ def get_file(
     so.
     """
     row = service.find(study_id, caller)
+    none = Problem(404, "the study has no such file; GET .../files names those that it has")
     file = next((file for file in _files(service, row) if file.name == name), None)
     if file is None:
-        raise Problem(404, "the study has no such file; GET .../files names those that it has")
+        raise none
     saved_as = f"{row.id}-{name.replace('/', '-')}"
     if file.kind == "trial":
-        folder = service.settings.artifacts_folder(row.id)
-        return FileResponse(path_of(file, folder), media_type=file.media_type, filename=saved_as)
-    make = maker(file, row, service.ledger, service.settings)
-    found = answer(
-        match, etag(row), lambda: service.drawings.get((row.id, name), etag(row), make), file.media_type
-    )
+        path = path_of(file, service.settings.artifacts_folder(row.id))
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # the study has been deleted meanwhile
+            raise none from None
+        return FileResponse(path, media_type=file.media_type, filename=saved_as, stat_result=status)
+
+    def make() -> bytes:
+        try:
+            return maker(file, row, service.ledger, service.settings)()
+        except LedgerError:
+            raise
+        except UserError as error:  # likewise
+            raise none from error
+
+    def once() -> bytes:
+        with service.costly.place():
+            return service.drawings.get((row.id, name), etag(row), make)
+
+    found = answer(match, etag(row), once, file.media_type)
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
 
 
 @router.patch(
-    "/studies/{study_id}", summary="Write tags and a comment beside a study",
+    "/studies/{study_id:study}", summary="Write tags and a comment beside a study",
     response_model=schemas.Study,
     responses=schemas.answers(400, 401, 403, 404, 413, 415, 422, 429, 503),
     openapi_extra=schemas.ANNOTATION,

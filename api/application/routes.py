@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
@@ -25,7 +26,7 @@ from api.application.service import Service
 from api.studies import audit
 from api.studies.submission import spec_of
 from trainables.tasks import task_declaration, task_metrics
-from tuner.errors import UserError
+from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.results import Results, TrialResult
@@ -34,6 +35,16 @@ from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.study_metrics import metrics_of
 from tuner.spec.study import StudySpec
 
+
+class _StudyInPath(StringConvertor):
+    """A study's id in a path. The names of routes are none: GET /studies/plan is a method that is not
+    allowed, and no study that is not there.
+    """
+
+    regex = "(?!plan$)[^/]+"
+
+
+register_url_convertor("study", _StudyInPath())
 router = APIRouter()
 
 Match = Annotated[
@@ -171,13 +182,13 @@ def list_studies(
     last = page[limit - 1] if len(page) > limit else None
     following = cursors.closed(last.created_at.isoformat(), last.study_id) if last else None
     lines = service.views.listed(page[:limit])
-    items = b",".join(with_corrections(lines, service.ledger, service.answers) if correct else lines)
+    items = b",".join(with_corrections(lines, service.views) if correct else lines)
     content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
     return answer(match, tag_of(content), lambda: content)
 
 
 @router.get(
-    "/studies/{study_id}", tags=["studies"], summary="A study: spec, state, progress, links",
+    "/studies/{study_id:study}", tags=["studies"], summary="A study: spec, state, progress, links",
     response_model=schemas.Study,
     responses=schemas.answers(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
@@ -210,7 +221,11 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
         found = results(row, trials, measured, metrics=metrics_of(row), losses=losses)
         return as_json(found.plain())
 
-    return _versioned(service, row, match, "results", make)
+    def once() -> bytes:
+        with service.costly.place():
+            return service.answers.get((row.id, "results"), etag(row), make)
+
+    return answer(match, etag(row), once)
 
 
 @router.get(
@@ -279,13 +294,16 @@ def get_figure(
     def draw() -> bytes:
         try:
             return figures.draw(row, service.ledger, service.settings, name)
+        except LedgerError:
+            raise
         except UserError as error:  # the study has been deleted meanwhile
             raise none from error
 
     def make() -> bytes:
-        if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
-            raise none
-        return service.drawings.get((row.id, name), etag(row), draw)
+        with service.costly.place():
+            if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
+                raise none
+            return service.drawings.get((row.id, name), etag(row), draw)
 
     return answer(match, etag(row), make, "image/png")
 
@@ -302,7 +320,8 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
     if request.scope.get(HEAD):
         return Response(media_type="text/event-stream")
     local = only_this_machine(request)
-    events = follow(service, row.id, lambda: still_welcome(service.keys, caller, local=local))
+    welcome = lambda: still_welcome(service.keys, caller, local=local)  # noqa: E731
+    events = follow(service, row.id, (caller.id, local), welcome)
     return service.streams.response(events, name_of(caller, request))
 
 

@@ -1,7 +1,8 @@
 """The HTTP server under the application: how many connections it has, and how long it waits for a client.
 
 A client that sends its request a byte at a time holds a connection and nothing else; so there are deadlines
-(the body's is in body.py), a limit of connections, and a share of it for one address.
+(the body's is in body.py), a limit of connections, and a share of it for one address. One that does not read
+its answer holds as much: it is not waited for either.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.application.errors import Problem
 from api.application.settings import ServiceSettings
+from tuner.network import neighbourhood
 
 HEADERS_S = 15.0  # from the connection, or from the answer before, until the headers are there
+READ_S = 60.0  # for what the server has sent and the client has not read, a piece of it
 _SHARE_OF_ONE_ADDRESS = 0.5  # of the connections
 _GRACE_S = 3  # for answers that are on their way when the service ends
 
@@ -23,11 +26,14 @@ class PatientProtocol(H11Protocol):
     """HTTP/1.1 with an end to its patience."""
 
     most_of_one_address: int | None = None
+    address = ""  # of the client, as far as it counts; "" for none
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(transport)
+        self.address = neighbourhood(self.client[0]) if self.client else ""
         if self._too_many():
             transport.abort()
         else:
@@ -48,7 +54,19 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
         self._forget_deadline()
+        self._forget_unread()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is written to."""
+        super().pause_writing()
+        self._forget_unread()
+        self._unread = self.loop.call_later(READ_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        super().resume_writing()
+        self._forget_unread()
 
     @property
     def _answering(self) -> bool:
@@ -64,13 +82,17 @@ class PatientProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def _too_many(self) -> bool:
         """Whether this connection's address has more than its share."""
-        if self.most_of_one_address is None or self.client is None:
+        if self.most_of_one_address is None or not self.address:
             return False
-        others = (getattr(c, "client", None) for c in self.connections)
-        same = sum(client is not None and client[0] == self.client[0] for client in others)
-        return bool(same > self.most_of_one_address)
+        same = sum(getattr(other, "address", "") == self.address for other in self.connections)
+        return same > self.most_of_one_address
 
 
 class EndsQuietly:
@@ -122,5 +144,6 @@ def configuration(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_GRACE_S,
+        workers=1,  # else WEB_CONCURRENCY is read, which is meant for another server
         server_header=False,
     )

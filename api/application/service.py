@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from api.answers.cache import Cache, bytes_of
+from api.answers.looks import Looks
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
 from api.answers.views import Views
 from api.application.auth import Caller, Limiter
+from api.application.costly import Costly
 from api.application.settings import ServiceSettings
 from api.application.streams import Streams
 from api.studies.dashboard import Dashboard
@@ -45,8 +47,8 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
-        self.probe, self.streams = self._probe(), Streams()
-        self.limiter = Limiter(self.settings.rate_per_minute)
+        self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
+        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 

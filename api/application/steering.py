@@ -75,7 +75,7 @@ def steered(
 
 
 @router.delete(
-    "/studies/{study_id}", status_code=204, tags=["studies"], summary="Delete a study",
+    "/studies/{study_id:study}", status_code=204, tags=["studies"], summary="Delete a study",
     response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
 )  # fmt: skip
 def delete(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:

@@ -4,6 +4,7 @@
 other Ray on this machine is touched, and no other program is taken for this one's dashboard.
 """
 
+import http.client
 import os
 import sys
 import time
@@ -127,7 +128,7 @@ class RayHead:
         try:
             with urllib.request.urlopen(request, timeout=2):  # noqa: S310
                 return True
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def end(self) -> None:

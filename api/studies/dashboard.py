@@ -12,6 +12,7 @@ import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote
 
 import httpx
 from starlette.requests import Request
@@ -68,7 +69,7 @@ class Dashboard:
 
     def admits(self, request: Request) -> bool:
         """Whether a browser may look. Reads the ledger."""
-        if only_this_machine(request) and not self._keys.exist():
+        if only_this_machine(request) and not self._keys.used():
             return True
         key_id, _, rest = request.cookies.get(COOKIE, "").partition(".")
         until, _, _ = rest.partition(".")
@@ -87,11 +88,13 @@ class Dashboard:
         known = token()
         headers = {name: request.headers[name] for name in _SENT if name in request.headers}
         headers |= {"Authorization": f"Bearer {known}"} if known else {}
-        url = httpx.URL(self._address()).copy_with(path=f"/{path}", query=request.url.query.encode() or None)
         try:
+            url = self._url(path, request.scope["query_string"])
             found = await self._http.send(
                 self._http.build_request("GET", url, headers=headers), stream=True, follow_redirects=False
             )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Problem(404, "Ray's dashboard has no such page") from error
         except httpx.HTTPError as error:
             raise Problem(503, "Ray's dashboard does not answer", headers={"Retry-After": "10"}) from error
         passed = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
@@ -100,6 +103,13 @@ class Dashboard:
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
+
+    def _url(self, path: str, query: bytes) -> httpx.URL:
+        """The address of a page. The path comes decoded, and may have characters that mean something else in
+        an address. Raises httpx.InvalidURL.
+        """
+        whole = quote(f"/{path}", safe="/:@!$&'()*+,;=~").encode() + (b"?" + query if query else b"")
+        return httpx.URL(self._address()).copy_with(raw_path=whole)
 
     def _sign(self, key_id: str, until: int) -> str:
         mac = hmac.digest(self._secret, f"{key_id}.{until}".encode(), hashlib.sha256)

@@ -16,7 +16,7 @@ import httpx
 
 from api.studies.ray_token import token
 from tuner.errors import UserError
-from tuner.network import is_loopback, through_proxy
+from tuner.network import is_loopback, through_proxy, unusable_proxy
 
 _NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
@@ -66,7 +66,10 @@ class Jobs:
             )
         self._address = str(url)
         # Loopback is reached directly, whatever proxy the environment names.
-        self._http = httpx.Client(base_url=url, trust_env=not is_loopback(url.host))
+        try:
+            self._http = httpx.Client(base_url=url, trust_env=not is_loopback(url.host))
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise UserError(unusable_proxy(error)) from error
 
     def cluster(self) -> str:
         """The cluster's name: of two services that share a ledger, each looks after the jobs of its own

@@ -4,6 +4,7 @@ and whoever wants to know is told what came out last.
 So nobody waits: a part that hangs holds its own thread, and no request.
 """
 
+import http.client
 import logging
 import threading
 import time
@@ -33,7 +34,8 @@ class Probe:
 
     def __init__(self, parts: Mapping[str, Callable[[], object]], fixed: Mapping[str, str]) -> None:
         """Args:
-        parts: name -> asks it; raises UserError, OSError or ValueError where it does not answer.
+        parts: name -> asks it; raises UserError, OSError, ValueError or HTTPException where it does not
+            answer.
         fixed: name -> what is said of a part that there is not.
         """
         self._parts, self._fixed = dict(parts), dict(fixed)
@@ -72,7 +74,7 @@ class Probe:
 def _answer(ask: Callable[[], object]) -> str:
     try:
         ask()
-    except (UserError, OSError, ValueError):
+    except (UserError, OSError, ValueError, http.client.HTTPException):
         return AWAY  # where it is, and why, is in the log of who works with it: /readyz needs no key
     return OK
 

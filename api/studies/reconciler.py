@@ -12,7 +12,7 @@ import time
 from typing import Protocol
 
 from api.studies.jobs import ENDED, RayAwayError, RayHangsError
-from tuner.errors import LedgerError
+from tuner.errors import LedgerError, StudyNotFoundError
 from tuner.ledger.rows import StudyState
 from tuner.ledger.study_queue import Job, StudyQueue
 
@@ -96,7 +96,7 @@ class Reconciler:
                     self._look_after(job)
             except RayHangsError:
                 raise
-            except RayAwayError as error:
+            except (RayAwayError, StudyNotFoundError) as error:  # another process has deleted the study
                 _LOG.warning("%s", error, extra={"study": job.study_id})
         self._unknown_since = {
             name: since for name, since in self._unknown_since.items() if name in {job.name for job in jobs}

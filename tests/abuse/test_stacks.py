@@ -22,9 +22,9 @@ from tuner.ledger.store import Ledger
 
 pytestmark = [pytest.mark.abuse, pytest.mark.timeout(7200)]
 
-REPORTS = 40
+REPORTS = 20
 STUDY = TINY | {
-    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 4000, "reports": REPORTS,
+    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 600, "reports": REPORTS,
     "members_per_population": 4,
 }  # fmt: skip
 
@@ -118,28 +118,22 @@ def test_two_runs_in_one_fresh_home_both_end_well(tmp_path):
 
 # --- kill -9 of everything in turn ---
 
-KINDS = {  # what is killed -> what its command line has
-    "MLflow": "mlflow_process",
-    "MLflow's server": "-m uvicorn",
-    "MLflow's watcher": None,
-    "ray start": "ray.scripts",
-    "Ray's watcher": None,
-    "GCS": "gcs_server",
-    "raylet": "/raylet ",
-    "dashboard": "dashboard/dashboard.py",
-    "dashboard's jobs": "JobHead",
-    "dashboard agent": "DashboardAgent",
-    "runtime environment agent": "RuntimeEnvAgent",
-    "autoscaler's monitor": "monitor.py",
-    "a study's driver": "tuner drive",
-    "a population's worker": "Trainable",
-}
+KINDS = {  # of each part of a stack: what is killed -> what its command line has
+    "MLflow": {"MLflow": "mlflow_process", "MLflow's server": "-m uvicorn", "MLflow's watcher": None},
+    "Ray": {"ray start": "ray.scripts", "Ray's watcher": None},
+    "core": {"GCS": "gcs_server", "raylet": "/raylet "},
+    "dashboard": {"dashboard": "dashboard/dashboard.py", "dashboard's jobs": "JobHead"},
+    "agents": {
+        "dashboard agent": "DashboardAgent", "runtime environment agent": "RuntimeEnvAgent",
+        "autoscaler's monitor": "monitor.py",
+    },
+    "studies": {"a study's driver": "tuner drive", "a population's worker": "Trainable"},
+}  # fmt: skip
 
 
-def victim(stack, kind):
+def victim(stack, kind, pattern):
     """The process id of one of a kind."""
     of = command(stack.process.pid)
-    pattern = KINDS[kind]
     for pid in stack.processes()[1:]:
         said = command(pid)
         if pattern is None:
@@ -206,15 +200,18 @@ class Watched:
         self.client.close()
 
 
-def test_every_process_of_the_stack_is_killed_in_turn_and_nothing_is_lost_or_doubled(stacks):
+@pytest.mark.parametrize("part", KINDS)
+def test_every_process_of_the_stack_is_killed_in_turn_and_nothing_is_lost_or_doubled(stacks, part):
     stack = stacks("home", max_running=3, max_attempts=3).wait()
     watched = Watched(stack)
     watched.go_on()
-    for kind in KINDS:
+    for kind, pattern in KINDS[part].items():
         if watched.over():
             watched.submit()
             watched.go_on()
-        pid = wait_for(lambda kind=kind: watched.look() and victim(stack, kind), 240)
+        pid = wait_for(
+            lambda kind=kind, pattern=pattern: watched.look() and victim(stack, kind, pattern), 240
+        )
         began = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         time.sleep(3)

@@ -67,6 +67,31 @@ def test_two_keys_of_one_owner_see_the_same_studies_and_a_third_does_not(make):
         keys_of(http).create("x", ["read"], owner="nobody")
 
 
+def test_no_route_tells_or_lets_change_what_is_anothers(make):
+    http = make()
+    mine, _ = keys_of(http).create("me", ["read", "submit"])
+    another, _ = keys_of(http).create("another", ["read", "submit"])
+    reader, _ = keys_of(http).create("reader", ["read"])
+    study = http.post("/studies", json=SMALL | {"name": "hidden"}, headers=bearer(mine)).json()["id"]
+    before = http.get(f"/studies/{study}", headers=bearer(mine)).json()
+    asked = 0
+    for path, operations in http.get("/openapi.json").json()["paths"].items():
+        if "{study_id}" not in path:
+            continue
+        url = path.format(study_id=study, number=0, name="spec.yaml")
+        for method in {*operations, *({"head"} if "get" in operations else ())}:
+            given = {"params": {"seeds": 1}} | ({"json": {"comment": "x"}} if method == "patch" else {})
+            expected = {another: 404, reader: 404 if method in ("get", "head") else 403, "guessed": 401}
+            for key, status in expected.items():
+                answer = http.request(method, url, headers=bearer(key), **given)
+                assert (answer.status_code, "hidden" in answer.text) == (status, False), (method, path)
+                asked += 1
+    assert asked > 60
+    for route in ("/studies", "/studies?correct=holm", "/studies?text=hidden", f"/studies?prefix={study}"):
+        assert http.get(route, headers=bearer(another)).json()["items"] == []
+    assert http.get(f"/studies/{study}", headers=bearer(mine)).json() == before
+
+
 # --- a table of keys that is emptied ---
 
 
@@ -86,6 +111,14 @@ def test_a_service_that_others_can_reach_answers_nobody_when_its_keys_are_gone(m
             assert http.get(route, headers=headers).status_code == 401
     assert http.post("/studies", json=SMALL).status_code == 401
     assert local.get("/studies").status_code == 200  # this one is for the machine itself
+
+
+def test_a_service_that_has_had_keys_answers_nobody_when_they_are_gone(make):
+    http = make()
+    key, _ = keys_of(http).create("me", ["admin"])
+    assert http.get("/studies", headers=bearer(key)).status_code == 200
+    empty(http)  # it may be behind a proxy that others reach
+    assert [http.get("/studies", headers=headers).status_code for headers in ({}, bearer(key))] == [401, 401]
 
 
 def test_an_address_beyond_loopback_is_seen_whatever_the_settings_say(make):

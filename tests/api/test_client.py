@@ -86,3 +86,61 @@ def test_a_date_in_retry_after_is_no_error(monkeypatch):
     ):
         client.status(STUDY)
     assert pauses == [1.0] * 3
+
+
+LOGIN = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
+ANOTHER = (200, {"Content-Type": "application/json"}, b'{"message": "hello"}')
+VERBS = {
+    "submit": lambda client: client.submit({}),
+    "plan": lambda client: client.plan({}),
+    "newest": lambda client: client.newest(),
+    "find": lambda client: client.find("abc"),
+    "list": lambda client: list(client.studies()),
+    "status": lambda client: client.status(STUDY),
+    "results": lambda client: client.results(STUDY),
+    "results as text": lambda client: client.results_text(STUDY),
+    "trials": lambda client: list(client.trials(STUDY)),
+    "files": lambda client: client.files(STUDY),
+    "file": lambda client: client.file(STUDY, "report.html"),
+    "cancel": lambda client: client.cancel(STUDY),
+    "resume": lambda client: client.resume(STUDY),
+    "confirm": lambda client: client.confirm(STUDY, 5),
+    "delete": lambda client: client.delete(STUDY),
+}
+
+
+@pytest.mark.parametrize("answer", [LOGIN, ANOTHER, (302, {"Location": "/login"}, b""), (204, {}, b"")])
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_takes_anothers_answer_for_its_own(answer, verb):
+    if verb == "delete" and answer[0] == 204:
+        return  # as the service says it
+    with (
+        client_of(answer) as address,
+        Client(address) as client,
+        pytest.raises(ServiceError, match=f"^what answers at {address} is not the service: "),
+    ):
+        VERBS[verb](client)
+
+
+def test_events_that_are_no_json_are_told():
+    body = b"event: progress\ndata: hello\n\n"
+    with (
+        client_of((200, {"Content-Type": "text/event-stream"}, body)) as address,
+        Client(address) as client,
+        pytest.raises(ServiceError, match="its events are no JSON"),
+    ):
+        list(client.watch(STUDY))
+
+
+@pytest.mark.parametrize(
+    "server", ["", "localhost:8000", "ftp://host", "http://", "http://[::1", "http://a\udcff"]
+)
+def test_what_is_no_address_is_told(server):
+    with pytest.raises(ServiceError, match="the server must be an address like http://"):
+        Client(server)
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "\udcff"])
+def test_what_is_no_key_is_told(key):
+    with pytest.raises(ServiceError, match="the API key must be as"):
+        Client("http://127.0.0.1:8000", key)

@@ -159,3 +159,26 @@ def test_a_request_that_hangs_when_the_service_ends_is_no_fault_of_the_service(c
     thread.join(patient(20))
     assert not thread.is_alive()
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_client_that_does_not_read_its_answer_is_not_waited_for(serve, monkeypatch):
+    monkeypatch.setattr(server, "READ_S", 0.3)
+    service = serve()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", service.port))
+        request = b"GET /static/swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        slow.sendall(20 * request)
+        wait_for(lambda: service.server.server_state.connections, 10)
+        wait_for(lambda: not service.server.server_state.connections, 20)
+    assert httpx.get(f"{service.address}healthz").status_code == 200
+
+
+def test_a_client_that_reads_gets_all_of_it_however_often_it_pauses(serve, monkeypatch):
+    monkeypatch.setattr(server, "READ_S", 5.0)
+    with httpx.stream("GET", f"{serve().address}static/swagger/swagger-ui-bundle.js") as answer:
+        length = 0
+        for chunk in answer.iter_raw(65_536):
+            length += len(chunk)
+            time.sleep(0.01)
+    assert length == int(answer.headers["content-length"])

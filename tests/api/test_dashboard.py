@@ -57,6 +57,19 @@ def key_of(http, *scopes):
     return {"Authorization": f"Bearer {key}"} | FROM_OUR_PAGE, row
 
 
+@pytest.mark.parametrize(
+    ("asked", "passed_on"),
+    [
+        ("a%3Fb", "/a%3Fb"), ("a%23b?c=d", "/a%23b?c=d"), ("a b/[c]", "/a%20b/%5Bc%5D"),
+        ("%C3%A9", "/%C3%A9"), ("/elsewhere.example", "/elsewhere.example"), ("a?b=%00", "/a?b=%00"),
+    ],
+)  # fmt: skip
+def test_a_path_is_passed_on_as_it_came(serve, ray, asked, passed_on):
+    with serve() as http:
+        assert http.get(f"/ray/{asked}").status_code == 200
+    assert ray.asked[-1][1] == passed_on
+
+
 def test_without_keys_this_machine_may_look_and_the_token_stays_here(serve, ray):
     with serve() as http:
         assert http.get("/ray").headers["location"] == "/ray/"

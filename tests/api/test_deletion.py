@@ -1,8 +1,12 @@
 """DELETE: what goes with a study, and requests that meet it on the way."""
 
+import shutil
+
 import pytest
 from fastapi.testclient import TestClient
 
+from api.answers.views import Views
+from api.application import parts_of_studies
 from api.application.app import create
 from api.application.service import Service
 from api.application.settings import ServiceSettings
@@ -36,7 +40,10 @@ def test_a_studys_files_go_with_it_and_those_of_others_stay(http, tmp_path):
     ("method", "route"),
     [
         ("GET", ""), ("GET", "/results"), ("GET", "/trials"), ("GET", "/curves"), ("GET", "/events"),
-        ("GET", "/figures/landscape.png"), ("POST", "/cancel"), ("POST", "/resume"), ("DELETE", ""),
+        ("GET", "/figures/landscape.png"), ("GET", "/search"), ("GET", "/trials/0"), ("GET", "/files"),
+        ("GET", "/files/report.html"), ("GET", "/files/trials.csv"), ("GET", "/files/trials.parquet"),
+        ("GET", "/files/figures/landscape.svg"), ("POST", "/cancel"), ("POST", "/resume"),
+        ("POST", "/resume?restart_trials=true"), ("POST", "/confirm?seeds=1"), ("PATCH", ""), ("DELETE", ""),
     ],
 )  # fmt: skip
 def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, monkeypatch, method, route):
@@ -50,13 +57,48 @@ def test_a_study_that_is_deleted_while_it_is_asked_for_is_not_there(http, monkey
         return row
 
     monkeypatch.setattr(Service, "find", found_and_deleted)
-    answer = http.request(method, f"/studies/{study}{route}")
+    written = {"comment": "late"} if method == "PATCH" else None
+    answer = http.request(method, f"/studies/{study}{route}", json=written)
     if route == "/events":
         assert "event: deleted" in answer.text
     elif method == "GET":  # what was read of it before may still be told
         assert answer.status_code in (200, 404)
     else:
         assert answer.status_code == 404
+
+
+def test_a_file_that_goes_with_its_study_while_it_is_asked_for_is_not_there(http, tmp_path, monkeypatch):
+    study = submitted(http)
+    folder = tmp_path / "artifacts" / study / "trial-0"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"weights")
+    route = f"/studies/{study}/files/trials/0/model.bin"
+    assert http.get(route).content == b"weights"
+    listed = parts_of_studies.trial_files
+
+    def listed_and_removed(*where):
+        found = listed(*where)
+        shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+    monkeypatch.setattr("api.answers.files.trial_files", listed_and_removed)
+    assert http.get(route).status_code == 404
+    assert http.get(route).json()["detail"].startswith("the study has no such file")
+
+
+def test_a_family_has_the_studies_that_are_there(http, monkeypatch):
+    study, other = submitted(http), submitted(http)
+    listed = Views.listed
+
+    def listed_and_deleted(self, page):
+        lines = listed(self, page)
+        http.app.state.service.queue.cancel(study)
+        http.app.state.service.queue.delete(study)
+        return lines
+
+    monkeypatch.setattr(Views, "listed", listed_and_deleted)
+    answer = http.get("/studies?correct=holm")
+    assert (answer.status_code, [s["id"] for s in answer.json()["items"]]) == (200, [other])
 
 
 def test_a_study_that_is_deleted_right_after_it_was_submitted_is_not_there(http, monkeypatch):

@@ -3,11 +3,13 @@
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.client import BadStatusLine
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from api.application import costly
 from api.application.app import create
 from api.application.settings import ServiceSettings
 from api.studies import probe as probing
@@ -35,7 +37,9 @@ def started(**parts):
     return probe
 
 
-@pytest.mark.parametrize("error", [UserError("no"), LedgerError("no"), ConnectionError(), ValueError()])
+@pytest.mark.parametrize(
+    "error", [UserError("no"), LedgerError("no"), ConnectionError(), ValueError(), BadStatusLine("SSH-2.0")]
+)
 def test_a_part_is_away_or_well_as_it_said_last(error):
     wrong = True
 
@@ -103,3 +107,22 @@ def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
             assert httpx.get(f"{served.address}{route}", timeout=patient(10)).status_code == 200
         go_on.set()
         assert {answer.result().status_code for answer in asked} == {200}
+
+
+def test_whoever_asks_for_many_reports_leaves_threads_for_the_others(served, monkeypatch):
+    go_on, ids = threading.Event(), [served.create() for _ in range(60)]
+
+    def made(*_args, **_kwargs):
+        assert go_on.wait(patient(60))
+        return b"a report"
+
+    monkeypatch.setattr("api.answers.files._report", made)
+    with ThreadPoolExecutor(60) as clients:
+        routes = [f"{served.address}studies/{study}/files/report.html" for study in ids]
+        asked = [clients.submit(httpx.get, route, timeout=patient(90)) for route in routes]
+        wait_for(lambda: sum(answer.done() for answer in asked) == len(ids) - costly.MOST, 30)
+        assert httpx.get(f"{served.address}studies", timeout=patient(10)).status_code == 200
+        go_on.set()
+        answers = [answer.result() for answer in asked]
+    assert sorted(a.status_code for a in answers) == [200] * costly.MOST + [503] * (60 - costly.MOST)
+    assert {a.headers["retry-after"] for a in answers if a.status_code == 503} == {"3"}

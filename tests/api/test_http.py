@@ -31,7 +31,8 @@ def study(http):
 ROUTES = [
     "/", "/docs", "/static/app.js", "/openapi.json", "/healthz", "/readyz", "/metrics", "/tasks", "/presets",
     "/studies", "/studies/{id}", "/studies/{id}/results", "/studies/{id}/trials", "/studies/{id}/curves",
-    "/studies/none",
+    "/studies/{id}/search", "/studies/{id}/files", "/studies/{id}/files/spec.yaml", "/studies/{id}/trials/0",
+    "/studies/{id}/files/trials.csv", "/studies/{id}/figures/landscape.png", "/studies/none", "/nowhere",
 ]  # fmt: skip
 
 
@@ -56,6 +57,8 @@ def test_head_of_a_stream_ends(http, study):
     [
         ("PUT", "/studies", "GET, HEAD, POST"),
         ("PUT", "/studies/{id}", "DELETE, GET, HEAD, PATCH"),
+        ("PUT", "/studies/plan", "POST"),
+        ("GET", "/studies/plan", "POST"),
         ("GET", "/studies/{id}/cancel", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
         ("DELETE", "/", "GET, HEAD"),
@@ -66,6 +69,24 @@ def test_a_method_that_is_not_allowed_is_told_which_are(http, study, method, rou
     answer = http.request(method, route.format(id=study))
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_route_is_told_with_all_of_its_methods(http, study):
+    for path, operations in http.get("/openapi.json").json()["paths"].items():
+        url = path.format(study_id=study, number=0, name="landscape")
+        methods = {method.upper() for method in operations}
+        methods |= {"HEAD"} & {"HEAD" for method in methods if method == "GET"}
+        for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - methods:
+            answer = http.request(method, url)
+            told = (answer.status_code, set(answer.headers.get("allow", "").split(", ")))
+            assert told == (405, methods), (method, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/%0A", "/docs%0A", "/studies%0a", "/%00", "/ray/%0d%0aX:1", "/static/a%7f"]
+)
+def test_a_path_with_a_control_character_is_nobodys(http, path):
+    assert http.get(path).status_code == 404
 
 
 def test_every_answer_has_a_name_and_a_proxys_own_is_kept(http):

@@ -92,6 +92,26 @@ def test_a_ray_that_hangs_is_asked_once_a_step(queue, ray, reconciler):
     assert len(asked) == 1
 
 
+def test_a_study_that_another_process_deletes_meanwhile_holds_up_no_other(ledger, queue, ray, reconciler):
+    gone, other = (queue.submit(**STUDY)[0] for _ in range(2))
+    reconciler.step()
+    for study in (gone, other):
+        queue.cancel(study)
+        ray.jobs[f"{study}-1"] = "STOPPED"
+    status = ray.status
+
+    def deleted(job):
+        if job == f"{gone}-1":
+            assert queue.job_ended(gone, job, "it ended", 3) == "cancelled"
+            queue.delete(gone)
+        return status(job)
+
+    ray.status = deleted
+    reconciler.step()
+    assert queue.jobs() == []
+    assert ledger.study(other).state == "cancelled"
+
+
 def test_a_study_that_lost_its_job_is_resumed_so_many_times_and_then_interrupted(
     ledger, queue, ray, reconciler
 ):

@@ -152,6 +152,11 @@ UNUSABLE = {  # what is wrong: (what is deleted, what is written, what is said o
         {"test/dog/0.png": b"\x89PNG\r\n\x1a\n"},
         ["{root}/test/dog/0.png cannot be decoded ("],
     ),
+    "a GIF": (
+        [],
+        {"train/dog/Film.GIF": b"GIF89a"},
+        ["the image {root}/train/dog/Film.GIF is of a kind that is not read", "convert it"],
+    ),
     "no image": (
         [],
         {"train/dog/1.png": b"hello"},
@@ -186,3 +191,26 @@ def test_a_png_of_16_bits_and_a_film_are_errors_that_name_the_image(pets):
     frames[0].save(film, "GIF", save_all=True, append_images=frames[1:])
     with pytest.raises(DataError, match=r"pets/test/cat/film\.png must be a single picture"):
         load_pets(pets)
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "said"),
+    [
+        ("again", "..", "/train/cat/again is a link to a folder that it lies in"),
+        ("again", ".", "/train/cat/again is a link to a folder that it lies in"),
+        ("itself", "itself", "/train/cat/itself is a link to nothing, or to itself"),
+        ("nowhere", "no-such-folder", "/train/cat/nowhere is a link to nothing, or to itself"),
+    ],
+)
+def test_a_folder_without_end_is_an_error_that_names_the_link(pets, link, target, said):
+    (pets / "pets" / "train" / "cat" / link).symlink_to(target)
+    with pytest.raises(DataError, match=said):
+        load_pets(pets)
+
+
+def test_a_folder_that_is_linked_into_another_is_read(pets):
+    before = len(load_pets(pets).test)
+    (pets / "more").mkdir()
+    shutil.copy(pets / "pets" / "test" / "cat" / "0.png", pets / "more" / "0.png")
+    (pets / "pets" / "test" / "cat" / "more").symlink_to(pets / "more")
+    assert len(load_pets(pets).test) == before + 1

@@ -16,7 +16,15 @@ from api.studies.jobs import Jobs, RayAwayError
 from tests.support.fake_server import answering
 from tests.support.patience import patient
 from tuner.errors import UserError
-from tuner.network import is_loopback, port_is_free, proxy_variable, reach_loopback_directly, through_proxy
+from tuner.network import (
+    is_loopback,
+    listen,
+    neighbourhood,
+    port_is_free,
+    proxy_variable,
+    reach_loopback_directly,
+    through_proxy,
+)
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -57,6 +65,40 @@ def test_a_port_that_is_taken_is_not_free(host):
         assert not port_is_free(port, host)
     assert port_is_free(port, host)
     assert port_is_free(port, "no-such-host.invalid")
+
+
+def test_an_answer_is_sent_at_once():
+    with listen("127.0.0.1", 0) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert client.getpeername() == server.getsockname()
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_one_client_has_one_address(host, counted):
+    assert neighbourhood(host) == counted
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1", "http://[::1"])
+def test_a_proxy_that_is_none_is_told(monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    url = "http://tuner.example.org:8000"
+    for make in (Client, Jobs):
+        with pytest.raises(UserError, match=r"a proxy of the environment \(ALL_PROXY\) cannot be used: "):
+            make(url)
+        make("http://127.0.0.1:8000")  # which no proxy is asked for
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path, monkeypatch):

@@ -126,3 +126,24 @@ def test_colours_are_for_terminals_and_no_color_is_honoured(environment, tmp_pat
     assert len(click.unstyle(shown.splitlines()[1])) == 60
     assert "\x1b" not in shown_on_a_terminal(["list"], environment | {"NO_COLOR": "1"})
     assert "\x1b" not in run(f"{' '.join(TUNER)} list", environment).stdout
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_text_that_the_encoding_does_not_have_is_shown_as_well_as_it_can_be(environment, encoding):
+    narrow = environment | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"}
+    code = (
+        "from tuner.output import *; speak_any_text(); say('3/4 \\u00b7 \\u2501'); say('\\u2192', err=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=narrow, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"?\n")
+    assert done.stdout.startswith(b"3/4 ")
+
+
+def test_names_that_are_no_utf_8_are_repeated_as_they_came(environment, tmp_path):
+    (tmp_path / "home").mkdir()
+    done = subprocess.run([*TUNER, "run", b"\xff.yaml"], env=environment, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"tuner: the spec \xff.yaml cannot be read: No such file or directory\n"
+    done = subprocess.run([*TUNER, "results", b"\xff"], env=environment, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (b"tuner: text that is looked for or kept in the ledger must be text in UTF-8\n")

@@ -2,9 +2,12 @@
 
 Images become RGB and are stretched to one size (bilinear, antialiased); one that has the size already keeps
 its pixels. As with torchvision's ImageFolder, the classes are the folders' names in order, a transparency is
-dropped and an orientation noted by the camera is not followed.
+dropped and an orientation noted by the camera is not followed. Links to folders are followed, but one that
+leads into itself is refused, and so is an image of a kind that is not read, a GIF for instance: torchvision
+would leave it out without a word.
 """
 
+import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +20,7 @@ from torch.nn import functional as F
 from trainables.data.dataset import DataError, Dataset, Split, hold_out, one_line
 
 _PARTS = ("train", "test")
+_NOT_READ = (".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".ico", ".psd", ".tga")
 _THREADS, _CHUNK = 8, 64  # decoders work without Python's lock; a chunk of images is one thread's task
 
 
@@ -53,10 +57,43 @@ def load(data_folder: Path, *, folder: str, size: int) -> Dataset:
     return hold_out("image_folder", train, test, validation=max(1, len(train) // 10), shape=(3, size, size))
 
 
+def _refuse_what_is_not_read(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> None:
+    """Raises DataError where a folder leads into itself, whose images torchvision would take forty times, or
+    has an image of a kind that it would pass over.
+    """
+    try:
+        status = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(
+            f"dataset image_folder: the folder {folder} cannot be read ({error.strerror}); put that right or "
+            "delete it."
+        ) from error
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        raise DataError(
+            f"dataset image_folder: {folder} is a link to a folder that it lies in, so that it has no end; "
+            "delete the link."
+        )
+    for entry in entries:
+        if entry.name.lower().endswith(_NOT_READ):
+            raise DataError(
+                f"dataset image_folder: the image {entry.path} is of a kind that is not read; convert it to "
+                "PNG, JPEG or WebP, or delete it."
+            )
+        if entry.is_symlink() and not Path(entry.path).exists():
+            raise DataError(
+                f"dataset image_folder: {entry.path} is a link to nothing, or to itself; delete it."
+            )
+        if entry.is_dir():
+            _refuse_what_is_not_read(Path(entry.path), above | {here})
+
+
 def _listed(part: Path) -> tuple[list[str], list[tuple[str, int]]]:
     """The classes of train or test, and its images: (path, label), in order."""
     from torchvision.datasets import ImageFolder  # not on a machine that has only torch
 
+    _refuse_what_is_not_read(part)
     try:
         found = ImageFolder(str(part), allow_empty=True)
     except OSError as error:

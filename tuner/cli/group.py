@@ -29,6 +29,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    output.speak_any_text()
     reach_loopback_directly()
     try:
         cli.main(standalone_mode=False, color=output.colours_wanted())

@@ -39,6 +39,7 @@ class ApiKeys:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._used = False
 
     def create(self, name: str, scopes: Sequence[str], *, owner: str | None = None) -> tuple[str, KeyRow]:
         """Makes a key and returns it, for the only time, with its row.
@@ -89,6 +90,13 @@ class ApiKeys:
         """
         with self._ledger.reading() as db:
             return db.execute(sa.select(sa.exists(sa.select(api_keys.c.id)))).scalar_one()
+
+    def used(self) -> bool:
+        """The same, as far as this object has ever seen: a table that is emptied while the service runs does
+        not open it.
+        """
+        self._used = self._used or self.exist()
+        return self._used
 
     def find(self, key: str) -> KeyRow | None:
         """The row of a key; None for one that is unknown or revoked."""

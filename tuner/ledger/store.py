@@ -14,7 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from tuner.errors import LedgerAwayError, LedgerError, StudyNotFoundError, UserError
 from tuner.ledger.database import is_away, message_of, open_database, without_password
@@ -73,9 +80,13 @@ class Ledger:
     def _failures_as_sentences(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:  # OperationalError, or a file that is damaged
+            if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
+                raise  # what was asked was wrong, not the database
             kind = LedgerAwayError if is_away(error) else LedgerError
             raise kind(f"the ledger {without_password(self.url)} failed: {message_of(error)}") from error
+        except UnicodeEncodeError as error:
+            raise UserError("text that is looked for or kept in the ledger must be text in UTF-8") from error
 
     # --- studies ---
 

@@ -242,9 +242,7 @@ class StudyQueue:
 
     def title(self, study_id: str) -> str:
         """What a study's job is called where all jobs of a cluster are listed: "name · id"."""
-        with self._ledger.reading() as db:
-            query = sa.select(studies.c.name).where(studies.c.id == study_id)
-            return f"{db.execute(query).scalar_one()} · {study_id}"
+        return f"{self._ledger.study(study_id).name} · {study_id}"
 
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
         """Takes note that a study's job is no more, and returns the study's state.

@@ -27,16 +27,20 @@ def in_order() -> sa.Subquery:
     running is served, and the oldest study of an owner first. The turn is the number that the owner would
     have running with it.
     """
-    busy = studies.alias()
-    of_owner = busy.c.job.is_not(None) & busy.c.owner.is_not_distinct_from(studies.c.owner)
-    running = (
-        sa.select(sa.func.count()).select_from(busy).where(of_owner).correlate(studies).scalar_subquery()
+    # Counted once for each owner, and not for each study that waits.
+    busy = (
+        sa.select(studies.c.owner, sa.func.count().label("running"))
+        .where(studies.c.job.is_not(None))
+        .group_by(studies.c.owner)
+        .subquery()
     )
+    running = sa.func.coalesce(busy.c.running, 0)
     place = sa.func.row_number().over(
         partition_by=studies.c.owner, order_by=(studies.c.created_at, studies.c.id)
     )
     return (
         sa.select(studies.c.id, studies.c.jobs, studies.c.created_at, (running + place).label("turn"))
+        .select_from(studies.outerjoin(busy, busy.c.owner.is_not_distinct_from(studies.c.owner)))
         .where(waits())
         .subquery()
     )

@@ -16,7 +16,7 @@ MOST_SEEDS = 1000  # fresh ones of one study
 def _margin(given: float | str) -> float | str:
     text = str(given).strip()
     try:
-        value = float(text.removesuffix("%").strip())
+        value = float(text.removesuffix("%").strip()) + 0.0  # -0.0 is 0.0
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):

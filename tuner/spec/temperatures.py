@@ -35,13 +35,18 @@ def _no_truth_value(given: Any) -> Any:
     return given
 
 
-Number = Annotated[float, BeforeValidator(_no_truth_value)]
+def _unsigned_zero(value: float) -> float:
+    """-0.0 is 0.0, and is written so."""
+    return value + 0.0
+
+
+Number = Annotated[float, BeforeValidator(_no_truth_value), AfterValidator(_unsigned_zero)]
 Count = Annotated[int, BeforeValidator(_no_truth_value)]
 
 
 def rounded(value: float) -> float:
     """To 10 significant digits: 0.1 + 0.2 is 0.3 and lies on the diagonal with it, and 1e-12 stays 1e-12."""
-    return float(f"{value:.10g}")
+    return float(f"{value:.10g}") + 0.0  # -0.0 is 0.0
 
 
 # --- values ---

@@ -17,6 +17,7 @@ import yaml
 from tuner.errors import UserError
 from tuner.spec.bounds import MAX_DEPTH, MAX_VALUES
 
+_MOST_DIRECTIVES = 10  # %YAML and %TAG; a spec needs none
 _LONGEST_NUMBER = 20  # digits; more than any field may have
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -40,6 +41,9 @@ class YamlError(UserError):
 
 def read_yaml(text: str) -> Any:
     """What a text means. Raises YamlError."""
+    # libyaml compares each of them with those before it.
+    if text.count("\n%") > _MOST_DIRECTIVES:
+        raise YamlError(f"has more than {_MOST_DIRECTIVES} lines that begin with %")
     try:
         return _Reader(yaml.parse(text, Loader=LOADER)).document()
     except UnicodeError as error:

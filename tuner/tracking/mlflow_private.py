@@ -28,6 +28,34 @@ SHARED_VIEW_TAG = "mlflow.sharedViewState."
 # Read by the server: no processes for jobs, of which MLflow starts a dozen.
 SERVER_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
+# Read by the server and by what it starts: where another server is, and what it consists of. Ours is where
+# its command line says.
+OF_OTHER_SERVERS = frozenset(
+    {
+        "MLFLOW_ARTIFACTS_DESTINATION",
+        "MLFLOW_ARTIFACTS_ONLY",
+        "MLFLOW_BACKEND_STORE_URI",
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT",
+        "MLFLOW_ENABLE_WORKSPACES",
+        "MLFLOW_EXPOSE_PROMETHEUS",
+        "MLFLOW_GUNICORN_OPTS",
+        "MLFLOW_HOST",
+        "MLFLOW_PORT",
+        "MLFLOW_READ_REPLICA_BACKEND_STORE_URI",
+        "MLFLOW_REGISTRY_STORE_URI",
+        "MLFLOW_SERVE_ARTIFACTS",
+        "MLFLOW_STATIC_PREFIX",
+        "MLFLOW_TRACE_ARCHIVAL_CONFIG",
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_UVICORN_OPTS",
+        "MLFLOW_WORKERS",
+        "MLFLOW_WORKSPACE",
+        "MLFLOW_WORKSPACE_STORE_URI",
+        "WEB_CONCURRENCY",
+    }
+)
+OF_OTHER_SERVERS_PREFIX = "UVICORN_"  # each option of uvicorn, which is what MLflow starts
+
 # Read by the client: it does not print a run's address when the run ends.
 CLIENT_ENVIRONMENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 

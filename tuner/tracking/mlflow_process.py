@@ -6,6 +6,7 @@ company, so they start one after the other: the lock is released when the server
 """
 
 import fcntl
+import http.client
 import os
 import sys
 import threading
@@ -41,7 +42,7 @@ def _release_when_it_answers(lock: int, port: int) -> None:
                 break
         except urllib.error.HTTPError:
             break
-        except OSError:
+        except (OSError, http.client.HTTPException):
             time.sleep(_EVERY_S)
     os.close(lock)
 

@@ -4,18 +4,22 @@ This process holds the port, and the child answers on it: whoever asks there get
 the child is ready, and also between its end and its next start.
 """
 
+import http.client
 import os
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tuner.errors import UserError
 from tuner.network import listen, listen_on_loopback
 from tuner.processes import ChildProcess
-from tuner.tracking.mlflow_private import SERVER_ENVIRONMENT
+from tuner.tracking.mlflow_private import (
+    OF_OTHER_SERVERS,
+    OF_OTHER_SERVERS_PREFIX,
+    SERVER_ENVIRONMENT,
+)
 
 DEFAULT_PORT = 5000
 
@@ -48,13 +52,11 @@ class MlflowServer:
 
     def start(self) -> None:
         """Starts the server, again where it has ended; on the same port."""
-        # A prefix in the environment is meant for another server, and would move this one's addresses.
-        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_STATIC_PREFIX"}
         own = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
         self._process = ChildProcess(
             [sys.executable, "-m", "tuner.tracking.mlflow_process", str(self._folder), str(self.port)],
             log=self.log,
-            environment=inherited | SERVER_ENVIRONMENT | own,
+            environment=_without_other_servers(os.environ) | SERVER_ENVIRONMENT | own,
             listener=self._listener,
             keep_open=self._keep_open,
         )
@@ -85,7 +87,7 @@ class MlflowServer:
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:  # noqa: S310  # loopback, http
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException):
             return False
 
     def healthy(self) -> bool:
@@ -104,3 +106,14 @@ class MlflowServer:
         """Ends the server for good; others may have its port."""
         self.end()
         self._listener.close()
+
+
+def _without_other_servers(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what is meant for another server: its prefix would move the addresses of this
+    one, its options would have it start elsewhere or not at all.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in OF_OTHER_SERVERS and not name.startswith(OF_OTHER_SERVERS_PREFIX)
+    }

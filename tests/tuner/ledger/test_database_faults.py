@@ -185,6 +185,20 @@ def test_a_full_disk_under_sqlite_is_told_and_what_was_acknowledged_stays(small_
         assert len(ledger.measurements(study)) == 2 * (len(acknowledged) + 1)
 
 
+def test_a_file_that_is_damaged_while_it_is_used_is_told(tmp_path):
+    file = tmp_path / "ledger.db"
+    with closing(Ledger(f"sqlite:///{file}")) as ledger:
+        create(ledger)
+        ledger.engine.dispose()  # the next connection reads the file anew
+        for left in tmp_path.glob("ledger.db-*"):
+            left.unlink()
+        file.write_bytes(file.read_bytes()[:100] + b"\xff" * 100_000)
+        with pytest.raises(
+            LedgerError, match=r"failed: (database disk image is malformed|file is not a database)"
+        ):
+            ledger.list_studies()
+
+
 # --- the first opening, and other versions ---
 
 

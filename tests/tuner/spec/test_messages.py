@@ -88,12 +88,28 @@ def test_of_a_unions_complaints_the_one_about_the_part_is_told():
 
 @pytest.mark.parametrize(
     ("field", "meant"),
-    [("taks", "task"), ("seed", "seeds"), ("search.tau_ff", "tau_f"), ("options.unit", "units")],
+    [
+        ("taks", "task"),
+        ("seed", "seeds"),
+        ("search.tau_ff", "tau_f"),
+        ("options.unit", "units"),
+        ("SEEDS", "seeds"),
+        ("step", "steps"),
+    ],
 )
 def test_a_field_that_is_nearly_one_is_asked_for(field, meant):
     (error,) = errors(changed(field, 1, GOOD | {"options": {}}))
     assert error.field == field
     assert f" (did you mean {meant}?); " in error.message
+
+
+@pytest.mark.parametrize("field", ["tau_f", "tau_b", "strategy", "trials"])
+def test_a_field_of_the_search_that_stands_beside_it_is_told_where_it_belongs(field):
+    (error,) = errors(GOOD | {field: 1})
+    assert (error.field, error.message) == (
+        field,
+        f"is not a field here; it is one of search: write search.{field}",
+    )
 
 
 def test_a_name_like_no_other_has_no_suggestion():

@@ -153,3 +153,11 @@ def test_the_baselines_of_a_narrow_range_are_within_it_and_not_one():
     )
     assert len(spec.baseline_temperatures) == 3
     assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.5, 0.5001)
+
+
+def test_a_negative_zero_is_zero():
+    listed = parse_spec(changed("search.tau_f", [-0.0, 1.0])).search
+    assert math.copysign(1, listed.forward[0]) == 1.0
+    between = parse_spec(changed("search", BETWEEN | {"tau_f": {"low": -0.0, "high": 1.0}})).search
+    assert [math.copysign(1, tau) for tau in (between.tau_f.low, between.forward[0])] == [1.0, 1.0]
+    assert "-0.0" not in parse_spec(changed("search.tau_f", ["-0.0", 1.0])).model_dump_json()

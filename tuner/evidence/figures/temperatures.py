@@ -63,13 +63,15 @@ def bias(m: Material) -> Made:
         m.trials, key=lambda t: (preferred is None or t.number != preferred.number, t.number)
     ):
         file = m.artifacts / f"trial-{trial.number}" / "bias.json"
-        if file.is_file():
+        try:
             table = json.loads(file.read_text(encoding="utf-8"))
-            caption = (
-                "Bias and variance of decoupled ST's gradient at every pair of temperatures, exact, by "
-                "enumeration of all "
-                f"{table.get('codes', '')} codes, at the state of trial {trial.number} ({trial.description})."
-            )
-            draw = partial(drawing.bias, table["tau_f"], table["tau_b"], table["bias"], table["variance"])
-            return "bias", Picture("What the temperatures do", caption, draw)
+        except FileNotFoundError:  # it has none; or the study is being deleted
+            continue
+        caption = (
+            "Bias and variance of decoupled ST's gradient at every pair of temperatures, exact, by "
+            "enumeration of all "
+            f"{table.get('codes', '')} codes, at the state of trial {trial.number} ({trial.description})."
+        )
+        draw = partial(drawing.bias, table["tau_f"], table["tau_b"], table["bias"], table["variance"])
+        return "bias", Picture("What the temperatures do", caption, draw)
     return None

@@ -1,0 +1,36 @@
+"""Work that takes seconds, a report with all of its figures for instance: how much of it is done and waited
+for at once. The rest of the threads is for those who ask for something else.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.application.errors import Problem
+
+AT_ONCE = 2  # it computes, and Python computes in one thread at a time
+MOST = 16  # that are done and wait; the routes share 40 threads
+
+
+class Costly:
+    """Places for such work."""
+
+    def __init__(self, at_once: int = AT_ONCE, most: int = MOST) -> None:
+        """Args:
+        at_once: how much is done at a time.
+        most: how much of it may be done and wait together.
+        """
+        self._turns, self._places = threading.Semaphore(at_once), threading.Semaphore(most)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Waits for its turn. Raises Problem 503 where as many wait as may."""
+        if not self._places.acquire(blocking=False):
+            raise Problem(
+                503, "too much is being drawn and computed; ask again", headers={"Retry-After": "3"}
+            )
+        try:
+            with self._turns:
+                yield
+        finally:
+            self._places.release()
