@@ -12,6 +12,7 @@ from api.application.settings import ServiceSettings
 from trainables.tasks import task_metrics
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
+from tuner.evidence.headline import headline
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
@@ -24,6 +25,7 @@ LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
 _VERSION = version("straight-through-tuner")
+_FORMAT = 2  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
@@ -149,8 +151,8 @@ class Views:
         ledger: a list has many studies, and every process starts anew.
         """
         if row.state not in TERMINAL_STUDY_STATES:
-            return {"verdict": None, "best": None, "gain": None}
-        of = f"{row.revision} {_VERSION}"
+            return {"verdict": None, "headline": headline(row.state, None, None), "best": None, "gain": None}
+        of = f"{row.revision} {_VERSION} {_FORMAT}"
         if row.outcome is not None and row.outcome_of == of:
             return row.outcome
 
@@ -160,6 +162,7 @@ class Views:
             best, gain = found["best"], found["gain"]
             outcome = {
                 "verdict": found["verdict"],
+                "headline": found["headline"],
                 "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
                 "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
             }

@@ -1,10 +1,11 @@
-"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report and
-resume with --server.
+"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report, export,
+resume and confirm with --server.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -94,7 +95,7 @@ def watch(client: Any, study: str) -> None:
     if final.get("state") != "succeeded":
         sys.exit(1)
     found = client.results(name)
-    click.echo(click.style(f"verdict: {found['verdict']}", bold=True))
+    click.echo(click.style(found["headline"], bold=True))
     click.echo(f"  {found['verdict_reason']}")
 
 
@@ -157,19 +158,32 @@ def _trials(client: Any, study: str, as_json: bool, sort: str | None, filters: t
 def _report(client: Any, study: str, out: Path | None) -> None:
     """Fetches the report as the service makes it, with the numbers and the figures."""
     name = client.find(study)
-    folder = out or Path(name)
-    for file in client.files(name):
+
+    def wanted(file: dict[str, Any]) -> bool:
+        return file["kind"] == "report" or (file["name"].endswith(".png") and file["kind"] == "figure")
+
+    _fetch(client, name, out or Path(name), wanted)
+
+
+def _export(client: Any, study: str, folder: Path) -> None:
+    """Fetches what the service has of a study beside its report: tables, spec, code, and what confirmed
+    trials have left, in a folder for each of them.
+    """
+    _fetch(client, client.find(study), folder, lambda file: file["kind"] not in ("report", "figure"))
+
+
+def _fetch(client: Any, study: str, folder: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Writes files that the service names into the folder, under their names."""
+    for file in filter(wanted, client.files(study)):
         place = PurePosixPath(file["name"])
-        if file["kind"] != "report" and place.suffix != ".png":
-            continue
         if place.is_absolute() or ".." in place.parts:
             raise UserError(f"{client.server} names a file {file['name']!r}, which would not lie in {folder}")
-        content = client.file(name, file["name"])
+        content = client.file(study, file["name"])
         try:
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_bytes(content)
         except OSError as error:
-            raise UserError(f"the report cannot be written to {folder}: {error.strerror}") from error
+            raise UserError(f"{file['name']} cannot be written to {folder}: {error.strerror}") from error
         click.echo(folder / place)
 
 
@@ -177,6 +191,7 @@ remote_or_local("list", _list)
 remote_or_local("results", _results)
 remote_or_local("trials", _trials)
 remote_or_local("report", _report)
+remote_or_local("export", _export)
 remote_or_local("resume", _resume)
 remote_or_local("confirm", _confirm)
 

@@ -84,6 +84,18 @@ def test_the_report_of_a_service_is_written_with_its_figures(told, files_of, tmp
     assert written == {name: name.removeprefix("ab/") for name in printed}
 
 
+def test_what_a_service_has_beside_its_report_is_exported(told, files_of, tmp_path):
+    files = {
+        "report.html": "report", "figures/curves.svg": "figure", "trials.csv": "table", "spec.yaml": "spec",
+        "trials/7/model-3.safetensors": "trial",
+    }  # fmt: skip
+    with files_of(files) as address:
+        printed = told("export", "latest", "there", "--server", address).splitlines()
+    assert printed == ["there/trials.csv", "there/spec.yaml", "there/trials/7/model-3.safetensors"]
+    for name in printed:
+        assert (tmp_path / name).read_text() == name.removeprefix("there/")
+
+
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "figures/../../evil.png"])
 def test_a_file_that_would_lie_elsewhere_is_refused(files_of, tmp_path, name):
     with files_of({name: "report"}) as address:
