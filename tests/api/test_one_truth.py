@@ -3,11 +3,13 @@ same words of a study, whatever became of it.
 """
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import expect
 
-from tests.support.commands import tuner
+from api.cli import cli
+from api.client import Client
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Served, opened
-from tests.support.stages import STAGES
+from tests.support.stages import STAGES, lasting_leases
 from trainables.tasks import task_metrics
 from tuner.evidence.analysis import results
 from tuner.evidence.report import write_report
@@ -42,7 +44,8 @@ def served(tmp_path_factory):
 @pytest.fixture(scope="module")
 def studies(served):
     """The id of each stage's study."""
-    return {name: STAGES[name].played(served.ledger, served.create, name) for name in HEADLINES}
+    with lasting_leases():
+        return {name: STAGES[name].played(served.ledger, served.create, name) for name in HEADLINES}
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +69,7 @@ def test_every_stage_has_its_headline(found):
     assert {name: one.headline for name, one in found.items()} == HEADLINES
 
 
-def test_the_service_and_the_command_line_say_it(served, studies, found):
-    from api.client import Client
-
+def test_the_service_and_the_command_line_say_it(served, studies, found, monkeypatch):
     with Client(served.address.rstrip("/")) as client:
         listed = {study["id"]: study for study in client.studies()}
         for name, study in studies.items():
@@ -78,9 +79,10 @@ def test_the_service_and_the_command_line_say_it(served, studies, found):
                 found[name].verdict_reason,
             )
             assert listed[study]["headline"] == HEADLINES[name]
+    monkeypatch.setenv("TUNER_HOME", str(served.home))
     for name, study in studies.items():
         for more in ([], ["--server", served.address.rstrip("/")]):
-            said = tuner(served.home, "results", study, *more).stdout
+            said = CliRunner().invoke(cli, ["results", study, *more]).output
             assert f"\n{found[name].verdict_line}\n  {found[name].verdict_reason}\n" in said, (name, more)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.served import CHROMIUM, FLAGS, Served, opened
-from tests.support.stages import MOST, SEARCHES, STAGES, finished
+from tests.support.stages import MOST, SEARCHES, STAGES, finished, lasting_leases
 
 WIDTHS, HEIGHT, SCHEMES = (1440, 1024, 390), 900, ("light", "dark")
 # What each view shows when it has its data.
@@ -123,7 +123,7 @@ def main():
 
     folder, wanted = Path(sys.argv[1]), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home, lasting_leases():
         served = Served(Path(home))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for screen in screens(served):

@@ -5,8 +5,12 @@ becomes of a training is a formula. So there is no Ray and no training, and all 
 import math
 import random
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
+
+from tuner.ledger import lease
 from tuner.ledger.rows import Role, TrialState
 from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import parse_spec
@@ -35,6 +39,16 @@ SEARCHES = {
     "tpe": BOUNDS | {"strategy": "tpe", "trials": 16},
     "pbt": BOUNDS | {"strategy": "pbt", "trials": 6, "rounds": 4},
 }
+
+
+@contextmanager
+def lasting_leases():
+    """Nobody renews the leases here; within it a study that runs is not taken for one that lost its
+    driver.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "LEASE_S", 3600.0)
+        yield
 
 
 @dataclass(frozen=True)
