@@ -9,12 +9,14 @@ import errno
 import io
 import os
 import sys
+import textwrap
 from contextlib import suppress
 from typing import TextIO
 
 import click
 
 _BAR = 20  # columns
+_NARROWEST = 20  # columns that prose is broken to
 _NARROW = 60  # a narrower terminal has no room for a bar
 
 lost: OSError | None = None  # why what was said did not arrive
@@ -77,6 +79,20 @@ def terminal_width(stream: TextIO | None = None) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):  # it has no descriptor
         return 80
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """Prose with so many spaces before it: broken between words where a terminal shows it, one line for a
+    file or a pipe, whose reader may look for words.
+    """
+    width, spaces = terminal_width(), " " * indent
+    if width is None:
+        return spaces + text
+    lines = textwrap.wrap(
+        text, max(width - 1, _NARROWEST), initial_indent=spaces, subsequent_indent=spaces or "  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines)
 
 
 def status_line(text: str, fraction: float | None, width: int) -> str:

@@ -13,6 +13,7 @@ from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results, rules_of
 from tuner.evidence.families import Finding, finding
+from tuner.evidence.headline import headline
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
@@ -26,8 +27,8 @@ STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a pa
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
-# By what an outcome was found: the program, and which fields it has.
-_VERSION = f"{version('straight-through-tuner')} 2"
+_VERSION = version("straight-through-tuner")
+_FORMAT = 3  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
@@ -160,14 +161,14 @@ class Views:
     def _outcome(self, row: StudyRow) -> dict[str, Any]:
         """What a study has found, in a line of a list; nothing before its end."""
         if row.state not in TERMINAL_STUDY_STATES:
-            return {"verdict": None, "best": None, "gain": None}
+            return {"verdict": None, "headline": headline(row.state, None, None), "best": None, "gain": None}
         return {name: value for name, value in self._found(row).items() if name != "finding"}
 
     def _found(self, row: StudyRow) -> dict[str, Any]:
         """What a study has found so far, for lists. Found once, and kept in the ledger when it has ended: a
         list has many studies, and every process starts anew.
         """
-        of = f"{row.revision} {_VERSION}"
+        of = f"{row.revision} {_VERSION} {_FORMAT}"
         if row.outcome is not None and row.outcome_of == of:
             return row.outcome
         return self._outcomes.get(row.id, row.revision, lambda: self._find(row, of))
@@ -179,6 +180,7 @@ class Views:
         family = finding(row, trials, rules_of(row, metrics))
         outcome = {
             "verdict": found["verdict"],
+            "headline": found["headline"],
             "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
             "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
             "finding": [family.verdict, family.p_value, family.trained, sorted(family.seeds)],

@@ -146,7 +146,10 @@ class StudySummary(Answer):
     tags: list[str] = Field(description="Words that users gave it.")
     comment: str = Field(description="What users write beside it.")
     verdict: str | None = Field(default=None, description="In a list, of a study that has ended.")
-    best: BestPair | None = Field(default=None, description="Likewise.")
+    headline: str | None = Field(
+        default=None, description="In a list: the verdict in one line; where there is none, why."
+    )
+    best: BestPair | None = Field(default=None, description="In a list, of a study that has ended.")
     gain: GainInBrief | None = Field(default=None, description="Likewise.")
     correction: Correction | None = Field(default=None, description="In a list that is corrected.")
 

@@ -11,10 +11,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from tuner.cli import cli
-from tuner.cli.completion import study_items
+from tuner.cli.completion import StudyName, study_items
 from tuner.errors import UserError
 
-_WAIT_S = 3.0  # for an answer, while somebody looks at the line they are typing
+_WAIT_S = 1.5  # for an answer, while somebody looks at the line they are typing
 
 
 # The options by which a verb goes to a service: (names, what click.Option takes).
@@ -70,6 +70,9 @@ def remote_or_local(name: str, remote: Callable[..., None]) -> None:
         with Client(server, key or ClientSettings.from_environment().api_key) as client:
             remote(client, **kwargs)
 
+    for param in command.params:
+        if isinstance(param.type, StudyName):
+            param.type = StudyHereOrThere()
     command.params.extend(click.Option(names, **given) for names, given in _SERVER_OPTIONS)
     command.callback = either
 
@@ -113,3 +116,14 @@ def fetch(client: Any, study: str, name: str, folder: Path, place: str) -> None:
     except OSError as error:
         raise UserError(f"{name} cannot be written to {folder}: {error.strerror}") from error
     click.echo(folder / target)
+
+
+class StudyHereOrThere(StudyName):
+    """A study of a service where the line names one by --server, else one of this machine's ledger."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """As where the verb will look for it."""
+        there = bool(ctx.params.get("server"))
+        return (ServiceStudy() if there else StudyName()).shell_complete(ctx, param, incomplete)

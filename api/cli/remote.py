@@ -1,5 +1,5 @@
-"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report and
-resume with --server.
+"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report,
+resume and confirm with --server.
 """
 
 import json
@@ -93,7 +93,7 @@ def watch(client: Any, study: str) -> None:
     if final.get("state") != "succeeded":
         sys.exit(1)
     found = client.results(name)
-    click.echo(click.style(f"verdict: {found['verdict']}", bold=True))
+    click.echo(click.style(found["headline"], bold=True))
     click.echo(f"  {found['verdict_reason']}")
 
 
@@ -158,7 +158,8 @@ def _report(client: Any, study: str, out: Path | None) -> None:
     name = client.find(study)
     folder = out or Path(name)
     for file in client.files(name):
-        if file["kind"] == "report" or file["name"].endswith(".png"):
+        picture = file["kind"] == "figure" and file["name"].endswith(".png")
+        if picture or file["kind"] == "report":
             fetch(client, name, file["name"], folder, file["name"])
 
 

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from tuner.cli.completion import candidates
 from tuner.cli.group import cli
 from tuner.cli.tables import columns
+from tuner.output import terminal_width
 
 if TYPE_CHECKING:
     from tuner.spec.schema import FieldDescription  # pydantic takes time to import
@@ -68,7 +69,10 @@ def explain(field: str | None) -> None:
 
 def _paragraph(field: "FieldDescription") -> str:
     """A field with all that is known of it."""
+    width = min(96, (terminal_width() or 99) - 3)
     where = f"  (strategies {', '.join(field.strategies)})" if field.strategies else ""
-    lines = [f"{field.path}{where}", *textwrap.wrap(field.description, 96)]
-    lines += [f"values   {field.values}", f"default  {field.default}"]
+    lines = [f"{field.path}{where}", *textwrap.wrap(field.description, width)]
+    for name, text in (("values   ", field.values), ("default  ", field.default)):
+        rest = " " * len(name)
+        lines += textwrap.wrap(text, width, initial_indent=name, subsequent_indent=rest) or [name]
     return "\n  ".join(lines)

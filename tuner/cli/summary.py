@@ -7,6 +7,7 @@ import click
 
 from tuner.cli.tables import columns
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
+from tuner.output import wrapped
 
 if TYPE_CHECKING:
     from tuner.evidence.over_seeds import Gain
@@ -43,18 +44,18 @@ def summary_of(found: "Results", objective: str) -> str:
     table = [row.cells for row in methods_table(found)]
     names = [f"{objective}, search" if name == "search" else name for name in METHOD_COLUMNS]
     lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
-    lines += ["", click.style(f"verdict: {found.verdict}", bold=True), f"  {found.verdict_reason}"]
+    lines += ["", click.style(found.verdict_line, bold=True), wrapped(found.verdict_reason, 2)]
     if found.argmax:
-        lines += [f"argmax against the diagonal: {found.argmax.outcome}", f"  {found.argmax.reason}"]
+        lines += [f"argmax against the diagonal: {found.argmax.outcome}", wrapped(found.argmax.reason, 2)]
     if found.as_printed:
         lines += [
-            f"by the search alone, neither extended nor refined: {found.as_printed.verdict}",
-            f"  {found.as_printed.reason}",
+            wrapped(f"by the search alone, neither extended nor refined: {found.as_printed.verdict}"),
+            wrapped(found.as_printed.reason, 2),
         ]
-    lines += [f"{label}: {_measured(gain)}" for label, gain in _other_gains(found)]
-    lines += [f"note: {note}" for note in found.notes]
+    lines += [wrapped(f"{label}: {_measured(gain)}") for label, gain in _other_gains(found)]
+    lines += [wrapped(f"note: {note}") for note in found.notes]
     if found.state in TERMINAL_STUDY_STATES:
-        lines += ["", *(_claim(name, claim) for name, claim in found.claims.items())]
+        lines += ["", *(wrapped(_claim(name, claim)) for name, claim in found.claims.items())]
     return "\n".join(lines)
 
 

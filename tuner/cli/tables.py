@@ -4,6 +4,9 @@ Colours are click's: it leaves them out where nobody sees them, and tuner/cli/gr
 that.
 """
 
+import textwrap
+from collections.abc import Sequence
+
 import click
 
 from tuner.output import terminal_width
@@ -17,37 +20,64 @@ STATE_COLOURS = {
     "cancelled": "yellow",
     "stopped": "yellow",
 }
-_NARROWEST = 8  # columns of text are not cut further
+_NARROWEST = 10  # columns of text are not cut further: an id of a study has as many
 
 
 def columns(names: list[str], rows: list[list[str]], *, left: int, state: int | None = None) -> str:
-    """Columns as wide as their widest cell; the first `left` are text, aligned to the left and cut where the
-    terminal is too narrow, the others numbers, aligned to the right. Column `state` is coloured.
+    """Columns as wide as their widest cell; the first `left` are text, aligned to the left, the others
+    numbers, aligned to the right. Column `state` is coloured.
+
+    Where the terminal is too narrow, heads are broken between words, then text is cut; where that is not
+    enough, each row is a paragraph with a line for each cell.
     """
-    widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
-    _narrow(widths, left, terminal_width())
+    most, heads = terminal_width(), [[name] for name in names]
+    cells = [max((len(row[i]) for row in rows), default=0) for i in range(len(names))]
+    widths = [max(cell, len(name)) for cell, name in zip(cells, names, strict=True)]
+    if most is not None and _total(widths) > most:
+        least = [max(cell, *map(len, name.split())) for cell, name in zip(cells, names, strict=True)]
+        heads = [textwrap.wrap(name, width) for name, width in zip(names, least, strict=True)]
+        widths = [max(cell, *map(len, head)) for cell, head in zip(cells, heads, strict=True)]
+        _narrow(widths, left, most)
+        if _total(widths) > most:
+            return "\n\n".join(_paragraph(names, row, state) for row in rows)
 
-    def line(cells: list[str], *, head: bool = False) -> str:
-        sized = enumerate(zip(cells, widths, strict=True))
-        fitted = [_fit(cell, width, left=i < left) for i, (cell, width) in sized]
-        fitted[-1] = fitted[-1].rstrip()
-        if state is not None and not head:
-            fitted[state] = click.style(fitted[state], fg=STATE_COLOURS.get(cells[state]))
-        text = "  ".join(fitted)
-        return click.style(text, bold=True) if head else text
+    def line(texts: Sequence[str]) -> list[str]:
+        sized = enumerate(zip(texts, widths, strict=True))
+        fitted = [_fit(text, width, left=i < left) for i, (text, width) in sized]
+        return [*fitted[:-1], fitted[-1].rstrip()]
 
-    return "\n".join([line(names, head=True), *map(line, rows)])
+    depth = max(map(len, heads))
+    above = [[""] * (depth - len(head)) + head for head in heads]  # heads stand on the line below
+    lines = [click.style("  ".join(line(texts)).rstrip(), bold=True) for texts in zip(*above, strict=True)]
+    for row in rows:
+        fitted = line(row)
+        if state is not None:
+            fitted[state] = click.style(fitted[state], fg=STATE_COLOURS.get(row[state]))
+        lines.append("  ".join(fitted))
+    return "\n".join(lines)
 
 
-def _narrow(widths: list[int], left: int, most: int | None) -> None:
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _narrow(widths: list[int], left: int, most: int) -> None:
     """Takes from the widest column of text, one by one, until the line fits."""
-    if most is None:
-        return
-    while sum(widths) + 2 * (len(widths) - 1) > most:
+    while _total(widths) > most:
         widest = max(range(left), key=lambda i: widths[i], default=None)
         if widest is None or widths[widest] <= _NARROWEST:
             return
         widths[widest] -= 1
+
+
+def _paragraph(names: Sequence[str], row: Sequence[str], state: int | None) -> str:
+    """A row where there is no room for columns."""
+    widest = max(map(len, names))
+    lines = [click.style(f"{names[0]} {row[0]}", bold=True)]
+    for i, (name, text) in enumerate(zip(names[1:], row[1:], strict=True), start=1):
+        shown = state_text(text) if i == state else text
+        lines.append(f"  {name.ljust(widest)}  {shown}")
+    return "\n".join(lines)
 
 
 def _fit(cell: str, width: int, *, left: bool) -> str:

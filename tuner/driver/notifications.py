@@ -44,7 +44,7 @@ class Notice:
             found = results(
                 study, ledger.trials(study.id), ledger.stream(study.id), metrics=metrics_of(study)
             )
-            lines += [f"verdict: {found.verdict}", found.verdict_reason]
+            lines += [found.verdict_line, found.verdict_reason]
         title = f"study {study.name} ({study.id}) {_has(study.state)}"
         return cls(title, "\n".join([*lines, *([link] if link else [])]), _KINDS[study.state])
 

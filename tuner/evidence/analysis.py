@@ -25,6 +25,7 @@ from tuner.evidence.curves import Curves
 from tuner.evidence.equal_budget import equal_budget
 from tuner.evidence.example_gains import Losses, gains_over_examples, no_losses
 from tuner.evidence.failure_rates import failure_rates
+from tuner.evidence.headline import headline
 from tuner.evidence.landscape import landscape, marginals, optimum, stages
 from tuner.evidence.other_metrics import gains_on_test_set, second_gains, summaries_on_test_set
 from tuner.evidence.over_seeds import BestOfMany
@@ -123,6 +124,7 @@ def results(
         training=training(trials, trained_epochs(study, trials, curves.last_epochs())),
         verdict=main.verdict,
         verdict_reason=main.reason,
+        headline=headline(study.state, main.verdict, main.gain),
         notes=(
             *verdict_notes(study, trials, concluded, rules),
             *(found.sentence for name, found in over_examples.items() if name == OFF),

@@ -15,7 +15,7 @@ from tuner.evidence.labels import method_label
 from tuner.evidence.levels import levels_at
 from tuner.evidence.over_seeds import Gain
 from tuner.evidence.power import detectable_effect
-from tuner.evidence.reasons import Missing, Names
+from tuner.evidence.reasons import SEEN, Missing, Names
 from tuner.evidence.results import AsPrinted, Comparison, TrialResult
 from tuner.evidence.selection import ARGMAX, OFF, ON, Selection, kind_of, select_as_printed
 from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
@@ -28,6 +28,12 @@ _NOT_CONFIRMED = {
     StudyState.CANCELLED: Missing.CANCELLED,
     StudyState.FAILED: Missing.FAILED,
     StudyState.INTERRUPTED: Missing.INTERRUPTED,
+}
+# Where fresh seeds are there, and more of them may come.
+_UNFINISHED = {
+    StudyState.QUEUED: Missing.CONFIRMING,
+    StudyState.RUNNING: Missing.CONFIRMING,
+    StudyState.INTERRUPTED: Missing.STOPPED,
 }
 _WHERE = {OFF: "off the diagonal with noise", ARGMAX: "with argmax", ON: "on the diagonal tau_f = tau_b"}
 
@@ -85,21 +91,24 @@ def verdict_notes(
 
 
 def _power(gain: Gain, rules: Rules) -> Iterable[str]:
-    """What so many seeds can show, and by how much a gain that they show is overstated."""
-    if gain.detectable is None:
+    """What so many seeds show, and by how much a gain that they show is overstated; nothing where the reason
+    of the verdict has said it.
+    """
+    if gain.detectable is None or SEEN in gain.reason:
         return
     level = levels_at(gain.seeds, rules.design, added=gain.added_later).nominal(gain.seeds)
     deviations = detectable_effect(gain.seeds, level)
-    yield (
-        f"with {gain.seeds} fresh seeds a gain must be {deviations:.3g} standard deviations of a difference, "
-        f"here {gain.detectable:.4g}, to be seen with a probability of 80 %"
+    told = (
+        f"{gain.seeds} fresh seeds show a gain of {gain.detectable:.4g}, {deviations:.3g} standard "
+        f"deviations of a difference, {SEEN}"
     )
     called = gain.decision in (Decision.BETTER, Decision.WORSE)
     if called and gain.exaggeration is not None and gain.exaggeration >= _OVERSTATED:
-        yield (
-            f"a gain that is called is overstated where the true one is small: by a factor of "
-            f"{gain.exaggeration:.1f} were it the margin of {gain.margin:.4g}"
+        told += (
+            f"; were the true gain only the margin of {gain.margin:.4g}, one that they show would be "
+            f"overstated {gain.exaggeration:.1f} times on average"
         )
+    yield told
 
 
 def _of_earlier_version(study: StudyRow) -> bool:
@@ -130,6 +139,9 @@ class _Comparing:
         if measured is None:
             reason = f"{names.method} and {names.rival} have no fresh seed in common"
             return Comparison(verdict=Verdict.NONE, reason=reason, gain=None)
+        if (unfinished := _UNFINISHED.get(self.study.state)) is not None:
+            reason = f"{unfinished.value}; so far {measured.reason}"
+            return Comparison(verdict=Verdict.NONE, reason=reason, gain=measured)
         if self.rules.design is None and not measured.added_later:
             return Comparison(verdict=Verdict.UNDECIDED, reason=_too_few(measured.seeds), gain=measured)
         verdict = VERDICTS[Decision(measured.decision)]
@@ -160,7 +172,7 @@ class _Comparing:
             return (Missing.QUEUED if self.study.state is StudyState.QUEUED else Missing.RUNNING).value
         missing = [name for name in (kind, ON) if chosen.named().get(name) is None]
         if len(missing) == 2:
-            return Missing.NEITHER.value
+            return _neither(self.trials)
         where = _WHERE[missing[0]]
         ran = [t for t in self.trials if t.role in COMPETING and kind_of(t) == missing[0]]
         if not ran:
@@ -175,6 +187,16 @@ class _Comparing:
             f"there is nothing to compare with: no trial {where} was trained to its end with an objective on "
             "every seed"
         )
+
+
+def _neither(trials: Sequence[TrialRow]) -> str:
+    """Why there is neither a method nor its rival, where all trials had one fate."""
+    fates = {t.state for t in trials if t.role in COMPETING}
+    return {
+        frozenset({TrialState.STOPPED}): Missing.ALL_STOPPED,
+        frozenset({TrialState.DIVERGED}): Missing.ALL_DIVERGED,
+        frozenset({TrialState.FAILED}): Missing.ALL_FAILED,
+    }.get(frozenset(fates), Missing.NEITHER).value
 
 
 def _too_few(seeds: int) -> str:

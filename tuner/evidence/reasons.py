@@ -9,6 +9,8 @@ from tuner.evidence.levels import Interval, Levels
 from tuner.evidence.paired_gain import PairedGain
 from tuner.evidence.power import MOST_SEEDS
 
+SEEN = "with a probability of 80 %"  # what a gain that seeds can show means
+
 
 class Missing(StrEnum):
     """Why there is nothing to judge."""
@@ -16,6 +18,7 @@ class Missing(StrEnum):
     QUEUED = "the study has not been started yet"
     RUNNING = "the study is still running: what it selects, and on which seeds, is not known yet"
     CONFIRMING = "the selected trials are still being trained on fresh seeds"
+    STOPPED = "the study was interrupted while the selected trials were trained on fresh seeds"
     CANCELLED = "the study was cancelled before the selected trials were trained on fresh seeds"
     FAILED = "the study failed before the selected trials were trained on fresh seeds"
     INTERRUPTED = "the study was interrupted before the selected trials were trained on fresh seeds"
@@ -25,6 +28,9 @@ class Missing(StrEnum):
     )
     NO_METHOD = "no trial off the diagonal has an objective on every seed of the search"
     NO_RIVAL = "no trial on the diagonal has an objective on every seed of the search"
+    ALL_STOPPED = "every trial was stopped before the end of its training"
+    ALL_DIVERGED = "every trial diverged on some seed"
+    ALL_FAILED = "every trial failed, for the reason that it gives"
     NEITHER = "no trial, on or off the diagonal, has an objective on every seed of the search"
 
 
@@ -101,9 +107,7 @@ class Sentences:
         if self.margin:
             parts[0] += f" and reaches beyond the margin of {self.margin:.4g}"
         if detectable is not None:
-            parts.append(
-                f"these seeds would have shown a gain of {detectable:.4g} with a probability of 80 %"
-            )
+            parts.append(f"these seeds would have shown a gain of {detectable:.4g} {SEEN}")
             if self.margin:
                 takes = f"about {seeds}" if seeds is not None else f"more than {MOST_SEEDS:,}"
                 parts.append(f"a gain of the margin takes {takes} seeds")

@@ -237,6 +237,9 @@ class Results(Model):
     training: dict[str, MethodCost]
     verdict: Verdict
     verdict_reason: str
+    headline: str = Field(
+        description="The verdict in one line; where there is none, why: 'no verdict: cancelled'."
+    )
     notes: tuple[str, ...]
     claims: dict[str, Claim] = Field(description="C1, C2 and C3.")
     test: dict[str, dict[str, SummaryWithInterval]] = Field(
@@ -248,6 +251,11 @@ class Results(Model):
     stages: Stages | None = Field(description="Of a sequential search only.")
     sequential_replay: SequentialReplay | None = Field(description="Of a full grid only.")
     control: ControlResult | None
+
+    @property
+    def verdict_line(self) -> str:
+        """The headline as a line among others: "verdict: undecided", "no verdict: cancelled"."""
+        return self.headline if self.verdict is Verdict.NONE else f"verdict: {self.headline}"
 
     @property
     def chosen(self) -> dict[str, TrialResult]:

@@ -80,7 +80,7 @@ def latex(found: Results) -> str:
     head = ["method", r"$\tau_f$", r"$\tau_b$", "learning rate", "search", "fresh seeds"]
     lines = [
         rf"% {found.objective.name} ({found.objective.direction}), mean $\pm$ standard error over seeds",
-        rf"% verdict: {found.verdict}",
+        f"% {found.verdict_line}",
         r"\begin{tabular}{lrrrrr}",
         r"\toprule",
         " & ".join(head) + r" \\",

@@ -33,4 +33,4 @@ def as_html(name: str, found: Results) -> str:
 
 
 def _verdict(found: Results) -> tuple[str, str]:
-    return f"verdict: {found.verdict}", f"  {found.verdict_reason}"
+    return found.verdict_line, f"  {found.verdict_reason}"

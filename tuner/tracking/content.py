@@ -100,7 +100,7 @@ def note(experiment: str, study: StudyRow, found: Results) -> str:
         link("baselines", "tags.role = 'baseline'"),
         link("fresh seeds", "tags.role = 'confirm'"),
     ]
-    heading = f"**{_sentence(found.verdict)}** {_sentence(found.verdict_reason)}"
+    heading = f"**{_sentence(found.headline)}** {_sentence(found.verdict_reason)}"
     return f"{heading}\n\nCompare: {' · '.join(links)}. Landscape and report are among the artifacts."
 
 

@@ -38,7 +38,7 @@ export function foundTable(studies) {
 function rowOf({ study, results }, place) {
   const { best, gain, confirmed } = results;
   const fresh = confirmed.off_diagonal?.objective ?? best?.objective;
-  const { text } = verdictOf(study.state, results.verdict, gain);
+  const { text } = verdictOf(results);
   const { started_at: started, finished_at: finished } = study;
   const seconds = started && finished ? (Date.parse(finished) - Date.parse(started)) / 1000 : null;
   const decimals = decimalsFor([gain?.mean], 3);

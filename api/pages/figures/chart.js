@@ -106,8 +106,9 @@ export function chart(label) {
     cursor.classList.toggle("shown", place !== null);
     cursor.setAttribute("transform", `translate(${x(shown)} 0)`);
     svg.setAttribute("aria-valuenow", String(shown));
-    svg.setAttribute("aria-valuetext", `${xName} ${number(shown, 6)}: ${said}`);
-    put(where, `${yLabel} at ${xName} ${number(shown, 6)}`);
+    const there = `${xName} ${placeText(xName, shown)}`;
+    svg.setAttribute("aria-valuetext", `${there}: ${said}`);
+    put(where, `${yLabel} at ${there}`);
     const key = (/** @type {Series} */ line, /** @type {number} */ i) =>
       h(
         "li",
@@ -136,6 +137,15 @@ export function chart(label) {
       draw();
     },
   };
+}
+
+/**
+ * A place on the x axis: an epoch to two decimals, a temperature to six digits.
+ * @param {string} xName
+ * @param {number} x
+ */
+function placeText(xName, x) {
+  return xName === "epoch" ? number(Number(x.toFixed(2)), 12) : number(x, 6);
 }
 
 /**

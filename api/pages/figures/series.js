@@ -37,8 +37,8 @@ export function temperatures({ tau_f, tau_b }) {
 
 /**
  * For each temperature the best value at each of its values, and the line through the optimum. Null where there is
- * nothing to see: no such results yet, a search whose every value has a trial of its own, or stages, which show the
- * same.
+ * nothing to see: no such results yet, fewer than two points of a line, a search whose every value has a trial of its
+ * own, or stages, which show the same.
  * @param {Results} results
  * @param {Spec} spec
  * @param {Objective} objective
@@ -47,6 +47,8 @@ export function temperatures({ tau_f, tau_b }) {
 export function marginalData({ marginals, stages }, { search }, objective) {
   if (!marginals || stages || between(search.tau_f) || between(search.tau_b)) return null;
   const { tau_f: forward, tau_b: backward } = marginals;
+  // Of halving, where most were dropped, a line may be one point.
+  if ([forward, backward].some(({ best }) => best.mean.filter(isNumber).length < 2)) return null;
   const through = (/** @type {string} */ tau, /** @type {number} */ value) =>
     `${tau} ${number(value, 6)}, the optimum's`;
   return [

@@ -135,8 +135,8 @@ function firstLine(comment) {
 }
 
 /** @param {StudySummary} study */
-function verdictText({ state, verdict, gain }) {
-  return MOVING.has(state) ? "" : verdictOf(state, verdict, gain).text;
+function verdictText(study) {
+  return MOVING.has(study.state) ? "" : verdictOf(study).text;
 }
 
 /** @param {StudySummary} study */

@@ -91,6 +91,7 @@ export interface StudySummary {
   tags: string[];
   comment: string;
   verdict?: string | null;
+  headline?: string | null;
   best?: { number: number; tau_f: number | null; tau_b: number | null; lr: number } | null;
   gain?: { mean: number | null; ci95: number[] | null; seeds: number; confirmed: boolean } | null;
 }
@@ -404,6 +405,7 @@ export interface Results {
   outcomes: Record<string, Outcomes>;
   verdict: string;
   verdict_reason: string;
+  headline: string;
   notes: string[];
   claims: Record<string, Claim>;
   test: Record<string, Record<string, TestScore>>;

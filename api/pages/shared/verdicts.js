@@ -1,10 +1,7 @@
 // @ts-check
-/** A study's verdict in one line, the same wherever it is shown: where there is none, it says why. */
+/** A study's verdict: the service says it in one line, which is shown in the same words everywhere. */
 
 import { capital } from "./format.js";
-import { MOVING } from "./state.js";
-
-/** @import { StudyState } from "./types.js" */
 
 /** The colour of a verdict, by what the service calls it. */
 /** @type {Record<string, "off" | "on" | "unclear">} */
@@ -33,28 +30,10 @@ export function outcomeOf(verdict) {
 }
 
 /**
- * Why a study in a state has no verdict; a study that succeeded has its own reason.
- * @type {Partial<Record<StudyState, string>>}
+ * A verdict in one line, as the service words it, and its colour.
+ * @param {{headline?: string | null, verdict?: string | null}} found results, or a study of a list
+ * @returns {{text: string, kind: "off" | "on" | "unclear"}}
  */
-const WHY = {
-  queued: "not started yet",
-  running: "still running",
-  interrupted: "interrupted",
-  cancelled: "cancelled",
-  failed: "failed",
-};
-
-/**
- * @param {StudyState} state
- * @param {string | null | undefined} verdict as the service says it; null while there is none
- * @param {{confirmed: boolean} | null | undefined} gain what it rests on
- * @returns {{text: string, kind: "off" | "on" | "unclear", decided: boolean}}
- */
-export function verdictOf(state, verdict, gain) {
-  const rests = gain && (state === "succeeded" || (gain.confirmed && !MOVING.has(state)));
-  if (rests && verdict && verdict !== "no verdict") {
-    return { text: capital(verdict), kind: KINDS[verdict] ?? "unclear", decided: true };
-  }
-  const why = WHY[state] ?? (gain ? null : "nothing to compare");
-  return { text: why ? `No verdict: ${why}` : "No verdict", kind: "unclear", decided: false };
+export function verdictOf({ headline, verdict }) {
+  return { text: capital(headline ?? ""), kind: KINDS[verdict ?? ""] ?? "unclear" };
 }

@@ -48,12 +48,13 @@ export function figures() {
  * @param {Curves} found
  * @param {Study} study
  */
-function aboutCurves({ curves }, { state }) {
+function aboutCurves({ curves }, { state, spec }) {
   const seeds = curves[0]?.seeds.length ?? 0;
   const last = Math.max(0, ...curves.map(({ epoch }) => epoch.at(-1) ?? 0));
   const of = `The best trial of each method, mean over the ${count(seeds, "seed")} of the search`;
   const band = seeds > 1 ? "; band: standard error" : "";
-  const stopped = state === "cancelled" && last > 0 ? ` The study was stopped at epoch ${number(last)}.` : "";
+  const early = last > 0 && last < (spec.epochs ?? Infinity);
+  const stopped = state === "cancelled" && early ? ` The study was stopped at epoch ${number(last)}.` : "";
   return `${of}${band}.${stopped}`;
 }
 

@@ -6,6 +6,7 @@
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, decimalsFor, fixed, number } from "../shared/format.js";
+import { picture } from "../shared/picture.js";
 import { trialLink } from "../shared/links.js";
 import { table } from "../shared/table.js";
 import { chart } from "../figures/chart.js";
@@ -29,7 +30,12 @@ export function searchPart() {
   const progress = h("div", {}, course.element);
   const shares = h("div", {});
   const ways = h("div", {});
-  const element = section("The search", h("div", { class: "columns" }, progress, shares), ways);
+  const surface = h("div", {});
+  const columns = h("div", { class: "columns" }, progress, shares);
+  const element = section("The search", columns, surface, ways);
+  const drawSurface = whenChanged((/** @type {string | null} */ path) =>
+    put(surface, path && predicted(path)),
+  );
   const draw = whenChanged((/** @type {SearchCourse} */ found, /** @type {Study} */ study) => {
     const { steps, importance, paths } = found;
     const chosen = between(study.spec.search.tau_f) && steps.length > 1 && !paths.length;
@@ -38,8 +44,24 @@ export function searchPart() {
     put(shares, importance && importanceTable(importance));
     put(ways, paths.length > 0 && pathsTable(paths, study));
     element.hidden = !chosen && !importance && !paths.length;
+    // The figures of a study that moves would have to be drawn anew at every report.
+    const there = study.figures.includes("surface");
+    drawSurface(there ? `studies/${study.id}/figures/surface.png` : null);
   });
   return { element, update: ({ search, study }) => draw(search, study) };
+}
+
+/**
+ * The surface that a process through the trials predicts, as the report draws it.
+ * @param {string} path
+ */
+function predicted(path) {
+  return picture(
+    path,
+    "The predicted objective over both temperatures",
+    "What a Gaussian process through all trials predicts between them, best learning rate at each pair. ",
+    "A description; no verdict rests on it.",
+  );
 }
 
 /**

@@ -14,7 +14,7 @@ import { gains } from "./gains.js";
 export function verdictPanel() {
   const element = h("section", { class: "verdict unclear", "aria-label": "Verdict" });
   const draw = whenChanged((/** @type {Study} */ study, /** @type {Results} */ results) => {
-    const { text, kind } = verdictOf(study.state, results.verdict, results.gain);
+    const { text, kind } = verdictOf(results);
     const notes = results.notes.map((note) => h("li", {}, sentence(note)));
     element.className = `verdict ${kind}`;
     put(

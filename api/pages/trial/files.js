@@ -2,8 +2,7 @@
 /** What a confirmed trial has left: pictures are shown, all can be saved. */
 
 import { h, put, whenChanged } from "../shared/dom.js";
-import { sentence } from "../shared/format.js";
-import { blob } from "../shared/http.js";
+import { picture } from "../shared/picture.js";
 import { saveFile } from "../study/files.js";
 import { section } from "../study/part.js";
 
@@ -20,7 +19,11 @@ export function trialFiles(study) {
     put(
       holder,
       h("p", { class: "links" }, saves),
-      pictures.map((file) => picture(study, file)),
+      pictures.map((file) => {
+        const name = shortName(file);
+        const alt = name.replace(/\.[a-z]+$/, "").replaceAll("_", " ");
+        return picture(`studies/${study}/files/${file.name}`, alt, name);
+      }),
     );
   });
   return {
@@ -33,23 +36,4 @@ export function trialFiles(study) {
 /** @param {StudyFile} file */
 function shortName({ name }) {
   return name.split("/").at(-1) ?? name;
-}
-
-/**
- * A picture, fetched by script: an address in an img element would send no key.
- * @param {string} study
- * @param {StudyFile} file
- */
-function picture(study, file) {
-  const name = shortName(file);
-  const image = h("img", { alt: name.replace(/\.[a-z]+$/, "").replaceAll("_", " ") });
-  const figure = h("figure", { class: "kept-picture" }, image, h("figcaption", { class: "hint" }, name));
-  blob(`studies/${study}/files/${file.name}`).then(
-    (content) => {
-      image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-      image.src = URL.createObjectURL(content);
-    },
-    (error) => put(figure, h("p", { class: "hint" }, sentence(error.message))),
-  );
-  return figure;
 }

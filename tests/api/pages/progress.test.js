@@ -40,18 +40,13 @@ test("populations are told by their trials", () => {
   assert.equal(trainingLines(Array(5).fill(one)).at(-1), "and 2 more populations");
 });
 
-test("where there is no verdict, it is said why", () => {
-  const [fresh, same] = [{ confirmed: true }, { confirmed: false }];
-  const off = { text: "Off the diagonal", kind: "off", decided: true };
-  assert.deepEqual(verdictOf("succeeded", "off the diagonal", fresh), off);
-  assert.equal(verdictOf("cancelled", "on the diagonal", fresh).text, "On the diagonal");
-  assert.equal(verdictOf("succeeded", "practically on the diagonal", fresh).kind, "on");
-  assert.equal(verdictOf("running", "not distinguishable", same).text, "No verdict: still running");
-  assert.equal(verdictOf("running", "off the diagonal", fresh).text, "No verdict: still running");
-  assert.equal(verdictOf("cancelled", "undecided", same).text, "No verdict: cancelled");
-  assert.equal(verdictOf("failed", null, null).text, "No verdict: failed");
-  assert.equal(verdictOf("succeeded", "no verdict", same).text, "No verdict");
-  assert.equal(verdictOf("succeeded", "undecided", null).text, "No verdict: nothing to compare");
+test("a verdict is shown as the service words it, and coloured by what it is", () => {
+  const off = { headline: "off the diagonal", verdict: "off the diagonal" };
+  assert.deepEqual(verdictOf(off), { text: "Off the diagonal", kind: "off" });
+  assert.equal(verdictOf({ headline: "", verdict: "practically on the diagonal" }).kind, "on");
+  const none = { headline: "no verdict: cancelled", verdict: "no verdict" };
+  assert.deepEqual(verdictOf(none), { text: "No verdict: cancelled", kind: "unclear" });
+  assert.deepEqual(verdictOf({}), { text: "", kind: "unclear" });
 });
 
 test("a verdict is said of a method, too", () => {

@@ -103,6 +103,9 @@ test("the lines of one temperature start at the optimum, and are absent between 
   const free = /** @type {any} */ ({ search: { tau_f: { low: 0, high: 2 }, tau_b: [1] } });
   assert.equal(marginalData(found, free, objective), null);
   assert.equal(marginalData(results({}), spec, objective), null);
+  const dropped = { ...found, marginals: { ...found.marginals, tau_f: { ...found.marginals?.tau_f } } };
+  Object.assign(dropped.marginals.tau_f, { best: { tau_f: [0, 1], mean: [1, null], sem: [null, null] } });
+  assert.equal(marginalData(/** @type {any} */ (dropped), spec, objective), null); // a line of one point
 });
 
 test("stages have each baseline as a level", () => {

@@ -27,7 +27,7 @@ def test_without_a_terminal_nothing_is_cut(on):
     ]
 
 
-@pytest.mark.parametrize("width", [24, 30, 39])
+@pytest.mark.parametrize("width", [26, 30, 39])
 def test_on_a_terminal_text_is_cut_and_numbers_are_not(on, width):
     on(width)
     lines = click.unstyle(tables.columns(NAMES, ROWS, left=2)).splitlines()
@@ -37,10 +37,29 @@ def test_on_a_terminal_text_is_cut_and_numbers_are_not(on, width):
     assert "…" not in lines[2]
 
 
-def test_a_table_that_does_not_fit_at_all_is_left_to_the_terminal(on):
-    on(10)
-    lines = tables.columns(["a", "b"], [["1" * 9, "2" * 9]], left=0).splitlines()
-    assert click.unstyle(lines[1]) == f"{'1' * 9}  {'2' * 9}"
+def test_long_heads_are_broken_before_anything_is_cut(on):
+    on(30)
+    text = tables.columns(["study", "validation loss, search"], [["abcdefghij", "0.25 ± 0.01"]], left=1)
+    assert click.unstyle(text).splitlines() == [
+        "             validation",
+        "                  loss,",
+        "study            search",
+        "abcdefghij  0.25 ± 0.01",
+    ]
+
+
+def test_where_columns_do_not_fit_a_row_is_a_paragraph(on):
+    on(20)
+    text = click.unstyle(tables.columns(NAMES, ROWS, left=2, state=1))
+    assert text.splitlines() == [
+        "study a study with a long name",
+        "  state  failed",
+        "  loss   0.5",
+        "",
+        "study short",
+        "  state  running",
+        "  loss   10.25",
+    ]
 
 
 def test_states_have_colours(on):

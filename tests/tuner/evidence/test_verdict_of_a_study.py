@@ -100,7 +100,10 @@ NOTHING = "there is nothing to compare with: "
     ("trials", "because"),
     [
         ([], "no trial, on or off the diagonal, has an objective on every seed"),
-        ([trial(0, None)], "no trial, on or off the diagonal, has an objective"),
+        ([trial(0, None)], "every trial failed, for the reason that it gives"),
+        ([trial(0, [1.0, None])], "every trial diverged on some seed"),
+        ([trial(0, None, state="stopped")], "every trial was stopped before the end of its training"),
+        ([trial(0, None), trial(1, [1.0, None])], "no trial, on or off the diagonal, has an objective"),
         (
             [trial(0, [1, 1])],
             NOTHING + "no trial on the diagonal tau_f = tau_b was run; the baseline softmax",
@@ -152,8 +155,7 @@ def test_within_the_margin_it_is_practically_on_the_diagonal_and_c1_is_not_suppo
     assert -found.gain.margin < low < high < found.gain.margin
 
 
-@pytest.mark.parametrize("state", ["succeeded", "running"])
-def test_seeds_are_added_until_it_is_decided(state):
+def test_seeds_are_added_until_it_is_decided():
     spec = {"confirm_seeds": {"looks": [5, 10]}}
     searched, _ = finished_study()
     later = tuple(range(10, 15))
@@ -163,14 +165,30 @@ def test_seeds_are_added_until_it_is_decided(state):
                      look=look)  # fmt: skip
 
     first = [block(6, [2.0, 2.4, 2.2, 2.6, 2.1], 0, 0.1), block(7, [2.5] * 5, 0, 0.5)]
-    found = results(study(state=state, spec=spec), [*searched, *first])
+    found = results(study(spec=spec), [*searched, *first])
     assert (found.verdict, found.gain.seeds) == (Verdict.UNDECIDED, 5)
     second = [block(8, [2.0, 2.2, 2.1, 2.05, 2.15], 1, 0.1), block(9, [2.5] * 5, 1, 0.5)]
-    found = results(study(state=state, spec=spec), [*searched, *first, *second])
+    found = results(study(spec=spec), [*searched, *first, *second])
     assert (found.verdict, found.gain.seeds, found.confirmation.seeds) == (Verdict.OFF, 10, 10)
     assert found.confirmation.looks == (5, 10)
-    half = results(study(state=state, spec=spec), [*searched, *first, second[0]])
+    half = results(study(spec=spec), [*searched, *first, second[0]])
     assert (half.verdict, half.gain.seeds) == (Verdict.UNDECIDED, 5)
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "line"),
+    [
+        ("running", "the selected trials are still being trained on fresh seeds", "still running"),
+        ("interrupted", "the study was interrupted while the selected trials were trained", "interrupted"),
+    ],
+)
+def test_a_verdict_waits_for_the_end_and_what_was_measured_is_told(state, why, line):
+    found = results(study(state=state), whole())
+    assert (found.verdict, found.headline) == (Verdict.NONE, f"no verdict: {line}")
+    assert found.verdict_reason.startswith(why)
+    assert "; so far a gain of " in found.verdict_reason
+    assert found.gain.confirmed
+    assert found.argmax is None or found.argmax.verdict is Verdict.NONE
 
 
 # --- the diagonal's edge ---
@@ -370,11 +388,10 @@ def test_the_power_of_the_seeds_is_told_and_how_far_a_called_gain_is_overstated(
     )
     found = results(study(spec={"margin": 0.03}), [*searched, noisy, on, *rest])
     assert found.verdict is Verdict.OFF
-    (told,) = [
-        n for n in found.notes if n.startswith("with 5 fresh seeds a gain must be 1.68 standard deviations")
-    ]
-    assert f"here {found.gain.detectable:.4g}, to be seen with a probability of 80 %" in told
-    assert any(
-        f"by a factor of {found.gain.exaggeration:.1f} were it the margin of 0.03" in n for n in found.notes
+    (told,) = [n for n in found.notes if "probability" in n]
+    assert told == (
+        f"5 fresh seeds show a gain of {found.gain.detectable:.4g}, 1.68 standard deviations of a "
+        "difference, with a probability of 80 %; were the true gain only the margin of 0.03, one that they "
+        f"show would be overstated {found.gain.exaggeration:.1f} times on average"
     )
     assert not any("overstated" in n for n in results(study(), [*searched, *confirmed]).notes)

@@ -1,0 +1,139 @@
+"""Every screen of the page, to be looked at: each stage of a study, each search, the list, the form, a trial,
+a comparison, and what opens when something is pressed or goes wrong.
+
+    python -m tests.support.screens FOLDER [NAME ...]
+
+writes a picture of each in three widths, light and dark.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.served import CHROMIUM, FLAGS, Served, opened
+from tests.support.stages import MOST, SEARCHES, STAGES, finished, lasting_leases
+
+WIDTHS, HEIGHT, SCHEMES = (1440, 1024, 390), 900, ("light", "dark")
+# What each view shows when it has its data.
+READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure, .empty"
+_SETTLE_MS = 300  # figures come one after the other, and an open stream of events never ends
+
+
+def nothing(page):
+    """Done on most screens."""
+    del page
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A place of the page, and what is done there."""
+
+    name: str
+    view: str  # what follows the service's address
+    act: Callable = nothing
+
+    def show(self, page, address):
+        """Goes there, and waits until all of it is drawn."""
+        page.goto("about:blank")
+        page.goto(address + self.view)
+        page.locator(READY).first.wait_for()
+        page.wait_for_timeout(_SETTLE_MS)
+        self.act(page)
+        page.wait_for_timeout(_SETTLE_MS)
+
+
+def wrong_fields(page):
+    page.get_by_label("Forward temperatures").fill("0.1, -1")
+    page.get_by_label("Seeds", exact=True).fill("0")
+    page.locator(".field-error:visible").first.wait_for()
+
+
+def wrong_text(page):
+    page.get_by_text("as text", exact=False).first.click()
+    page.get_by_role("textbox", name="Spec").fill("task: sbn\nsearch: [")
+    page.locator("[role=alert]:visible, .field-error:visible").first.wait_for()
+
+
+def pressed(name):
+    """A button is pressed."""
+
+    def act(page):
+        page.get_by_role("button", name=name, exact=True).click()
+
+    return act
+
+
+def pointed_at(page):
+    page.get_by_role("gridcell").nth(3).focus()
+
+
+def screens(served):
+    """The screens, in the order in which their studies are made: an empty list comes first."""
+    yield Screen("list, empty", "")
+    ids = {}
+    for name, stage in STAGES.items():
+        ids[name] = stage.played(served.ledger, served.create, name)
+        yield Screen(name, f"#/studies/{ids[name]}")
+    for name, search in SEARCHES.items():
+        ids[name] = finished(search=search).played(served.ledger, served.create, name)
+        yield Screen(name, f"#/studies/{ids[name]}")
+    ids["queued"] = served.create(name="a-name-of-64-letters-without-any-place-where-it-could-be-broken-ab")
+    yield Screen("queued", f"#/studies/{ids['queued']}")
+    yield from others(ids)
+    for number in range(MOST - len(ids)):
+        served.create(name=f"waiting {number}")
+    yield Screen("list, full", "")
+
+
+def others(ids):
+    """Screens of studies that are there."""
+    grid, running = (f"#/studies/{ids[name]}" for name in ("grid", "running"))
+    yield Screen("form", "#/new")
+    yield Screen("form, wrong fields", "#/new", wrong_fields)
+    yield Screen("form, wrong text", "#/new", wrong_text)
+    yield Screen("question", running, pressed("Cancel"))
+    yield Screen("tags", grid, pressed("Edit tags and comment"))
+    yield Screen("cell", grid, pointed_at)
+    yield Screen("trial", f"{grid}/trials/1")
+    yield Screen("trial, diverged", f"#/studies/{ids['all diverged']}/trials/1")
+    yield Screen("trial, of a schedule", f"#/studies/{ids['pbt']}/trials/0")
+    yield Screen("comparison", f"#/compare?ids={ids['grid']},{ids['gp']},{ids['on the diagonal']}")
+    yield Screen("no such study", "#/studies/0123456789")
+    yield Screen("no such trial", f"{grid}/trials/9999")
+
+
+def picture(page, address, screen, folder):
+    """Writes a screen in every width and scheme."""
+    page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
+    screen.show(page, address)
+    name = screen.name.replace(",", "").replace(" ", "-")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.wait_for_timeout(_SETTLE_MS)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+
+
+def main():
+    """Writes the pictures."""
+    from playwright.sync_api import sync_playwright
+
+    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home, lasting_leases():
+        served = Served(Path(home))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for screen in screens(served):
+            if not wanted or screen.name in wanted:
+                with opened(browser, "about:blank") as page:
+                    picture(page, served.address, screen, folder)
+        browser.close()
+        served.stop()
+        served.ledger.close()
+
+
+if __name__ == "__main__":
+    main()
