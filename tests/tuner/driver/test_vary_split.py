@@ -1,5 +1,5 @@
-"""Fresh seeds with splits of their own, from the spec to the ledger: what was confirmed is what a population with
-such splits trains, and what was searched is not.
+"""Fresh seeds with splits of their own, from the spec to the ledger: what was confirmed is what a population
+with such splits trains, and what was searched is not.
 """
 
 from contextlib import closing
