@@ -44,8 +44,8 @@ def budget(m: Material) -> Made:
     if found is None or len(found.trials) < 2:
         return None
     caption = (
-        "The best of k trials, expected over all choices of k from those that were run, selected on all seeds "
-        "but one and scored on that. A method that had more trials is ahead by tuning alone; here both have "
+        "The best of k trials, expected over all choices of k from those that were run, selected on all but "
+        "one seed and scored on that one. A method with more trials is ahead by tuning alone; here both have "
         "as many."
     )
     curves = {method_label(OFF): found.off_diagonal, method_label(ON): found.diagonal}
