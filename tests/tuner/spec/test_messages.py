@@ -179,7 +179,7 @@ class Mine(SBN):
 )
 def test_whatever_a_users_task_raises_is_told_at_a_field(monkeypatch, options, expected):
     monkeypatch.setattr("tuner.spec.study.task_names", lambda: ["mine", "sbn"])
-    monkeypatch.setattr("tuner.spec.study.task_type", lambda _: Mine)
+    monkeypatch.setattr("tuner.spec.study.task_declaration", lambda _: Mine)
     assert errors(GOOD | {"task": "mine", "options": options}) == (expected,)
 
 

@@ -171,7 +171,7 @@ def test_a_users_task_that_cannot_be_imported_is_told_by_name(monkeypatch):
         raise ValueError(f"task {name!r} (mine:Task) cannot be imported: ImportError: no module mine")
 
     monkeypatch.setattr("tuner.spec.study.task_names", lambda: ["mine", "sbn"])
-    monkeypatch.setattr("tuner.spec.study.task_type", broken)
+    monkeypatch.setattr("tuner.spec.study.task_declaration", broken)
     message = refusal(changed("task", "mine"))
     assert (
         message
