@@ -237,6 +237,44 @@ def test_figures_are_read_with_the_keyboard(page, served):
     expect(page.locator(".tip")).to_contain_text("the optimum")
 
 
+def tab_to(page, text):
+    """Presses Tab until what has the focus says this, and is seen to have it."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        now = page.locator("*:focus")
+        if now.count() and now.inner_text().strip() == text:
+            assert now.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
+            return
+    raise AssertionError(f"Tab does not come to {text!r}")
+
+
+def test_a_study_is_started_and_cancelled_with_the_keyboard_alone(page):
+    tab_to(page, "New study")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="What it will train")).to_contain_text("models to train")
+    tab_to(page, "Start the study")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
+    tab_to(page, "Cancel")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Let it run")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "Cancel the study")
+    page.keyboard.press("Enter")
+    expect(page.locator(".badge").first).to_have_text("cancelled")
+    tab_to(page, "Edit tags and comment")
+    page.keyboard.press("Enter")
+    page.keyboard.type("by-keyboard")
+    tab_to(page, "Save")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tag")).to_have_text(["by-keyboard"])
+    tab_to(page, "Studies")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="sbn-digits")).to_contain_text("by-keyboard")
+
+
 def test_a_thousand_trials_are_sorted_and_turned(page, served):
     values = {
         "tau_f": {"low": 0.0, "high": 2.0, "step": 0.1},
