@@ -109,10 +109,12 @@ class Views:
     def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         spec = self._spec(row)
         by_state: dict[str, int] = {}
-        members = 0
+        members = begun = 0
         for (state, role), count in done.trials.items():
             by_state[state] = by_state.get(state, 0) + count
-            members += count * spec.members_of(role) if spec and state in TERMINAL_TRIAL_STATES else 0
+            of_role = count * spec.members_of(role) if spec else 0
+            begun += of_role
+            members += of_role if state in TERMINAL_TRIAL_STATES else 0
         ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
         progress: dict[str, Any] = {
             "trials": {
@@ -121,13 +123,13 @@ class Views:
                 "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
                 "total": spec and max(spec.planned_trials, sum(by_state.values())),
             },
-            "members": {"done": members, "total": spec and max(spec.planned_members, members)},
+            "members": {"done": members, "total": spec and max(spec.planned_members, begun)},
             "fraction": None,
             "eta_s": None,
             "training": [_training(population, spec) for population in done.populations],
         }
         if spec:
-            total = spec.planned_members
+            total = max(spec.planned_members, begun)  # ranges that are extended have more than planned
             work = members + sum(
                 n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
             )

@@ -4,7 +4,6 @@ import base64
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.support.patience import patient
@@ -18,9 +17,6 @@ HOSTILE = '<img src="x" onerror="document.title=1">'
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-# What each view shows when it has its data.
-READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
 
@@ -241,45 +237,42 @@ def test_figures_are_read_with_the_keyboard(page, served):
     expect(page.locator(".tip")).to_contain_text("the optimum")
 
 
-def studies_of_all_kinds(served):
-    finished, running = (
-        served.create(),
-        served.create(name="a-name-of-64-letters-without-any-place-where-it-could-be-broken-ab"),
-    )
-    Driver(served, finished).finish(diverged={0})
-    driver = Driver(served, running)
-    driver.report(driver.start(driver.search()[:4], driver.spec.search_seeds), 2)
-    return [
-        "",
-        "#/new",
-        f"#/studies/{finished}",
-        f"#/studies/{running}",
-        f"#/studies/{served.create()}",
-        f"#/studies/{finished}/trials/0",
-        f"#/compare?ids={finished},{running}",
-        "#/studies/0123456789",
-    ]
+def tab_to(page, text):
+    """Presses Tab until what has the focus says this, and is seen to have it."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        now = page.locator("*:focus")
+        if now.count() and now.inner_text().strip() == text:
+            assert now.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
+            return
+    raise AssertionError(f"Tab does not come to {text!r}")
 
 
-def test_nothing_is_wider_than_a_phone(browser, served):
-    for view in studies_of_all_kinds(served):
-        with opened(browser, served.address + view, viewport={"width": 360, "height": 740}) as page:
-            expect(page.locator(READY).first).to_be_visible()
-            widths = page.evaluate(
-                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-            )
-            assert widths[0] <= widths[1], view
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser, served, scheme):
-    for view in studies_of_all_kinds(served):
-        with opened(browser, served.address + view, color_scheme=scheme) as page:
-            expect(page.locator(READY).first).to_be_visible()
-            found = Axe().run(page, options=RULES)
-            assert [
-                (v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found.response["violations"]
-            ] == [], view
+def test_a_study_is_started_and_cancelled_with_the_keyboard_alone(page):
+    tab_to(page, "New study")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="What it will train")).to_contain_text("models to train")
+    tab_to(page, "Start the study")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
+    tab_to(page, "Cancel")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Let it run")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "Cancel the study")
+    page.keyboard.press("Enter")
+    expect(page.locator(".badge").first).to_have_text("cancelled")
+    tab_to(page, "Edit tags and comment")
+    page.keyboard.press("Enter")
+    page.keyboard.type("by-keyboard")
+    tab_to(page, "Save")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tag")).to_have_text(["by-keyboard"])
+    tab_to(page, "Studies")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="sbn-digits")).to_contain_text("by-keyboard")
 
 
 def test_a_thousand_trials_are_sorted_and_turned(page, served):

@@ -109,3 +109,43 @@ def test_an_export_of_a_service_is_that_of_its_machine(told, served, study, tmp_
     )
     assert here == there
     assert any(name.startswith("weights/off_diagonal/model-") for name in here)
+
+
+# --- at Tab ---
+
+
+def at_tab(line):
+    """What bash is offered for a line that ends where the cursor is."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_TUNER_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(cli, [], prog_name="tuner", env=words)
+    return [found.partition(",")[2] for found in done.output.split()]
+
+
+@pytest.fixture
+def listing(tmp_path, monkeypatch):
+    """A service that has one study, ab; this machine has none."""
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TUNER_SERVER", raising=False)
+
+    def answer(_method, _path, *_):
+        content = json.dumps(
+            {"items": [{"id": "ab", "name": "x", "state": "running"}], "next": None}
+        ).encode()
+        return 200, {"Content-Type": "application/json"}, content
+
+    with answering(answer) as address:
+        yield address
+
+
+def test_studies_of_a_service_are_offered_where_the_verb_goes_to_it(listing, monkeypatch):
+    assert at_tab("tuner results ") == ["latest"]
+    assert at_tab(f"tuner results --server {listing} ") == ["latest", "ab"]
+    assert at_tab(f"tuner export --server {listing} a") == ["ab"]
+    monkeypatch.setenv("TUNER_SERVER", listing)
+    assert at_tab("tuner watch a") == ["ab"]
+    assert at_tab("tuner results ") == ["latest"]  # which goes to this machine's ledger all the same
+
+
+def test_a_service_that_does_not_answer_offers_nothing_and_says_nothing(monkeypatch):
+    monkeypatch.setenv("TUNER_SERVER", "http://127.0.0.1:9")
+    assert at_tab("tuner watch ") == []

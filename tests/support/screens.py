@@ -3,7 +3,7 @@ a comparison, and what opens when something is pressed or goes wrong.
 
     python -m tests.support.screens FOLDER [NAME ...]
 
-writes a picture of each in three widths, light and dark.
+writes a picture of each in three widths, light and dark, and says which scroll sideways and what axe finds.
 """
 
 import sys
@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
+
 from tests.support.served import CHROMIUM, FLAGS, Served, opened
 from tests.support.stages import MOST, SEARCHES, STAGES, finished, lasting_leases
 
 WIDTHS, HEIGHT, SCHEMES = (1440, 1024, 390), 900, ("light", "dark")
 # What each view shows when it has its data.
 READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure, .empty"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _SETTLE_MS = 300  # figures come one after the other, and an open stream of events never ends
 
 
@@ -51,9 +54,9 @@ def wrong_fields(page):
 
 
 def wrong_text(page):
-    page.get_by_text("as text", exact=False).first.click()
-    page.get_by_role("textbox", name="Spec").fill("task: sbn\nsearch: [")
-    page.locator("[role=alert]:visible, .field-error:visible").first.wait_for()
+    page.get_by_text("The whole spec as JSON or YAML").click()
+    page.get_by_label("Spec as JSON or YAML").fill("task: sbn\nsearch: [")
+    page.locator(".field-error:visible").first.wait_for()
 
 
 def pressed(name):
@@ -104,17 +107,54 @@ def others(ids):
     yield Screen("no such trial", f"{grid}/trials/9999")
 
 
+def too_wide(page):
+    """By how many pixels the page scrolls sideways."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def violations(page):
+    """What axe finds, by rule, with the elements."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
+
+
 def picture(page, address, screen, folder):
-    """Writes a screen in every width and scheme."""
+    """Writes a screen in every width and scheme, and prints what is wrong with it."""
     page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
     screen.show(page, address)
     name = screen.name.replace(",", "").replace(" ", "-")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.wait_for_timeout(_SETTLE_MS)
+        if pixels := too_wide(page):
+            print(f"{name} at {width}: {pixels} px too wide", flush=True)
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        if found := violations(page):
+            print(f"{name}, {scheme}: {found}", flush=True)
+
+
+def reports(page, address, folder):
+    """Writes the reports of the searches, on a screen and on paper."""
+    found = page.request.get(f"{address}studies?state=succeeded&limit=100").json()["items"]
+    for study in found:
+        if study["name"] not in SEARCHES:
+            continue
+        file = folder / f"report-{study['name']}.html"
+        file.write_bytes(page.request.get(f"{address}studies/{study['id']}/files/report.html").body())
+        page.goto(file.resolve().as_uri())
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            if pixels := too_wide(page):
+                print(f"{file.stem} at {width}: {pixels} px too wide", flush=True)
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                page.screenshot(path=folder / f"{file.stem}-{width}-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+        page.pdf(path=file.with_suffix(".pdf"), format="A4", margin=dict.fromkeys(("top", "bottom"), "12mm"))
 
 
 def main():
@@ -130,6 +170,9 @@ def main():
             if not wanted or screen.name in wanted:
                 with opened(browser, "about:blank") as page:
                     picture(page, served.address, screen, folder)
+        if not wanted or "reports" in wanted:
+            with opened(browser, "about:blank") as page:
+                reports(page, served.address, folder)
         browser.close()
         served.stop()
         served.ledger.close()

@@ -12,7 +12,7 @@ import { describe, marksOf, points } from "./points.js";
 import { GRADIENT, colourScale } from "./scale.js";
 import { scatter } from "./scatter.js";
 
-/** @import { BriefTrials, Numbers, Results, Study, Values } from "../shared/types.js" */
+/** @import { BriefTrials, Numbers, Results, Study, Trial, Values } from "../shared/types.js" */
 /** @import { Marks, Point } from "./points.js" */
 /** @import { ColourScale } from "./scale.js" */
 
@@ -89,7 +89,9 @@ export function landscape() {
         describe(p, f, b, study, { decimals, marks, at }),
     };
     drawn.update(shown);
-    put(legend, legendOf(shown, free));
+    const cell = (/** @type {Trial} */ { tau_f: f, tau_b: b }) =>
+      free || (tauF.includes(f ?? NaN) && tauB.includes(b ?? f ?? NaN));
+    put(legend, legendOf(shown, free, cell));
   }
 
   return { element, update };
@@ -100,8 +102,9 @@ export function landscape() {
 /**
  * @param {Shown} shown
  * @param {boolean} free
+ * @param {(trial: Trial) => boolean} cell whether the figure has a place for a trial
  */
-function legendOf({ study, found, scale, decimals, marks, at }, free) {
+function legendOf({ study, found, scale, decimals, marks, at }, free, cell) {
   const lower = study.objective.direction === "minimize";
   const past = scale.clipped ? (lower ? "≥ " : "≤ ") : "";
   const bar = h("span", {
@@ -126,8 +129,8 @@ function legendOf({ study, found, scale, decimals, marks, at }, free) {
     h(
       "span",
       { class: "keys" },
-      marks.optimum && key("optimum", "optimum"),
-      marks.diagonal && key("rival", "best on the diagonal"),
+      marks.best && marked("optimum", "optimum", marks.best, cell(marks.best)),
+      marks.rival && marked("rival", "best on the diagonal", marks.rival, cell(marks.rival)),
       key(free ? "line-swatch" : "diagonal", diagonal),
       seen("partial") && key("partial", study.state === "running" ? "training" : "not trained to the end"),
       seen("waiting") && key("waiting", "no value yet"),
@@ -135,6 +138,19 @@ function legendOf({ study, found, scale, decimals, marks, at }, free) {
       seen("void") && key("void", "no finite value"),
     ),
   ];
+}
+
+/**
+ * What a mark means; of a trial between the cells, which extension and refinement try, where it lies.
+ * @param {string} swatch
+ * @param {string} text
+ * @param {Trial} trial
+ * @param {boolean} drawn
+ */
+function marked(swatch, text, { tau_f, tau_b }, drawn) {
+  if (drawn) return key(swatch, text);
+  const place = [tau("f"), ` ${number(tau_f, 6)}, `, tau("b"), ` ${number(tau_b ?? tau_f, 6)}`];
+  return h("span", { class: "key" }, `${text}, between the cells: `, place);
 }
 
 /**

@@ -18,8 +18,9 @@ import { number, score } from "../shared/format.js";
  * @property {"done" | "partial" | "waiting" | "dropped" | "void"} kind
  */
 /**
- * Which pairs are marked: the optimum of the search, and the best of it on the diagonal (`rival` is that trial).
- * @typedef {{optimum: string | null, diagonal: string | null, rival: Trial | null}} Marks
+ * Which pairs are marked: the optimum of the search, and the best of it on the diagonal (`best` and `rival` are the
+ * trials).
+ * @typedef {{optimum: string | null, diagonal: string | null, best: Trial | null, rival: Trial | null}} Marks
  */
 
 /**
@@ -82,6 +83,7 @@ export function marksOf(results) {
   return {
     optimum: place(results?.best),
     diagonal: place(results?.diagonal_best),
+    best: results?.best ?? null,
     rival: results?.diagonal_best ?? null,
   };
 }

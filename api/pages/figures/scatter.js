@@ -82,7 +82,7 @@ export function scatter(plot) {
  */
 function picture({ found, study, scale, marks, say, open }, width, lines, opens) {
   const height = Math.min(width * 0.75, 440);
-  const all = withRival(found, marks);
+  const all = withMarked(found, marks);
   const { tau_f, tau_b } = study.spec.search;
   const [left, right] = ends(
     tau_f,
@@ -144,20 +144,25 @@ function ordered(all, marks) {
 }
 
 /**
- * The points, and the best on the diagonal where only a baseline was there: softmax ST.
+ * The points with those that are marked: they may have been tried after the search, beside it.
  * @param {Point[]} found
  * @param {Marks} marks
  * @returns {Point[]}
  */
-function withRival(found, { rival, diagonal }) {
-  if (!rival || rival.tau_f === null || found.some((p) => pairKey(p.tau_f, p.tau_b) === diagonal))
-    return found;
-  const { number: of, role, estimator, tau_f, lr, state, reason } = rival;
-  const tau_b = rival.tau_b ?? tau_f;
-  const { mean, sem } = rival.objective;
-  const trial = { number: of, role, estimator, tau_f, tau_b, lr, state, reason };
-  const last = { ...trial, epoch: 0, mean, sem, compared: null };
-  return [...found, { tau_f, tau_b, mean, sem, last, kind: "done" }];
+function withMarked(found, { best, rival }) {
+  /** @type {Map<string, Point>} */
+  const pairs = new Map(found.map((p) => [pairKey(p.tau_f, p.tau_b), p]));
+  for (const marked of [best, rival]) {
+    if (!marked || marked.tau_f === null) continue;
+    const { number: of, role, estimator, tau_f, lr, state, reason } = marked;
+    const tau_b = marked.tau_b ?? tau_f;
+    if (pairs.has(pairKey(tau_f, tau_b))) continue;
+    const { mean, sem } = marked.objective;
+    const trial = { number: of, role, estimator, tau_f, tau_b, lr, state, reason };
+    const last = { ...trial, epoch: 0, mean, sem, compared: null };
+    pairs.set(pairKey(tau_f, tau_b), { tau_f, tau_b, mean, sem, last, kind: "done" });
+  }
+  return [...pairs.values()];
 }
 
 /** @type {[number, number][]} */

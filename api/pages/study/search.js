@@ -33,8 +33,8 @@ export function searchPart() {
   const surface = h("div", {});
   const columns = h("div", { class: "columns" }, progress, shares);
   const element = section("The search", columns, surface, ways);
-  const drawSurface = whenChanged((/** @type {string | null} */ path) =>
-    put(surface, path && predicted(path)),
+  const drawn = whenChanged((/** @type {string | null} */ name, /** @type {string} */ id) =>
+    put(surface, name && figureOf(name, `studies/${id}/figures/${name}.png`)),
   );
   const draw = whenChanged((/** @type {SearchCourse} */ found, /** @type {Study} */ study) => {
     const { steps, importance, paths } = found;
@@ -45,23 +45,33 @@ export function searchPart() {
     put(ways, paths.length > 0 && pathsTable(paths, study));
     element.hidden = !chosen && !importance && !paths.length;
     // The figures of a study that moves would have to be drawn anew at every report.
-    const there = study.figures.includes("surface");
-    drawSurface(there ? `studies/${study.id}/figures/surface.png` : null);
+    drawn(["surface", "trajectories"].find((name) => study.figures.includes(name)) ?? null, study.id);
   });
   return { element, update: ({ search, study }) => draw(search, study) };
 }
 
+/** What is said of a figure of the report: what it is, and its caption. */
+/** @type {Record<string, [string, string]>} */
+const FIGURES = {
+  surface: [
+    "The predicted objective over both temperatures",
+    "What a Gaussian process through all trials predicts between them, best learning rate at each pair. " +
+      "A description; no verdict rests on it.",
+  ],
+  trajectories: [
+    "The temperatures of every trial over its training",
+    "The temperatures of every trial over its training, as the table has them.",
+  ],
+};
+
 /**
- * The surface that a process through the trials predicts, as the report draws it.
+ * A figure as the report draws it.
+ * @param {string} name
  * @param {string} path
  */
-function predicted(path) {
-  return picture(
-    path,
-    "The predicted objective over both temperatures",
-    "What a Gaussian process through all trials predicts between them, best learning rate at each pair. ",
-    "A description; no verdict rests on it.",
-  );
+function figureOf(name, path) {
+  const [alt = name, caption = ""] = FIGURES[name] ?? [];
+  return picture(path, alt, caption);
 }
 
 /**

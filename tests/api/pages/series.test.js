@@ -174,7 +174,7 @@ test("pairs are compared at one epoch while some are under way", () => {
 
 test("a pair says what it is", () => {
   const study = /** @type {any} */ ({ objective, spec: { learning_rates: [0.1, 1] } });
-  const shown = { decimals: 2, marks: { optimum: "0.1 0.5", diagonal: "1 1", rival: null } };
+  const shown = { decimals: 2, marks: { optimum: "0.1 0.5", diagonal: "1 1", best: null, rival: null } };
   const say = (/** @type {any} */ fields, /** @type {number | null} */ at) => {
     const [point] = points(all([trial(fields)], at), "minimize");
     return describe(point, 0.1, 0.5, study, { ...shown, at });
