@@ -100,6 +100,18 @@ def test_a_body_that_does_not_come_is_not_waited_for(serve, monkeypatch):
     assert b"application/problem+json" in answer
 
 
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_the_service(serve, caplog):
+    service = serve()
+    head = b"POST /studies HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    for rest in (b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}"):
+        with connect(service) as leaving:
+            leaving.sendall(head + rest)
+    answered = 'tuner_request_seconds_count{method="POST",route="/studies",status="400"} 2.0'
+    wait_for(lambda: answered in httpx.get(f"{service.address}metrics").text, 10)
+    assert 'status="500"' not in httpx.get(f"{service.address}metrics").text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_there_is_a_limit_of_connections_and_one_address_has_half_of_them(serve):
     service = serve(max_connections=8)
     kept = [connect(service) for _ in range(4)]

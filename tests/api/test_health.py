@@ -112,11 +112,11 @@ def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
 def test_whoever_asks_for_many_reports_leaves_threads_for_the_others(served, monkeypatch):
     go_on, ids = threading.Event(), [served.create() for _ in range(60)]
 
-    def made(*_args, **_kwargs):
+    def made():
         assert go_on.wait(patient(60))
         return b"a report"
 
-    monkeypatch.setattr("api.answers.files._report", made)
+    monkeypatch.setattr("api.application.parts_of_studies.maker", lambda *_: made)
     with ThreadPoolExecutor(60) as clients:
         routes = [f"{served.address}studies/{study}/files/report.html" for study in ids]
         asked = [clients.submit(httpx.get, route, timeout=patient(90)) for route in routes]

@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +56,7 @@ def connected(settings: Settings) -> Iterator[Any]:
         UserError: it does not start, or there is no such cluster.
     """
     address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
-    own = {} if address else LOOPBACK_ENVIRONMENT | START_PATIENCE_ENVIRONMENT
+    own = {} if address else LOOPBACK_ENVIRONMENT | START_PATIENCE_ENVIRONMENT | token_without_home()
     environment = _ENVIRONMENT | _WORKER_ENVIRONMENT | own
     for name, value in environment.items():
         os.environ.setdefault(name, value)
@@ -112,6 +113,21 @@ def _start(ray: Any, folder: Path) -> None:
                 ) from error
         else:
             return
+
+
+def token_without_home() -> dict[str, str]:
+    """A token for a Ray of our own, as an environment variable, where Ray could neither find one nor keep the
+    one that it makes, in the user's home folder; else nothing.
+    """
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return {}
+    try:
+        file = Path("~/.ray/auth_token").expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        kept = os.access(file if file.exists() else file.parent, os.R_OK if file.exists() else os.W_OK)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+        kept = False
+    return {} if kept else {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def _first_line(error: Exception) -> str:

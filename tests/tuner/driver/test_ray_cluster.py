@@ -8,7 +8,7 @@ import signal
 import pytest
 import ray
 
-from tuner.driver.ray_cluster import RayNotStartedError, connected
+from tuner.driver.ray_cluster import RayNotStartedError, connected, token_without_home
 from tuner.settings import Settings
 
 
@@ -84,3 +84,17 @@ def test_a_cluster_that_is_not_there_is_named(fake):
     ):
         pass
     assert made.starts == ["init head:6379"]
+
+
+def test_where_home_can_keep_no_token_there_is_one_of_our_own(tmp_path, monkeypatch):
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert token_without_home() == {}  # Ray makes one there
+    (tmp_path / ".ray" / "auth_token").write_text("a token")
+    assert token_without_home() == {}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert len(token_without_home()["RAY_AUTH_TOKEN"]) == 64
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "the user's")
+    assert token_without_home() == {}
