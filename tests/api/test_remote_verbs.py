@@ -61,7 +61,8 @@ def files_of(tmp_path, monkeypatch):
 
         def answer(_method, path, *_):
             if "/files/" in path:
-                return 200, {"Content-Type": "text/plain"}, path.rpartition("/files/")[2].encode()
+                headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment"}
+                return 200, headers, path.rpartition("/files/")[2].encode()
             found = listed if path.endswith("/files") else [{"id": "ab"}]
             content = json.dumps({"items": found, "next": None}).encode()
             return 200, {"Content-Type": "application/json"}, content
