@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, vmap
 
 from trainables.data import Batch, Dataset, Split
-from trainables.data.dataset import each
+from trainables.data.dataset import each, tensors
 from trainables.primitive import Coefficients
 from trainables.sites import Draw, Given, Recorder, Sites, Source
 from trainables.stacking import Member, Values
@@ -104,10 +104,16 @@ class MemberModel:
         output = functional_call(self.module, used, (inputs,))
         return output, {name: used[name] for name in self.running}
 
-    def member(self, *, training: bool) -> Member:
-        """The loss of one member and its buffers; in evaluation, loss and metrics. Sets the module's mode."""
+    def member(self, *, training: bool, by_example: str = "") -> Member:
+        """The loss of one member and its buffers; in evaluation, loss and metrics. Sets the module's mode.
+
+        by_example: the name of one of them, "loss" or a metric's, of which alone the value of each example is
+        returned, [B].
+        """
         self.module.train(training)
         functions = {"loss": self._loss} | ({} if training else self._metrics)
+        if by_example:
+            functions = {by_example: of_each_example(functions[by_example])}
 
         def call(
             tensors: Parameters, inputs: Batch, labels: Batch, noise: Noise | None, c: Coefficients
@@ -144,6 +150,34 @@ class MemberModel:
     def _generator(self, seed: int | None) -> AbstractContextManager[None]:
         """torch's generators set for a module that draws by itself, and restored."""
         return _seeded(seed or 0, self._dataset.train.device) if self.draws_itself else nullcontext()
+
+
+def of_each_example(function: Loss) -> Loss:
+    """A function of output and target, which have a batch axis, as one that returns its value for each
+    example [B]: that of a batch of one.
+    """
+
+    def values(output: Any, target: Any) -> Tensor:
+        def one(place: Tensor) -> Tensor:
+            return function(_at(output, place), _at(target, place))
+
+        first = tensors(target)[0]
+        found: Tensor = vmap(one)(torch.arange(len(first), device=first.device))
+        return found
+
+    return values
+
+
+def _at(value: Any, place: Tensor) -> Any:
+    """The example at a place, as a batch of one, of tensors that may be in tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        return value.index_select(0, place[None])
+    if isinstance(value, Mapping):
+        return {name: _at(part, place) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [_at(part, place) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
 
 
 @contextmanager

@@ -13,7 +13,7 @@ numbers (trainables/stacking.py); the log says which layer made it so, and why.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
@@ -27,7 +27,7 @@ from trainables.module_checks import ModuleChecks
 from trainables.module_recipe import ModuleOptions, ModuleRecipe, Stack, own_data
 from trainables.nn import StraightThrough
 from trainables.randomness import Stream
-from trainables.stacking import Mode, Values, all_members
+from trainables.stacking import Member, Mode, Values, all_members
 from trainables.tasks.base import DRAWS, Members, Noise, Objective, Options, Parameters, Task
 
 _log = logging.getLogger(__name__)
@@ -209,7 +209,6 @@ class ModuleTask(Task):
         """The metrics of the class docstring, {name: [S, T]}."""
         model, recipe, dtype = self._model, self.recipe, self._dtype(parameters)
         member = model.member(training=False)
-        stream = Stream(0, "evaluation noise", split.device)
         sums: dict[str, Tensor] = {}
         for i, start in enumerate(range(0, len(split), recipe.chunk)):
             part = split.take(slice(start, start + recipe.chunk))
@@ -228,16 +227,44 @@ class ModuleTask(Task):
                 )[0]
 
             found = {f"val_{name}_argmax": value for name, value in values(None).items()}
-            for k in range(recipe.samples):
-                base = stream.at(i * recipe.samples + k).initial_seed()
-                drawn = model.noise(len(part), base, split.device, training=False)
-                noise = {name: n.to(dtype) for name, n in drawn.items()}
-                noise |= self._own_noise(self._evaluation_stack, base)
+            for noise in self._evaluation_noises(part, i, dtype):
                 for name, value in values(noise).items():
                     found[f"val_{name}"] = value / recipe.samples + found.get(f"val_{name}", 0)
             share = len(part) / len(split)
             sums = {name: value * share + sums.get(name, 0) for name, value in found.items()}
         return sums
+
+    @torch.no_grad()
+    def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor | None:
+        """The objective on each example, as the function that gives it has it of a batch of one, [S, T, N].
+
+        None, which the log explains, where that function is no mean over examples (one that weighs them is
+        none), or where torch.func.vmap cannot call it.
+        """
+        model, dtype = self._model, self._dtype(parameters)
+        name = self.objective.name.removeprefix("val_").removesuffix("_argmax")
+        sampled = not self.objective.name.endswith("_argmax")
+        whole, each = (model.member(training=False, by_example=of) for of in ("", name))
+        found = []
+        for i, start in enumerate(range(0, len(split), self.recipe.chunk)):
+            part = split.take(slice(start, start + self.recipe.chunk))
+            data = model.data(part, dtype)
+
+            def values(member: Member, noise: Noise | None, data: tuple[Batch, Batch] = data) -> Tensor:
+                runs = members.runs  # looped over: of_each_example is a vmap already
+                return all_members(member, "loop", parameters, *data, noise, runs, shared=True)[0][name]
+
+            noises = [*self._evaluation_noises(part, i, dtype)] if sampled else [None]
+            try:
+                mine = [values(each, noise) for noise in noises]
+            except (RuntimeError, ValueError) as error:
+                _log.info("%s tells no losses of examples: %s", self.recipe.title, error)
+                return None
+            if not i and not _is_mean(mine[0], values(whole, noises[0])):
+                _log.info("%s tells no losses of examples: %s is no mean over them", self.recipe.title, name)
+                return None
+            found.append(torch.stack(mine).mean(0))
+        return torch.cat(found, dim=2)
 
     def bytes_per_member(self, batch_size: int) -> int:
         """Parameters, gradients and two moments, buffers, and what a step keeps for its backward pass.
@@ -301,9 +328,25 @@ class ModuleTask(Task):
                     "only."
                 )
 
+    def _evaluation_noises(self, part: Split, chunk: int, dtype: torch.dtype) -> Iterator[Noise]:
+        """The noise of each sampled pass over a chunk of examples."""
+        stream = Stream(part.noise_seed, "evaluation noise", part.device)
+        for k in range(self.recipe.samples):
+            base = stream.at(chunk * self.recipe.samples + k).initial_seed()
+            drawn = self._model.noise(len(part), base, part.device, training=False)
+            noise = {name: n.to(dtype) for name, n in drawn.items()}
+            yield noise | self._own_noise(self._evaluation_stack, base)
+
     def _own_noise(self, stack: Mode, base: int) -> Noise:
         """What a looped module draws further is a function of this number."""
         return {OWN: torch.tensor(base)} if stack == "loop" else {}
 
     def _dtype(self, parameters: Parameters) -> torch.dtype:
         return parameters[self._model.trained[0]].dtype
+
+
+def _is_mean(of_examples: Tensor, of_batch: Tensor) -> bool:
+    """Whether the mean of [S, T, N] is [S, T], up to rounding, for every member that has not diverged."""
+    finite = of_batch.isfinite()
+    mean = of_examples.mean(-1)
+    return torch.allclose(mean[finite], of_batch[finite], rtol=1e-3, atol=1e-6)

@@ -7,7 +7,7 @@ blocking depends on the stack's size.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any
 
@@ -19,6 +19,7 @@ from trainables.capture import Captured, Recorder
 from trainables.configuration import Configuration
 from trainables.data import Batch, Dataset
 from trainables.data.dataset import each
+from trainables.data.redrawn import Redrawn
 from trainables.device_adam import DeviceAdam
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.drawing import DeviceDraws, HostDraws, Sizes
@@ -57,6 +58,8 @@ class Population:
         precision: of the products of matrices in the package's own layers, one of layers.PRECISIONS; all that
             is kept stays in `dtype`.
         recorder: of capture.py, which steps are recorded with; None: they run as they are.
+        vary_split: whether each seed has a split of its own into training and validation examples, see
+            data/redrawn.py.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Population:
         accelerator: bool | None = None,
         precision: str = "float32",
         recorder: Recorder | None = None,
+        vary_split: bool = False,
     ) -> None:
         if not configurations or not seeds or len(set(seeds)) != len(seeds):
             raise ValueError(
@@ -88,6 +92,8 @@ class Population:
         self.seeds = tuple(seeds)
         self.batch_size = batch_size
         self._dataset = dataset
+        self._redrawn = Redrawn(dataset, self.seeds) if vary_split else None
+        self._examples = dataset.train if self._redrawn is None else self._redrawn.pool
         self._dtype = dtype
         self._total_steps = total_steps
         self._precision = precision
@@ -163,12 +169,14 @@ class Population:
     def batch(self) -> tuple[Batch, Batch]:
         """Inputs [S, B, ...] and labels [S, B, ...] of the next step."""
         index = self._draws.index()
+        if self._redrawn is not None:
+            index = self._redrawn.in_pool(index)
 
         def rows(examples: Tensor) -> Tensor:
             # Whole rows: advanced indexing is twenty times slower here.
             return examples.index_select(0, index.flatten()).view(*index.shape, *examples.shape[1:])
 
-        return each(self._dataset.train.inputs, rows), each(self._dataset.train.labels, rows)
+        return each(self._examples.inputs, rows), each(self._examples.labels, rows)
 
     def noise(self) -> Noise:
         """Noise of the next step, {name: [S, 1, ...]}, and {name + DRAWS: [RAO_DRAWS, S, 1, ...]} where an
@@ -182,9 +190,21 @@ class Population:
         diverged.
         """
         with products(self._precision):
-            metrics = self.task.evaluate(self._everything(), getattr(self._dataset, split), self.members)
+            metrics = self._evaluated(self._everything(), split)
         finite = self._finite()
         return {name: value.where(finite, torch.nan) for name, value in metrics.items()}
+
+    def _evaluated(self, parameters: Mapping[str, Tensor], split: str) -> dict[str, Tensor]:
+        """The metrics of a split of the dataset, {name: [S, T]}; seed by seed where each has its own."""
+        if self._redrawn is None or split == "test":
+            return self.task.evaluate(dict(parameters), getattr(self._dataset, split), self.members)
+        found = []
+        for s, seed in enumerate(self.seeds):
+            own = {name: p[s : s + 1] for name, p in parameters.items()}
+            examples = getattr(self._redrawn.of_seed(s), split)
+            members = self._describe_members(self._current, [seed])
+            found.append(self.task.evaluate(own, examples, members))
+        return {name: torch.cat([metrics[name] for metrics in found]) for name in found[0]}
 
     @torch.no_grad()
     def report(self, rule: ScoreRule) -> dict[str, Tensor]:
@@ -287,6 +307,7 @@ class Population:
             accelerator=self._accelerator,
             precision=self._precision,
             recorder=self._recorder,
+            vary_split=self._redrawn is not None,
         )
         chosen.load_state_dict(select_state(self.state_dict(), trials, range(len(self.seeds))))
         return chosen

@@ -39,6 +39,7 @@ class PopulationConfig:
     precision: str = "float32"  # of matrix products: one of layers.PRECISIONS
     compile: str = "auto"  # whether steps are recorded, where the device can: "auto" or "off"
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
+    vary_split: bool = False  # whether each seed has its own split into training and validation examples
     study: str = ""  # what Ray's dashboard and logs call the study
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
     start: int = 0

@@ -181,6 +181,7 @@ class PopulationRun:
                 total_steps=total,
                 precision=config.precision,
                 recorder=recorder(torch.device(config.device), config.compile),
+                vary_split=config.vary_split,
             )
 
         self._ends = interval_ends(total, min(config.intervals, total))

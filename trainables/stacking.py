@@ -34,7 +34,7 @@ class Member:
     # (tensors {name: [...]}, inputs, target, noise {name: [...]} or None, coefficients of this member)
     # -> (values {name: []}, buffers {name: [...]})
     call: Callable[[Parameters, Batch, Batch, Noise | None, Coefficients], tuple[Values, Parameters]]
-    values: tuple[str, ...]  # names of what it returns
+    values: tuple[str, ...]  # names of what it returns: one number each, or one for each example
     buffers: tuple[str, ...]
 
 
@@ -146,7 +146,9 @@ def _looped(
     values, buffers = zip(*results, strict=True)
 
     def stacked(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-        stacks = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
+        # Of a value for each example the NaN of a member that failed is every example's.
+        alike = {name: torch.broadcast_tensors(*(part[name] for part in parts)) for name in parts[0]}
+        stacks = {name: torch.stack(tensors) for name, tensors in alike.items()}
         return {name: stack.view(S, T, *stack.shape[1:]) for name, stack in stacks.items()}
 
     return stacked(values), stacked(buffers)

@@ -12,7 +12,8 @@ from typing import get_args
 
 import numpy as np
 
-from tuner.evidence.sequential_design import ERROR, Boundary, lowest_p
+from tuner.evidence.sequential_design import ERROR, lowest_p
+from tuner.spec.judging import Boundary
 
 DESIGNS = (
     (5, 10),

@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 
 from benchmarks.calibration.worlds import World
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Proposal, Role, StudyRow, StudyState, TrialRow, TrialState
+from tuner.ledger.rows import Proposal, StudyRow, StudyState, TrialRow, TrialState
 from tuner.spec.study import StudySpec
 from tuner.strategies import Signal, strategy_for
 
 OBJECTIVE = Objective.of("val_loss", "minimize")
 AT_ONCE = 64  # trials that are asked for together
-_FRESH = 1_000_000  # the first fresh seed
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -31,10 +30,15 @@ def play(spec: StudySpec, world: World, study: int) -> list[TrialRow]:
         history += [_ended(p, len(history) + i, spec, world, study) for i, p in enumerate(answer)]
 
 
+def study_id(study: int) -> str:
+    """The id of the study of a number."""
+    return f"{study:012x}"
+
+
 def study_row(spec: StudySpec, study: int) -> StudyRow:
     """The study's own row."""
     return StudyRow(
-        id=f"{study:012x}",
+        id=study_id(study),
         name=spec.name,
         task=spec.task,
         state=StudyState.SUCCEEDED,
@@ -50,8 +54,7 @@ def study_row(spec: StudySpec, study: int) -> StudyRow:
 
 
 def _ended(proposal: Proposal, number: int, spec: StudySpec, world: World, study: int) -> TrialRow:
-    fresh = proposal.role in (Role.CONFIRM, Role.CONTROL)
-    seeds = tuple(range(_FRESH, _FRESH + spec.confirm_seeds)) if fresh else tuple(range(spec.seeds))
+    seeds = spec.seeds_of(proposal.role, study_id(study), proposal.look)
     trial = TrialRow(
         id=number + 1,
         number=number,
@@ -70,6 +73,7 @@ def _ended(proposal: Proposal, number: int, spec: StudySpec, world: World, study
         objective=None,
         started_at=_NOW,
         finished_at=_NOW,
+        look=proposal.look,
     )
     values = tuple(world.value(study, trial, seed) for seed in seeds)
     state = TrialState.DIVERGED if None in values else TrialState.SUCCEEDED

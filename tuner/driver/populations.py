@@ -86,6 +86,7 @@ class Populations:
             precision=spec.precision,
             compile=spec.compile,
             diagnosis=spec.diagnosis,
+            vary_split=spec.varies_split(trials[0].role),
             study=f"{spec.name} · {self.study_id}",
             start=start,
             until=until,

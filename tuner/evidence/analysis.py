@@ -65,7 +65,8 @@ def rules_of(study: StudyRow, metrics: Metrics) -> Rules:
     given = study.spec.get("confirm_seeds", 0)
     looks = tuple(given.get("looks", ())) if isinstance(given, dict) else (given,) if given else ()
     margin = study.spec.get("margin", 0.0)
-    return Rules(study.objective, looks, margin, metrics.collapsed is not None)
+    boundary = given.get("boundary", "constant") if isinstance(given, dict) else "constant"
+    return Rules(study.objective, looks, margin, metrics.collapsed is not None, boundary)
 
 
 def results(
@@ -166,6 +167,7 @@ def _confirmation(
     )
     return ConfirmationResult(
         looks=rules.looks,
+        boundary=rules.boundary,
         seeds=seeds,
         added=seeds - of_looks,
         planned=planned,

@@ -19,6 +19,7 @@ from tuner.evidence.verdicts import Judgement, judge
 from tuner.ledger.methods import Method
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow, TrialState
+from tuner.spec.judging import Boundary
 
 _WHOLE = (TrialState.SUCCEEDED, TrialState.DIVERGED)  # of a trial that was trained to its end
 FROM_WHERE_MAY_COLLAPSE = 10  # seeds from which a task whose trainings collapse now and then is judged
@@ -32,12 +33,13 @@ class Rules:
     looks: tuple[int, ...]  # fresh seeds at each look
     margin: float | str = 0.0  # in units of the objective, or "1 %" of the diagonal's objective
     may_collapse: bool = False
+    boundary: Boundary = "constant"  # that the looks are held to
 
     @property
     def design(self) -> SequentialDesign | None:
         """The looks that can decide; None where even the last has too few seeds."""
         looks = tuple(look for look in self.looks if look >= FEWEST_SEEDS)
-        return SequentialDesign(looks) if looks else None
+        return SequentialDesign(looks, self.boundary) if looks else None
 
     @property
     def decide_from(self) -> int:

@@ -191,6 +191,9 @@ class ConfirmationResult(Model):
     """How the confirmation went."""
 
     looks: tuple[int, ...] = Field(description="Fresh seeds at each planned look.")
+    boundary: str = Field(
+        default="constant", description="What the looks are held to: constant or obrien-fleming."
+    )
     seeds: int = Field(description="Fresh seeds that were trained.")
     added: int = Field(default=0, description="Those of them that were added after the planned looks.")
     planned: Comparison | None = Field(

@@ -21,7 +21,6 @@ were simulated with 20 million studies; other looks take 200,000 and half a seco
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +28,8 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from tuner.evidence.design_constants import LEVELS
 from tuner.evidence.seed_mean import FEWEST_SEEDS
+from tuner.spec.judging import Boundary
 
-Boundary = Literal["constant", "obrien-fleming"]
 Floats = npt.NDArray[np.float64]
 ERROR = 0.05  # of all looks together: of a false gain or loss, and of a false "practically no difference"
 STUDIES = 200_000  # simulated for looks that have no constants

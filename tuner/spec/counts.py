@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import PrivateAttr
 
 from trainables.estimator_names import TEMPERATURES
-from tuner.spec.judging import MOST_SEEDS
+from tuner.spec.judging import MOST_SEEDS, Boundary, Looks
 from tuner.spec.optimizer import OptimizerSpec
 from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
 from tuner.spec.temperatures import Strict
@@ -34,7 +34,8 @@ class Counted(Strict):
         epochs: int | None
         steps: int | None
         baselines: list[str]
-        confirm_seeds: Any
+        confirm_seeds: int | Looks
+        vary_split: bool
         extend: bool
         refine: bool
         control: Any
@@ -59,6 +60,11 @@ class Counted(Strict):
         if isinstance(self.confirm_seeds, int):
             return (self.confirm_seeds,) if self.confirm_seeds else ()
         return tuple(self.confirm_seeds.looks)
+
+    @property
+    def boundary(self) -> Boundary:
+        """What the looks are held to."""
+        return "constant" if isinstance(self.confirm_seeds, int) else self.confirm_seeds.boundary
 
     def with_added(self, seeds: Sequence[int]) -> Self:
         """The spec of a study to which blocks of so many fresh seeds were added after its end."""
@@ -102,6 +108,12 @@ class Counted(Strict):
             return self.fresh_seeds(study_id, look)
         return self.search_seeds
 
+    def varies_split(self, role: str) -> bool:
+        """Whether trials of a role draw their training and validation examples anew for each seed: those on
+        fresh seeds, if the spec asks for it.
+        """
+        return self.vary_split and bool(self.looks) and role in ("confirm", "control")
+
     def members_of(self, role: str) -> int:
         """How many seeds a trial of a role has, at the first look where there are several."""
         return self.looks[0] if self.looks and role in ("confirm", "control") else self.seeds
@@ -124,7 +136,7 @@ class Counted(Strict):
         """How many trials of a role there are, if every method has a best one."""
         match role:
             case "search":
-                return self.search.trials_total(self.tunings)
+                return self.search.trials_total(self.tunings) + self.diagonal_trials
             case "baseline":
                 return sum(map(self.baseline_trials, self.baselines))
             case "confirm":
@@ -132,6 +144,29 @@ class Counted(Strict):
             case "control":
                 return self.control_total
         raise ValueError(f"role must be one of {', '.join(ROLES)}. Got {role!r}.")
+
+    @property
+    def diagonal_trials(self) -> int:
+        """Trials of the search on the diagonal, where that is searched apart: a population as large as the
+        one off it; for a sampler what makes them as many, with the baseline softmax, which is on it.
+        """
+        if isinstance(self.search, PbtSearch):
+            return self.search.trials
+        if isinstance(self.search, SampledSearch):
+            return max(0, self.search.trials - self._softmax)
+        return 0
+
+    @property
+    def _softmax(self) -> int:
+        """Trials of the baseline softmax."""
+        return self.baseline_trials("softmax") if "softmax" in self.baselines else 0
+
+    @property
+    def _printed_on(self) -> int:
+        """Trials of the search that lie on the diagonal."""
+        if isinstance(self.search, SampledSearch | PbtSearch):
+            return self.diagonal_trials
+        return len({*self.search.forward} & {*self.search.backward}) * self.tunings
 
     @property
     def trials_total(self) -> int:
@@ -168,11 +203,12 @@ class Counted(Strict):
         """Trials that the refinement of optima has at most: on the diagonal as many as make them equal."""
         if not (self.looks and self.refine):
             return 0
-        tunings = self.tunings
-        on = len({*self.search.forward} & {*self.search.backward}) * tunings
-        off = self.trials_of("search") - on
-        if "softmax" in self.baselines:
-            on = max(on, self.baseline_trials("softmax"))
+        on = self._printed_on
+        off = self.trials_of("search") - on + REFINEMENTS + 2 * EXTENSIONS * self.extend
+        if isinstance(self.search, SampledSearch | PbtSearch):
+            on += self._softmax
+        else:
+            on = max(on, self._softmax)  # which repeats what the search has on the diagonal
         return max(0, off - on) + REFINEMENTS * (1 + self._argmax)
 
     @property
@@ -183,6 +219,13 @@ class Counted(Strict):
         )  # what the search alone would have selected
         further_looks = max(0, len(self.looks) - 1) * (self.confirm_total + extra)
         return self.planned_trials + self.extension_most + self.refinement_most + extra + further_looks
+
+    @property
+    def further_most(self) -> int:
+        """Trials that may follow the planned ones: where ranges are extended and optima refined, and at
+        further looks.
+        """
+        return 0 if self.added else self.most_trials - self.planned_trials
 
     @property
     def control_total(self) -> int:
@@ -220,7 +263,7 @@ class Counted(Strict):
         search = self.search
         if not isinstance(search, HalvingSearch):
             return self.trials_total
-        on = len({*search.forward} & {*search.backward}) * self.tunings
+        on = self._printed_on
         argmax = self._argmax * len(search.backward) * self.tunings
         off = self.trials_of("search") - on - argmax
         methods = [off, argmax, on, *map(self.baseline_trials, self.baselines)]

@@ -2,7 +2,7 @@
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -36,6 +36,7 @@ def _ascending(looks: list[int]) -> list[int]:
 
 
 Margin = Annotated[Number | str, AfterValidator(_margin)]
+Boundary = Literal["constant", "obrien-fleming"]
 Seeds = Annotated[Count, Field(ge=1, le=MOST_SEEDS)]
 
 
@@ -44,6 +45,11 @@ class Looks(Strict):
 
     looks: Annotated[list[Seeds], AfterValidator(_ascending)] = Field(
         min_length=1, max_length=10, description="How many fresh seeds there are at each look; ascending."
+    )
+    boundary: Boundary = Field(
+        default="constant",
+        description="constant: every look may decide as easily; obrien-fleming: the first ones hardly ever "
+        "do, and the last one as easily as a test without looks.",
     )
 
 

@@ -140,9 +140,11 @@ class _Bounded(Strict):
     strategy: str
     tau_f: ForwardBounds = Field(description=_FORWARD)
     tau_b: BackwardBounds = Field(description=_BACKWARD)
-    trials: Count = Field(ge=1, le=MAX_TRIALS, description="Pairs that are proposed.")
+    trials: Count = Field(
+        ge=1, le=MAX_TRIALS, description="Pairs that are proposed; as many again on the diagonal."
+    )
     off_diagonal: ClassVar[bool] = True  # almost surely
-    on_diagonal: ClassVar[bool] = False  # likewise: only softmax ST is on it
+    on_diagonal: ClassVar[bool] = True  # which is searched apart
 
     @property
     def forward(self) -> list[float]:
@@ -154,8 +156,18 @@ class _Bounded(Strict):
         """The ends of tau_b's range."""
         return [self.tau_b.low, self.tau_b.high]
 
+    @property
+    def diagonal(self) -> Bounds:
+        """The range of the one temperature on the diagonal, and of the baselines: from the lowest positive
+        bound of either temperature to the highest.
+        """
+        positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
+        return Bounds(low=min(positive), high=max(positive))
+
     def trials_total(self, tunings: int) -> int:  # noqa: ARG002  # as _Listed's
-        """How many trials the search has, its baselines apart: each chooses its own tuning, too."""
+        """How many trials the search has in the plane of both temperatures: each chooses its own tuning, too.
+        Those on the diagonal come on top, see Counted.
+        """
         return self.trials
 
     def baseline_temperatures(self, tunings: int) -> list[float]:
@@ -165,8 +177,7 @@ class _Bounded(Strict):
         From the lowest positive bound of either temperature to the highest, as many as a grid with as many
         trials would have on a side; at least 2.
         """
-        positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
-        low, high = min(positive), max(positive)
+        low, high = self.diagonal.low, self.diagonal.high
         last = max(2, math.ceil(math.sqrt(self.trials / tunings))) - 1
         spaced = (low * (high / low) ** (i / last) for i in range(last + 1))
         return sorted({readable(tau, low, high, last + 1) for tau in spaced})
@@ -187,7 +198,7 @@ class PbtSearch(_Bounded):
     """
 
     strategy: Literal["pbt"] = Field(description=_STRATEGY)
-    trials: Count = Field(ge=4, le=200, description="The size of a generation.")
+    trials: Count = Field(ge=4, le=200, description="The size of a generation; the diagonal has another one.")
     rounds: Count = Field(
         default=8,
         ge=2,

@@ -125,6 +125,11 @@ class StudySpec(Counted):
         description="Fresh seeds on which the best of every method is trained again; with looks they are "
         "added, block by block, until the interval decides. 0: no confirmation, and so no verdict.",
     )
+    vary_split: bool = Field(
+        default=False,
+        description="Whether each fresh seed also draws training and validation examples anew from both "
+        "together, so that the interval includes the choice of the split.",
+    )
     margin: Margin = Field(
         default="1 %",
         description="A gain below it is of no interest: in units of the objective, or as a share of the "
@@ -224,6 +229,9 @@ class StudySpec(Counted):
         if self.control and self.optimizer is not None and self.optimizer.clips:
             message = "must be left out with control, because a gradient's norm depends on the logits' scale"
             yield FieldError("optimizer.clip_norm", message)
+        if self.vary_split and not self.looks:
+            message = "needs confirm_seeds: only fresh seeds have splits of their own"
+            yield FieldError("vary_split", message)
         if (self.epochs is None) == (self.steps is None):
             yield FieldError("epochs", "give either epochs or steps, one of the two")
 

@@ -61,4 +61,5 @@ def _confirmed(search: Strategy, spec: StudySpec, objective: Objective) -> Strat
 
 def rules_of(spec: StudySpec, objective: Objective) -> Rules:
     """How the study's confirmation is judged."""
-    return Rules(objective, spec.looks, spec.margin, task_metrics(spec.task).collapsed is not None)
+    may_collapse = task_metrics(spec.task).collapsed is not None
+    return Rules(objective, spec.looks, spec.margin, may_collapse, spec.boundary)

@@ -1,6 +1,10 @@
 """Optuna's samplers over temperatures, learning rate and optimiser: TPE and a Gaussian process. The only file
 that imports optuna.
 
+Two samplers run side by side: one over the plane of both temperatures, and one over the diagonal in it, with
+as many trials, so that neither method is tuned better than the other. The trials of the baseline softmax lie
+on the diagonal and are the first of those.
+
 Optuna samples, it does not store: an in-memory study is rebuilt from the history at every request and thrown
 away after it. Finished trials are told with their mean objective over seeds, and running ones are told as
 running: both samplers then keep away from them (TPE counts them among the bad, the Gaussian process
@@ -23,7 +27,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from tuner.ledger.methods import DECOUPLED, Variant, chosen_settings
+from tuner.ledger.methods import SOFTMAX, Variant, chosen_settings
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Proposal, Role, TrialRow
 from tuner.ledger.rows import TrialState as LedgerState
@@ -31,7 +35,7 @@ from tuner.spec.search import SampledSearch, StrategyName
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Signal, Strategy, lacking
 from tuner.strategies.proposals import baselines
-from tuner.strategies.space import Axis, SpaceExhaustedError, study_seed
+from tuner.strategies.space import Space, SpaceExhaustedError, study_seed
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -41,108 +45,123 @@ _NEAR = 0.02  # of each range: how much further away each of them may be
 
 
 class Sampled(Strategy):
-    """Proposes what Optuna's sampler asks for, in batches, and the baselines beside it."""
+    """Proposes what Optuna's samplers ask for, in batches, and the baselines beside it."""
 
     def __init__(self, spec: StudySpec, search: SampledSearch, objective: Objective) -> None:
-        self._spec, self._search, self._objective = spec, search, objective
-        self._forward, self._backward = (
-            Axis(bounds, search.trials) for bounds in (search.tau_f, search.tau_b)
-        )
-        self._space: dict[str, BaseDistribution] = {
-            "tau_f": FloatDistribution(self._forward.low, self._forward.high),
-            "tau_b": FloatDistribution(self._backward.low, self._backward.high),
-            "lr": CategoricalDistribution(spec.learning_rates),
-        }
+        self._batch = search.batch
+        self._baselines = [*baselines(spec)]
+        self._first_on = [p for p in self._baselines if p.estimator == SOFTMAX]
+        on = len(self._first_on) + spec.diagonal_trials
+        self._plane = _Sampler(Space.plane(search), spec, search, objective, search.trials)
+        self._diagonal = _Sampler(Space.diagonal(search), spec, search, objective, on)
+
+    def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
+        """Up to n trials: one batch of the search in the plane, one on the diagonal, and baselines where they
+        leave room. Never waits: see the module.
+        """
+        off, on = ([t for t in history if s.told_of(t)] for s in (self._plane, self._diagonal))
+        proposals = self._plane.sample(off, min(n, self._batch))
+        room = min(n - len(proposals), self._batch)
+        first = lacking(self._first_on, history)
+        proposals += first[:room]
+        proposals += self._diagonal.sample(on, room - len(first), beside=first)
+        have = {p.key for p in proposals}
+        rest = [p for p in lacking(self._baselines, history) if p.key not in have]
+        return [*proposals, *rest[: n - len(proposals)]] or Signal.DONE
+
+
+class _Sampler:
+    """One of Optuna's samplers over a space."""
+
+    def __init__(
+        self, space: Space, spec: StudySpec, search: SampledSearch, objective: Objective, trials: int
+    ) -> None:
+        """Args: trials is how many it is to have in all."""
+        self._space, self._spec, self._objective, self._trials = space, spec, objective, trials
+        self._strategy = StrategyName(search.strategy)
+        self._distributions: dict[str, BaseDistribution] = {
+            name: FloatDistribution(axis.low, axis.high)
+            for name, axis in zip(space.names, space.axes, strict=True)
+        } | {"lr": CategoricalDistribution(spec.learning_rates)}
         # Optuna has no pairs among its choices: settings of the optimiser are the texts of their JSON.
         searched = spec.optimizer.searched if spec.optimizer is not None else {}
         self._optimizer = tuple(sorted(searched))
-        self._space |= {
+        self._distributions |= {
             name: CategoricalDistribution([json.dumps(value) for value in values])
             for name, values in searched.items()
         }
 
-    def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """Up to n trials: one batch of the search, and baselines where it leaves room. Never waits: see the
-        module.
-        """
-        searched = [t for t in history if t.role is Role.SEARCH]
-        size = min(n, self._search.batch, self._search.trials - len(searched))
-        batch = self._sample(searched, size) if size > 0 else []
-        rest = lacking(baselines(self._spec), history)
-        return [*batch, *rest[: n - len(batch)]] or Signal.DONE
-
-    def _sample(self, searched: Sequence[TrialRow], size: int) -> list[Proposal]:
-        study = optuna.create_study(
-            sampler=self._sampler(len(searched)), direction=StudyDirection[self._objective.direction.name]
+    def told_of(self, trial: TrialRow) -> bool:
+        """Whether a trial of the study is one of this sampler's."""
+        return self._space.holds(trial.proposal) and (
+            trial.role is Role.SEARCH or (trial.role is Role.BASELINE and trial.estimator == SOFTMAX)
         )
-        for trial in self._told(searched):
+
+    def sample(
+        self, told: Sequence[TrialRow], most: int, *, beside: Sequence[Proposal] = ()
+    ) -> list[Proposal]:
+        """Up to so many new proposals after those that it is told of; none once it has had all.
+
+        `beside` are proposals of this space that are made together with these.
+        """
+        size = min(most, self._trials - len(told) - len(beside))
+        if size <= 0:
+            return []
+        study = optuna.create_study(
+            sampler=self._sampler(len(told)), direction=StudyDirection[self._objective.direction.name]
+        )
+        for trial in self._frozen(told):
             study.add_trial(trial)
-        have = {t.proposal.key for t in searched}
-        generator = random.Random(study_seed(self._spec, "instead", len(searched)))  # noqa: S311  # no secret
+        have = {t.method for t in (*(t.proposal for t in told), *beside)}
+        purpose = (*self._space.purpose, "instead", len(told))
+        generator = random.Random(study_seed(self._spec, *purpose))  # noqa: S311  # no secret
         batch: list[Proposal] = []
         for _ in range(size):
             proposal = self._ask(study)
             tries = 0
-            while proposal.key in have:  # a sampler that is sure of an optimum would ask for it for ever
+            # A sampler that is sure of an optimum would ask for it for ever.
+            while proposal.method in have or not self._space.holds(proposal):
                 if (tries := tries + 1) > _TRIES:
                     if batch:
                         return batch
-                    raise SpaceExhaustedError(len(have), self._search.trials)
+                    raise SpaceExhaustedError(len(have), self._trials)
                 proposal = self._near(proposal, _NEAR * tries, generator)
-            have.add(proposal.key)
+            have.add(proposal.method)
             batch.append(proposal)
         return batch
 
     def _ask(self, study: optuna.Study) -> Proposal:
         """What the sampler asks for. It stays a running trial of the study."""
-        params = study.ask(self._space).params
+        params = study.ask(self._distributions).params
         chosen = {name: json.loads(params[name]) for name in self._optimizer}
         variant = Variant(optimizer=chosen_settings(chosen))
-        return self._proposal(params["tau_f"], params["tau_b"], params["lr"], variant)
+        place = [params[name] for name in self._space.names]
+        return self._space.proposal(place, float(params["lr"]), variant)
 
     def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
         """A random neighbour of a proposal, at most a share of each range away."""
-        assert proposal.tau_f is not None
-        assert proposal.tau_b is not None
-        moved = []
-        for axis, temperature in ((self._forward, proposal.tau_f), (self._backward, proposal.tau_b)):
-            step = generator.uniform(-share, share) * (axis.high - axis.low)
-            moved.append(min(max(axis.coordinate(temperature) + step, axis.low), axis.high))
-        return self._proposal(moved[0], moved[1], proposal.lr, proposal.variant)
+        here = self._space.coordinates(proposal.tau_f, proposal.tau_b)
+        return self._space.proposal(
+            self._space.moved(here, lambda: generator.uniform(-share, share)), proposal.lr, proposal.variant
+        )
 
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
-        seed = study_seed(self._spec, told)
-        startup = min(_STARTUP, max(1, self._search.trials // 3))
-        if StrategyName(self._search.strategy) is StrategyName.GP:
+        seed = study_seed(self._spec, *self._space.purpose, told)
+        startup = min(_STARTUP, max(1, self._trials // 3))
+        if self._strategy is StrategyName.GP:
             return optuna.samplers.GPSampler(
                 seed=seed, n_startup_trials=startup, deterministic_objective=False
             )
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
-    def _proposal(self, forward: float, backward: float, lr: float, variant: Variant) -> Proposal:
-        """The proposal at coordinates of the space."""
-        return Proposal(
-            Role.SEARCH,
-            DECOUPLED,
-            self._forward.temperature(forward),
-            self._backward.temperature(backward),
-            float(lr),
-            variant,
-        )
-
-    def _told(self, searched: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
-        """The history as Optuna's trials."""
-        scores = [t.mean for t in searched if t.mean is not None and math.isfinite(t.mean)]
+    def _frozen(self, told: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
+        """The trials as Optuna's."""
+        scores = [t.mean for t in told if t.mean is not None and math.isfinite(t.mean)]
         worst = self._objective.worst(scores, default=0.0)
-        for trial in searched:
-            assert trial.tau_f is not None
-            assert trial.tau_b is not None
-            place = {
-                "tau_f": self._forward.coordinate(trial.tau_f),
-                "tau_b": self._backward.coordinate(trial.tau_b),
-                "lr": trial.lr,
-                **{name: json.dumps(value) for name, value in trial.variant.optimizer},
-            }
+        for trial in told:
+            here = self._space.coordinates(trial.tau_f, trial.tau_b)
+            place = dict(zip(self._space.names, here, strict=True)) | {"lr": trial.lr}
+            place |= {name: json.dumps(value) for name, value in trial.variant.optimizer}
             value: float | None = None
             if not trial.terminal:
                 state = TrialState.RUNNING
@@ -151,4 +170,4 @@ class Sampled(Strategy):
             else:
                 state = TrialState.COMPLETE
                 value = trial.mean if trial.mean is not None and math.isfinite(trial.mean) else worst
-            yield create_trial(state=state, value=value, params=place, distributions=self._space)
+            yield create_trial(state=state, value=value, params=place, distributions=self._distributions)

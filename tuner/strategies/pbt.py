@@ -6,6 +6,9 @@ quarter, by more than a standard error of their difference seed by seed, takes t
 parameters, moments and settings of the optimiser, each seed from the same seed, so that common random numbers
 stay common (exploit), with temperatures a random step away (explore). The others go on as they are.
 
+There are two populations of one size, which do not mix: one off the diagonal, and one on it, tau_f = tau_b at
+all times, so that schedules are compared with schedules.
+
 A trial's past is then its source's: its schedule says with which temperatures its parameters were trained
 from the beginning, so training that schedule from scratch on the same seeds gives the same model, and on
 fresh seeds a fair confirmation.
@@ -15,7 +18,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuner.ledger.methods import DECOUPLED, Segment
+from tuner.ledger.methods import Segment
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Continuation, Proposal, Role, TrialRow, TrialState
 from tuner.spec.search import PbtSearch
@@ -23,7 +26,7 @@ from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Decision, Signal, Strategy, continuing, lacking
 from tuner.strategies.proposals import baselines, tunings
 from tuner.strategies.scores import Scores
-from tuner.strategies.space import Axis, SpaceExhaustedError, study_seed
+from tuner.strategies.space import Space, SpaceExhaustedError, study_seed
 
 _QUARTER = 4  # the best and the worst quarter
 _TRIES = 1_000  # for a first configuration that no other trial has
@@ -40,9 +43,7 @@ class Pbt(Strategy):
         self._spec, self._search = spec, search
         self._scores = Scores(objective)
         self._ladder = search.ladder(spec.intervals)
-        self._forward, self._backward = (
-            Axis(bounds, search.trials) for bounds in (search.tau_f, search.tau_b)
-        )
+        self._spaces = (Space.plane(search), Space.diagonal(search))
 
     def rung(self, role: Role, interval: int) -> int | None:
         """The end of the next round, but for the last; baselines are trained to their end."""
@@ -53,59 +54,62 @@ class Pbt(Strategy):
         )
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """The first generation; what becomes of it after each round; baselines while there is nothing else to
-        do.
+        """The first generations, that of the plane before that of the diagonal; what becomes of each after
+        each round; baselines while there is nothing else to do.
         """
-        searched = [t for t in history if t.role is Role.SEARCH]
-        if len(searched) < self._search.trials:
-            return self._first()[len(searched) :][:n]
-        going = [t for t in searched if not t.terminal]
-        # All wait at the end of the same round.
-        if going and all(t.state is TrialState.QUEUED and t.source is None for t in going):
-            return Decision(self._decide(going))
+        size = self._search.trials
+        searched = sorted((t for t in history if t.role is Role.SEARCH), key=lambda t: t.number)
+        populations = tuple(zip(self._spaces, (searched[:size], searched[size:]), strict=True))
+        for space, trials in populations:
+            if len(trials) < size:
+                return self._first(space)[len(trials) :][:n]
+        for space, trials in populations:
+            going = [t for t in trials if not t.terminal]
+            # All wait at the end of the same round.
+            if going and all(t.state is TrialState.QUEUED and t.source is None for t in going):
+                return Decision(self._decide(space, going))
         if answer := continuing(history, n) or lacking(baselines(self._spec), history)[:n]:
             return answer
         return Signal.WAIT if any(t.state is TrialState.RUNNING for t in history) else Signal.DONE
 
-    def _first(self) -> list[Proposal]:
+    def _first(self, space: Space) -> list[Proposal]:
         """Temperatures that cover the space: each coordinate's range in as many parts as there are trials
         (Latin hypercube).
         """
-        generator = random.Random(study_seed(self._spec, "first"))  # noqa: S311  # no secret
+        generator = random.Random(study_seed(self._spec, *space.purpose, "first"))  # noqa: S311  # no secret
         n = self._search.trials
         tuned = tunings(self._spec)
         spread = [tuned[i % len(tuned)] for i in range(n)]
         generator.shuffle(spread)
         columns = []
-        for axis in (self._forward, self._backward):
+        for axis in space.axes:
             parts = list(range(n))
             generator.shuffle(parts)
             span = axis.high - axis.low
-            columns.append(
-                [axis.temperature(axis.low + span * (part + generator.random()) / n) for part in parts]
-            )
+            columns.append([axis.low + span * (part + generator.random()) / n for part in parts])
         made: dict[str, Proposal] = {}
-        for tau_f, tau_b, (lr, variant) in zip(*columns, spread, strict=True):
-            proposal = Proposal(Role.SEARCH, DECOUPLED, tau_f, tau_b, lr, variant)
+        for *coordinates, tuning in zip(*columns, spread, strict=True):
+            proposal = space.proposal(coordinates, *tuning)
             tries = 0
-            while proposal.key in made:  # rounded values may meet
+            while proposal.key in made or not space.holds(proposal):  # rounded values may meet
                 if (tries := tries + 1) > _TRIES:
                     raise SpaceExhaustedError(len(made), n)
-                coordinate = generator.uniform(self._backward.low, self._backward.high)
-                proposal = replace(proposal, tau_b=self._backward.temperature(coordinate))
+                coordinates[-1] = generator.uniform(space.axes[-1].low, space.axes[-1].high)
+                proposal = space.proposal(coordinates, *tuning)
             made[proposal.key] = proposal
         return list(made.values())
 
-    def _decide(self, queued: Sequence[TrialRow]) -> list[Continuation]:
+    def _decide(self, space: Space, queued: Sequence[TrialRow]) -> list[Continuation]:
         """Who goes on as it is, and who takes the place of a better one."""
-        generator = random.Random(study_seed(self._spec, "round", queued[0].intervals))  # noqa: S311  # no secret
+        seed = study_seed(self._spec, *space.purpose, "round", queued[0].intervals)
+        generator = random.Random(seed)  # noqa: S311  # no secret
         ranked = sorted(queued, key=lambda t: (self._scores.mean(t), t.number))
         quarter = len(ranked) // _QUARTER
         made = []
         for place, trial in enumerate(ranked):
             source = generator.choice(ranked[: max(1, quarter)])
             # Drawn for every trial, so that what one trial draws does not depend on the others' ranks.
-            explored = self._explore(source, generator)
+            explored = self._explore(space, source, generator)
             exploits = place >= len(ranked) - quarter and self._worse(trial, source)
             made.append(
                 Continuation(trial.number, source.number, explored)
@@ -114,21 +118,20 @@ class Pbt(Strategy):
             )
         return made
 
-    def _explore(self, source: TrialRow, generator: random.Random) -> Proposal:
+    def _explore(self, space: Space, source: TrialRow, generator: random.Random) -> Proposal:
         """The source's past, and from now on temperatures a step away from its own."""
         assert source.tau_f is not None
         assert source.tau_b is not None
         past = source.schedule or (Segment(0.0, source.tau_f, source.tau_b, source.lr),)
         now = past[-1]
-        moved = []
-        for axis, temperature in ((self._forward, now.tau_f), (self._backward, now.tau_b)):
-            coordinate = axis.coordinate(temperature) + generator.uniform(-_STEP, _STEP) * (
-                axis.high - axis.low
-            )
-            moved.append(axis.temperature(min(max(coordinate, axis.low), axis.high)))
+        here = space.coordinates(now.tau_f, now.tau_b)
+        moved = space.proposal(space.moved(here, lambda: generator.uniform(-_STEP, _STEP)), now.lr)
+        assert moved.tau_f is not None
+        assert moved.tau_b is not None
         rates = sorted(self._spec.learning_rates)
         place = rates.index(now.lr) + generator.choice((-1, 1)) * (generator.random() < _LR_STEP)
-        changed = Segment(source.epoch, moved[0], moved[1], rates[min(max(place, 0), len(rates) - 1)])
+        lr = rates[min(max(place, 0), len(rates) - 1)]
+        changed = Segment(source.epoch, moved.tau_f, moved.tau_b, lr)
         return replace(source.proposal, variant=replace(source.variant, schedule=(*past, changed)))
 
     def _worse(self, trial: TrialRow, source: TrialRow) -> bool:

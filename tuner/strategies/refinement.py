@@ -114,9 +114,7 @@ class Refined(Strategy):
             yield from (_as_refinement(p) for p in new)
 
     def _between(self, line: Line, trials: Sequence[TrialRow]) -> Iterator[Proposal]:
-        """The geometric means of the best value and its neighbours, where these are neither near nor
-        alike.
-        """
+        """Between the best value and its neighbours, where these are neither near nor alike."""
         leaders = _leaders(line, finished(trials), self._objective)
         tried = {line.tau(t) for t in trials}
         top = line.leader
@@ -124,9 +122,9 @@ class Refined(Strategy):
             if line.tau(top) not in (low, high):
                 continue
             other = leaders[high if line.tau(top) == low else low]
-            tau = significant(math.sqrt(low * high))
+            tau = _untried_between(low, high, tried)
             apart = high / low
-            if apart > _SAME and tau not in tried and (apart > _NEAR or not self._alike(top, other)):
+            if tau is not None and apart > _SAME and (apart > _NEAR or not self._alike(top, other)):
                 yield line.at(tau, top)
 
     def _alike(self, trial: TrialRow, other: TrialRow) -> bool:
@@ -139,11 +137,11 @@ class Refined(Strategy):
         """The places on the diagonal that a best pair off it points at."""
         if not leader.tau_f or not leader.tau_b:
             return
-        tried = [line.tau(t) for t in on]
+        tried, places = {line.tau(t) for t in on}, [line.tau(t) for t in finished(on)]
         for value in (leader.tau_f, leader.tau_b, math.sqrt(leader.tau_f * leader.tau_b)):
             tau = significant(value)
-            if all(max(tau, other) / min(tau, other) > _SAME for other in tried):
-                tried.append(tau)
+            if tau not in tried and all(max(tau, other) / min(tau, other) > _SAME for other in places):
+                places.append(tau)
                 yield line.at(tau, leader)
 
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
@@ -202,6 +200,17 @@ def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
         if p.method not in have and (p.estimator == SOFTMAX or not p.method.on_diagonal):
             new.setdefault(p.method, p)
     return list(new.values())
+
+
+def _untried_between(low: float, high: float, tried: set[float]) -> float | None:
+    """The geometric mean of two neighbours; where that was tried and diverged, so that nothing is known
+    there, a third of the way from either. None where all were tried, or would lie too near to an end.
+    """
+    for share in (1 / 2, 1 / 3, 2 / 3):
+        tau = significant(low * (high / low) ** share)
+        if tau not in tried and min(tau / low, high / tau) > _SAME ** (1 / 3):
+            return tau
+    return None
 
 
 def significant(tau: float) -> float:

@@ -9,14 +9,19 @@ large ones.
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tuner.errors import UserError
+from tuner.ledger.methods import DECOUPLED, PLAIN, Variant
+from tuner.ledger.rows import Proposal, Role
+from tuner.spec.search import PbtSearch, SampledSearch
 from tuner.spec.study import TRAINED, StudySpec
 from tuner.spec.temperatures import Bounds, readable
 
 ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
 _LEAST = 1e-3  # of the highest value: a tau_f below it samples as argmax does, and is taken for it
+_VALUES = 4  # that the diagonal has for each of its trials
 
 
 class SpaceExhaustedError(UserError):
@@ -79,3 +84,58 @@ def study_seed(spec: StudySpec, *purpose: object) -> int:
     text = spec.model_dump_json(include=set(_SEARCHED), exclude_defaults=True)
     digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")
+
+
+# --- where configurations are proposed ---
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where a search between bounds proposes configurations: the plane of both temperatures, or the diagonal
+    in it, tau_f = tau_b, which is searched apart because the plane all but never meets it.
+
+    Temperatures of the plane are (tau_f, tau_b), of the diagonal (tau,).
+    """
+
+    axes: tuple[Axis, ...]
+    purpose: tuple[str, ...] = ()  # what tells its random choices from the other's
+
+    @classmethod
+    def plane(cls, search: SampledSearch | PbtSearch) -> "Space":
+        """Both temperatures, each between its own bounds."""
+        return cls((Axis(search.tau_f, search.trials), Axis(search.tau_b, search.trials)))
+
+    @classmethod
+    def diagonal(cls, search: SampledSearch | PbtSearch) -> "Space":
+        """One temperature, from the lowest positive bound to the highest."""
+        # Values for four times as many trials: on one axis a search would else run out of them.
+        return cls((Axis(search.diagonal, _VALUES * search.trials),), ("diagonal",))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the temperatures are called."""
+        return ("tau_f", "tau_b") if len(self.axes) == 2 else ("tau",)
+
+    def proposal(self, coordinates: Sequence[float], lr: float, variant: Variant = PLAIN) -> Proposal:
+        """The configuration at coordinates of the axes."""
+        pairs = zip(self.axes, coordinates, strict=True)
+        taus = [axis.temperature(coordinate) for axis, coordinate in pairs]
+        return Proposal(Role.SEARCH, DECOUPLED, taus[0], taus[-1], lr, variant)
+
+    def coordinates(self, tau_f: float | None, tau_b: float | None) -> list[float]:
+        """The coordinates of a pair of temperatures."""
+        assert tau_f is not None
+        assert tau_b is not None
+        taus = (tau_f, tau_b)[-len(self.axes) :]
+        return [axis.coordinate(tau) for axis, tau in zip(self.axes, taus, strict=True)]
+
+    def moved(self, coordinates: Sequence[float], step: Callable[[], float]) -> list[float]:
+        """Coordinates with a step on each axis, in units of its range; they stay within it."""
+        return [
+            min(max(coordinate + step() * (axis.high - axis.low), axis.low), axis.high)
+            for axis, coordinate in zip(self.axes, coordinates, strict=True)
+        ]
+
+    def holds(self, proposal: Proposal) -> bool:
+        """Whether a configuration belongs here: a pair of the plane that lies on the diagonal does not."""
+        return proposal.method.on_diagonal == (len(self.axes) == 1)

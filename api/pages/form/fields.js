@@ -139,7 +139,8 @@ function ownField(making, key, field) {
 function sure(making) {
   const fresh =
     "The best of every method is trained again on so many. Several numbers, like 5, 10, 20: more are added until the " +
-    "verdict is clear. 0: no confirmation, so no verdict.";
+    "verdict is clear; with obrien-fleming at the end the first looks hardly ever decide. 0: no confirmation, so no " +
+    "verdict.";
   return group(
     "How sure",
     input(making, "seeds", "Seeds", "number", "Configurations are selected on these."),
@@ -160,6 +161,7 @@ function finer(making) {
   return group(
     "Finer settings",
     field("margin", "Margin", "text"),
+    flag(making, "vary_split", "Another split for each fresh seed", about("vary_split")),
     flag(making, "extend", "Extend ranges", about("extend")),
     flag(making, "refine", "Refine optima", about("refine")),
     field("score", "Score", "json"),

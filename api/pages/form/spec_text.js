@@ -24,7 +24,7 @@ const RANGE = /^(\S+)\s*(?:to|–|\.\.)\s*(\S+?)(?:\s*(?:step|by)\s*(\S+))?$/;
 /**
  * How a value of each kind is shown, and read again; undefined for an empty field, so that the default holds.
  * `values` are "0, 0.1, 0.5", "0 to 2 step 0.1", and for a search that chooses by itself "0 to 2". `looks` are a number
- * of fresh seeds, or the numbers after which they are looked at: "5, 10, 20".
+ * of fresh seeds, or the numbers after which they are looked at: "5, 10, 20", or "5, 10, 20 obrien-fleming".
  * @type {Record<Kind, {show: (given: any) => string, read: (text: string) => unknown}>}
  */
 export const KINDS = {
@@ -38,7 +38,7 @@ export const KINDS = {
   },
   values: { show: showValues, read: readValues },
   json: { show: showJson, read: readJson },
-  looks: { show: (given) => showValues(given?.looks ?? given), read: readLooks },
+  looks: { show: showLooks, read: readLooks },
 };
 
 /** @param {any} given an object; or a word, which stands without quotes */
@@ -82,10 +82,21 @@ function readValues(text) {
   return step === undefined ? ends : { ...ends, step: value(step) };
 }
 
+const BOUNDARIES = ["constant", "obrien-fleming"];
+
+/** @param {any} given */
+function showLooks(given) {
+  const looks = showValues(given?.looks ?? given);
+  const { boundary = BOUNDARIES[0] } = given ?? {};
+  return boundary === BOUNDARIES[0] ? looks : `${looks} ${boundary}`;
+}
+
 /** @param {string} text */
 function readLooks(text) {
   const values = readValues(text);
   if (!Array.isArray(values)) return values;
+  const boundary = values.find((one) => BOUNDARIES.includes(String(one)));
+  if (boundary) return { looks: values.filter((one) => one !== boundary), boundary };
   return values.length > 1 ? { looks: values } : values[0];
 }
 

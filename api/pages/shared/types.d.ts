@@ -132,7 +132,7 @@ export interface Search {
 }
 
 /** How many fresh seeds, or after how many each look at them is taken. */
-export type FreshSeeds = number | { looks: number[] };
+export type FreshSeeds = number | { looks: number[]; boundary?: string };
 
 /** A spec as the API fills it in. */
 export interface Spec {
@@ -156,6 +156,7 @@ export interface Plan {
   search_trials: number;
   confirm_trials: number;
   control_trials: number;
+  further_trials: number;
   members: number;
   spec: Spec;
 }
@@ -401,7 +402,13 @@ export interface Results {
   as_printed: Comparison | null;
   second: Record<string, Gain>;
   test_gain: Record<string, Gain>;
-  confirmation: { looks: number[]; seeds: number; margin: number; margin_given: string } | null;
+  confirmation: {
+    looks: number[];
+    boundary: string;
+    seeds: number;
+    margin: number;
+    margin_given: string;
+  } | null;
   outcomes: Record<string, Outcomes>;
   verdict: string;
   verdict_reason: string;

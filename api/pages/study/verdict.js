@@ -38,8 +38,10 @@ export function verdictPanel() {
  */
 function confirmed({ confirmation }) {
   if (!confirmation?.seeds) return null;
-  const { looks, seeds, margin, margin_given: given } = confirmation;
-  const at = looks.length > 1 ? `, looked at after ${looks.slice(0, -1).join(", ")} and ${looks.at(-1)}` : "";
+  const { looks, boundary, seeds, margin, margin_given: given } = confirmation;
+  const held = boundary === "obrien-fleming" ? ", by the boundary of O'Brien and Fleming" : "";
+  const at =
+    looks.length > 1 ? `, looked at after ${looks.slice(0, -1).join(", ")} and ${looks.at(-1)}${held}` : "";
   const least =
     margin > 0 ? ` A gain below the margin of ${number(margin, 3)} (${given}) is of no interest.` : "";
   return h("p", { class: "hint" }, `Confirmed on ${count(seeds, "fresh seed")}${at}.${least}`);

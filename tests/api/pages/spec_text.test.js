@@ -36,6 +36,9 @@ test("fresh seeds are a number, or the numbers after which they are looked at", 
   assert.equal(read("few"), "few");
   assert.equal(read(""), undefined);
   assert.equal(show({ looks: [5, 10] }), "5, 10");
+  assert.equal(show({ looks: [5, 10], boundary: "constant" }), "5, 10");
+  const cautious = { looks: [5, 10], boundary: "obrien-fleming" };
+  assert.deepEqual(read(show(cautious)), cautious);
   assert.equal(show(0), "0");
 });
 

@@ -76,6 +76,17 @@ def test_tasks_that_collapse_are_judged_from_10_seeds_on_or_at_the_last_look():
         assert compare(mine, its, rules, margin=0.0).decision == decision
 
 
+def test_the_looks_are_held_to_the_boundary_that_the_spec_names():
+    mine, its = (trial(i, v, role="confirm", seeds=FRESH) for i, v in enumerate((NARROW, [1.05] * 5)))
+    early = Rules(MINIMIZE, (5, 10, 20))
+    late = Rules(MINIMIZE, (5, 10, 20), boundary="obrien-fleming")
+    first, cautious = (compare(mine, its, rules, margin=0.0) for rules in (early, late))
+    assert (first.decision, cautious.decision) == (Decision.BETTER, Decision.UNDECIDED)
+    assert first.p_value == cautious.p_value
+    assert cautious.interval[0] < first.interval[0]
+    assert cautious.interval[1] > first.interval[1]
+
+
 @pytest.mark.parametrize("looks", [(), (1,), (2,), (1, 2)])
 def test_with_two_seeds_there_is_no_design_and_no_judgement(looks):
     rules = Rules(MINIMIZE, looks)

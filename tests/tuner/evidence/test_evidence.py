@@ -23,7 +23,7 @@ from tuner.evidence.results import ClaimStatus
 from tuner.evidence.selection import select
 from tuner.evidence.sequential_replay import sequential_replay
 from tuner.ledger.methods import Segment, Variant
-from tuner.ledger.rows import Measurement
+from tuner.ledger.rows import Measurement, TrialState
 
 NOT_SUPPORTED, SUPPORTED, UNDECIDED = ClaimStatus.NOT_SUPPORTED, ClaimStatus.SUPPORTED, ClaimStatus.UNDECIDED
 
@@ -130,6 +130,22 @@ def test_the_claims_follow_from_the_evidence():
         for t in confirmed
     ]
     assert results(study(), [*searched, *worse]).claims["C2"].status == NOT_SUPPORTED
+
+
+def test_a_rival_that_is_ahead_on_the_seeds_that_it_survives_refutes_nothing():
+    searched, confirmed = whole_study()
+    survivors = []
+    for t in confirmed:
+        if t.estimator == "gumbel":  # ahead on four seeds, diverged on the other
+            ahead = (None, *(v - 3 for v in t.objective[1:]))
+            t = replace(t, objective=ahead, state=TrialState.DIVERGED)  # noqa: PLW2901
+        survivors.append(t)
+    part = next(
+        p for p in results(study(), [*searched, *survivors]).claims["C2"].parts if "end than ST-GS" in p.what
+    )
+    assert part.status == UNDECIDED
+    assert "wins 1 of 5 seeds; one of the two diverged on 1" in part.reason
+    assert part.numbers.p_value == pytest.approx(0.375)  # 1 of 5 by the sign test
 
 
 def test_what_can_be_shown_or_refuted_of_claims_2_and_3_is_one_family():

@@ -63,6 +63,20 @@ def test_a_grid_has_no_order_and_shows_what_mattered():
     assert not {"surface", "best_so_far", "trajectories"} & {*names}
 
 
+def test_what_as_many_trials_on_either_side_find_is_drawn_where_both_have_two():
+    taus = (0.1, 0.5, 1.0)
+    rows = [
+        trial(3 * i + j, [loss(f, b), loss(f, b) + 0.01 * j], tau_f=f, tau_b=b)
+        for i, f in enumerate(taus)
+        for j, b in enumerate(taus)
+    ]
+    of = study(search={"strategy": "grid"})
+    assert "equal_budget" in figure_names(of, rows, [])
+    assert figure_bytes("equal_budget", "png", of, rows, []).startswith(b"\x89PNG")
+    one_on = [t for t in rows if t.tau_f != t.tau_b or t.tau_f == 0.5]
+    assert "equal_budget" not in figure_names(of, one_on, [])
+
+
 def test_population_based_training_shows_trajectories_in_place_of_a_landscape():
     rows, of = scheduled(), study(search={"strategy": "pbt", "trials": 8} | _BOUNDS)
     names = figure_names(of, rows, [])

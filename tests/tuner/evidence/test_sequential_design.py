@@ -128,3 +128,16 @@ def test_looks_that_cannot_be_are_refused(looks):
         SequentialDesign(looks)
     with pytest.raises(ValueError, match="boundary: expected"):
         SequentialDesign((5, 10), "pocock")
+
+
+# Jennison and Turnbull, Group Sequential Methods (2000), tables 2.1 and 2.3, two-sided 5 %: by the number of
+# looks at equal distances, of Pocock's test and of O'Brien and Fleming's, for normal differences.
+PUBLISHED = {"constant": {2: 2.178, 5: 2.413}, "obrien-fleming": {2: 1.977, 3: 2.004, 5: 2.040}}
+
+
+@pytest.mark.parametrize(("boundary", "looks"), [(b, k) for b, table in PUBLISHED.items() for k in table])
+def test_with_many_seeds_the_constants_are_the_published_ones_of_normal_differences(boundary, looks):
+    seeds = tuple(500 * (i + 1) for i in range(looks))  # of which t is normal
+    critical_p, _ = simulated_constants(seeds, boundary, 200_000, seed=11)
+    # The simulation's standard error is 0.004 or less.
+    assert stats.norm.isf(critical_p / 2) == pytest.approx(PUBLISHED[boundary][looks], abs=0.017)

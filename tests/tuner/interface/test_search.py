@@ -101,6 +101,13 @@ def test_a_search_ends_with_a_verdict_and_all_that_it_rests_on(bottleneck, tmp_p
     assert study.plot_landscape().axes
 
 
+def test_a_modules_gain_has_an_interval_over_seeds_and_examples(bottleneck):
+    found = bottleneck.results.examples["off_diagonal"]
+    assert (found.seeds, found.examples) == (3, 30)  # a tenth of the data
+    assert found.mean == pytest.approx(bottleneck.results.test_gain["test_loss"].mean, rel=1e-4)
+    assert found.ci95[0] < found.mean < found.ci95[1]
+
+
 def test_a_trained_module_comes_back_with_its_temperatures_set(bottleneck):
     best = bottleneck.best_of("diagonal")
     model = best.model(seed=2)

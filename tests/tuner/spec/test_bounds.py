@@ -93,10 +93,10 @@ def test_unknown_names_are_compared_with_the_known_ones_as_often_as_sentences_ar
 
 
 def test_a_search_of_many_trials_is_counted_and_not_made():
-    search = BETWEEN | {"trials": 50_000}
+    search = BETWEEN | {"trials": 25_000}
     spec = parse_spec(GOOD | {"search": search, "learning_rates": [0.01]})
-    assert spec.trials_total == 50_000
-    assert len(spec.baseline_temperatures) == 224
+    assert spec.trials_total == 50_000  # half of them on the diagonal
+    assert len(spec.baseline_temperatures) == 159
 
 
 @pytest.mark.parametrize(

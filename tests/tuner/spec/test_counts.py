@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.playing import SPECS, play, succeed
-from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, span
+from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, refusal, span
 from tuner.spec.counts import ROLES
 from tuner.spec.study import parse_spec
 from tuner.strategies import strategy_for
@@ -187,7 +187,8 @@ def test_between_bounds_baselines_have_as_many_temperatures_as_a_grids_side(stra
     )
     assert len(spec.baseline_temperatures) == 5
     assert (spec.baseline_temperatures[0], spec.baseline_temperatures[-1]) == (0.1, 2.0)
-    assert spec.trials_total == 25 + len(spec.learning_rates) * (5 + 1)
+    on = 25 if strategy == "pbt" else 25 - 5  # softmax lies on the diagonal; pbt has a population there
+    assert spec.trials_total == 25 + on + len(spec.learning_rates) * (5 + 1)
 
 
 def test_halving_counts_what_it_trains():
@@ -200,3 +201,32 @@ def test_halving_counts_what_it_trains():
     # Of argmax 3 trials, of the others 6: 3 and 6 for an interval of 9, 1 and 2 until the third, 1 and 1 to
     # the end.
     assert (spec.search.ladder(9), spec.trainings_total) == ([1, 3, 9], (9 * 1 + 3 * 2 + 2 * 6) / 9)
+
+
+def test_trials_on_fresh_seeds_vary_the_split_where_the_spec_asks_for_it():
+    varied = parse_spec({**GOOD, "confirm_seeds": 3, "vary_split": True})
+    assert {role for role in (*ROLES, "extension", "refinement") if varied.varies_split(role)} == {
+        "confirm",
+        "control",
+    }
+    assert not parse_spec({**GOOD, "confirm_seeds": 3}).varies_split("confirm")
+    assert "vary_split: needs confirm_seeds" in refusal({**GOOD, "vary_split": True})
+
+
+def test_looks_have_a_boundary():
+    looks = {"looks": [5, 10], "boundary": "obrien-fleming"}
+    assert parse_spec({**GOOD, "confirm_seeds": looks}).boundary == "obrien-fleming"
+    assert {parse_spec({**GOOD, "confirm_seeds": given}).boundary for given in (5, {"looks": [5]})} == {
+        "constant"
+    }
+    assert "confirm_seeds.boundary" in refusal({**GOOD, "confirm_seeds": {**looks, "boundary": "pocock"}})
+
+
+def test_what_may_follow_the_planned_trials_is_counted_before_the_start():
+    fair = {**GOOD, "extend": True, "refine": True, "confirm_seeds": 3}
+    # Of 6 pairs 2 lie on the diagonal. Four steps on each of 4 lines: two off the diagonal, argmax's, and the
+    # diagonal. 6 refine argmax, 6 off the diagonal, where there are at most 4 + 8 + 6 trials then: 16 more on
+    # it. And 2 that the search alone would have selected.
+    assert parse_spec(fair).further_most == 4 * 4 + (6 + 6 + 16) + 2
+    assert parse_spec({**fair, "confirm_seeds": {"looks": [3, 6]}}).further_most == 46 + 3 + 2
+    assert parse_spec({**fair, "confirm_seeds": 0}).further_most == parse_spec(GOOD).further_most == 0

@@ -59,14 +59,17 @@ def test_proposals_are_plain_and_within_the_spec(studied):
         elif isinstance(search, LISTED):
             assert {p.tau_f, p.tau_b} <= taus
             assert p.role != "search" or (p.tau_f in search.forward and p.tau_b in search.backward)
+        elif p.method.on_diagonal and p.role == "search":
+            assert search.diagonal.low <= p.tau_b <= search.diagonal.high
         elif p.estimator == "decoupled":
             assert search.tau_f.low <= p.tau_f <= search.tau_f.high
             assert search.tau_b.low <= p.tau_b <= search.tau_b.high
         else:
             assert {p.tau_f, p.tau_b} <= taus
-    for _, tau_f, tau_b, lr in (segment for t in history for segment in t.schedule):
-        assert search.tau_f.low <= tau_f <= search.tau_f.high
-        assert search.tau_b.low <= tau_b <= search.tau_b.high
+    for on, (_, tau_f, tau_b, lr) in ((t.method.on_diagonal, part) for t in history for part in t.schedule):
+        forward, backward = [search.diagonal] * 2 if on else (search.tau_f, search.tau_b)
+        assert forward.low <= tau_f <= forward.high
+        assert backward.low <= tau_b <= backward.high
         assert lr in studied.learning_rates
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.playing import play, spec, succeed
+from tests.support.playing import diverge, play, spec, succeed
 from tests.support.rows import MINIMIZE
 from tuner.evidence.selection import select, select_as_printed
 from tuner.ledger.rows import PRINTED
@@ -150,3 +150,20 @@ def test_an_optimum_on_the_diagonal_between_searched_values_is_found_there(at, r
     chosen, printed = select(history, MINIMIZE), select_as_printed(history, MINIMIZE)
     assert chosen.diagonal.mean <= printed.diagonal.mean
     assert chosen.diagonal.mean - 1 < 0.01  # of a surface that rises by 0.1 a unit
+
+
+def test_where_what_was_tried_between_diverged_its_neighbourhood_is_tried():
+    """Else the diagonal has a hole where its optimum is, and some pair off it is nearer to that."""
+    at = 0.548  # the geometric mean of 0.3 and 1.0
+    surface = bowl(at)
+
+    def finish(trial):
+        here = trial.tau_b is not None and abs(trial.tau_b / at - 1) < 0.01
+        return diverge(trial) if here and trial.method.on_diagonal else surface(trial)
+
+    history = [t for t in played(finish, extend=False) if t.role != "confirm"]
+    on = {t.tau_b: t.state for t in history if t.method.on_diagonal}
+    assert on[at] == "diverged"
+    best = select(history, MINIMIZE).diagonal
+    assert best.tau_b != at
+    assert max(best.tau_b / at, at / best.tau_b) < 1.35

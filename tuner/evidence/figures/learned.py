@@ -1,5 +1,5 @@
-"""Figures of what a search learned: the best so far, the surface that its trials predict, what mattered, and
-the paths of temperatures that change while they train.
+"""Figures of what a search learned: the best so far, what as many trials on either side of the diagonal
+find, the surface that its trials predict, what mattered, and the paths of temperatures that change.
 """
 
 from functools import partial
@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from tuner.evidence.figures import drawing
 from tuner.evidence.figures.material import Made, Material, Picture
 from tuner.evidence.importance import INTERACTION, seen
+from tuner.evidence.labels import method_label
 from tuner.evidence.search_course import best_so_far, paths
-from tuner.evidence.selection import best, finished, searched
+from tuner.evidence.selection import OFF, ON, best, finished, searched
 from tuner.evidence.surface import optimum_place
 from tuner.spec.search import StrategyName
 
@@ -35,6 +36,21 @@ def course(m: Material) -> Made:
     caption = "The trials in the order in which they were proposed, mean over seeds, and the best up to each."
     draw = partial(drawing.best_so_far, means, bests, objective=m.objective)
     return "best_so_far", Picture(_SECTION, caption, draw)
+
+
+def budget(m: Material) -> Made:
+    """What as many trials off the diagonal and on it find."""
+    found = m.found.equal_budget
+    if found is None or len(found.trials) < 2:
+        return None
+    caption = (
+        "The best of k trials, expected over all choices of k from those that were run, selected on all but "
+        "one seed and scored on that one. A method with more trials is ahead by tuning alone; here both have "
+        "as many."
+    )
+    curves = {method_label(OFF): found.off_diagonal, method_label(ON): found.diagonal}
+    draw = partial(drawing.equal_budget, found.trials, curves, objective=m.objective)
+    return "equal_budget", Picture(_SECTION, caption, draw)
 
 
 def predicted(m: Material) -> Made:

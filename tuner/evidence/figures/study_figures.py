@@ -33,6 +33,7 @@ _MAKERS = (
     training.thresholds,
     temperatures.bias,
     learned.course,
+    learned.budget,
     learned.mattered,
     searching.rungs,
     searching.schedule,

@@ -2,7 +2,13 @@
 how they look.
 """
 
-from tuner.evidence.figures.drawing.course import best_so_far, importance, surface, trajectories
+from tuner.evidence.figures.drawing.course import (
+    best_so_far,
+    equal_budget,
+    importance,
+    surface,
+    trajectories,
+)
 from tuner.evidence.figures.drawing.lines import Series, Stage, curves, marginals, panels, stages, thresholds
 from tuner.evidence.figures.drawing.maps import bias, distribution, landscape
 from tuner.evidence.figures.drawing.search import Course, rungs, scatter, schedule
@@ -19,6 +25,7 @@ __all__ = [
     "bias",
     "curves",
     "distribution",
+    "equal_budget",
     "importance",
     "landscape",
     "marginals",

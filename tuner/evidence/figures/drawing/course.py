@@ -1,5 +1,5 @@
-"""What a search learned: the best so far, the surface that its trials predict, what mattered, and the paths
-of temperatures that change while they train.
+"""What a search learned: the best so far, what as many trials on either side find, the surface that its
+trials predict, what mattered, and the paths of temperatures that change while they train.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,20 @@ def best_so_far(means: Sequence[float], best: Sequence[float], *, objective: str
     if spread(list(means), 5.0):
         axes.set_yscale("log")
     axes.set(xlabel="trials of the search", ylabel=objective)
+    legend(drawn, axes, columns=2)
+    return drawn
+
+
+def equal_budget(trials: Sequence[int], curves: Mapping[str, Sequence[float]], *, objective: str) -> Figure:
+    """The expected objective of the best of k trials [K], {label: [K]}."""
+    drawn = figure(COLUMN_IN, 2.3)
+    axes = drawn.add_subplot()
+    for i, (label, values) in enumerate(curves.items()):
+        axes.plot(trials, values, marker="o", markersize=3, color=COLOURS[i], label=label)
+    if spread([v for values in curves.values() for v in values], 5.0):
+        axes.set_yscale("log")
+    axes.set(xlabel="trials that a method was tuned with", ylabel=objective)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     legend(drawn, axes, columns=2)
     return drawn
 
