@@ -134,6 +134,7 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
         "search_trials": spec.trials_total,
         "confirm_trials": spec.confirm_total,
         "control_trials": spec.control_total,
+        "further_trials": spec.further_most,
         "objective": _objective(spec),
         "spec": spec.model_dump(mode="json"),
         "notes": notes,

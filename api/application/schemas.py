@@ -202,6 +202,9 @@ class Planned(Answer):
     search_trials: int = Field(description="Of the search and its baselines.")
     confirm_trials: int = Field(description="If every method has a best one.")
     control_trials: int = Field(description="If the best pair off the diagonal has tau_f > 0.")
+    further_trials: int = Field(
+        description="At most, beside these: where ranges are extended, optima refined, and at further looks."
+    )
     members: int = Field(description="Models that would be trained in all.")
     objective: LabelledObjective
     spec: dict[str, Any] = Field(description="With every default filled in.")

@@ -36,6 +36,7 @@ def test_plan_and_study_count_the_control_on_the_seeds_that_it_is_trained_on(htt
     # 6 pairs and identity; the best off the diagonal, on it, with argmax, and identity; the control
     assert counts == {"search_trials": 7, "confirm_trials": 4, "control_trials": 1, "trials": 12}
     assert plan["members"] == 7 * 2 + 4 * 3 + 1 * 3
+    assert plan["further_trials"] == parse_spec(spec).further_most
     progress = http.get(f"/studies/{submitted(http, spec)}").json()["progress"]
     assert (progress["trials"]["total"], progress["members"]["total"]) == (12, plan["members"])
 

@@ -1,4 +1,4 @@
-"""What modules tell of single examples, which the interval over seeds and examples is made of."""
+"""The loss of a module's members on each example, from which the interval over examples is made."""
 
 import logging
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from tests.support.tasks import all_digits
+from trainables.configuration import Configuration
 from trainables.data import Dataset, Split
 from trainables.data.redrawn import Redrawn
-from trainables.population import Configuration, Population
+from trainables.population import Population
 from trainables.scoring import ScoreRule
 from trainables.tasks.sbn import SBN, SBNOptions
 

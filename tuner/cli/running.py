@@ -118,6 +118,8 @@ def _plan(spec: "StudySpec", ledger: Any) -> str:
     number, unit = (spec.epochs, "epoch") if spec.epochs is not None else (spec.steps, "step")
     length = f"{number} {unit}{'' if number == 1 else 's'}"
     text = f"{spec.planned_trials} trials, {spec.planned_trainings} trainings of {length}"
+    if spec.further_most:
+        text += f", and up to {spec.further_most} trials that extend, refine and confirm further"
     found = expected_time(spec, ledger.list_studies(_PAST_STUDIES), this_host()["machine"])
     if found is None:
         return f"{text}; how long that takes is known when one like it has been run here"

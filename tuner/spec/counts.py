@@ -221,6 +221,13 @@ class Counted(Strict):
         return self.planned_trials + self.extension_most + self.refinement_most + extra + further_looks
 
     @property
+    def further_most(self) -> int:
+        """Trials that may follow the planned ones: where ranges are extended and optima refined, and at
+        further looks.
+        """
+        return 0 if self.added else self.most_trials - self.planned_trials
+
+    @property
     def control_total(self) -> int:
         """Trials of the control: one for the best pair off the diagonal, if that may have tau_f > 0."""
         return int(self.control is not None and self.search.off_diagonal and self.search.forward[-1] > 0)

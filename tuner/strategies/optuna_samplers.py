@@ -21,7 +21,6 @@ import json
 import math
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -135,15 +134,16 @@ class _Sampler:
         """What the sampler asks for. It stays a running trial of the study."""
         params = study.ask(self._distributions).params
         chosen = {name: json.loads(params[name]) for name in self._optimizer}
-        coordinates = [params[name] for name in self._space.names]
         variant = Variant(optimizer=chosen_settings(chosen))
-        return self._space.proposal(coordinates, float(params["lr"]), variant)
+        place = [params[name] for name in self._space.names]
+        return self._space.proposal(place, float(params["lr"]), variant)
 
     def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
         """A random neighbour of a proposal, at most a share of each range away."""
         here = self._space.coordinates(proposal.tau_f, proposal.tau_b)
-        moved = self._space.moved(here, lambda: generator.uniform(-share, share))
-        return self._space.proposal(moved, proposal.lr, proposal.variant)
+        return self._space.proposal(
+            self._space.moved(here, lambda: generator.uniform(-share, share)), proposal.lr, proposal.variant
+        )
 
     def _sampler(self, told: int) -> optuna.samplers.BaseSampler:
         seed = study_seed(self._spec, *self._space.purpose, told)
@@ -160,7 +160,7 @@ class _Sampler:
         worst = self._objective.worst(scores, default=0.0)
         for trial in told:
             here = self._space.coordinates(trial.tau_f, trial.tau_b)
-            place: dict[str, Any] = dict(zip(self._space.names, here, strict=True)) | {"lr": trial.lr}
+            place = dict(zip(self._space.names, here, strict=True)) | {"lr": trial.lr}
             place |= {name: json.dumps(value) for name, value in trial.variant.optimizer}
             value: float | None = None
             if not trial.terminal:

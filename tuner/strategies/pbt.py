@@ -88,14 +88,14 @@ class Pbt(Strategy):
             span = axis.high - axis.low
             columns.append([axis.low + span * (part + generator.random()) / n for part in parts])
         made: dict[str, Proposal] = {}
-        for *coordinates, (lr, variant) in zip(*columns, spread, strict=True):
-            proposal = space.proposal(coordinates, lr, variant)
+        for *coordinates, tuning in zip(*columns, spread, strict=True):
+            proposal = space.proposal(coordinates, *tuning)
             tries = 0
             while proposal.key in made or not space.holds(proposal):  # rounded values may meet
                 if (tries := tries + 1) > _TRIES:
                     raise SpaceExhaustedError(len(made), n)
                 coordinates[-1] = generator.uniform(space.axes[-1].low, space.axes[-1].high)
-                proposal = space.proposal(coordinates, lr, variant)
+                proposal = space.proposal(coordinates, *tuning)
             made[proposal.key] = proposal
         return list(made.values())
 

@@ -12,6 +12,7 @@ export function planOf({
   search_trials,
   confirm_trials,
   control_trials,
+  further_trials: further,
   spec,
   estimate,
   missing_data: missing,
@@ -33,6 +34,12 @@ export function planOf({
       h("li", {}, `${count(search_trials, "trial")} on ${count(seeds, "seed")}`),
       h("li", {}, then),
       control_trials > 0 && h("li", {}, `and ${count(control_trials, "trial")} of the rescaling control`),
+      further > 0 &&
+        h(
+          "li",
+          {},
+          `up to ${count(further, "trial")} more that extend ranges, refine optima and confirm further`,
+        ),
       h("li", {}, `${length} each, batches of ${batch}`),
       estimate &&
         h(

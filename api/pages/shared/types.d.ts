@@ -156,6 +156,7 @@ export interface Plan {
   search_trials: number;
   confirm_trials: number;
   control_trials: number;
+  further_trials: number;
   members: number;
   spec: Spec;
 }

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.support.hand_driver import HandDriver
+from trainables.configuration import Configuration
 from trainables.data import load
-from trainables.population import Configuration, Population
+from trainables.population import Population
 from trainables.scoring import SCORE, ScoreRule
 from trainables.tasks.sbn import SBN, SBNOptions
 from tuner.driver.drive import submit
@@ -53,7 +54,7 @@ def scores(trial, *, vary_split, confirms):
 
 def test_what_is_confirmed_is_trained_on_splits_of_its_own(tmp_path, monkeypatch):
     # Stacks of another size round otherwise.
-    monkeypatch.setattr("trainables.ray_trainable.Population", partial(Population, dtype=torch.float64))
+    monkeypatch.setattr("trainables.population_run.Population", partial(Population, dtype=torch.float64))
     with closing(Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
         study = submit(ledger, parse_spec(SPEC))
         assert HandDriver(ledger, study, tmp_path).run()

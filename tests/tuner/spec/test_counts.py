@@ -220,3 +220,13 @@ def test_looks_have_a_boundary():
         "constant"
     }
     assert "confirm_seeds.boundary" in refusal({**GOOD, "confirm_seeds": {**looks, "boundary": "pocock"}})
+
+
+def test_what_may_follow_the_planned_trials_is_counted_before_the_start():
+    fair = {**GOOD, "extend": True, "refine": True, "confirm_seeds": 3}
+    # Of 6 pairs 2 lie on the diagonal. Four steps on each of 4 lines: two off the diagonal, argmax's, and the
+    # diagonal. 6 refine argmax, 6 off the diagonal, where there are at most 4 + 8 + 6 trials then: 16 more on
+    # it. And 2 that the search alone would have selected.
+    assert parse_spec(fair).further_most == 4 * 4 + (6 + 6 + 16) + 2
+    assert parse_spec({**fair, "confirm_seeds": {"looks": [3, 6]}}).further_most == 46 + 3 + 2
+    assert parse_spec({**fair, "confirm_seeds": 0}).further_most == parse_spec(GOOD).further_most == 0
