@@ -11,6 +11,7 @@ import socket
 import urllib.request
 from urllib.parse import urlsplit
 
+_LONGEST_NAME = 64  # of a client that a proxy names by no address
 _BACKLOG = 2048  # connections that wait to be accepted
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -80,7 +81,7 @@ def neighbourhood(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        return host[:_LONGEST_NAME]
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped is not None:

@@ -93,7 +93,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     _serve_page(app)
     # The last one added is the first to see a request.
     app.add_middleware(Head)
-    app.add_middleware(Guard, names=known.names)
+    app.add_middleware(Guard, names=known.names, limiter=service.limiter)
     app.add_middleware(RequestId)
     app.add_middleware(Timing, metrics=service.metrics)
     _describe(app)

@@ -157,11 +157,11 @@ class Limiter:
 
 class Guard:
     """Refuses requests that come by a name that is not ours, or from a page that is not ours; adds the
-    headers of safety.
+    headers of safety. Counts those that need no key: the page, its files, the description.
     """
 
-    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
-        self._app, self._names = app, names
+    def __init__(self, app: ASGIApp, names: frozenset[str], limiter: Limiter) -> None:
+        self._app, self._names, self._limiter = app, names, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -176,6 +176,12 @@ class Guard:
             await Problem(404, "no address here has such a character").response()(scope, receive, send)
             return
         page = scope["path"] in ("/", "/docs") or scope["path"].startswith("/static/")
+        if page or scope["path"] == "/openapi.json":
+            try:
+                self._limiter.take(_address(Request(scope)))
+            except Problem as refusal:
+                await refusal.response()(scope, receive, send)
+                return
         kept = _SAFETY | (_PAGE if page else {})
 
         async def send_safely(message: Message) -> None:

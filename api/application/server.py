@@ -92,7 +92,7 @@ class PatientProtocol(H11Protocol):
         if self.most_of_one_address is None or not self.address:
             return False
         same = sum(getattr(other, "address", "") == self.address for other in self.connections)
-        return same > self.most_of_one_address
+        return bool(same > self.most_of_one_address)
 
 
 class EndsQuietly:

@@ -142,6 +142,13 @@ def test_keys_are_not_looked_up_for_an_address_that_asks_too_often(make, monkeyp
     assert len(looked_up) == 2
 
 
+@pytest.mark.parametrize("route", ["/", "/docs", "/static/app.js", "/openapi.json"])
+def test_what_needs_no_key_is_limited_too_and_health_is_not(make, route):
+    http = make(rate_per_minute=8)  # two at once
+    assert [http.get(route).status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert {http.get("/healthz").status_code for _ in range(20)} == {200}
+
+
 def test_keys_at_one_address_do_not_limit_each_other(make):
     http = make(rate_per_minute=8)
     keys = [keys_of(http).create(str(n), ["read"])[0] for n in range(4)]

@@ -85,6 +85,7 @@ def test_an_answer_is_sent_at_once():
         ("fe80::1%eth0", "fe80::/64"),
         ("testclient", "testclient"),
         ("", ""),
+        ("a" * 60_000, "a" * 64),
     ],
 )
 def test_one_client_has_one_address(host, counted):
