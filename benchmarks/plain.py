@@ -132,25 +132,27 @@ def trained(
     tau_f: float = 0.5,
     tau_b: float = 1.0,
     **sizes: Any,
-) -> Callable[[int], None]:
+) -> Callable[[int], Tensor]:
     """One plain model in training, on the device where the dataset is: a function that trains it for so many
-    steps.
+    steps and returns the last one's loss.
     """
     build, read, loss_of = PEERS[task]
     x, y = read(dataset), dataset.train.labels
     model = build(x.shape[1], tau_f, tau_b, **sizes).to(x.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
 
-    def train(steps: int) -> None:
-        done = 0
+    def train(steps: int) -> Tensor:
+        done, loss = 0, torch.zeros(())
         while done < steps:
             order = torch.randperm(len(x), device=x.device)
             for start in range(0, len(x) - batch + 1, batch)[: steps - done]:
                 index = order[start : start + batch]
                 optimizer.zero_grad()
                 inputs = x[index]
-                loss_of(model(inputs), inputs, y[index]).backward()
+                loss = loss_of(model(inputs), inputs, y[index])
+                loss.backward()
                 optimizer.step()
                 done += 1
+        return loss.detach()
 
     return train

@@ -5,12 +5,18 @@ Timings are not looked at.
 """
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from api.application.settings import ServiceSettings
-from benchmarks import bodies, gpu, gpu_check, scale, sharing
+from benchmarks import bodies, gpu, gpu_check, plain, scale, sharing
+from tests.support.paths import ROOT
+from tests.support.patience import patient
+from trainables.data import load
 from tuner.spec.study import parse_spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,13 +36,46 @@ def test_without_a_gpu_every_study_is_measured_and_none_is_compared_with_the_gpu
     assert capsys.readouterr().out.count("not the whole study on a GPU") == len(gpu.STUDIES)
 
 
-def test_the_check_of_a_gpu_runs_small_without_one_and_writes_what_it_finds(tmp_path, capsys):
-    assert gpu_check.main(["--tiny", "--out", str(tmp_path)]) == 0
+TORCH_AND_TRITON_ONLY = """
+import runpy, sys
+
+ALLOWED = {"torch", "triton", "torchgen", "functorch", "benchmarks", "trainables"}
+# What torch itself takes, or would take and does without.
+ALLOWED |= {"filelock", "fsspec", "jinja2", "markupsafe", "mpmath", "networkx", "sympy", "typing_extensions"}
+
+class Only:
+    # Of what is installed, only what is allowed is found.
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in ALLOWED or top in sys.stdlib_module_names or top.startswith("_sysconfigdata"):
+            return self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Only, sys.meta_path)
+sys.argv[:] = ["gpu_check", "--tiny", "--out", sys.argv[1]]
+runpy.run_module("benchmarks.gpu_check", run_name="__main__")
+"""
+
+
+def test_the_check_of_a_gpu_runs_small_where_there_is_only_torch_and_writes_what_it_finds(tmp_path):
+    command = [sys.executable, "-c", TORCH_AND_TRITON_ONLY, str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=patient(120)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "resumed" in done.stdout
     found = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     studies = [study.name for study in gpu.STUDIES]
     assert {said for row in found["correctness"].values() for said in row.values()} <= {"ok", "needs CUDA"}
     assert all(list(row) == studies for row in found["correctness"].values())
-    assert [row["study"] for row in found["table"]["rows"]] == [name for name in studies for _ in range(2)]
+    rows = found["table"]["rows"]
+    assert [row["study"] for row in rows] == [name for name in studies for _ in range(2)]
+    for row in rows:
+        ratio = row["members"] * row["plain_step_s"] / row["step_s"]
+        assert row["ratio_to_one_at_a_time"] == pytest.approx(ratio)
     for name in ("sbn", "catae", "dln"):
         paper = found[f"paper-{name}"]
         assert (paper["state"], [report["steps"] for report in paper["reports"]]) == (
@@ -44,7 +83,34 @@ def test_the_check_of_a_gpu_runs_small_without_one_and_writes_what_it_finds(tmp_
             [2, 4, 6, 8],
         )
         assert len(paper["reports"][-1]["metrics"]["score"]) == len(paper["trials"])
-    assert "resumed" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_costs_the_check_of_a_gpu_nothing_else(monkeypatch, tmp_path):
+    def no_memory(self, study, *arguments, **keywords):
+        if study.name == "SBN grid":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, study, *arguments, **keywords)
+
+    original = gpu_check.Check.trained
+    monkeypatch.setattr(gpu_check.Check, "trained", no_memory)
+    assert gpu_check.main(["--tiny", "--out", str(tmp_path), "--parts", "table", "paper"]) == 1
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert ["problem" in row for row in rows] == [True] * 2 + [False] * 4
+    papers = [json.loads((tmp_path / f"paper-{name}.json").read_text()) for name in ("sbn", "catae")]
+    assert [paper["state"] for paper in papers] == ["not started", "succeeded"]
+    assert papers[0]["reason"] == "OutOfMemoryError: CUDA out of memory"
+
+
+@pytest.mark.parametrize("task", plain.PEERS)
+def test_a_plain_model_learns_what_its_population_learns(task):
+    """It is a peer only where it does the work: its loss falls, by its own gradients."""
+    torch.manual_seed(0)
+    dataset = load("digits", "unused")
+    sizes = {"widths": (1000, 1000)} if task == "dln" else {}
+    train = plain.trained(task, dataset, batch=64, lr=0.1 if task == "dln" else 1e-3, **sizes)
+    first = train(1)
+    train(100)
+    assert train(1) < 0.9 * first
 
 
 def test_a_part_that_has_no_time_says_so(monkeypatch, tmp_path):

@@ -52,21 +52,17 @@ def equal_budget(
 def best_of_k(scores: Floats) -> Floats:
     """The expected score on each seed of the best of k trials by the other seeds: [S, k] of scores [C, S]."""
     trials, seeds = scores.shape
-    weights = chosen(trials)
-    curves = np.empty((seeds, trials))
+    ranked = np.empty((seeds, trials))
     for seed in range(seeds):
         others = np.arange(seeds) != seed
-        ranked = np.argsort(-scores[:, others].mean(1), kind="stable")
-        curves[seed] = weights @ scores[ranked, seed]
-    return curves
+        ranked[seed] = scores[np.argsort(-scores[:, others].mean(1), kind="stable"), seed]
+    # One k after the other: the weights of all of them together are trials x trials numbers.
+    return np.stack([ranked @ chosen(k, trials) for k in range(1, trials + 1)], 1)
 
 
-def chosen(trials: int) -> Floats:
-    """The probability that the r-th best of all is the best of k random ones: [k, r], k from 1."""
-    weights = np.zeros((trials, trials))
-    for k in range(1, trials + 1):
-        chance = k / trials
-        for r in range(trials - k + 1):
-            weights[k - 1, r] = chance
-            chance *= (trials - r - k) / (trials - r - 1) if r < trials - 1 else 0.0
-    return weights
+def chosen(k: int, trials: int) -> Floats:
+    """The probability that the r-th best of all is the best of k random ones, [r]."""
+    r = np.arange(trials - 1)
+    # C(n - 2 - r, k - 1) / C(n - 1 - r, k - 1): what the next one has of the probability of the one before.
+    ratios = np.maximum(trials - r - k, 0) / (trials - 1 - r)
+    return np.cumprod(np.concatenate([[k / trials], ratios]))

@@ -36,9 +36,10 @@ def test_the_expected_best_of_k_is_the_mean_over_all_choices():
 
 
 def test_some_trial_is_the_best():
-    assert chosen(7).sum(1) == pytest.approx(np.ones(7))
-    assert chosen(3)[0] == pytest.approx([1 / 3] * 3)
-    assert chosen(1) == pytest.approx(np.ones((1, 1)))
+    assert [chosen(k, 7).sum() for k in range(1, 8)] == pytest.approx([1.0] * 7)
+    assert chosen(1, 3) == pytest.approx([1 / 3] * 3)
+    assert chosen(2, 3) == pytest.approx([2 / 3, 1 / 3, 0])
+    assert chosen(1, 1).tolist() == [1.0]
 
 
 def test_equal_methods_with_unequal_budgets_have_no_gain_at_the_same_one():
