@@ -104,7 +104,7 @@ def test_studies_are_counted_by_their_verdicts():
     worlds = {
         name: WORLDS[name] for name in ("off the diagonal by a factor of 3", "on the diagonal, ratio 1")
     }
-    table = study_tables.study_table(4, ("grid",), worlds=worlds, fewest=4)
+    table = study_tables.study_table({"grid": 4}, worlds=worlds)
     shares = {
         name: [float(s.split()[0]) for s in cell.split(" (")[0].split(" / ")] for name, cell in table.rows
     }
@@ -127,10 +127,10 @@ def test_a_search_with_rungs_is_not_played():
 
 def test_studies_that_were_played_are_kept_and_not_played_again(tmp_path, monkeypatch):
     name = "off the diagonal by a factor of 3"
-    asked = {"worlds": {name: WORLDS[name]}, "fewest": 2, "kept": tmp_path / "kept.jsonl"}
-    first = study_tables.study_table(2, ("grid",), **asked)
+    asked = {"worlds": {name: WORLDS[name]}, "kept": tmp_path / "kept.jsonl"}
+    first = study_tables.study_table({"grid": 2}, **asked)
     assert len(asked["kept"].read_text().splitlines()) == 2
     monkeypatch.setattr(study_tables, "play", None)
-    assert study_tables.study_table(2, ("grid",), **asked) == first
+    assert study_tables.study_table({"grid": 2}, **asked) == first
     with pytest.raises(TypeError):
-        study_tables.study_table(3, ("grid",), **asked)
+        study_tables.study_table({"grid": 3}, **asked)

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _whole(given: argparse.Namespace) -> Table:
-    return study_tables.study_table(given.studies // OF_WHOLE, tuple(study_tables.SEARCHES), kept=given.kept)
+    return study_tables.study_table(study_tables.affordable(given.studies // OF_WHOLE), kept=given.kept)
 
 
 def _names() -> str:

@@ -90,24 +90,20 @@ class Kept:
         return self._ends[key]
 
 
+def affordable(studies: int) -> dict[str, int]:
+    """How many studies of each search take as long as so many by grid, and not fewer than FEWEST."""
+    return {search: max(FEWEST, studies // cost) for search, cost in COST.items()}
+
+
 def study_table(
-    studies: int,
-    searches: tuple[str, ...],
-    *,
-    worlds: Mapping[str, World] = WORLDS,
-    fewest: int = FEWEST,
-    kept: Path | None = None,
+    counts: Mapping[str, int], *, worlds: Mapping[str, World] = WORLDS, kept: Path | None = None
 ) -> Table:
-    """Whole studies, of each world and search as many as its cost allows, and not fewer than `fewest`."""
+    """Whole studies: in each world so many by each search."""
     ends = Kept(kept)
-    counts = {search: max(fewest, studies // COST[search]) for search in searches}
     rows = [
         (
             name,
-            *(
-                _cell([ends.end(world, search, i) for i in range(counts[search])], world)
-                for search in searches
-            ),
+            *(_cell([ends.end(world, search, i) for i in range(counts[search])], world) for search in counts),
         )
         for name, world in worlds.items()
     ]
@@ -117,7 +113,7 @@ def study_table(
         "themselves: off / on / practically on the diagonal, and in parentheses how often the search alone "
         "says off. Where the optimum lies on the diagonal every \"off\" is false, and promised to be at most "
         f"5 %. {_said(counts)} a number.",
-        ("world", *searches),
+        ("world", *counts),
         tuple(rows),
     )  # fmt: skip
 
