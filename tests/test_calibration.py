@@ -134,3 +134,21 @@ def test_studies_that_were_played_are_kept_and_not_played_again(tmp_path, monkey
     assert study_tables.study_table({"grid": 2}, **asked) == first
     with pytest.raises(TypeError):
         study_tables.study_table({"grid": 3}, **asked)
+
+
+def test_worlds_whose_optimum_lies_on_the_diagonal_are_counted_together_too(monkeypatch):
+    names = ["on the diagonal, ratio 1", "on the diagonal, ratio 4", "off the diagonal by a factor of 3"]
+    ends = {(names[0], 0): "off the diagonal", (names[2], 0): "off the diagonal"}
+
+    def played(world, search, study):
+        verdict = ends.get((world.name, study), "undecided")
+        return study_tables.End(world.name, search, study, verdict, "undecided", 5)
+
+    monkeypatch.setattr(study_tables, "played", played)
+    rows = study_tables.study_table({"grid": 2}, worlds={name: WORLDS[name] for name in names}).rows
+    assert [(name, cell.split(" / ")[0]) for name, cell in rows] == [
+        (names[0], "50.0 %"),
+        (names[1], "0.0 %"),
+        ("on the diagonal, all of these", "25.0 %"),
+        (names[2], "50.0 %"),
+    ]

@@ -100,12 +100,20 @@ def study_table(
 ) -> Table:
     """Whole studies: in each world so many by each search."""
     ends = Kept(kept)
-    rows = [
+    cells: dict[tuple[str, str], list[End]] = {}
+    for name, world in worlds.items():
+        for search, count in counts.items():
+            cells[name, search] = [ends.end(world, search, i) for i in range(count)]
+    on = [name for name, world in worlds.items() if world.on_diagonal]
+    rows = [(name, [name]) for name in worlds]
+    if len(on) > 1:
+        rows.insert(len(on), ("on the diagonal, all of these", on))
+    lines = [
         (
-            name,
-            *(_cell([ends.end(world, search, i) for i in range(counts[search])], world) for search in counts),
+            title,
+            *(_cell([e for name in names for e in cells[name, search]], names[0] in on) for search in counts),
         )
-        for name, world in worlds.items()
+        for title, names in rows
     ]
     return Table(
         "Whole studies",
@@ -114,7 +122,7 @@ def study_table(
         "says off. Where the optimum lies on the diagonal every \"off\" is false, and promised to be at most "
         f"5 %. {_said(counts)} a number.",
         ("world", *counts),
-        tuple(rows),
+        tuple(lines),
     )  # fmt: skip
 
 
@@ -122,9 +130,9 @@ def _said(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} studies by {search}" for search, count in counts.items())
 
 
-def _cell(ends: list[End], world: World) -> str:
+def _cell(ends: list[End], on_diagonal: bool) -> str:
     verdicts = Counter(end.verdict for end in ends)
-    limit = FALSE_OFF if world.on_diagonal else None
+    limit = FALSE_OFF if on_diagonal else None
     off, on, equal = (
         share(verdicts[verdict.value], len(ends), limit if verdict is Verdict.OFF else None)
         for verdict in (Verdict.OFF, Verdict.ON, Verdict.PRACTICALLY_ON)
