@@ -147,8 +147,10 @@ def _looped(
 
     def stacked(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         # Of a value for each example the NaN of a member that failed is every example's.
-        alike = {name: torch.broadcast_tensors(*(part[name] for part in parts)) for name in parts[0]}
-        stacks = {name: torch.stack(tensors) for name, tensors in alike.items()}
+        shapes = {name: max((part[name].shape for part in parts), key=len) for name in parts[0]}
+        stacks = {
+            name: torch.stack([part[name].expand(shape) for part in parts]) for name, shape in shapes.items()
+        }
         return {name: stack.view(S, T, *stack.shape[1:]) for name, stack in stacks.items()}
 
     return stacked(values), stacked(buffers)

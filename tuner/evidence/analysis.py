@@ -42,6 +42,7 @@ from tuner.evidence.selection import OFF, ON, finished, kind_of, select
 from tuner.evidence.sequential_replay import sequential_replay
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, Measurement, StudyRow, TrialRow
+from tuner.spec.judging import Boundary
 
 UNDECLARED = Metrics()
 STATISTICS = Statistics(
@@ -65,7 +66,9 @@ def rules_of(study: StudyRow, metrics: Metrics) -> Rules:
     given = study.spec.get("confirm_seeds", 0)
     looks = tuple(given.get("looks", ())) if isinstance(given, dict) else (given,) if given else ()
     margin = study.spec.get("margin", 0.0)
-    boundary = given.get("boundary", "constant") if isinstance(given, dict) else "constant"
+    boundary: Boundary = "constant"
+    if isinstance(given, dict):
+        boundary = given.get("boundary", boundary)
     return Rules(study.objective, looks, margin, metrics.collapsed is not None, boundary)
 
 

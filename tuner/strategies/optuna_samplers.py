@@ -21,6 +21,7 @@ import json
 import math
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -160,7 +161,7 @@ class _Sampler:
         worst = self._objective.worst(scores, default=0.0)
         for trial in told:
             here = self._space.coordinates(trial.tau_f, trial.tau_b)
-            place = dict(zip(self._space.names, here, strict=True)) | {"lr": trial.lr}
+            place: dict[str, Any] = {**dict(zip(self._space.names, here, strict=True)), "lr": trial.lr}
             place |= {name: json.dumps(value) for name, value in trial.variant.optimizer}
             value: float | None = None
             if not trial.terminal:

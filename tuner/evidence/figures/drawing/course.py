@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tuner.evidence.figures.drawing.style import (
     COLOURS,
@@ -43,7 +44,7 @@ def equal_budget(trials: Sequence[int], curves: Mapping[str, Sequence[float]], *
     if spread([v for values in curves.values() for v in values], 5.0):
         axes.set_yscale("log")
     axes.set(xlabel="trials that a method was tuned with", ylabel=objective)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(drawn, axes, columns=2)
     return drawn
 
