@@ -2,7 +2,7 @@
 
 It runs the preset sbn-fashion-quick where the state folder (TUNER_HOME) has no finished study of it, serves
 the folder, and looks at it in Chromium (the variable CHROMIUM, or the one of the system). FashionMNIST is
-read from TUNER_DATA, or downloaded. The tutorial's own picture is of the study that its test runs.
+read from TUNER_DATA, or downloaded. The tutorial's own picture is what its study's plot_landscape() draws.
 """
 
 import os

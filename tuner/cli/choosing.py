@@ -80,12 +80,17 @@ def value_of(trial: "TrialResult", field: str) -> Any:
         return trial.objective.mean
     if field in TEXTS or field in NUMBERS:
         return getattr(trial, field)
+    settings = trial.settings
+    if field in settings:
+        return settings[field]
     summary = trial.metrics.get(field)
     return summary.mean if summary else None
 
 
 def _known(field: str, trials: Sequence["TrialResult"]) -> None:
     metrics = sorted({name for trial in trials for name in trial.metrics})
-    names = [*NUMBERS, *TEXTS, *metrics]
+    settings = (pair for trial in trials for pair in trial.settings.items())
+    searched = sorted({name for name, value in settings if not isinstance(value, tuple)})
+    names = [*NUMBERS, *searched, *TEXTS, *metrics]
     if field not in names:
         raise UserError(f"{field!r} {unknown(field, 'a field of a trial', names, have='there are')}")

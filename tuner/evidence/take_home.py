@@ -124,8 +124,7 @@ def snippet(study: StudyRow, best: TrialResult | None) -> str:
 
 def optimizer_text(spec: Mapping[str, Any], trial: TrialResult) -> str:
     """What a trial was trained by: torch's optimiser, and what is done beside it."""
-    chosen = {} if trial.variant is None else dict(trial.variant.optimizer)
-    settings = {**OptimizerSpec().model_dump(), **(spec.get("optimizer") or {}), **chosen}
+    settings = {**OptimizerSpec().model_dump(), **(spec.get("optimizer") or {}), **trial.settings}
     arguments = {"lr": trial.lr} | {name: settings.pop(name) for name in ("weight_decay", "betas")}
     name = "AdamW" if arguments["weight_decay"] else "Adam"
     beside = {name: value for name, value in settings.items() if value not in (None, 0, "constant")}

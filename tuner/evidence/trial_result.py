@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from tuner.evidence.over_seeds import Model, Summary
-from tuner.ledger.methods import Variant
+from tuner.ledger.methods import Setting, Variant
 from tuner.ledger.rows import Role, TrialRow, TrialState
 
 
@@ -83,6 +83,11 @@ class TrialResult(Model):
         """
         taus = ["-" if value is None else f"{value:g}" for value in (self.tau_f, self.tau_b)]
         return [*taus, ", ".join([f"{self.lr:g}", *self.optimizer_words])]
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """What the search chose of the optimiser, by name."""
+        return {} if self.variant is None else dict(self.variant.optimizer)
 
     @property
     def optimizer_words(self) -> list[str]:

@@ -82,8 +82,7 @@ class Best:
     def optimizer(self) -> dict[str, Any]:
         """What Adam was given beside its learning rate: what all trials have, and what the search chose."""
         given = self.study.spec.optimizer
-        chosen = {} if self.trial.variant is None else dict(self.trial.variant.optimizer)
-        return ({} if given is None else given.settings) | chosen
+        return ({} if given is None else given.settings) | self.trial.settings
 
     @cached_property
     def weights(self) -> list[Path]:

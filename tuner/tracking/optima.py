@@ -75,7 +75,6 @@ def _colour(task: str) -> str:
 
 
 def _params(study: StudyRow, method: str, trial: TrialResult) -> Iterator[tuple[str, str]]:
-    chosen = () if trial.variant is None else trial.variant.optimizer
     named: dict[str, Any] = {
         "task": study.task,
         "study": study.id,
@@ -84,7 +83,7 @@ def _params(study: StudyRow, method: str, trial: TrialResult) -> Iterator[tuple[
         "tau_f": trial.tau_f,
         "tau_b": trial.tau_b,
         "lr": trial.lr,
-        **{name: setting_text(value) for name, value in chosen},
+        **{name: setting_text(value) for name, value in trial.settings.items()},
         "objective": study.objective.name,
         "strategy": study.strategy,
         **{name: study.spec.get(name) for name in _SPEC_PARAMS},

@@ -6,6 +6,7 @@ from tests.support import rows
 from tuner.cli.choosing import chosen
 from tuner.errors import UserError
 from tuner.evidence.trial_result import TrialResult
+from tuner.ledger.methods import Variant
 
 TRIALS = [
     TrialResult.of(trial)
@@ -73,3 +74,17 @@ def test_the_order_is_that_of_a_field_and_what_lacks_it_comes_last(field, order)
 def test_what_cannot_be_is_told(arguments, sentence):
     with pytest.raises(UserError, match=sentence):
         chosen(TRIALS, arguments.get("conditions", ()), arguments.get("sort"))
+
+
+def test_searched_settings_of_the_optimiser_are_fields_too():
+    tuned = [
+        rows.trial(n, [0.5], variant=Variant(optimizer=(("clip_norm", norm), ("weight_decay", decay))))
+        for n, (norm, decay) in enumerate([(None, 0.1), (1.0, 0.0), (2.0, 0.2)])
+    ]
+    results = [TrialResult.of(trial) for trial in tuned]
+    assert [t.number for t in chosen(results, ["weight_decay>0.05"], "-weight_decay")] == [2, 0]
+    assert [t.number for t in chosen(results, ["clip_norm=none"], None)] == [0]
+    pairs = [TrialResult.of(rows.trial(0, [0.5], variant=Variant(optimizer=(("betas", (0.5, 0.9)),))))]
+    for trials, condition in ((TRIALS, "weight_decay>0"), (pairs, "betas>0")):
+        with pytest.raises(UserError, match="is not a field of a trial"):
+            chosen(trials, [condition], None)

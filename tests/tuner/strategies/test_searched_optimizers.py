@@ -42,16 +42,13 @@ def test_a_grid_has_every_pair_with_every_combination():
     assert len({(t.tau_f, t.tau_b, t.lr, t.variant) for t in searched}) == 4 * 9 * 2
 
 
-@pytest.mark.parametrize(("strategy", "trials"), [("tpe", 24), ("gp", 14)])
-def test_a_sampler_learns_which_setting_is_good(strategy, trials):
+def test_a_sampler_learns_which_setting_is_good():
     def finish(trial):
         return succeed(trial, 1.0 if dict(trial.variant.optimizer)["betas"] == (0.5, 0.9) else 3.0)
 
-    studied = between(
-        strategy, search={"trials": trials}, optimizer=BETAS, learning_rates=[0.01], baselines=[]
-    )
+    studied = between("tpe", search={"trials": 24}, optimizer=BETAS, learning_rates=[0.01], baselines=[])
     history, _ = play(lambda: strategy_for(studied), 1, finish=finish, at_once=1)
-    late = chosen(history[trials // 2 :])
+    late = chosen(history[12:])
     assert late[("betas", (0.5, 0.9)),] > late[("betas", (0.9, 0.999)),]
 
 
