@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -201,26 +203,29 @@ def test_five_thousand_cases_of_a_fuzzer_that_follows_what_it_is_given(service):
     import hypothesis
     import schemathesis
 
-    wanted, cases = int(os.environ.get("ABUSE_CASES", "5000")), {"n": 0, "statuses": {}}
+    wanted, statuses, wrong = int(os.environ.get("ABUSE_CASES", "5000")), Counter(), []
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
-    machine = schema.as_state_machine()
 
-    class Counted(machine):
+    class Counted(schema.as_state_machine()):
         def validate_response(self, response, case, *_args, **_kwargs):
-            cases["n"] += 1
             status = response.status_code
-            cases["statuses"][status] = cases["statuses"].get(status, 0) + 1
-            assert status < 500 or status == 503, (case.as_curl_command(), response.text[:500])
+            statuses[status] += 1
+            if status >= 500 and status != 503:
+                wrong.append((case.as_curl_command(), response.text[:500]))
 
     settings = hypothesis.settings(
-        max_examples=500,
+        max_examples=25,
         stateful_step_count=10,
         deadline=None,
         database=None,
+        phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     with a_client(service.url) as client:
-        while cases["n"] < wanted:
-            Counted.run(settings=settings)
-    print(f"\n{cases}")
+        while statuses.total() < wanted and not wrong:
+            # What may be asked next depends on what the service has: Hypothesis takes that for a fault.
+            with suppress(hypothesis.errors.FlakyStrategyDefinition):
+                Counted.run(settings=settings)
+    print(f"\n{statuses.total()} cases, {dict(statuses)}")
+    assert wrong == []
     fine(client)

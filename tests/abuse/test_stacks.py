@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.abuse, pytest.mark.timeout(7200)]
 
 REPORTS = 20
 STUDY = TINY | {
-    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 600, "reports": REPORTS,
+    "baselines": [], "confirm_seeds": 0, "extend": False, "refine": False, "epochs": 400, "reports": REPORTS,
     "members_per_population": 4,
 }  # fmt: skip
 

@@ -139,10 +139,12 @@ def a_client(url, headers=None):
     """A client that works while the block runs."""
     client = Client(url, headers)
     client.start()
-    yield client
-    client.over = True
-    client.join(patient(90))
-    print(f"\n{client.told()}")
+    try:
+        yield client
+    finally:
+        client.over = True
+        client.join(patient(90))
+        print(f"\n{client.told()}")
 
 
 def fine(client, *, seconds=1.0):
