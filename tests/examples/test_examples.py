@@ -37,7 +37,7 @@ def test_an_example_ends_with_a_verdict_and_a_model(tmp_path, monkeypatch, capsy
     example = import_module("examples.wine")
     study = example.main(epochs=20, confirm_seeds=3, extend=False, refine=False, mlflow=False)
     assert study.state == "succeeded"
-    assert f"verdict: {study.verdict}" in repr(study)
+    assert study.results.verdict_line in repr(study)
     x, y = example.wines()
     assert example.accuracy(study.best.model(seed=2)(x), y) > 0.5
     assert "trials, best" in capsys.readouterr().err

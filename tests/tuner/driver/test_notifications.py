@@ -47,7 +47,7 @@ def test_name_state_verdict_and_link_arrive_once(ledger):
     assert message["type"] == "failure"
     assert message["message"].splitlines() == [
         "no trial succeeded",
-        "verdict: no verdict",
+        "no verdict: failed",
         "no trial, on or off the diagonal, has an objective on every seed of the search",
         f"http://tuner/#/studies/{study}",
     ]

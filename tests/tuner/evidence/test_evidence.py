@@ -207,6 +207,7 @@ def test_every_figure_is_drawn_in_three_formats_or_one_by_one(tmp_path):
         "figure6b",
         "inactive",
         "bias",
+        "equal_budget",
         "rungs",
         "schedule",
     ]
