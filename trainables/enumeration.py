@@ -14,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.tasks.base import Code
+from trainables.data import Split
+from trainables.tasks.base import Code, Parameters, Task
 
 MAX_CODES = 4096  # K^L above which a code is not enumerated
 _CODES_AT_ONCE = 256
+ENUMERATED = 8  # examples, the first, whose codes are enumerated
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,15 @@ def _norm(x: Tensor) -> Tensor:
 def _through(q: Tensor, slopes: Tensor, tau_b: float) -> Tensor:
     """J(tau_b) applied to slopes [..., n, L, K]."""
     return q * (slopes - (q * slopes).sum(-1, keepdim=True)) / tau_b
+
+
+def codes_of(task: Task, parameters: Parameters, split: Split) -> list[Code]:
+    """The codes of ONE trained member {name: [1, 1, ...]} for the first ENUMERATED examples of a split; none
+    where the task has no single code.
+    """
+    examples = [split.take(slice(i, i + 1)).inputs for i in range(min(ENUMERATED, len(split)))]
+    codes = [task.code(parameters, x) for x in examples]
+    return [code for code in codes if code is not None]
 
 
 def errors_as_json(

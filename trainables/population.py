@@ -23,18 +23,17 @@ from trainables.data.redrawn import Redrawn
 from trainables.device_adam import DeviceAdam
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.drawing import DeviceDraws, HostDraws, Sizes
-from trainables.enumeration import errors_as_json
+from trainables.enumeration import codes_of, errors_as_json
 from trainables.layers import products
 from trainables.model_file import CONSTANTS
 from trainables.optim import Adam
-from trainables.population_state import select_state
+from trainables.population_state import check_state, select_state
 from trainables.scoring import Score, ScoreRule
 from trainables.tasks.base import Members, Noise, Task
 
 __all__ = ["Configuration", "Population"]
 
 MOST_EXAMPLES = 10_000  # whose losses are kept of every member: 40 KB
-ENUMERATED = 8  # training examples, the first, whose codes are enumerated
 
 
 class Population:
@@ -285,10 +284,8 @@ class Population:
         Means over the first ENUMERATED training examples; errors_as_json describes the file's content.
         """
         parameters = {name: p[s : s + 1, t : t + 1].double() for name, p in self._everything().items()}
-        train = self._dataset.train
-        examples = [train.take(slice(i, i + 1)).inputs for i in range(min(ENUMERATED, len(train)))]
-        codes = [self.task.code(parameters, x) for x in examples]
-        found = errors_as_json([code for code in codes if code is not None], diagnosis.tau_f, diagnosis.tau_b)
+        codes = codes_of(self.task, parameters, self._dataset.train)
+        found = errors_as_json(codes, diagnosis.tau_f, diagnosis.tau_b)
         if found is None:
             return {}
         trial = asdict(self.configurations[t]) | {"seed": self.seeds[s]}
@@ -331,16 +328,8 @@ class Population:
         """Continues from a state_dict of a population of the same trials, seeds and batch size. Raises
         ValueError for others.
         """
-        mine = ([astuple(c) for c in self.configurations], list(self.seeds), self.batch_size)
-        theirs = ([tuple(c) for c in state["configurations"]], list(state["seeds"]), state["batch_size"])
-        if mine != theirs:
-            raise ValueError(
-                f"the state is of other trials, seeds or batches. Expected {mine}, got {theirs}."
-            )
+        check_state(self.state_dict(), state)
         tensors = state["parameters"] | state["buffers"]
-        shapes = {name: p.shape for name, p in self._everything().items()}
-        if shapes != (given := {name: p.shape for name, p in tensors.items()}):
-            raise ValueError(f"the state is of another model. Expected {shapes}, got {given}.")
         for name, parameter in self._everything().items():
             parameter.copy_(tensors[name])
         self._adam.load_state_dict(state["adam"])

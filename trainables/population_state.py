@@ -32,6 +32,25 @@ def select_state(state: dict[str, Any], trials: Sequence[int], seeds: Sequence[i
     }
 
 
+def check_state(mine: dict[str, Any], given: dict[str, Any]) -> None:
+    """Looks whether a population can go on from a state; `mine` is its own.
+
+    Raises:
+        ValueError: the state is of other trials, seeds, batches, or of another model.
+    """
+
+    def trained(state: dict[str, Any]) -> tuple[Any, ...]:
+        return [tuple(c) for c in state["configurations"]], list(state["seeds"]), state["batch_size"]
+
+    def shapes(state: dict[str, Any]) -> dict[str, Any]:
+        return {name: p.shape for name, p in (state["parameters"] | state["buffers"]).items()}
+
+    for what, of in (("other trials, seeds or batches", trained), ("another model", shapes)):
+        expected, got = of(mine), of(given)
+        if expected != got:
+            raise ValueError(f"the state is of {what}. Expected {expected}, got {got}.")
+
+
 def join_states(states: Sequence[dict[str, Any]], *, by: Literal["seeds", "trials"]) -> dict[str, Any]:
     """One state of several: the reverse of select_state. They must be equally far trained, and alike along
     the other axis.

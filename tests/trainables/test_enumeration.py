@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from tests.support.tasks import all_digits
 from trainables import decoupled_st
 from trainables.diagnostics import Diagnosis
-from trainables.enumeration import MAX_CODES, errors_as_json, estimator_errors, loss_table
+from trainables.enumeration import ENUMERATED, MAX_CODES, errors_as_json, estimator_errors, loss_table
 from trainables.optim import PLAIN
-from trainables.population import ENUMERATED, Configuration, Population
+from trainables.population import Configuration, Population
 from trainables.tasks.base import Code
 from trainables.tasks.catae import CatAE, CatAEOptions
 from trainables.tasks.sbn import SBN, SBNOptions
