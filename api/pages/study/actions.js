@@ -50,12 +50,17 @@ export function actions(changed) {
   async function press(button, question, act) {
     put(said);
     button.disabled = true;
+    let stays = true;
     try {
-      if (await confirmed(question)) await act();
+      if (await confirmed(question)) {
+        await act();
+        stays = false;
+      }
     } catch (error) {
       put(said, sentence(error instanceof Error ? error.message : String(error)));
     } finally {
       button.disabled = false;
+      if (stays) button.focus(); // the dialog could not give the focus back to a button that was disabled
     }
   }
 
