@@ -1,4 +1,4 @@
-"""One population from its beginning to its end, a report interval at a time; torch only.
+"""One population from its beginning to its end, a report interval at a time; without Ray.
 
 A step is one report interval: write a checkpoint of the interval before, train, evaluate, report a row per
 trial. Checkpoints are our own files, one for each population, replaced atomically. Whoever trains the
