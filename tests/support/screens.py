@@ -43,8 +43,9 @@ class Screen:
         page.goto(address + self.view)
         page.locator(READY).first.wait_for()
         page.wait_for_timeout(_SETTLE_MS)
-        self.act(page)
-        page.wait_for_timeout(_SETTLE_MS)
+        if self.act is not nothing:
+            self.act(page)
+            page.wait_for_timeout(_SETTLE_MS)
 
 
 def wrong_fields(page):
@@ -109,7 +110,14 @@ def others(ids):
 
 def too_wide(page):
     """By how many pixels the page scrolls sideways."""
-    return page.evaluate("() => { scrollTo(1e4, 0); const x = scrollX; scrollTo(0, 0); return x; }")
+    return page.evaluate(
+        """() => {
+            scrollTo({ left: 1e4, behavior: "instant" });
+            const pixels = scrollX;
+            scrollTo({ left: 0, behavior: "instant" });
+            return pixels;
+        }"""
+    )
 
 
 def violations(page):
