@@ -104,10 +104,11 @@ lock: install
 dist: install
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
-# What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences.
+# What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences. The tool is
+# not one of them: with what it brings for jsonschema, every import of Ray would take a second longer.
 sbom: install
 	@mkdir -p build
-	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
 
 clean:
 	rm -rf .venv build dist *.egg-info
