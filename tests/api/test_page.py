@@ -4,6 +4,7 @@ import base64
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.support.patience import patient
@@ -17,6 +18,9 @@ HOSTILE = '<img src="x" onerror="document.title=1">'
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+# What each view shows when it has its data.
+READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
 
@@ -235,6 +239,47 @@ def test_figures_are_read_with_the_keyboard(page, served):
     expect(slider).to_have_attribute("aria-valuenow", "4")
     page.get_by_role("gridcell", name="τf 0.1, τb 0.5").hover()
     expect(page.locator(".tip")).to_contain_text("the optimum")
+
+
+def studies_of_all_kinds(served):
+    finished, running = (
+        served.create(),
+        served.create(name="a-name-of-64-letters-without-any-place-where-it-could-be-broken-ab"),
+    )
+    Driver(served, finished).finish(diverged={0})
+    driver = Driver(served, running)
+    driver.report(driver.start(driver.search()[:4], driver.spec.search_seeds), 2)
+    return [
+        "",
+        "#/new",
+        f"#/studies/{finished}",
+        f"#/studies/{running}",
+        f"#/studies/{served.create()}",
+        f"#/studies/{finished}/trials/0",
+        f"#/compare?ids={finished},{running}",
+        "#/studies/0123456789",
+    ]
+
+
+def test_nothing_is_wider_than_a_phone(browser, served):
+    for view in studies_of_all_kinds(served):
+        with opened(browser, served.address + view, viewport={"width": 360, "height": 740}) as page:
+            expect(page.locator(READY).first).to_be_visible()
+            widths = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            assert widths[0] <= widths[1], view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, served, scheme):
+    for view in studies_of_all_kinds(served):
+        with opened(browser, served.address + view, color_scheme=scheme) as page:
+            expect(page.locator(READY).first).to_be_visible()
+            found = Axe().run(page, options=RULES)
+            assert [
+                (v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found.response["violations"]
+            ] == [], view
 
 
 def tab_to(page, text):
