@@ -37,7 +37,7 @@ pictures: install
 
 test: packages lint types docs
 	sh tests/api/pages/check.sh test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 packages:
 	sh tests/system-packages.sh
