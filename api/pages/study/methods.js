@@ -62,7 +62,7 @@ function content(results, study, objective) {
     ...Object.entries(results.baselines),
   ];
   const chosen = named.flatMap(([name, trial]) => (trial ? [{ name, trial }] : []));
-  if (!chosen.length) return h("p", { class: "empty" }, "No trial has finished yet.");
+  if (!chosen.length) return h("p", { class: "empty" }, "No trial has finished.");
   const fresh = (/** @type {string} */ name) => results.confirmed[name]?.objective;
   const decimals = decimalsFor(
     chosen.flatMap(({ name, trial }) => [trial.objective.mean, fresh(name)?.mean]),
