@@ -4,15 +4,12 @@ The driver imports it to tell Tune what to train, so that torch is imported wher
 population_run.py does the work.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ray import tune
 
 from trainables.population_report import PopulationConfig
 from trainables.tasks.own import OwnTask
-
-if TYPE_CHECKING:
-    pass
 
 
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped

@@ -9,12 +9,8 @@ import hashlib
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trainables.data.dataset import DataError, Dataset, Split, hold_out, one_line
-
-if TYPE_CHECKING:
-    pass
 
 # SHA-256 of the unpacked files.
 MNIST_FILES = {

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainables.population import Configuration
+from trainables.configuration import Configuration
 from trainables.tasks import task_declaration
 from tuner.errors import SpecError, UserError
 from tuner.ledger.rows import Proposal, Role

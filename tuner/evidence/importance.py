@@ -21,6 +21,7 @@ import numpy.typing as npt
 from tuner.evidence.gaussian_process import matern
 from tuner.evidence.selection import finished, searched
 from tuner.evidence.surface import capped
+from tuner.ledger.methods import settings_by_name
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 
@@ -70,10 +71,8 @@ def _settings(trials: Sequence[TrialRow]) -> dict[str, Floats]:
     """The place of each trial's setting among those that the search has, [N], of each field of the
     optimiser: by value, and no clipping last.
     """
-    chosen = [dict(t.variant.optimizer) for t in trials]
     found = {}
-    for name in sorted({name for settings in chosen for name in settings}):
-        values = [settings.get(name) for settings in chosen]
+    for name, values in settings_by_name(t.variant for t in trials).items():
         order = sorted({*values}, key=lambda value: (value is None, value))
         found[name] = np.array([order.index(value) for value in values], dtype=float)
     return found

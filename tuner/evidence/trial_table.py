@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tuner.evidence.over_seeds import Summary
+from tuner.ledger.methods import settings_by_name
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 
@@ -21,9 +22,8 @@ def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, l
     The objective has its values per seed besides, as a list: what a paired comparison takes.
     """
     columns: dict[str, list[Any]] = {name: [getattr(t, name) for t in trials] for name in _CONFIGURATION}
-    chosen = [dict(trial.variant.optimizer) for trial in trials]  # of the optimiser, where that is searched
-    for name in sorted({name for settings in chosen for name in settings}):
-        columns[name] = [_plain(settings.get(name)) for settings in chosen]
+    for name, values in settings_by_name(t.variant for t in trials).items():
+        columns[name] = [_plain(value) for value in values]
     columns["variant"] = [trial.variant.text or None for trial in trials]
     columns |= {name: [getattr(t, name) for t in trials] for name in _OUTCOME}
     columns["seeds"] = [list(trial.seeds) for trial in trials]

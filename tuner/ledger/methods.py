@@ -6,7 +6,7 @@ nothing to say; only this file reads and writes that text.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -109,6 +109,15 @@ PLAIN = Variant()
 def chosen_settings(given: Mapping[str, Any]) -> tuple[tuple[str, Setting], ...]:
     """Settings of the optimiser by name, from JSON. Raises TypeError or ValueError where they are none."""
     return tuple((str(name), _setting(given[name])) for name in sorted(given))
+
+
+def settings_by_name(variants: Iterable[Variant]) -> dict[str, list[Setting]]:
+    """What each of some variants has of the optimiser's fields that any of them has, by name; None where it
+    has none.
+    """
+    chosen = [dict(variant.optimizer) for variant in variants]
+    names = sorted({name for settings in chosen for name in settings})
+    return {name: [settings.get(name) for settings in chosen] for name in names}
 
 
 def _setting(value: Any) -> Setting:

@@ -13,7 +13,7 @@ from trainables.errors import unknown
 from tuner.errors import MOST_FIELD_ERRORS, FieldError, SpecError, shown
 from tuner.spec.invalid import InvalidError
 from tuner.spec.judging import BRANCHES
-from tuner.spec.search import SEARCH_FIELDS, SEARCHES, fields_of
+from tuner.spec.search import OF_SEARCHES, SEARCH_FIELDS, SEARCHES, fields_of
 
 Path = tuple[str, ...]
 _WHOLE = "must be a mapping of fields"
@@ -28,7 +28,6 @@ _TEXTS = {  # pydantic's types of error that have a sentence of their own here
     "union_tag_not_found": f"is missing; it must be one of {', '.join(SEARCHES)}",
     "union_tag_invalid": f"must be one of {', '.join(SEARCHES)}",
 }
-_OF_SEARCHES = {name for search in SEARCHES.values() for name in search.model_fields}
 _NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "union_tag_not_found")
 
 
@@ -68,7 +67,7 @@ def _field_errors(path: Path, e: Any, fields: Sequence[str]) -> list[FieldError]
         ]
     if e["type"] == "extra_forbidden":
         *place, last = e["loc"]
-        if not place and last in _OF_SEARCHES:
+        if not place and last in OF_SEARCHES:
             return [FieldError(name, f"is not a field here; it is one of search: write search.{last}")]
         branch = next((BRANCHES[part] for part in place if part in BRANCHES), None)
         known = list(branch.model_fields) if branch else fields_of(tuple(place)) if place else fields

@@ -233,8 +233,5 @@ def fields_of(place: tuple[Any, ...]) -> list[str]:
     return list(Bounds.model_fields if len(place) > 2 else search.model_fields)
 
 
-SEARCH_FIELDS = {
-    *Range.model_fields,
-    *Bounds.model_fields,
-    *(name for search in SEARCHES.values() for name in search.model_fields),
-}
+OF_SEARCHES = {name for search in SEARCHES.values() for name in search.model_fields}
+SEARCH_FIELDS = {*Range.model_fields, *Bounds.model_fields, *OF_SEARCHES}
