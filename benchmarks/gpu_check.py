@@ -1,13 +1,15 @@
 """`make gpu-check DATA=FOLDER`: what only a GPU can show, in 13 minutes. Needs torch and triton only.
 
 (a) correctness, on random data; (b) the time of a step beside what this card's measured bandwidth and peak
-allow; (c) the paper's studies on the data of a folder, most valuable first. Each part has a time limit, and
+allow, and the kernels that it goes into; (c) the paper's studies on the data of a folder, most valuable
+first. Each part has a time limit, and
 writes what it has found as JSON as it goes, so that a limit loses nothing. On a CPU, or with --tiny, it only
 shows that the check runs: nothing there is a measurement of a GPU.
 """
 
 import argparse
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import torch
 
 from benchmarks import plain
 from benchmarks.gpu import STUDIES, Study, random_dataset
+from benchmarks.gpu_correctness import correctness
 from benchmarks.measure import alternate, synchronize
 from benchmarks.paper import PLANS, REPORTS, TINY_REPORTS, StudyFile, built, grid
 from trainables.capture import recorder
@@ -27,9 +30,8 @@ from trainables.layers import products
 from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
 
-LIMITS_S = {"correctness": 120.0, "table": 180.0, "paper": 480.0}
+LIMITS_S = {"correctness": 120.0, "table": 150.0, "kernels": 30.0, "paper": 480.0}
 MEMBERS = {"SBN grid": (25, 250, 1155), "CatAE": (16, 100, 400), "DLN, 16 members": (1, 4, 16)}
-DOUBLE = torch.float64
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.out.mkdir(parents=True, exist_ok=True)
     check.write("device", described(device))
     parts: dict[str, Callable[[Check, Callable[[], bool]], bool]] = {
-        "correctness": correctness,
+        "correctness": checked,
         "table": table,
+        "kernels": kernels,
         "paper": paper,
     }
     passed = True
@@ -107,111 +110,29 @@ def described(device: torch.device) -> dict[str, Any]:
         properties = torch.cuda.get_device_properties(device)
         found |= {"name": properties.name, "memory_bytes": properties.total_memory}
         found |= {"capability": [properties.major, properties.minor], "cuda": torch.version.cuda}
+        found |= {"driver": _driver()}
     return found
-
-
-# --- (a) correctness
-# ---------------------------------------------------------------------------------------------
-
-
-def correctness(check: Check, in_time: Callable[[], bool]) -> bool:
-    """Every check of every task, {check: {task: "ok" or what is wrong}}."""
-    found: dict[str, dict[str, str]] = {}
-    for study in STUDIES:
-        small = Check(check.device, check.data, check.out, tiny=True)
-        dataset = random_dataset(study.shape, 320)
-        for name, run in CHECKS.items():
-            if not in_time():
-                said = "not reached in time"
-            else:
-                try:
-                    said = run(small, study, dataset) or "ok"
-                except Exception as error:  # noqa: BLE001  # whatever it is, it is what is wrong
-                    said = f"{type(error).__name__}: {error}"
-            found.setdefault(name, {})[study.name] = said
-            print(f"  {study.name:<18}{name:<52}{said}")
-            check.write("correctness", found)
-    return all(said in ("ok", "needs CUDA") for row in found.values() for said in row.values())
-
-
-def _same(found: Population, expected: Population, tolerance: float) -> str:
-    """What differs between two populations, which may be on two devices."""
-    worst = max(
-        float((p.detach().cpu() - expected.parameters[name].detach().cpu()).abs().max())
-        for name, p in found.parameters.items()
-    )
-    return "" if worst <= tolerance else f"parameters differ by up to {worst:.3g}"
-
-
-def _without_waiting(check: Check, study: Study, dataset: Dataset) -> str:
-    if check.device.type != "cuda":
-        return "needs CUDA"
-    models = check.population(study, dataset.to(check.device), 3, 2)
-    models.train(5)
-    total = torch.zeros(2, 3, device=check.device)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        models.step(total)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    return ""
-
-
-def _recorded(check: Check, study: Study, dataset: Dataset) -> str:
-    if check.device.type != "cuda":
-        return "needs CUDA"
-    there = dataset.to(check.device)
-    plain = check.population(study, there, 3, 2)
-    replayed = check.population(study, there, 3, 2, recorder=recorder(check.device, "auto"))
-    plain.train(50)
-    replayed.train(50)
-    return _same(replayed, plain, 0.0)
-
-
-def _alone(check: Check, study: Study, dataset: Dataset) -> str:
-    there = dataset.to(check.device)
-    alone = check.population(study, there, 1, 1, dtype=DOUBLE)
-    together = check.population(study, there, 3, 2, dtype=DOUBLE)
-    alone.train(15)
-    together.train(15)
-    worst = max(
-        float((p[0, 0] - together.parameters[name][0, 0]).detach().abs().max())
-        for name, p in alone.parameters.items()
-    )
-    return "" if worst <= 1e-10 else f"parameters differ by up to {worst:.3g}"
-
-
-def _as_a_cpu(check: Check, study: Study, dataset: Dataset) -> str:
-    if check.device.type != "cuda":
-        return "needs CUDA"
-    here = check.population(study, dataset, 3, 2, dtype=DOUBLE)
-    there = check.population(study, dataset.to(check.device), 3, 2, dtype=DOUBLE)
-    here.train(15)
-    there.train(15)
-    return _same(there, here, 1e-10)
-
-
-def _resumed(check: Check, study: Study, dataset: Dataset) -> str:
-    there, record = dataset.to(check.device), recorder(check.device, "auto")
-    first, second = (check.population(study, there, 3, 2, recorder=record) for _ in range(2))
-    first.train(7)
-    second.load_state_dict(first.state_dict())
-    first.train(23)
-    second.train(23)
-    return _same(second, first, 0.0)
-
-
-CHECKS = {
-    "nothing in a step waits for the device": _without_waiting,
-    "recorded steps are the steps bit for bit": _recorded,
-    "a member alone is the member in company": _alone,
-    "the device computes what a CPU does, in float64": _as_a_cpu,
-    "a resumed population goes on bit for bit": _resumed,
-}
 
 
 # --- (b) the table
 # -----------------------------------------------------------------------------------------------
+
+
+def _driver() -> str:
+    """The version of the GPU's driver, which torch does not tell."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"unknown: {error}"
+    return told.split("\n")[0]
+
+
+def checked(check: Check, in_time: Callable[[], bool]) -> bool:
+    """What gpu_correctness.py says of this device."""
+    for found in correctness(check.device, in_time):
+        check.write("correctness", found)
+    return all(said in ("ok", "needs CUDA") for row in found.values() for said in row.values())
 
 
 def table(check: Check, in_time: Callable[[], bool]) -> bool:
@@ -297,6 +218,53 @@ def peaks(check: Check, precision: str) -> dict[str, float]:
     with products(precision):
         taken = alternate({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, rounds=5)
     return {"flop_per_s": 2 * n**3 / taken["product"], "bytes_per_s": 8 * numbers / taken["copy"]}
+
+
+MOST_KERNELS = 12  # of a study that are told
+
+
+def kernels(check: Check, in_time: Callable[[], bool]) -> bool:
+    """Where the time of a step goes, by study: what the device ran, in milliseconds a step, the longest
+    first, and how often; what a report and the order of an epoch take beside it.
+    """
+    found: dict[str, Any] = {}
+    for study in STUDIES:
+        if not in_time():
+            break
+        dataset = random_dataset(study.shape, 20 * study.batch).to(check.device)
+        seeds = 1 if check.tiny else study.seeds
+        members = 2 if check.tiny else MEMBERS[study.name][-1]
+        models = check.population(study, dataset, members // seeds, seeds)
+        models.train(4)
+        steps = 4
+        profiled = _profiled(check.device, partial(models.train, steps))
+        rows = [
+            {"name": name[:120], "calls": calls / steps, "ms": 1000 * seconds / steps}
+            for name, calls, seconds in profiled[:MOST_KERNELS]
+        ]
+        whole = 1000 * sum(seconds for _, _, seconds in profiled) / steps
+        report = alternate({"report": lambda m=models: m.report(ScoreRule())}, rounds=2)["report"]
+        found[study.name] = {"members": members, "kernels_ms": whole, "report_s": report, "kernels": rows}
+        print(f"  {study.name:<18}{members:6} {whole:10.3f} ms of kernels a step, {report:.3f} s a report")
+        for row in rows:
+            print(f"    {row['ms']:9.3f} ms {row['calls']:7.1f} x {row['name'][:80]}")
+        check.write("kernels", found)
+        del models
+    return True
+
+
+def _profiled(device: torch.device, run: Callable[[], object]) -> list[tuple[str, int, float]]:
+    """(name, how often, seconds on the device) of what it runs, the longest first."""
+    on_gpu = device.type == "cuda"
+    activity = torch.profiler.ProfilerActivity.CUDA if on_gpu else torch.profiler.ProfilerActivity.CPU
+    with torch.profiler.profile(activities=[activity]) as profiler:
+        run()
+        synchronize()
+    rows = [
+        (e.key, e.count, (e.self_device_time_total if on_gpu else e.self_cpu_time_total) / 1e6)
+        for e in profiler.key_averages()
+    ]
+    return sorted((row for row in rows if row[2] > 0), key=lambda row: -row[2])
 
 
 # --- (c) the paper

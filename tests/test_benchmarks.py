@@ -70,7 +70,9 @@ def test_the_check_of_a_gpu_runs_small_where_there_is_only_torch_and_writes_what
     found = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     studies = [study.name for study in gpu.STUDIES]
     assert {said for row in found["correctness"].values() for said in row.values()} <= {"ok", "needs CUDA"}
-    assert all(list(row) == studies for row in found["correctness"].values())
+    modules = ["module, vmap", "module, loop"]
+    assert all(list(row) == studies + modules for row in found["correctness"].values())
+    assert list(found["kernels"]) == studies
     rows = found["table"]["rows"]
     assert [row["study"] for row in rows] == [name for name in studies for _ in range(2)]
     for row in rows:
