@@ -5,8 +5,9 @@ its caches suffice. An accelerator is fast where its launches are few. So the ou
 members are the rows of one matrix, [S*T*N, B], and the wires are numbers of its rows, offset once and for
 all: every operation below is one launch, whoever the members are.
 
-Gates of trials that are not sampled ("soft") are real numbers. Where there are some, those of all trials are:
-on bits the polynomial gives exactly the bits.
+Hard gates work on bits, 32 examples in a word: kernels/gate_layers.py. Gates of trials that are not sampled
+("soft") are real numbers. Where there are some, those of all trials are: on bits the polynomial gives exactly
+the bits.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from trainables.gates import COEFFICIENTS, TRUTH_TABLE, Wires, polynomial
+from trainables.gates import COEFFICIENTS, Wires, polynomial
+from trainables.kernels.gate_layers import follow, gates, gates_backward
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Rows:
     b: Tensor  # [R, N]
     table: Tensor  # [S*T*4N]: rows of the table
     factors: Tensor  # [S*T*4N]: places in the coefficients of all members
-    bags: Tensor  # [S*T*D]
+    bags: Tensor  # [S*T*D]: where in those two the entries of each output of the layer before begin
 
     @classmethod
     def of(cls, wires: Wires, trials: int, *, first: bool) -> "Rows":
@@ -62,15 +64,13 @@ class Layout:
 
     layers: tuple[Rows, ...]
     coefficients: Tensor  # [16, 4] of COEFFICIENTS
-    truth: Tensor  # [4, 1] of TRUTH_TABLE
 
     @classmethod
     def of(cls, wires: Sequence[Wires], trials: int, dtype: torch.dtype) -> "Layout":
         """Of the wires of all layers and T."""
         device = wires[0].inputs.device
         layers = tuple(Rows.of(w, trials, first=i == 0) for i, w in enumerate(wires))
-        truth = torch.tensor(TRUTH_TABLE, dtype=dtype, device=device)[:, None]
-        return cls(layers, COEFFICIENTS.to(device, dtype), truth)
+        return cls(layers, COEFFICIENTS.to(device, dtype))
 
 
 def group_sums(
@@ -88,30 +88,45 @@ def group_sums(
     Returns:
         [S, T, groups, B].
     """
-    out: Tensor = _Network.apply(bits, layout, groups, soft, *coefficients)
+    out: Tensor = (_Soft if soft else _Hard).apply(bits, layout, groups, *coefficients)
     return out
 
 
-class _Network(torch.autograd.Function):
+class _Hard(torch.autograd.Function):
+    """The operators of kernels/gate_layers.py as one differentiable function of the coefficients."""
+
     @staticmethod
-    def forward(
-        ctx: Any, bits: Tensor, layout: Layout, groups: int, soft: bool, *coefficients: Tensor
-    ) -> Tensor:
-        x = bits[:, None].to(coefficients[0].dtype) if soft else bits[:, None]  # [S, 1, D, B]
-        kept = []  # of each layer: both inputs of its gates in one byte, or its inputs themselves
+    def forward(ctx: Any, bits: Tensor, layout: Layout, groups: int, *coefficients: Tensor) -> Tensor:
+        rows, layers = layout.layers, list(coefficients)
+        sums: Tensor
+        sums, kept = gates(bits, layers, [r.a for r in rows], [r.b for r in rows], groups)
+        ctx.save_for_backward(*coefficients, *kept)
+        ctx.layout = layout
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dsums: Tensor) -> tuple[Tensor | None, ...]:
+        n = len(ctx.saved_tensors) // 2
+        coefficients, kept = ctx.saved_tensors[:n], ctx.saved_tensors[n:]
+        fields = ([getattr(r, name) for r in ctx.layout.layers] for name in Rows.__dataclass_fields__)
+        return None, None, None, *gates_backward(dsums, list(coefficients), list(kept), *fields)
+
+
+class _Soft(torch.autograd.Function):
+    """Mixtures of gates, on real numbers."""
+
+    @staticmethod
+    def forward(ctx: Any, bits: Tensor, layout: Layout, groups: int, *coefficients: Tensor) -> Tensor:
+        x = bits[:, None].to(coefficients[0].dtype)  # [S, 1, D, B]
+        kept = []  # of each layer, its inputs
         for layer, rows in zip(coefficients, layout.layers, strict=True):
-            if soft:
-                kept.append(x)
-                x = polynomial(layer, *_inputs(x, rows, layer.dtype))
-            else:
-                joined = _follow(x, rows.a).mul_(2).add_(_follow(x, rows.b))
-                kept.append(joined)
-                table = (layer * layout.truth).sum(2).to(torch.uint8)  # [S, T, N]
-                x = (table[..., None] >> joined).bitwise_and_(1)
+            kept.append(x)
+            x = polynomial(layer, follow(x, rows.a), follow(x, rows.b))
         ctx.save_for_backward(*coefficients, *kept)
         ctx.layout = layout
         S, T, _, B = x.shape
-        return x.view(S, T, groups, -1, B).sum(3, dtype=coefficients[0].dtype)
+        return x.view(S, T, groups, -1, B).sum(3)
 
     @staticmethod
     @once_differentiable
@@ -126,7 +141,7 @@ class _Network(torch.autograd.Function):
             N = layer.shape[-1]
             table = dsums.new_empty(3, S, T, N, B)  # dy, dy*a, dy*b
             table[0].view(S, T, dy.shape[2], -1, B).copy_(dy)
-            a, b = _inputs(kept[i], rows, dsums.dtype)
+            a, b = follow(kept[i], rows.a), follow(kept[i], rows.b)
             torch.mul(table[0], a, out=table[1])
             torch.mul(table[0], b, out=table[2])
             both = (table[1] * b).sum(-1)
@@ -136,16 +151,4 @@ class _Network(torch.autograd.Function):
                 dy = F.embedding_bag(
                     rows.table, table.view(-1, B), rows.bags, mode="sum", per_sample_weights=factors
                 ).view(S, T, -1, 1, B)
-        return None, None, None, None, *reversed(gradients)
-
-
-def _inputs(kept: Tensor, rows: Rows, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Both inputs of every gate as real numbers, each [S, T or 1, N, B]."""
-    if kept.is_floating_point():
-        return _follow(kept, rows.a), _follow(kept, rows.b)
-    return (kept >> 1).to(dtype), (kept & 1).to(dtype)
-
-
-def _follow(x: Tensor, rows: Tensor) -> Tensor:
-    """Rows [R, N] of x [S, T or 1, D, B], as [S, T or 1, N, B]."""
-    return x.reshape(-1, x.shape[-1]).index_select(0, rows.view(-1)).view(*x.shape[:2], -1, x.shape[-1])
+        return None, None, None, *reversed(gradients)

@@ -10,11 +10,31 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 CAPABILITIES = (80, 90, 100)
-POINTERS = {"keys": "*i64", "step": "*i64", "kinds": "*i32", "chosen": "*u8"}
-NUMBERS = {"count", "T", "n", "L", "B", "noise_stride"}
+POINTERS = {"keys": "*i64", "step": "*i64", "kinds": "*i32", "chosen": "*u8", "bits": "*u8"}
+WORDS = ("words", "later_words", "outputs", "a", "b", "later_a", "later_b", "factors", "bags")
+POINTERS |= dict.fromkeys(WORDS, "*i32")
+TABLES = {"gates_gradient_kernel": "*i32"}  # its table is of rows, the others' of numbers
+NUMBERS = {
+    "count",
+    "T",
+    "n",
+    "N",
+    "L",
+    "B",
+    "W",
+    "noise_stride",
+    "trials",
+    "groups",
+    "gates_later",
+    "entries",
+}
 CONSTANTS = {
     "triton_noise": {"noise_kernel": {"LOGISTIC": True, "BLOCK": 256}},
     "triton_update": {"adamw_kernel": {"EPS": 1e-8, "BLOCK": 1024}},
+    "triton_cross_entropy": {
+        "cross_entropy_kernel": {"BLOCK": 2048},
+        "cross_entropy_gradient_kernel": {"BLOCK": 2048},
+    },
     "triton_sampling": {
         "bits_kernel": {"BLOCK": 1024},
         "bits_gradient_kernel": {"GAP": 1.0, "BLOCK": 1024},
@@ -23,15 +43,22 @@ CONSTANTS = {
         "choose_kernel": {"K": 16, "C": 4, "PADDED": 16, "BLOCK": 64},
         "choose_gradient_kernel": {"K": 16, "C": 4, "PADDED": 16, "GAP": 1.0, "BLOCK": 64},
     },
+    "triton_gate_layers": {
+        "words_kernel": {"ROWS": 128},
+        "layer_kernel": {"GATES": 128, "WORDS": 4},
+        "sums_kernel": {"GATES": 32, "LANES": 128},
+        "gates_gradient_kernel": {"LAST": False, "WRITES": True, "ROWS": 8, "LANES": 128},
+    },
 }
 
 
 def compile_for(function, constants, capability):
     """Builds a kernel; raises where it cannot be, or where what was built is for another GPU."""
+    known = POINTERS | {"table": TABLES.get(function.__name__, "*fp32")}
     signature = {
         argument: "constexpr"
         if argument in constants
-        else POINTERS.get(argument, "i32" if argument in NUMBERS else "*fp32")
+        else known.get(argument, "i32" if argument in NUMBERS else "*fp32")
         for argument in function.arg_names
     }
     source = ASTSource(fn=function, signature=signature, constexprs=constants)

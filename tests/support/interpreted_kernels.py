@@ -3,12 +3,24 @@
 A process of its own, because triton asks when it is imported whether it interprets.
 """
 
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 
-from trainables import counters
-from trainables.kernels import choosing, sampling, triton_noise, triton_sampling, triton_update, update
+from trainables import counters, gate_rows
+from trainables.gates import Wires
+from trainables.kernels import (
+    choosing,
+    cross_entropy,
+    gate_layers,
+    sampling,
+    triton_cross_entropy,
+    triton_gate_layers,
+    triton_noise,
+    triton_sampling,
+    triton_update,
+    update,
+)  # fmt: skip
 from trainables.kernels import noise as noise_operator
 from trainables.surrogates import RAO, SURROGATES
 
@@ -107,6 +119,43 @@ def check_ties():
     assert not triton_sampling.takes(logits, noise, [SURROGATES.index(RAO), 1], -2)
 
 
+def check_cross_entropy(dtype):
+    generator = torch.Generator().manual_seed(4)
+    logits = 5 * torch.randn(2, 3, 40, 70, generator=generator, dtype=dtype)
+    logits[0, 0, 0, :2] = torch.tensor([200.0, -200.0])  # whose exponentials overflow float32
+    x = torch.rand(2, 70, 40, generator=generator, dtype=dtype).mT
+    dloss = torch.randn(2, 3, generator=generator, dtype=dtype)
+    for triton_kernel, operator, arguments in (
+        (triton_cross_entropy.sums, cross_entropy.binary_cross_entropy, (logits, x)),
+        (triton_cross_entropy.gradient, cross_entropy.binary_cross_entropy_backward, (dloss, logits, x)),
+    ):
+        torch.testing.assert_close(triton_kernel(*arguments), operator(*arguments), **ROUNDING[dtype])
+
+
+def check_gates(sizes, trials, batch, dtype):
+    generator = torch.Generator().manual_seed(3)
+    wires = [Wires.of(torch.randint(D, (2, 2, N), generator=generator), D) for D, N in pairwise(sizes)]
+    layout = gate_rows.Layout.of(wires, trials, dtype)
+    bits = torch.randint(2, (2, sizes[0], batch), generator=generator, dtype=torch.uint8)
+    layers = [
+        layout.coefficients[torch.randint(16, (2, trials, N), generator=generator)].movedim(-1, 2)
+        for N in sizes[1:]
+    ]
+    a, b = ([getattr(rows, name) for rows in layout.layers] for name in ("a", "b"))
+    sums, kept = gate_layers.gates(bits, layers, a, b, 5)
+    found = triton_gate_layers.gates(bits, layers, a, b, 5)
+    assert torch.equal(found[0], sums)
+    assert len(found[1]) == len(kept)
+    whole = batch // 32  # words that are full: of the last one some bits are of nobody
+    assert all(torch.equal(x[..., :whole], y[..., :whole]) for x, y in zip(found[1], kept, strict=True))
+    dsums = torch.randn(sums.shape, generator=generator, dtype=dtype)
+    rest = ([getattr(rows, name) for rows in layout.layers] for name in ("table", "factors", "bags"))
+    arguments = (a, b, *rest)
+    expected = gate_layers.gates_backward(dsums, layers, kept, *arguments)
+    gradients = triton_gate_layers.gradients(dsums, layers, found[1], *arguments)
+    torch.testing.assert_close(gradients, expected, **ROUNDING[dtype])
+
+
 def main():
     """Runs all of them."""
     torch.set_num_threads(1)
@@ -125,6 +174,13 @@ def main():
     print("choices")
     check_ties()
     print("ties")
+    forms = (((9, 20), 3, 7), ((40, 30, 30, 35), 2, 133))
+    for (sizes, trials, batch), dtype in product(forms, DTYPES):
+        check_gates(sizes, trials, batch, dtype)
+    print("gates")
+    for dtype in DTYPES:
+        check_cross_entropy(dtype)
+    print("cross-entropy")
 
 
 if __name__ == "__main__":

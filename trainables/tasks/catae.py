@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trainables.data import Split
+from trainables.kernels import cross_entropy
 from trainables.layers import init_linear, linear, shared_input_linear
 from trainables.randomness import Stream, gumbel_
 from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Parameters, Task
@@ -169,7 +170,7 @@ class CatAE(DeclaredCatAE, Task):
         """Logits [S, T, L, K, B] of pixels [S, D, B]."""
         h = shared_input_linear(parameters["encoder_0_weight"], parameters["encoder_0_bias"], x)
         for i in range(1, len(self._encoder)):
-            h = linear(parameters[f"encoder_{i}_weight"], parameters[f"encoder_{i}_bias"], h.relu_())
+            h = linear(parameters[f"encoder_{i}_weight"], parameters[f"encoder_{i}_bias"], h.relu())
         S, T, _, B = h.shape
         return h.view(S, T, self._L, self._K, B)
 
@@ -178,7 +179,7 @@ class CatAE(DeclaredCatAE, Task):
         h = z.flatten(2, 3)
         for i in range(len(self._decoder)):
             h = linear(
-                parameters[f"decoder_{i}_weight"], parameters[f"decoder_{i}_bias"], h.relu_() if i else h
+                parameters[f"decoder_{i}_weight"], parameters[f"decoder_{i}_bias"], h.relu() if i else h
             )
         return h
 
@@ -198,17 +199,14 @@ class _BinaryCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, out: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(out, x)
-        # -x log sigmoid(o) - (1 - x) log sigmoid(-o) = softplus(o) - x o, and softplus(o) = max(o, 0) - log
-        # sigmoid(|o|), which never overflows: a tenth of the time of torch's own softplus, whose log1p is
-        # slow on a CPU.
-        loss = out.relu().sum((2, 3)).sub_(out.abs().sigmoid_().log_().sum((2, 3)))
-        return loss.sub_((out.flatten(2) @ x.flatten(1)[..., None])[..., 0])
+        loss: Tensor = cross_entropy.binary_cross_entropy(out, x)
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None]:
         out, x = ctx.saved_tensors
-        return torch.sigmoid(out).sub_(x[:, None]).mul_(dloss[:, :, None, None]), None
+        return cross_entropy.binary_cross_entropy_backward(dloss, out, x), None
 
 
 def binary_cross_entropy(out: Tensor, x: Tensor) -> Tensor:
