@@ -23,10 +23,10 @@ from benchmarks import plain
 from benchmarks.gpu import STUDIES, Study, random_dataset
 from benchmarks.gpu_correctness import correctness
 from benchmarks.measure import alternate, synchronize
-from benchmarks.paper import PLANS, REPORTS, TINY_REPORTS, StudyFile, built, grid
+from benchmarks.paper import PLANS, REPORTS, TINY_REPORTS, Data, StudyFile, built, grid
 from trainables.capture import recorder
 from trainables.data import DataError, Dataset, load
-from trainables.layers import products
+from trainables.layers import PRECISIONS, products
 from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
 
@@ -42,6 +42,7 @@ class Check:
     data: str
     out: Path
     tiny: bool
+    precision: str = "tf32"  # of the paper's studies
 
     def write(self, name: str, found: object) -> None:
         """Replaces NAME.json in the folder of results."""
@@ -84,10 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", default="data", help="folder of the datasets")
     parser.add_argument("--out", default="build/gpu-check", help="folder of the results")
     parser.add_argument("--parts", nargs="+", default=list(LIMITS_S), choices=list(LIMITS_S))
+    parser.add_argument("--precision", default="tf32", choices=PRECISIONS, help="of the paper's studies")
     parser.add_argument("--tiny", action="store_true", help="small models, few steps, random data")
     given = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    check = Check(device, given.data, Path(given.out), given.tiny)
+    check = Check(device, given.data, Path(given.out), given.tiny, given.precision)
     check.out.mkdir(parents=True, exist_ok=True)
     check.write("device", described(device))
     parts: dict[str, Callable[[Check, Callable[[], bool]], bool]] = {
@@ -277,12 +279,15 @@ def paper(check: Check, in_time: Callable[[], bool]) -> bool:
     """
     passed = True
     for study in STUDIES:
-        file = StudyFile(study, described(check.device), hours=LIMITS_S["paper"] / 3600, tiny=check.tiny)
+        file = StudyFile(
+            study, described(check.device),
+            hours=LIMITS_S["paper"] / 3600, tiny=check.tiny, precision=check.precision,
+        )  # fmt: skip
         if not in_time():
             check.write(file.name, file.not_started("not reached in time"))
             continue
         try:
-            dataset = _data(check, study)
+            file.data, dataset = _data(check, study)
         except DataError as error:
             check.write(file.name, file.not_started(f"no data: {error}"))
             print(f"  {study.name:<18}{error}")
@@ -298,10 +303,21 @@ def paper(check: Check, in_time: Callable[[], bool]) -> bool:
     return passed
 
 
-def _data(check: Check, study: Study) -> Dataset:
+def _data(check: Check, study: Study) -> tuple[Data | None, Dataset]:
+    """The first of the plan's datasets that is there.
+
+    Raises:
+        DataError: none is; what it says is of the first.
+    """
     if check.tiny:
-        return random_dataset(study.shape, 400)
-    return load(PLANS[study.name].dataset, check.data)
+        return None, random_dataset(study.shape, 400)
+    missing: list[DataError] = []
+    for name, options in PLANS[study.name].data:
+        try:
+            return (name, options), load(name, check.data, options)
+        except DataError as error:
+            missing.append(error)
+    raise missing[0]
 
 
 def _trained(
@@ -311,7 +327,7 @@ def _trained(
     seeds, steps, number = (2, 8, TINY_REPORTS) if check.tiny else (study.seeds, study.steps, REPORTS)
     models = check.trained(
         study, dataset, grid(study, tiny=check.tiny), seeds,
-        recorder=recorder(check.device, "auto"), total_steps=steps,
+        recorder=recorder(check.device, "auto"), total_steps=steps, precision=check.precision,
     )  # fmt: skip
     began = time.monotonic()
     for report in range(1, number + 1):

@@ -7,7 +7,7 @@ so that a machine with nothing but torch can train what another one analyses. No
 import math
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -24,6 +24,8 @@ FORMAT, VERSION = "straight-through-tuner study", 1
 REPORTS, TINY_REPORTS = 20, 4
 ODD_TENTHS = tuple(round(0.1 * n, 1) for n in range(1, 20, 2))
 
+Data: TypeAlias = tuple[str, dict[str, Any]]  # a dataset's name, and its options
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,7 +33,7 @@ class Plan:
 
     name: str  # of the task, of the file, and in the study's name
     task: type[Task]
-    dataset: str
+    data: tuple[Data, ...]  # of which the first is taken that is there
     small: dict[str, Any]  # the task's options where the check is tiny
     tau_f: tuple[float, ...]
     tau_b: tuple[float, ...]
@@ -39,15 +41,18 @@ class Plan:
 
 PLANS = {
     "SBN grid": Plan(
-        "sbn", SBN, "fashion_mnist", {"units": [16, 12]},
+        "sbn", SBN, (("fashion_mnist", {}),), {"units": [16, 12]},
         tuple(round(0.1 * n, 1) for n in range(21)), (*ODD_TENTHS, 2.0),
     ),
     "CatAE": Plan(
-        "catae", CatAE, "mnist", {"hidden": [24], "latents": 3, "classes": 5},
+        "catae", CatAE, (("mnist", {}),), {"hidden": [24], "latents": 3, "classes": 5},
         (0.0, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0), (0.3, 0.5, 1.0, 1.5, 2.0),
     ),
     "DLN, 16 members": Plan(
-        "dln", DLN, "cifar10", {"widths": [60, 50]}, (0.0, 0.5, 1.0, 2.0), (0.3, 0.5, 1.0, 2.0),
+        "dln", DLN,
+        # The original pixels, or JPEG copies of them where those are at hand: the study says which.
+        (("cifar10", {}), ("image_folder", {"folder": "cifar10-jpeg", "size": 32})),
+        {"widths": [60, 50]}, (0.0, 0.5, 1.0, 2.0), (0.3, 0.5, 1.0, 2.0),
     ),
 }  # fmt: skip
 
@@ -76,7 +81,10 @@ def _temperatures(study: Study, *, tiny: bool) -> tuple[tuple[float, ...], tuple
     return ((0.5, 1.0), (1.0,)) if tiny else (plan.tau_f, plan.tau_b)
 
 
-def spec_of(study: Study, steps: int, batch_size: int, *, hours: float, tiny: bool) -> dict[str, Any]:
+def spec_of(
+    study: Study, steps: int, batch_size: int, *, hours: float, tiny: bool,
+    data: Data | None = None, precision: str = "float32",
+) -> dict[str, Any]:  # fmt: skip
     """The study as somebody would submit it. It is searched and not confirmed, so it has no verdict.
 
     Args:
@@ -85,13 +93,17 @@ def spec_of(study: Study, steps: int, batch_size: int, *, hours: float, tiny: bo
         batch_size: examples in a step.
         hours: that it may take.
         tiny: whether it is a small model on random data.
+        data: what it learns from; by default the first of the plan's.
+        precision: of matrix products.
     """
     plan = PLANS[study.name]
     tau_f, tau_b = _temperatures(study, tiny=tiny)
+    dataset, dataset_options = data or plan.data[0]
     return {
         "name": f"gpu-check-{plan.name}{'-tiny' if tiny else ''}",
         "task": plan.name,
-        "dataset": plan.dataset,
+        "dataset": dataset,
+        "dataset_options": dataset_options,
         "search": {"strategy": "grid", "tau_f": list(tau_f), "tau_b": list(tau_b)},
         "score": "last",
         "learning_rates": [study.lr],
@@ -103,6 +115,7 @@ def spec_of(study: Study, steps: int, batch_size: int, *, hours: float, tiny: bo
         "refine": False,
         "reports": TINY_REPORTS if tiny else REPORTS,
         "max_hours": hours,
+        "precision": precision,
         "options": options_of(study, tiny=tiny),
     }
 
@@ -115,10 +128,14 @@ class StudyFile:
         device: what it is trained on, as gpu_check.described tells.
         hours: that its part of the check may take.
         tiny: whether it is a small model on random data.
+        precision: of matrix products.
     """
 
-    def __init__(self, study: Study, device: dict[str, Any], *, hours: float, tiny: bool) -> None:
-        self._study, self._tiny = study, tiny
+    def __init__(
+        self, study: Study, device: dict[str, Any], *, hours: float, tiny: bool, precision: str
+    ) -> None:
+        self._study, self._tiny, self._precision = study, tiny, precision
+        self.data: Data | None = None  # what it learns from, once that is known
         self._known = {
             "format": FORMAT,
             "version": VERSION,
@@ -155,7 +172,10 @@ class StudyFile:
             {"role": "search", "estimator": c.estimator, "tau_f": c.tau_f, "tau_b": c.tau_b, "lr": c.lr}
             for c in models.configurations
         ]
-        spec = spec_of(self._study, steps, models.batch_size, hours=self._hours, tiny=self._tiny)
+        spec = spec_of(
+            self._study, steps, models.batch_size, hours=self._hours, tiny=self._tiny,
+            data=self.data, precision=self._precision,
+        )  # fmt: skip
         spec["seeds"] = len(models.seeds)
         found = {"spec": spec, "seeds": list(models.seeds), "trials": trials, "reports": self._reports}
         return self._known | {"state": state, "reason": None} | found
