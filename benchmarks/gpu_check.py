@@ -44,11 +44,11 @@ class Check:
     tiny: bool
     precision: str = "tf32"  # of the paper's studies
 
-    def write(self, name: str, found: object) -> None:
+    def write(self, name: str, found: object, *, indent: int | None = 1) -> None:
         """Replaces NAME.json in the folder of results."""
         target = self.out / f"{name}.json"
         partial_file = target.with_suffix(".partial")
-        partial_file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        partial_file.write_text(json.dumps(found, indent=indent), encoding="utf-8")
         partial_file.replace(target)
 
     def population(
@@ -236,7 +236,7 @@ def kernels(check: Check, in_time: Callable[[], bool]) -> bool:
         dataset = random_dataset(study.shape, 20 * study.batch).to(check.device)
         seeds = 1 if check.tiny else study.seeds
         members = 2 if check.tiny else MEMBERS[study.name][-1]
-        models = check.population(study, dataset, members // seeds, seeds)
+        models = check.population(study, dataset, members // seeds, seeds, precision=check.precision)
         models.train(4)
         steps = 4
         profiled = _profiled(check.device, partial(models.train, steps))
@@ -295,7 +295,7 @@ def paper(check: Check, in_time: Callable[[], bool]) -> bool:
         content = file.not_started("nothing was reported")
         try:
             for content in _trained(check, study, dataset.to(check.device), file, in_time):
-                check.write(file.name, content)
+                check.write(file.name, content, indent=None)  # hundreds of thousands of numbers
         except Exception as error:  # noqa: BLE001  # what does not fit must not cost the other studies
             check.write(file.name, content | {"reason": f"{type(error).__name__}: {error}"})
             print(f"  {study.name:<18}{type(error).__name__}: {error}")

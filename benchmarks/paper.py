@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 from benchmarks.gpu import Study
@@ -183,4 +184,8 @@ class StudyFile:
 
 def _plain(values: Tensor) -> list[list[float | None]]:
     """[S, T] as a row for each trial; JSON has no NaN, so what is not finite is null."""
-    return [[v if math.isfinite(v) else None for v in row] for row in values.T.tolist()]
+    # All that a number of its type has.
+    digits = 9 if values.dtype == torch.float32 else 17
+    return [
+        [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in row] for row in values.T.tolist()
+    ]
