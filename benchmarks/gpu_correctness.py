@@ -204,7 +204,7 @@ def _as_a_cpu(small: Small) -> Verdict:
     there.train(15)
     if different := _differ(there, here, 1e-10):
         return different
-    measured = [_measured(models) for models in (there, here)]
+    measured = [_measured(m) | {"grad_norm": m.diagnose(4)["grad_norm"]} for m in (there, here)]
     for name, expected in measured[1].items():
         found = measured[0][name].cpu()
         if not torch.allclose(found, expected, rtol=1e-5, atol=1e-7, equal_nan=True):
@@ -213,7 +213,7 @@ def _as_a_cpu(small: Small) -> Verdict:
 
 
 def _measured(models: Population) -> dict[str, Tensor]:
-    """Everything that a trained population tells but gradient_statistics, which draws noise of its own."""
+    """Everything that a trained population tells but gradient_statistics."""
     found = {f"report {n}": v for n, v in models.report(ScoreRule()).items()}
     found |= {f"test {n}": v for n, v in models.test().items()}
     losses = models.example_losses()

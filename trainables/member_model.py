@@ -26,7 +26,7 @@ OWN = "torch's generator"  # the noise that sets it, for what a module draws by 
 
 
 class MemberModel:
-    """One module with its loss and metrics. It is on the CPU until `to` moves it; the dataset may be elsewhere.
+    """One module with its loss and metrics, on the CPU until `to` moves it; the dataset may be elsewhere.
 
     Args:
         module: built for this purpose: its StraightThrough layers and dropout are changed to ask for noise.
@@ -72,7 +72,9 @@ class MemberModel:
         self.device = device
 
     def examples(self, n: int) -> Split:
-        """n training examples, from the first on, again and again where there are fewer; where the module is."""
+        """n training examples, from the first on, again and again where there are fewer; on the module's
+        device.
+        """
         train = self._dataset.train
         return train.take(torch.arange(n, device=train.device) % len(train)).to(self.device)
 

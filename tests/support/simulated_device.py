@@ -1,9 +1,10 @@
-"""A second device for tests on a machine without a GPU: tensors that say they are on it, compute on the CPU, and
-refuse what a GPU refuses.
+"""A second device for tests on a machine without a GPU: tensors that say they are on it, compute on the CPU,
+and refuse what a GPU refuses.
 
 An operation that mixes tensors of the device with tensors of the host is an error, but for those that torch
-allows: a host's scalar, a host's index, a copy. Its generators are the CPU's under another name, so nothing is
-learnt here about a GPU's numbers. It is called "meta", because autograd asks CUDA's driver about CUDA's devices.
+allows: a host's scalar, a host's index, a copy. Its generators are the CPU's under another name, so nothing
+is learnt here about a GPU's numbers. It is called "meta", because autograd asks CUDA's driver about CUDA's
+devices; a list as an index is then lost, for torch makes a tensor of it that no mode sees.
 """
 
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def _computed(function, arguments, keywords):
     mine = {id(x.inner): x for x in tensors if isinstance(x, OnDevice)}  # what is changed in place is itself
 
     def outer(x):
-        return mine.get(id(x), None) if id(x) in mine else OnDevice(x)
+        return mine[id(x)] if id(x) in mine else OnDevice(x)
 
     return tree_map_only(torch.Tensor, outer, out)
 

@@ -1,5 +1,5 @@
-"""Plain modules on another device than the CPU, which is simulated: where their tensors are, and that a module
-that makes its own on the CPU is told so.
+"""Plain modules on another device than the CPU, which is simulated: where their tensors are, and that a
+module that makes its own on the CPU is told so.
 """
 
 from unittest.mock import patch
