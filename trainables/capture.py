@@ -8,12 +8,15 @@ replays, into the same tensors or with a new recording. A recorder is a function
 recording is tested on a CPU.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
 
 from trainables.memory import is_out_of_memory
+
+_log = logging.getLogger(__name__)
 
 Steps: TypeAlias = Callable[[], object]
 Recorder: TypeAlias = Callable[[Steps], Steps]  # of steps that have run before, the replay; runs nothing
@@ -71,7 +74,9 @@ class Captured:
         self._warm = 0
 
     def _replay(self, step: Steps, size: int) -> Steps | None:
-        """Of so many steps; None where there is no memory for it: then steps run as they are from now on."""
+        """Of so many steps; None where they cannot be recorded, or there is no memory for it: then steps run
+        as they are from now on.
+        """
         if size not in self._replays:
             assert self._record is not None
 
@@ -83,7 +88,8 @@ class Captured:
                 self._replays[size] = self._record(steps)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
-                    raise
+                    # A user's own code may do what cannot be recorded: copy a constant to the device.
+                    _log.warning("training steps cannot be recorded, and run as they are: %s", error)
                 self.release()
                 self._record = None
                 return None

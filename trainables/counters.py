@@ -80,4 +80,4 @@ def gumbel(words: Tensor, dtype: torch.dtype) -> Tensor:
     return -(-uniform(words, dtype).log()).log()
 
 
-KINDS = {"logistic": logistic, "gumbel": gumbel}
+KINDS = {"logistic": logistic, "gumbel": gumbel, "uniform": uniform}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.data import Split
 from trainables.data.dataset import each
-from trainables.randomness import Stream
+from trainables.drawing import FixedNoise
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, Parameters, Task, with_draws
 
@@ -138,14 +138,18 @@ def _gradients(
 
     stacked = {name: repeated(p.detach()) for name, p in parameters.items()}  # [S*r, T, ...]
     trained = [p.requires_grad_() for name, p in stacked.items() if name not in buffers]
-    dtype = trained[0].dtype
+    fixed = {
+        purpose: FixedNoise(task, 0, purpose, like=trained[0], counted=members.accelerator)
+        for purpose in ("diagnostics noise", "diagnostics draws")
+    }
 
     def drawn(draw: int | None = None) -> Noise:
-        noise = _noise(task, batch, numbers, draw)  # {name: [r, 1, ...]}
-        return {
-            name: n.to(dtype if n.is_floating_point() else None).expand(S, *n.shape).flatten(0, 1)
-            for name, n in noise.items()
-        }
+        """The noise of the passes of those numbers, or the further noise of their draw `draw`."""
+        purpose = "diagnostics noise" if draw is None else "diagnostics draws"
+        steps = [k if draw is None else k * RAO_DRAWS + draw for k in numbers]
+        passes = [fixed[purpose].at(step, len(batch)) for step in steps]
+        noise = {name: torch.cat([one[name] for one in passes]) for name in passes[0]}  # [r, 1, ...]
+        return {name: n.expand(S, *n.shape).flatten(0, 1) for name, n in noise.items()}
 
     noise = with_draws(drawn(), drawn) if members.need_draws else drawn()
     inputs, labels = (
@@ -156,17 +160,6 @@ def _gradients(
         gradients = torch.autograd.grad(loss.sum(), trained, allow_unused=True, materialize_grads=True)
     names = [name for name in stacked if name not in buffers]
     return {name: g.view(S, r, *g.shape[1:]) for name, g in zip(names, gradients, strict=True)}
-
-
-def _noise(task: Task, batch: Split, numbers: range, draw: int | None) -> Noise:
-    """The noise of the passes of those numbers, {name: [r, 1, ...]}, or the further noise of their draw
-    `draw`.
-    """
-    device = batch.device
-    stream = Stream(0, "diagnostics noise" if draw is None else "diagnostics draws", device)
-    steps = [k if draw is None else k * RAO_DRAWS + draw for k in numbers]
-    drawn = [task.noise(len(batch), stream.at(step)) for step in steps]
-    return {name: torch.stack([noise[name] for noise in drawn])[:, None] for name in drawn[0]}
 
 
 def _free_bytes(device: torch.device) -> int:

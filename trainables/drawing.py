@@ -1,7 +1,7 @@
-"""Which examples and which noise the next training step sees: on a CPU from torch's generators, on an
-accelerator from counters (counters.py says why).
+"""Which examples and which noise the next training step sees, and which noise measurements are made with: on
+a CPU from torch's generators, on an accelerator from counters (counters.py says why).
 
-Both are functions of (seed, purpose, step) alone, so that nothing about a population enters. On an
+All are functions of (seed, purpose, step) alone, so that nothing about a population enters. On an
 accelerator the step is a tensor of the device: what draws there needs nothing from the host until an epoch
 ends.
 """
@@ -152,6 +152,42 @@ class DeviceDraws:
         self._epoch = epoch
 
 
+class FixedNoise:
+    """What measurements draw: the same noise for all members and seeds, whenever it is asked for.
+
+    From counters it is the same on every device that draws so. A task that says no noise_shapes draws from
+    the device's generator even there, whose numbers depend on the model of a GPU.
+
+    Args:
+        task: whose noise it is.
+        seed, purpose: what the noise is a function of, beside its step.
+        like: a tensor of the device; the noise has its dtype.
+        counted: whether it comes from counters, as an accelerator's does.
+    """
+
+    def __init__(self, task: Task, seed: int, purpose: str, *, like: Tensor, counted: bool) -> None:
+        self._task, self._device, self._dtype = task, like.device, like.dtype
+        self._seed, self._purpose, self._counted = seed, purpose, counted
+        self._made: dict[int, _CountedNoise] = {}  # by batch size
+        self._stream: Stream | None = None
+
+    def at(self, step: int, batch_size: int) -> Noise:
+        """Of a step 0, 1, ..., {name: [1, 1, ...]}."""
+        shapes = self._task.noise_shapes(batch_size) if self._counted else None
+        if shapes is not None:
+            if batch_size not in self._made:
+                sizes = Sizes(batch_size, batch_size, self._dtype, self._device, further=False)
+                self._made[batch_size] = _CountedNoise(shapes, [self._seed], sizes, noise=self._purpose)
+            return self._made[batch_size].at(torch.tensor(step, device=self._device))
+        if self._stream is None:
+            self._stream = Stream(self._seed, self._purpose, self._device)
+        drawn = self._task.noise(batch_size, self._stream.at(step))
+        return {
+            name: n[None, None].to(self._dtype if n.is_floating_point() else None)
+            for name, n in drawn.items()
+        }
+
+
 class _StreamedNoise:
     """What the task draws for one seed after the other."""
 
@@ -179,22 +215,27 @@ class _StreamedNoise:
 
 
 class _CountedNoise:
-    """What the task says that it needs, of all seeds in one launch for each kind of noise."""
+    """What the task says that it needs, of all seeds in one launch for each kind of noise.
 
-    def __init__(self, shapes: NoiseShapes, seeds: Sequence[int], sizes: Sizes) -> None:
-        self._sizes = sizes
+    noise: the purpose that it is drawn for.
+    """
+
+    def __init__(
+        self, shapes: NoiseShapes, seeds: Sequence[int], sizes: Sizes, *, noise: str = "noise"
+    ) -> None:
+        self._sizes, self._purpose = sizes, noise
         self._kinds: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)  # {kind: {name: shape}}
         for name, (kind, shape) in shapes.items():
             self._kinds[kind][name] = shape
         self._keys = {
             (purpose, kind): counters.keys(seeds, f"{purpose} {kind}", sizes.device)
-            for purpose in ("noise", "draws")
+            for purpose in ((noise, "draws") if sizes.further else (noise,))
             for kind in self._kinds
         }
 
     def at(self, step: Tensor) -> Noise:
         """Of a step that is read on the device; as _StreamedNoise's."""
-        noise = {name: drawn[:, 0] for name, drawn in self._drawn("noise", step, 1).items()}
+        noise = {name: drawn[:, 0] for name, drawn in self._drawn(self._purpose, step, 1).items()}
         if not self._sizes.further:
             return noise
         further = self._drawn("draws", step, RAO_DRAWS)

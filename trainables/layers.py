@@ -25,17 +25,18 @@ _bfloat16: ContextVar[bool] = ContextVar("bfloat16", default=False)
 @contextmanager
 def products(precision: str) -> Iterator[None]:
     """Within it, the products of `linear` and `shared_input_linear`, and their gradients', have this
-    precision.
+    precision; of a module's own layers, a GPU's products and convolutions are in tf32 or float32.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Got {precision!r}.")
-    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, precision == "tf32"
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     token = _bfloat16.set(precision == "bfloat16")
     try:
         yield
     finally:
         _bfloat16.reset(token)
-        torch.backends.cuda.matmul.allow_tf32 = before
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def _product(bias: Tensor, weight: Tensor, x: Tensor) -> Tensor:

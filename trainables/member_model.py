@@ -4,8 +4,8 @@
 members of a population (trainables/stacking.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 from trainables.data import Batch, Dataset, Split
 from trainables.data.dataset import each, tensors
 from trainables.primitive import Coefficients
+from trainables.randomness import seeded
 from trainables.sites import Draw, Given, Recorder, Sites, Source
 from trainables.stacking import Member, Values
 from trainables.tasks.base import Noise, Parameters
@@ -25,7 +26,7 @@ OWN = "torch's generator"  # the noise that sets it, for what a module draws by 
 
 
 class MemberModel:
-    """One module with its loss and metrics.
+    """One module with its loss and metrics, on the CPU until `to` moves it; the dataset may be elsewhere.
 
     Args:
         module: built for this purpose: its StraightThrough layers and dropout are changed to ask for noise.
@@ -47,6 +48,7 @@ class MemberModel:
         target: Target,
     ) -> None:
         self.module = module
+        self.device = torch.device("cpu")
         self.sites = Sites(module)
         parameters = dict(module.named_parameters())
         self.trained = tuple(name for name, p in parameters.items() if p.requires_grad)
@@ -67,11 +69,14 @@ class MemberModel:
     def to(self, device: torch.device) -> None:
         """Moves the module, for what it holds beside its tensors."""
         self.module.to(device)
+        self.device = device
 
     def examples(self, n: int) -> Split:
-        """n training examples, from the first on, again and again where there are fewer."""
+        """n training examples, from the first on, again and again where there are fewer; on the module's
+        device.
+        """
         train = self._dataset.train
-        return train.take(torch.arange(n, device=train.device) % len(train))
+        return train.take(torch.arange(n, device=train.device) % len(train)).to(self.device)
 
     def data(self, split: Split, dtype: torch.dtype, axes: int = 1) -> tuple[Batch, Batch]:
         """What forward and loss are given: inputs and labels, floats in `dtype`, pixels in [0, 1].
@@ -149,7 +154,7 @@ class MemberModel:
 
     def _generator(self, seed: int | None) -> AbstractContextManager[None]:
         """torch's generators set for a module that draws by itself, and restored."""
-        return _seeded(seed or 0, self._dataset.train.device) if self.draws_itself else nullcontext()
+        return seeded(seed or 0, self.device) if self.draws_itself else nullcontext()
 
 
 def of_each_example(function: Loss) -> Loss:
@@ -178,10 +183,3 @@ def _at(value: Any, place: Tensor) -> Any:
         parts = [_at(part, place) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield

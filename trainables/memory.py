@@ -33,7 +33,17 @@ _SAID = ("can't allocate memory", "std::bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory could not be had, a GPU's or the host's."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        said in str(error) for said in _SAID
-    )
+    """Whether an error says that memory could not be had, a GPU's or the host's, or was raised while such a
+    one was handled: what ends a CUDA graph's recording, for one, fails after an error within it.
+    """
+    seen: set[int] = set()  # chains of errors may be circles
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, torch.OutOfMemoryError | MemoryError) or any(said in str(one) for said in _SAID):
+            return True
+        waiting += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+    return False

@@ -2,6 +2,9 @@
 
 One training step on a few examples finds what would otherwise fail, or be silently wrong, in the middle of a
 study. Every error names the module, and the layer where that is known, and says what to do.
+
+All of it is looked at on the CPU, where torch tells which layer draws random numbers and a sum is the same
+every time; on another device, then, only whether the module works there too.
 """
 
 import warnings
@@ -9,19 +12,22 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.data import Batch, Dataset, Split
 from trainables.data.dataset import tensors
 from trainables.estimators import ESTIMATORS
 from trainables.layer_trace import LayerTrace
 from trainables.member_model import OWN, MemberModel
+from trainables.memory import is_out_of_memory
+from trainables.randomness import seeded
 from trainables.sites import Recorder
 from trainables.stack_choice import StackChoice, one_line
 from trainables.stacking import Mode
 from trainables.tasks.base import Noise, Parameters
 
 _EXAMPLES = 4  # of a pass, beside those with the extreme labels
+_COMPARED = (bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None))
 Phase: TypeAlias = Literal["training", "evaluation"]
 _CPU = torch.device("cpu")
 
@@ -39,10 +45,10 @@ class Checked:
 
 
 class ModuleChecks:
-    """The checks of one module on one dataset, on the CPU.
+    """The checks of one module on one dataset.
 
     Args:
-        model: the module.
+        model: the module, on the CPU.
         title: what errors call it.
         loss_name: likewise for the loss.
         dataset: whose examples are used.
@@ -56,7 +62,7 @@ class ModuleChecks:
         self._inputs, self._labels = model.data(self._split, torch.get_default_dtype())
 
     def run(self, stack: str) -> Checked:
-        """All of them. `stack` is auto, vmap or loop.
+        """All that are made on the CPU. `stack` is auto, vmap or loop.
 
         Raises:
             ValueError: the module cannot be trained, or not under vmap where that was asked for.
@@ -80,11 +86,55 @@ class ModuleChecks:
                     "training": choice.obstacle(trace, training=True),
                     "evaluation": choice.obstacle(trace, training=False),
                 }
+        self._check_stack(stack, obstacles)
+        return Checked(activation_bytes, obstacles)
+
+    def elsewhere(self, checked: Checked, stack: str) -> Checked:
+        """What `run` has found, of a module that has been moved to another device since.
+
+        Raises:
+            ValueError: the module does not work there, or not under vmap where that was asked for.
+        """
+        split, obstacles = self._split.to(self._model.device), checked.obstacles
+        with seeded(0, self._model.device):
+            trace = LayerTrace(self._model.module)
+            for training in (True, False):
+                self._check_there(split, trace, training=training)
+            choice = StackChoice(self._model, split)
+            obstacles = {
+                phase: found or choice.obstacle(trace, training=phase == "training")
+                for phase, found in checked.obstacles.items()
+            }
+        self._check_stack(stack, obstacles)
+        return Checked(checked.activation_bytes, obstacles)
+
+    def _check_stack(self, stack: str, obstacles: dict[Phase, str]) -> None:
         if stack == "vmap" and obstacles["training"]:
             raise ValueError(
                 f"{self._title} cannot be trained under vmap: {obstacles['training']}. Use stack='auto'."
             )
-        return Checked(activation_bytes, obstacles)
+
+    def _check_there(self, split: Split, trace: LayerTrace, *, training: bool) -> None:
+        """A training step, or an evaluation, on the device that the module is on."""
+        model, device = self._model, self._model.device
+        inputs, labels = model.data(split, torch.get_default_dtype())
+        member, parameters = model.member(training=training), self._parameters()
+        with trace, torch.set_grad_enabled(training):
+            try:
+                noise = model.noise(len(split), 0, device, training=training) | {OWN: torch.tensor(0)}
+                values, _ = member.call(parameters, inputs, labels, noise, _coefficients())
+                if training:
+                    trained = [parameters[name] for name in model.trained]
+                    torch.autograd.grad(values["loss"], trained, allow_unused=True)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                raise ValueError(
+                    f"{self._title} works on the CPU, and not on {device}: "
+                    f"{trace.layer or 'the loss, or a metric'}: {one_line(error)}. What forward or the loss "
+                    "makes must be on the device of its inputs (torch.zeros(..., device=x.device)), and a "
+                    "tensor that the module keeps must be a buffer (register_buffer), which is moved with it."
+                ) from error
 
     def _trained(self, trace: LayerTrace) -> int:
         """Looks at the loss of one training step. Returns the bytes that it keeps for its backward pass."""
@@ -222,3 +272,14 @@ def _described(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "(" + ", ".join(_described(x) for x in value) + ")"
     return type(value).__name__
+
+
+def attributes(module: nn.Module) -> dict[str, object]:
+    """What a module and its layers hold beside tensors, layers and hooks, to be compared with later."""
+    plain = {*vars(nn.Module())}
+    return {
+        f"{path}.{name}": repr(value) if isinstance(value, _COMPARED) else id(value)
+        for path, layer in module.named_modules()
+        for name, value in vars(layer).items()
+        if name not in plain
+    }

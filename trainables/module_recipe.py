@@ -129,13 +129,21 @@ class ModuleRecipe:
             declared[place] = replace(declared[place], panel=Panel(cast(Side, side)))
         return tuple(declared)
 
+    def data_of_factory(self, dataset: Dataset) -> Dataset | None:
+        """What the factory receives as `dataset`: the dataset on the CPU, where modules are built; None where
+        it takes none.
+        """
+        if _DATASET not in inspect.signature(self.factory).parameters:
+            return None
+        return dataset if dataset.train.device.type == "cpu" else dataset.to("cpu")
+
     def build(self, options: ModuleOptions, dataset: Dataset | None) -> nn.Module:
-        """A module with some options."""
+        """A module with some options, on the CPU. The dataset is for a factory that takes one."""
         given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "stack"}
         if _DATASET in inspect.signature(self.factory).parameters:
             given[_DATASET] = dataset
         try:
-            module = self.factory(**given)
+            module = _on_cpu(self.factory(**given))
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -192,6 +200,14 @@ def own_data(recipe: ModuleRecipe) -> Dataset | None:
         return data
     validation, test = recipe.shares
     return from_examples(data, validation=validation, test=test, name=recipe.title)
+
+
+def _on_cpu(module: Any) -> Any:
+    """What a factory returned; a module is moved where its maker has put some of it on a GPU."""
+    if not isinstance(module, nn.Module):
+        return module
+    tensors = (*module.parameters(), *module.buffers())
+    return module if all(t.device.type == "cpu" for t in tensors) else module.to("cpu")
 
 
 def _fits(value: Any, default: Any) -> bool:

@@ -23,12 +23,12 @@ from trainables.data import OWN_DATA, Batch, Dataset, Split, dataset_names
 from trainables.data.arrays import Examples, Share
 from trainables.estimators import ESTIMATORS
 from trainables.member_model import OWN, Loss, Target
-from trainables.module_checks import ModuleChecks
+from trainables.module_checks import ModuleChecks, attributes
 from trainables.module_recipe import ModuleOptions, ModuleRecipe, Stack, own_data
 from trainables.nn import StraightThrough
-from trainables.randomness import Stream
+from trainables.randomness import Stream, seeded
 from trainables.stacking import Member, Mode, Values, all_members
-from trainables.tasks.base import DRAWS, Members, Noise, Objective, Options, Parameters, Task
+from trainables.tasks.base import DRAWS, Members, Noise, NoiseShapes, Objective, Options, Parameters, Task
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +129,7 @@ class ModuleTask(Task):
     def __init__(self, dataset: Dataset, options: Options) -> None:
         self._options = cast(ModuleOptions, options)
         self._dataset = dataset
+        self._for_factory = self.recipe.data_of_factory(dataset)
         device = dataset.train.device
         recipe = self.recipe
         if len(dataset.train) < 2:
@@ -141,7 +142,12 @@ class ModuleTask(Task):
         self._own = self._model.tensors()
         self._check_reproducible()
         checks = ModuleChecks(self._model, recipe.title, recipe.loss_name, dataset)
+        before = attributes(built)
         checked = checks.run(self._options.stack)
+        self._keeps_its_attributes = attributes(built) == before
+        if device.type != "cpu":
+            self._model.to(device)
+            checked = checks.elsewhere(checked, self._options.stack)
         self.stack, self.stack_reason = checked.mode("training"), checked.obstacles["training"]
         self._evaluation_stack = checked.mode("evaluation")
         self._activation_bytes = checked.activation_bytes
@@ -155,7 +161,6 @@ class ModuleTask(Task):
                 f"module {recipe.title} has no parameter {sorted(unknown)[0]!r} to name among "
                 f"logit_parameters; it has {', '.join(self._model.trained)}."
             )
-        self._model.to(device)
 
     def init(self, generator: torch.Generator) -> Parameters:
         """Parameters and buffers of ONE module, built under a seed that the generator gives."""
@@ -182,6 +187,19 @@ class ModuleTask(Task):
         base, device = generator.initial_seed(), generator.device
         noise = self._model.noise(batch_size, base, device, training=True)
         return noise | self._own_noise(self.stack, base)
+
+    def noise_shapes(self, batch_size: int) -> NoiseShapes | None:
+        """As `noise`, of a module under vmap; a looped one may want what was not foreseen."""
+        if self.stack == "loop":
+            return None
+        return {d.name: (d.kind, d.shape) for d in self._model.draws(batch_size, training=True)}
+
+    @property
+    def recordable(self) -> bool:
+        """Not where forward changes attributes of the module, as a counter of its steps: a replay would not
+        change them.
+        """
+        return self.stack == "vmap" and self._keeps_its_attributes
 
     def loss(
         self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
@@ -278,11 +296,12 @@ class ModuleTask(Task):
     def module(
         self, parameters: Parameters, estimator: str, tau_f: float | None, tau_b: float | None
     ) -> nn.Module:
-        """One trained member as an ordinary module, its layers set to its estimator and temperatures.
+        """One trained member as an ordinary module on the CPU, its layers set to its estimator and
+        temperatures.
 
-        parameters: {name: [1, 1, ...]}, or {name: [...]}, buffers included.
+        parameters: {name: [1, 1, ...]}, or {name: [...]}, buffers included; on any device.
         """
-        return self.trained(self._options, self._dataset, parameters, estimator, tau_f, tau_b)
+        return self.trained(self._options, self._for_factory, parameters, estimator, tau_f, tau_b)
 
     @classmethod
     def trained(
@@ -308,9 +327,8 @@ class ModuleTask(Task):
 
     def _built(self, seed: int) -> nn.Module:
         """A module whose initial weights are a function of the seed."""
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
-            return self.recipe.build(self._options, self._dataset)
+        with seeded(seed, self._dataset.train.device):
+            return self.recipe.build(self._options, self._for_factory)
 
     def _check_reproducible(self) -> None:
         again = self.recipe.model(self._built(0), self._dataset).tensors()
@@ -330,7 +348,7 @@ class ModuleTask(Task):
 
     def _evaluation_noises(self, part: Split, chunk: int, dtype: torch.dtype) -> Iterator[Noise]:
         """The noise of each sampled pass over a chunk of examples."""
-        stream = Stream(part.noise_seed, "evaluation noise", part.device)
+        stream = Stream(part.noise_seed, "evaluation noise")  # only its generators' seeds are used
         for k in range(self.recipe.samples):
             base = stream.at(chunk * self.recipe.samples + k).initial_seed()
             drawn = self._model.noise(len(part), base, part.device, training=False)

@@ -117,7 +117,8 @@ class Population:
         self._adam = self._optimizer()
         self._score = Score.none((len(self.seeds), len(self.configurations)), self._device)
         self._total = torch.zeros(len(self.seeds), len(self.configurations), device=self._device, dtype=dtype)
-        self._captured = Captured(recorder if self._draws.capturable else None)
+        recorded = self._draws.capturable and task.recordable
+        self._captured = Captured(recorder if recorded else None)
 
     def train(self, steps: int) -> Tensor:
         """Trains every member for some steps. Returns the mean training loss over them, [S, T]."""
@@ -155,6 +156,13 @@ class Population:
             self.buffers |= {name: buffer.detach() for name, buffer in buffers.items()}
         total += loss.detach()
         self._draws.tick()
+
+    @property
+    def recordings(self) -> tuple[int, ...]:
+        """How many steps each of the recordings has that training replays; none where steps run as they
+        are.
+        """
+        return self._captured.recorded
 
     @property
     def steps(self) -> int:

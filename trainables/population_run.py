@@ -209,7 +209,7 @@ class PopulationRun:
         assert self._blocks is not None
         sources = [trial["source"] for trial in self._config.trials]
         try:
-            states = [torch.load(self._state_file(n, self._config.start), weights_only=True) for n in sources]
+            states = [_read(self._state_file(n, self._config.start)) for n in sources]
             self._blocks.load_trial_states(states, configurations)
         except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, ValueError) as error:
             _log.warning("a paused trial's state is lost (%s); its population starts anew", error)
@@ -237,7 +237,7 @@ class PopulationRun:
         assert self._blocks is not None
         file = Path(checkpoint_dir) / Path(self._config.checkpoint).name
         try:
-            state = torch.load(file, weights_only=True)
+            state = _read(file)
             blocks, interval = state["blocks"], int(state["interval"])
         except (RuntimeError, EOFError, UnpicklingError, KeyError) as error:
             # The population is trained again from the beginning; the ledger keeps its earlier reports.
@@ -264,6 +264,11 @@ def _configuration(trial: dict[str, Any], optimizer: dict[str, Any]) -> Configur
     return Configuration(
         trial["estimator"], trial["tau_f"], trial["tau_b"], trial["lr"], optimizer=own, **variant
     )
+
+
+def _read(file: Path) -> Any:
+    """A state from a file, on the host, wherever it was written: a GPU's is read where there is none."""
+    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 def _write(target: Path, state: Any) -> None:

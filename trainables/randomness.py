@@ -5,6 +5,9 @@ needs no generator
 state: a resumed population draws what it would have drawn.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -12,7 +15,11 @@ from trainables.seeding import MODULUS, base_of
 
 
 class Stream:
-    """A sequence of generators, one per step, for one seed and one purpose."""
+    """A sequence of generators, one per step, for one seed and one purpose.
+
+    On a GPU they are its own, whose numbers are others than a CPU's and depend on the model of the GPU; the
+    built-in tasks draw from counters there (counters.py).
+    """
 
     def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
         self._base = base_of(seed, purpose)
@@ -24,6 +31,22 @@ class Stream:
         """
         self._generator.manual_seed((self._base + step) % MODULUS)
         return self._generator
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """torch's own generators, the CPU's and a GPU's where the device is one, set to a seed; afterwards they
+    are as they were.
+    """
+    device = torch.device(device)
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng([device] if on_gpu else []):
+        # Not torch.manual_seed: it sets every GPU's generator, also those that are not put back.
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def gumbel_(out: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -10,6 +10,7 @@ from trainables.data.dataset import each
 from trainables.estimators import ESTIMATORS
 from trainables.layer_trace import LayerTrace
 from trainables.member_model import OWN, MemberModel
+from trainables.memory import is_out_of_memory
 from trainables.stacking import Mode, all_members
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import DRAWS, Run
@@ -24,7 +25,7 @@ _RAISED = (RuntimeError, ValueError, TypeError, AttributeError, LookupError)
 
 
 class StackChoice:
-    """The choice for one module, on a few examples on the CPU."""
+    """The choice for one module, on a few examples on the device that the module is on."""
 
     def __init__(self, model: MemberModel, split: Split) -> None:
         self._model = model
@@ -48,6 +49,8 @@ class StackChoice:
             try:
                 stacked = self._members("vmap", dtype, training=training)
             except _RAISED as error:
+                if is_out_of_memory(error):
+                    raise
                 return f"{trace.layer or ('the loss' if training else 'a metric')}: {one_line(error)[:300]}"
         slow = [str(w.message).partition(_SLOW)[2].partition(". ")[0].strip() for w in caught]
         if any(slow):
@@ -60,11 +63,12 @@ class StackChoice:
 
     def _members(self, mode: Mode, dtype: torch.dtype, *, training: bool) -> dict[str, Tensor]:
         """Losses, gradients and buffers of a small population."""
-        model, runs = self._model, _runs(dtype)
+        model, device = self._model, self._model.device
+        runs = _runs(dtype, device)
         generator = torch.Generator().manual_seed(0)
 
         def uniform(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator, dtype=dtype)
+            return torch.rand(*shape, generator=generator, dtype=dtype).to(device)
 
         def stacked(t: Tensor) -> Tensor:
             whole = t.expand(_SEEDS, sum(run.trials for run in runs), *t.shape).clone()
@@ -74,7 +78,6 @@ class StackChoice:
 
         own = {name: stacked(t) for name, t in model.tensors().items()}
         trained = [own[name].requires_grad_() for name in model.trained]
-        device = torch.device("cpu")
         seeds = [model.noise(len(self._split), s, device, training=training) for s in range(_SEEDS)]
         noise = {name: torch.stack([drawn[name] for drawn in seeds]).to(dtype) for name in seeds[0]}
         noise |= {name + DRAWS: x.expand(RAO_DRAWS, *x.shape) for name, x in noise.items()}
@@ -106,7 +109,7 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _runs(dtype: torch.dtype) -> tuple[Run, ...]:
+def _runs(dtype: torch.dtype, device: torch.device) -> tuple[Run, ...]:
     """Three trials of decoupled, whose surrogate needs nothing, and one of Gumbel-Rao, whose needs all of a
     pass. Another number than the seeds': some of torch's batching rules (mse_loss's) are wrong for arguments
     that are batched over one of two axes, and do not show it where both are equally long.
@@ -117,8 +120,8 @@ def _runs(dtype: torch.dtype) -> tuple[Run, ...]:
         Run(
             len(run),
             run[0].surrogate,
-            torch.tensor([c.s for c in run], dtype=dtype),
-            torch.tensor([c.tau_b for c in run], dtype=dtype),
+            torch.tensor([c.s for c in run], dtype=dtype, device=device),
+            torch.tensor([c.tau_b for c in run], dtype=dtype, device=device),
         )
         for run in rows
     )

@@ -20,6 +20,7 @@ from torch.func import vmap
 
 from trainables.data import Batch
 from trainables.data.dataset import each
+from trainables.memory import is_out_of_memory
 from trainables.primitive import Coefficients
 from trainables.tasks.base import DRAWS, Noise, Parameters, Run
 
@@ -137,9 +138,9 @@ def _looped(
         try:
             c = Coefficients(0.0 if run.s is None else run.s[t], run.tau_b[t], run.surrogate)
             results.append(member.call(mine, *data, c))
-        except (RuntimeError, ValueError, ArithmeticError, AssertionError):
+        except (RuntimeError, ValueError, ArithmeticError, AssertionError) as error:
             # A diverged member may fail in a check of the module's own. It must not end its neighbours.
-            if all(bool(tensor.isfinite().all()) for tensor in mine.values()):
+            if is_out_of_memory(error) or all(bool(tensor.isfinite().all()) for tensor in mine.values()):
                 raise
             nan = torch.full((), torch.nan, dtype=run.tau_b.dtype, device=run.tau_b.device)
             results.append((dict.fromkeys(member.values, nan), {name: mine[name] for name in member.buffers}))

@@ -29,7 +29,7 @@ NUMBERS = {
     "entries",
 }
 CONSTANTS = {
-    "triton_noise": {"noise_kernel": {"LOGISTIC": True, "BLOCK": 256}},
+    "triton_noise": {"noise_kernel": {"KIND": 0, "BLOCK": 256}},
     "triton_update": {"adamw_kernel": {"EPS": 1e-8, "BLOCK": 1024}},
     "triton_cross_entropy": {
         "cross_entropy_kernel": {"BLOCK": 2048},

@@ -159,7 +159,7 @@ def check_gates(sizes, trials, batch, dtype):
 def main():
     """Runs all of them."""
     torch.set_num_threads(1)
-    for kind, dtype in product(("logistic", "gumbel"), DTYPES):
+    for kind, dtype in product(counters.KINDS, DTYPES):
         check_noise(kind, dtype)
     print("noise")
     for dtype in DTYPES:

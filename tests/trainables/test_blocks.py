@@ -294,6 +294,29 @@ def test_what_running_out_of_memory_looks_like():
     assert not is_out_of_memory(OSError(12, "Cannot allocate memory for a process"))
 
 
+def test_an_error_that_follows_one_of_memory_is_one_of_memory():
+    def recorded():
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        finally:  # as the end of a CUDA graph's recording, after an error within it
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    with pytest.raises(RuntimeError, match="previous error") as after:
+        recorded()
+    assert is_out_of_memory(after.value)
+    caused = ValueError("module Net cannot be built")
+    caused.__cause__ = RuntimeError("forward failed")
+    caused.__cause__.__context__ = after.value
+    assert is_out_of_memory(caused)
+    other = ValueError("something else")
+    other.__context__ = after.value
+    other.__suppress_context__ = True  # raise ... from None
+    assert not is_out_of_memory(other)
+    circle = RuntimeError("one"), RuntimeError("two")
+    circle[0].__cause__, circle[1].__context__ = circle[1], circle[0]
+    assert not is_out_of_memory(circle[0])
+
+
 # --- a real limit
 # -----------------------------------------------------------------------------------------------------------
 

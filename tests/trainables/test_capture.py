@@ -9,9 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.support.accelerators import decoupled, population
+from tests.support.module_models import Mixed
+from tests.support.module_populations import BATCH, tabular, task_of
 from tests.support.tasks import all_of, parameters
 from trainables import capture
-from trainables.population import Configuration
+from trainables.population import Configuration, Population
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,15 +53,15 @@ class Changes(TorchDispatchMode):
 
 
 class Recorder:
-    """`traced`, which says how often it was asked, and may have no memory."""
+    """`traced`, which says how often it was asked, and may fail."""
 
-    def __init__(self, *, memory=True):
-        self.calls, self.memory = 0, memory
+    def __init__(self, fails=None):
+        self.calls, self.fails = 0, fails
 
     def __call__(self, steps):
         self.calls += 1
-        if not self.memory:
-            raise torch.OutOfMemoryError("no memory for a graph")
+        if self.fails is not None:
+            raise self.fails
         return traced(steps)
 
 
@@ -95,11 +97,48 @@ def test_steps_are_recorded_anew_when_configurations_change():
     assert record.calls == 4
 
 
-def test_without_memory_for_a_recording_steps_run_as_they_are():
-    record = Recorder(memory=False)
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("no memory for a graph"), ""),
+        (RuntimeError("operation not permitted when stream is capturing"), "cannot be recorded"),
+    ],
+    ids=["no memory", "not permitted"],
+)
+def test_where_a_step_cannot_be_recorded_steps_run_as_they_are(error, said, caplog):
+    record = Recorder(fails=error)
     expected = of_training(population("sbn", decoupled([1e-3]), [0, 7]))
-    assert_same(of_training(population("sbn", decoupled([1e-3]), [0, 7], recorder=record)), expected)
-    assert record.calls == 1
+    models = population("sbn", decoupled([1e-3]), [0, 7], recorder=record)
+    assert_same(of_training(models), expected)
+    assert (record.calls, models.recordings) == (1, ())
+    assert said in caplog.text
+
+
+class Counting(Mixed):
+    """Counts its steps, which a replay would not."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += 1
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("factory", "stack", "calls"), [(Mixed, "vmap", 2), (Mixed, "loop", 0), (Counting, "vmap", 0)]
+)
+def test_a_module_is_recorded_where_it_is_stacked_and_keeps_nothing_by_itself(factory, stack, calls):
+    record = Recorder()
+    task = task_of(factory, dataset=tabular(), stack=stack)
+    trials = [Configuration("decoupled", 0.5, 1.0, 1e-3), Configuration("gumbel_rao", None, 0.6, 3e-3)]
+    plain, replayed = (
+        Population(task, tabular(), trials, [0, 7], batch_size=BATCH, accelerator=True, recorder=recorder)
+        for recorder in (None, record)
+    )
+    assert_same(of_training(replayed), of_training(plain))
+    assert (record.calls, len(replayed.recordings)) == (calls, calls)
 
 
 def test_a_recorded_population_is_saved_and_goes_on_recorded():

@@ -15,7 +15,7 @@ def noise(keys: Tensor, step: Tensor, count: int, kind: str, dtype: torch.dtype)
         keys: [S, 2] of counters.keys.
         step: [] int64, read on the device.
         count: how many for each seed.
-        kind: "logistic" or "gumbel".
+        kind: a key of counters.KINDS.
         dtype: of the result.
     """
     return KINDS[kind](words(keys, step, count), dtype)

@@ -6,11 +6,11 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK = 256  # counters of a program; each makes four numbers
-LOGISTIC = {"logistic": True, "gumbel": False}
+KINDS = {"logistic": 0, "gumbel": 1, "uniform": 2}
 
 
 @triton.jit
-def noise_kernel(keys, step, out, count, LOGISTIC: tl.constexpr, BLOCK: tl.constexpr):
+def noise_kernel(keys, step, out, count, KIND: tl.constexpr, BLOCK: tl.constexpr):
     """Program (seed, part)."""
     seed = tl.program_id(0).to(tl.int64)
     block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -22,7 +22,11 @@ def noise_kernel(keys, step, out, count, LOGISTIC: tl.constexpr, BLOCK: tl.const
     dtype: tl.constexpr = out.dtype.element_ty
     for j in tl.static_range(4):
         u = ((words[j] >> 9).to(dtype) + 0.5) * 1.1920928955078125e-07  # 2^-23
-        value = tl.log(u) - tl.log(1 - u) if LOGISTIC else -tl.log(-tl.log(u))
+        value = u
+        if KIND == 0:
+            value = tl.log(u) - tl.log(1 - u)
+        if KIND == 1:
+            value = -tl.log(-tl.log(u))
         place = 4 * block + j
         tl.store(out + seed * count + place, value.to(dtype), mask=place < count)
 
@@ -31,5 +35,5 @@ def noise(keys: Tensor, step: Tensor, count: int, kind: str, dtype: torch.dtype)
     """As the operator."""
     out = torch.empty(len(keys), count, dtype=dtype, device=keys.device)
     grid = (len(keys), triton.cdiv(count, 4 * BLOCK))
-    noise_kernel[grid](keys, step, out, count, LOGISTIC=LOGISTIC[kind], BLOCK=BLOCK)
+    noise_kernel[grid](keys, step, out, count, KIND=KINDS[kind], BLOCK=BLOCK)
     return out

@@ -48,7 +48,7 @@ Constants = dict[str, Tensor]  # {name: [S, ...]}, or [...] for one seed
 # (Gumbel-Rao), the engine draws that too: {name + DRAWS: [RAO_DRAWS, S, 1, ...]}.
 Noise = dict[str, Tensor]
 DRAWS = ":draws"
-NoiseShapes = dict[str, tuple[str, tuple[int, ...]]]  # {name: ("logistic" or "gumbel", [...])}
+NoiseShapes = dict[str, tuple[str, tuple[int, ...]]]  # {name: (a key of counters.KINDS, [...])}
 
 
 def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
@@ -267,6 +267,13 @@ class Task(Declaration):
         where only `noise` can draw it, seed by seed.
         """
         return None
+
+    @property
+    def recordable(self) -> bool:
+        """Whether each step is the same operations on the same tensors, so that a GPU may record it once and
+        replay it (capture.py).
+        """
+        return True
 
     @abstractmethod
     def loss(

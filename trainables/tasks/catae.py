@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trainables.data import Split
+from trainables.drawing import FixedNoise
 from trainables.kernels import cross_entropy
 from trainables.layers import init_linear, linear, shared_input_linear
-from trainables.randomness import Stream, gumbel_
+from trainables.randomness import gumbel_
 from trainables.tasks.base import Code, Members, Noise, NoiseShapes, Parameters, Task
 from trainables.tasks.declarations.catae import CHUNK, CatAEOptions, DeclaredCatAE
 
@@ -89,7 +90,7 @@ class CatAE(DeclaredCatAE, Task):
         sums: dict[str, Tensor] = {}
         used = torch.zeros(S, T, self._L, self._K, device=weight.device, dtype=weight.dtype)
         codes: list[Tensor] = []
-        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        drawn = self._evaluation_noise(split, parameters, members)
         for chunk, inputs in enumerate(_chunks(split)):
             x = self._pixels(inputs.expand(S, -1, -1), parameters)
             logits = self._encode(parameters, x)
@@ -99,8 +100,7 @@ class CatAE(DeclaredCatAE, Task):
                 "kl": _kl(logits).sum(-1),
             }
             for k in range(SAMPLES):
-                drawn = self.noise(inputs.shape[1], stream.at(chunk * SAMPLES + k))
-                z = members.sample(logits, {"code": drawn["code"][None, None].to(weight.dtype)}, "code")
+                z = members.sample(logits, drawn.at(chunk * SAMPLES + k, inputs.shape[1]), "code")
                 loss = binary_cross_entropy(self._decode(parameters, z), x) / SAMPLES
                 found["val_loss"] = found["val_loss"] + loss if k else loss
                 if k == 0:
@@ -118,14 +118,13 @@ class CatAE(DeclaredCatAE, Task):
     def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor:
         """The binary cross-entropy of each example, averaged over the passes of val_loss, [S, T, N]."""
         weight, parts = parameters["encoder_0_weight"], []
-        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        drawn = self._evaluation_noise(split, parameters, members)
         for chunk, inputs in enumerate(_chunks(split)):
             x = self._pixels(inputs.expand(len(weight), -1, -1), parameters)
             logits = self._encode(parameters, x)
             losses = torch.zeros((), device=weight.device)
             for k in range(SAMPLES):
-                drawn = self.noise(inputs.shape[1], stream.at(chunk * SAMPLES + k))
-                z = members.sample(logits, {"code": drawn["code"][None, None].to(weight.dtype)}, "code")
+                z = members.sample(logits, drawn.at(chunk * SAMPLES + k, inputs.shape[1]), "code")
                 out = self._decode(parameters, z)  # [S, T, D, B]
                 losses = losses + (F.softplus(out) - out * x[:, None]).sum(2) / SAMPLES
             parts.append(losses)
@@ -161,6 +160,11 @@ class CatAE(DeclaredCatAE, Task):
             return F.softplus(out).sum(0) - torch.einsum("dcn,dn->cn", out, x[0])
 
         return Code(logits, losses)
+
+    def _evaluation_noise(self, split: Split, parameters: Parameters, members: Members) -> FixedNoise:
+        """The noise of the sampled passes over a split."""
+        like, counted = parameters["encoder_0_weight"], members.accelerator
+        return FixedNoise(self, split.noise_seed, "evaluation noise", like=like, counted=counted)
 
     def _pixels(self, inputs: Tensor, parameters: Parameters) -> Tensor:
         """Pixels in [0, 1], [S, D, B], of inputs [S, B, D] uint8."""

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from trainables import gate_rows
 from trainables.data import Split
+from trainables.drawing import FixedNoise
 from trainables.gate_names import GATES
 from trainables.gates import COEFFICIENTS, Wires, group_sums, random_wires
-from trainables.randomness import Stream, gumbel_
+from trainables.randomness import gumbel_
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Constants, Members, Noise, NoiseShapes, Parameters, Task, with_draws
 from trainables.tasks.declarations.dln import CHUNK, DeclaredDLN, DLNOptions
@@ -103,7 +104,7 @@ class DLN(DeclaredDLN, Task):
     @torch.no_grad()
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """The metrics of the class docstring, {name: [S, T]}."""
-        noises = self._evaluation_noise("evaluation noise", SAMPLES, split, parameters["gates"].dtype)
+        noises = self._evaluation_noise("evaluation noise", SAMPLES, split, parameters, members)
         metrics: dict[str, Tensor] = {}
         for suffix, networks in (("", [None]), ("_sampled", noises)):
             soft = members.relaxed if suffix else [False] * len(members.relaxed)
@@ -122,7 +123,7 @@ class DLN(DeclaredDLN, Task):
         metrics |= {f"gate_{name}": shares[..., k] for k, name in enumerate(GATES)}
         noise = noises[0]
         if members.need_draws:
-            draws = self._evaluation_noise("evaluation draws", RAO_DRAWS, split, parameters["gates"].dtype)
+            draws = self._evaluation_noise("evaluation draws", RAO_DRAWS, split, parameters, members)
             noise = with_draws(noise, draws.__getitem__)
         metrics["gates_without_gradient"] = self._without_gradient(parameters, split, noise, members)
         return metrics
@@ -209,10 +210,12 @@ class DLN(DeclaredDLN, Task):
             hits = hits + (scores.argmax(2) == y).sum(-1)
         return loss / len(split), hits / len(split)
 
-    def _evaluation_noise(self, purpose: str, count: int, split: Split, dtype: torch.dtype) -> list[Noise]:
-        stream = Stream(split.noise_seed, purpose, split.inputs.device)
-        drawn = [self.noise(1, stream.at(k)) for k in range(count)]
-        return [{name: n[None, None].to(dtype) for name, n in noise.items()} for noise in drawn]
+    def _evaluation_noise(
+        self, purpose: str, count: int, split: Split, parameters: Parameters, members: Members
+    ) -> list[Noise]:
+        like, counted = parameters["gates"], members.accelerator
+        drawn = FixedNoise(self, split.noise_seed, purpose, like=like, counted=counted)
+        return [drawn.at(k, 1) for k in range(count)]
 
     def _without_gradient(
         self, parameters: Parameters, split: Split, noise: Noise, members: Members

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainables.data import Split
+from trainables.drawing import FixedNoise
 from trainables.layers import init_linear, linear, shared_input_linear
-from trainables.randomness import Stream, logistic_
+from trainables.randomness import logistic_
 from trainables.surrogates import RAO_DRAWS
 from trainables.tasks.base import Members, Noise, NoiseShapes, Parameters, Task, with_draws
 from trainables.tasks.declarations.sbn import CHUNK, DeclaredSBN, SBNOptions
@@ -71,16 +72,16 @@ class SBN(DeclaredSBN, Task):
         """The metrics of the class docstring, {name: [S, T]}."""
         sums: dict[str, Tensor] = {}
         gradients: list[Tensor] = []  # per hidden layer, [S, T, N]
-        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        drawn = self._fixed_noise(split.noise_seed, "evaluation noise", parameters, members)
         for chunk, start in enumerate(range(0, len(split), CHUNK)):
             x, y = split.inputs[start : start + CHUNK], split.labels[start : start + CHUNK]
-            noises = [_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES)]
+            noises = [drawn.at(chunk * SAMPLES + k, len(y)) for k in range(SAMPLES)]
             first = self._first_logits(
                 parameters, x.mT[None].expand(parameters["weight_0"].shape[0], -1, -1)
             ).detach()
             for name, value in self._sampled_sums(parameters, first, y, noises, members).items():
                 sums[name] = sums[name] + value if name in sums else value
-            noise = self._gradient_noise(noises[0], len(y), chunk, members)
+            noise = self._gradient_noise(noises[0], len(y), chunk, parameters, members)
             absolute = self._absolute_gradients(parameters, first, y, noise, members)
             gradients = [a + b for a, b in zip(gradients, absolute, strict=True)] if gradients else absolute
         metrics = {name: value / len(split) for name, value in sums.items()}
@@ -93,12 +94,12 @@ class SBN(DeclaredSBN, Task):
     def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor:
         """The cross-entropy of each example, averaged over the passes of val_loss, [S, T, N]."""
         parts: list[Tensor] = []
-        stream = Stream(split.noise_seed, "evaluation noise", split.inputs.device)
+        drawn = self._fixed_noise(split.noise_seed, "evaluation noise", parameters, members)
         seeds = parameters["weight_0"].shape[0]
         for chunk, start in enumerate(range(0, len(split), CHUNK)):
             x, y = split.inputs[start : start + CHUNK], split.labels[start : start + CHUNK]
             first = self._first_logits(parameters, x.mT[None].expand(seeds, -1, -1))
-            noises = (_stacked(self.noise(len(y), stream.at(chunk * SAMPLES + k))) for k in range(SAMPLES))
+            noises = (drawn.at(chunk * SAMPLES + k, len(y)) for k in range(SAMPLES))
             passes = (self._scores(parameters, [first], noise, members) for noise in noises)
             parts.append(sum((_loss(p.log_softmax(2), y) for p in passes), torch.zeros(())) / SAMPLES)
         return torch.cat(parts, -1)
@@ -151,12 +152,18 @@ class SBN(DeclaredSBN, Task):
             "val_accuracy_16": _hits(averaged, y),
         }
 
-    def _gradient_noise(self, noise: Noise, n: int, chunk: int, members: Members) -> Noise:
+    def _fixed_noise(self, seed: int, purpose: str, parameters: Parameters, members: Members) -> FixedNoise:
+        like = parameters["weight_0"]
+        return FixedNoise(self, seed, purpose, like=like, counted=members.accelerator)
+
+    def _gradient_noise(
+        self, noise: Noise, n: int, chunk: int, parameters: Parameters, members: Members
+    ) -> Noise:
         """The noise of a chunk of n examples with all that the members' backward pass needs."""
         if not members.need_draws:
             return noise
-        stream = Stream(0, "evaluation draws", next(iter(noise.values())).device)
-        return with_draws(noise, lambda k: _stacked(self.noise(n, stream.at(chunk * RAO_DRAWS + k))))
+        drawn = self._fixed_noise(0, "evaluation draws", parameters, members)
+        return with_draws(noise, lambda k: drawn.at(chunk * RAO_DRAWS + k, n))
 
     def _absolute_gradients(
         self, parameters: Parameters, first: Tensor, y: Tensor, noise: Noise, members: Members
@@ -182,8 +189,3 @@ def _loss(log_probabilities: Tensor, labels: Tensor) -> Tensor:
 def _hits(scores: Tensor, labels: Tensor) -> Tensor:
     """Number of examples whose highest score is their label's, [S, T]."""
     return (scores.argmax(2) == labels).sum(-1).to(scores.dtype)
-
-
-def _stacked(noise: Noise) -> Noise:
-    """The noise of one seed with the axes [S, T] in front, for every seed the same."""
-    return {name: n[None, None] for name, n in noise.items()}

@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--options", default="{}", type=json.loads, help="the task's own, as JSON; make it small"
     )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help='where the task is trained: "cpu", or "cuda" for a GPU of this machine',
+    )
     parser.add_argument("--only", default="", help="run the checks whose name contains this")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # small products; threads would wait for each other
@@ -66,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         brought = cls.own_dataset() if given.dataset is None else None
         name = given.dataset or ("digits" if "digits" in cls.datasets else cls.datasets[0])
         dataset = cls.prepared(small(brought or load(name, given.data_folder, given.dataset_options)))
+        dataset = dataset.to(given.device)
         subject = Subject(cls, dataset, given.options, min(BATCH, len(dataset.train) // 2))
         subject.built()
     except Exception as error:  # noqa: BLE001  # whatever the user's code raises is the answer

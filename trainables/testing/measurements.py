@@ -13,6 +13,7 @@ from trainables.testing.subject import (
     BY_ESTIMATOR,
     CHECKS,
     DECOUPLED,
+    SAME_VALUE,
     Subject,
     Values,
     check,
@@ -86,9 +87,16 @@ def _same_noise(subject: Subject) -> None:
     def repeated(tensors: Values) -> Values:
         return {name: value.repeat(2, *[1] * (value.ndim - 1)) for name, value in tensors.items()}
 
-    twice = Members(coefficients, repeated(models.members.constants), torch.float64, torch.device("cpu"))
+    twice = Members(
+        coefficients,
+        repeated(models.members.constants),
+        torch.float64,
+        subject.device,
+        accelerator=models.members.accelerator,
+    )
+    relative = SAME_VALUE[subject.on_gpu]
     for value in subject.task.evaluate(repeated(state(models)), subject.dataset.validation, twice).values():
-        torch.testing.assert_close(value[0], value[1], rtol=1e-12, atol=0)
+        torch.testing.assert_close(value[0], value[1], rtol=relative, atol=0)
 
 
 @check("artifacts are files that do not depend on the population")

@@ -41,7 +41,7 @@ def _alike_in(subject: Subject, company: str, dtype: torch.dtype) -> None:
         for t, configuration in enumerate(configurations):
             if configuration not in CROWD:
                 expected = subject.alone(configuration, seed, dtype)
-                assert_close(member(models, loss, metrics, s, t), expected, dtype)
+                assert_close(member(models, loss, metrics, s, t), expected, dtype, on_gpu=subject.on_gpu)
 
 
 for _company in COMPANIES:
@@ -187,8 +187,8 @@ def _selected(subject: Subject, trials: Sequence[int]) -> None:
     )
     assert identical(state(chosen), {name: tensor[:, list(trials)] for name, tensor in state(models).items()})
     for _ in range(2):
-        assert_close(state(chosen), state(expected), double)
-        assert_close(chosen.train(10), expected.train(10), double)
+        assert_close(state(chosen), state(expected), double, on_gpu=subject.on_gpu)
+        assert_close(chosen.train(10), expected.train(10), double, on_gpu=subject.on_gpu)
 
 
 for _trials in ([0], [3, 1], [1, 2, 7]):
