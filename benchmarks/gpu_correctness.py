@@ -288,13 +288,13 @@ def _in_blocks(small: Small) -> Verdict:
     subject = small.on(small.device)
     trials = [Configuration("decoupled", 0.1 * t, 0.5, 1e-3) for t in range(512)]
 
-    def build(t: Sequence[int], s: Sequence[int]) -> Population:
-        return Population(
-            subject.task, subject.dataset, [trials[i] for i in t], list(s), batch_size=BATCH, dtype=DOUBLE,
-            recorder=recorder(small.device, "auto"),
-        )  # fmt: skip
+    def trained(compiled: str) -> tuple[int, dict[str, Tensor]]:
+        def build(t: Sequence[int], s: Sequence[int]) -> Population:
+            return Population(
+                subject.task, subject.dataset, [trials[i] for i in t], list(s),
+                batch_size=BATCH, dtype=DOUBLE, recorder=recorder(small.device, compiled),
+            )  # fmt: skip
 
-    def trained() -> tuple[int, dict[str, Tensor]]:
         blocks = Blocks(build, trials=len(trials), seeds=2)
         metrics = blocks.train(0, 12, last=False).metrics
         metrics |= {f"{name} later": v for name, v in blocks.train(12, 24, last=False).metrics.items()}
@@ -303,13 +303,13 @@ def _in_blocks(small: Small) -> Verdict:
     device = torch.cuda.current_device()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    _, expected = trained()
+    _, expected = trained("off")
     torch.cuda.empty_cache()
     needed = torch.cuda.max_memory_reserved(device)
     whole = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction(0.6 * needed / whole, device)
     try:
-        parts, found = trained()
+        parts, found = trained("auto")
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, device)
         torch.cuda.empty_cache()

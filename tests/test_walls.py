@@ -40,11 +40,12 @@ FLOORS = (
     ("tuner/cli/", "tuner/interface/"),
     ("tuner/__main__.py",),
 )
+KERNELS = ("noise", "sampling", "update", "gate_layers", "cross_entropy")  # in Triton
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
     "optuna": {"tuner/strategies/optuna_samplers.py"},
     "mlflow": {"tuner/tracking/"},
-    "triton": {f"trainables/kernels/triton_{name}.py" for name in ("noise", "sampling", "update")},
+    "triton": {f"trainables/kernels/triton_{name}.py" for name in KERNELS},
     "sqlalchemy": {"tuner/ledger/"},
     "alembic": {"tuner/ledger/"},
     "apprise": {"tuner/driver/notifications.py"},

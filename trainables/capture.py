@@ -4,13 +4,15 @@ time: CUDA graphs of several steps, and of one for what remains.
 A recorded step reads and writes the tensors that it was recorded with. A step of an accelerator is made so
 (Population.step): parameters, moments, the number of the step, the epoch's order and the losses' sum stay the
 same tensors. What the host changes, the order of the next epoch or another configuration, it changes between
-replays, into the same tensors or with a new recording. A recorder is a function, so that all but CUDA's own
+replays, into the same tensors or with a new recording. A recorder is an argument, so that all but CUDA's own
 recording is tested on a CPU.
 """
 
 import logging
+import weakref
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import cache
+from typing import Protocol, TypeAlias
 
 import torch
 
@@ -19,28 +21,95 @@ from trainables.memory import is_out_of_memory
 _log = logging.getLogger(__name__)
 
 Steps: TypeAlias = Callable[[], object]
-Recorder: TypeAlias = Callable[[Steps], Steps]  # of steps that have run before, the replay; runs nothing
 
 AT_ONCE = 16  # steps of the larger graph
 WARMUP = 3  # steps that run as they are before the first is recorded: libraries make their workspaces then
 
 
+class Recorder(Protocol):
+    """Records steps."""
+
+    def warm(self, step: Steps) -> None:
+        """Runs a step as it is, before any is recorded."""
+
+    def __call__(self, steps: Steps) -> Steps:
+        """The replay of steps that have run before; runs nothing.
+
+        Raises:
+            RuntimeError: they cannot be recorded, or (an out-of-memory error) there is no memory for it.
+        """
+
+
 def recorder(device: torch.device, compiled: str) -> Recorder | None:
     """CUDA's recorder where the spec's `compile` is "auto" and the device is a GPU of CUDA's."""
-    return cuda_graph if compiled == "auto" and device.type == "cuda" else None
+    return CudaGraphs(device) if compiled == "auto" and device.type == "cuda" else None
 
 
-def cuda_graph(steps: Steps) -> Steps:
-    """Records steps as a CUDA graph."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    torch.cuda.synchronize()
-    try:
-        with torch.cuda.graph(graph):
-            steps()
-    finally:
-        # Where the end of a recording fails, after an error within it, torch stays on the recording's stream.
-        torch.cuda.set_stream(stream)
-    return graph.replay
+class CudaGraphs:
+    """Records steps as CUDA graphs, which share the memory of what a step makes and frees: they never run at
+    the same time.
+
+    A recording that runs out of memory must not begin. torch 2.11 then keeps what it had taken, and ends the
+    process when a graph that was not begun well is freed.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._named = device
+        self._step_bytes = 0  # that a step takes beside what stays
+        self._last: weakref.ref[torch.cuda.CUDAGraph] | None = None
+
+    @property
+    def _device(self) -> int:
+        return torch.cuda.current_device() if self._named.index is None else self._named.index
+
+    def warm(self, step: Steps) -> None:
+        """See Recorder."""
+        before = torch.cuda.memory_allocated(self._device)
+        torch.cuda.reset_peak_memory_stats(self._device)
+        step()
+        self._step_bytes = max(self._step_bytes, torch.cuda.max_memory_allocated(self._device) - before)
+
+    def __call__(self, steps: Steps) -> Steps:
+        """See Recorder."""
+        first_graph(self._device)
+        torch.cuda.synchronize(self._device)
+        torch.cuda.empty_cache()
+        before = None if self._last is None else self._last()
+        if before is None:
+            self._check_memory()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
+        try:
+            with torch.cuda.graph(graph, pool=None if before is None else before.pool()):
+                steps()
+        finally:
+            # Where the end of a recording fails, after an error in it, torch stays on the recording's stream.
+            torch.cuda.set_stream(stream)
+        self._last = weakref.ref(graph)
+        return graph.replay
+
+    def _check_memory(self) -> None:
+        """Raises OutOfMemoryError where a step's memory may not suffice a second time."""
+        free, total = torch.cuda.mem_get_info(self._device)
+        share = torch.cuda.get_per_process_memory_fraction(self._device)
+        mine = share * total - torch.cuda.memory_reserved(self._device)
+        needed = 1.25 * self._step_bytes + 2**26  # blocks are rounded up, and not all of a block is used
+        if min(free, mine) < needed:
+            raise torch.OutOfMemoryError(
+                f"no memory to record steps: {needed:.3g} bytes are needed, {min(free, mine):.3g} are free"
+            )
+
+
+@cache
+def first_graph(device: int) -> torch.cuda.CUDAGraph:
+    """A recording of next to nothing, which is kept. The first of a process takes memory for torch's random
+    numbers; so later ones, which are made where memory is short, do not.
+    """
+    number = torch.zeros((), device=f"cuda:{device}")
+    graph = torch.cuda.CUDAGraph()
+    torch.cuda.synchronize(device)
+    with torch.cuda.graph(graph):
+        number.add_(1)
+    return graph
 
 
 class Captured:
@@ -62,7 +131,10 @@ class Captured:
         """
         while steps > 0:
             if self._record is None or self._warm < WARMUP:
-                step()
+                if self._record is None:
+                    step()
+                else:
+                    self._record.warm(step)
                 self._warm += 1
                 steps -= 1
             else:

@@ -11,23 +11,10 @@ from triton.compiler import ASTSource
 
 CAPABILITIES = (80, 90, 100)
 POINTERS = {"keys": "*i64", "step": "*i64", "kinds": "*i32", "chosen": "*u8", "bits": "*u8"}
-WORDS = ("words", "later_words", "outputs", "a", "b", "later_a", "later_b", "factors", "bags")
+WORDS = ("words", "later_words", "outputs", "a", "b", "by", "other", "factors", "bags")
 POINTERS |= dict.fromkeys(WORDS, "*i32")
-TABLES = {"gates_gradient_kernel": "*i32"}  # its table is of rows, the others' of numbers
-NUMBERS = {
-    "count",
-    "T",
-    "n",
-    "N",
-    "L",
-    "B",
-    "W",
-    "noise_stride",
-    "trials",
-    "groups",
-    "gates_later",
-    "entries",
-}
+NUMBERS = {"count", "T", "n", "N", "L", "B", "W"}
+NUMBERS |= {"noise_stride", "trials", "groups", "entries"}
 CONSTANTS = {
     "triton_noise": {"noise_kernel": {"KIND": 0, "BLOCK": 256}},
     "triton_update": {"adamw_kernel": {"EPS": 1e-8, "BLOCK": 1024}},
@@ -47,18 +34,17 @@ CONSTANTS = {
         "words_kernel": {"ROWS": 128},
         "layer_kernel": {"GATES": 128, "WORDS": 4},
         "sums_kernel": {"GATES": 32, "LANES": 128},
-        "gates_gradient_kernel": {"LAST": False, "WRITES": True, "ROWS": 8, "LANES": 128},
+        "gates_gradient_kernel": {"LAST": False, "WRITES": True, "MOST": 2, "GATES": 4, "LANES": 128},
     },
 }
 
 
 def compile_for(function, constants, capability):
     """Builds a kernel; raises where it cannot be, or where what was built is for another GPU."""
-    known = POINTERS | {"table": TABLES.get(function.__name__, "*fp32")}
     signature = {
         argument: "constexpr"
         if argument in constants
-        else known.get(argument, "i32" if argument in NUMBERS else "*fp32")
+        else POINTERS.get(argument, "i32" if argument in NUMBERS else "*fp32")
         for argument in function.arg_names
     }
     source = ASTSource(fn=function, signature=signature, constexprs=constants)

@@ -174,7 +174,7 @@ def main():
     print("choices")
     check_ties()
     print("ties")
-    forms = (((9, 20), 3, 7), ((40, 30, 30, 35), 2, 133))
+    forms = (((9, 20), 3, 7), ((40, 30, 30, 35), 2, 133), ((40, 4, 60, 35), 1, 40))
     for (sizes, trials, batch), dtype in product(forms, DTYPES):
         check_gates(sizes, trials, batch, dtype)
     print("gates")

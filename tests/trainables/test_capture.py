@@ -61,6 +61,9 @@ class Recorder:
     def __init__(self, fails=None):
         self.calls, self.fails = 0, fails
 
+    def warm(self, step):
+        step()
+
     def __call__(self, steps):
         self.calls += 1
         if self.fails is not None:
@@ -144,30 +147,69 @@ def test_a_module_is_recorded_where_it_is_stacked_and_keeps_nothing_by_itself(fa
     assert (record.calls, len(replayed.recordings)) == (calls, calls)
 
 
-def test_a_recording_that_fails_is_left_on_the_stream_that_it_was_begun_on(monkeypatch):
-    @contextmanager
-    def graph(_graph):
-        try:
-            yield
-        finally:
-            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+class Cuda:
+    """What CudaGraphs asks of torch.cuda, on a machine without a GPU."""
 
+    def __init__(self, monkeypatch, *, free=2**40):
+        self.streams, self.pools, self.ends = [], [], None
+        cuda = self
+
+        class Graph:
+            def pool(self):
+                return id(self)
+
+            def replay(self):
+                """Nothing."""
+
+        @contextmanager
+        def graph(_graph, pool):
+            cuda.pools.append(pool)
+            try:
+                yield
+            finally:
+                if cuda.ends is not None:
+                    raise cuda.ends
+
+        for name, stands_in in {
+            "CUDAGraph": Graph, "graph": graph, "synchronize": lambda _: None, "empty_cache": lambda: None,
+            "current_stream": lambda _: "before", "set_stream": self.streams.append,
+            "mem_get_info": lambda _: (free, 2**40), "get_per_process_memory_fraction": lambda _: 1.0,
+            "memory_reserved": lambda _: 0, "memory_allocated": lambda _: 2**20,
+            "max_memory_allocated": lambda _: 2**30, "reset_peak_memory_stats": lambda _: None,
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, stands_in)
+        monkeypatch.setattr(capture, "first_graph", lambda _: None)
+        self.record = capture.CudaGraphs(torch.device("cuda", 0))
+        self.record.warm(lambda: None)
+
+
+def test_a_recording_that_fails_is_left_on_the_stream_that_it_was_begun_on(monkeypatch):
     def steps():
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    streams = []
-    for name, stands_in in (
-        ("CUDAGraph", object),
-        ("synchronize", lambda: None),
-        ("current_stream", lambda: "before"),
-        ("set_stream", streams.append),
-        ("graph", graph),
-    ):
-        monkeypatch.setattr(torch.cuda, name, stands_in)
+    cuda = Cuda(monkeypatch)
+    cuda.ends = RuntimeError("CUDA error: operation failed due to a previous error during capture")
     with pytest.raises(RuntimeError, match="previous error") as failed:
-        capture.cuda_graph(steps)
-    assert streams == ["before"]
+        cuda.record(steps)
+    assert cuda.streams == ["before"]
     assert is_out_of_memory(failed.value)
+
+
+def test_where_a_steps_memory_is_not_there_again_no_recording_is_begun(monkeypatch):
+    cuda = Cuda(monkeypatch, free=2**30)
+    with pytest.raises(torch.OutOfMemoryError, match="no memory to record"):
+        cuda.record(lambda: None)
+    assert cuda.pools == []
+
+
+def test_recordings_share_the_memory_of_one_that_is_still_there(monkeypatch):
+    cuda = Cuda(monkeypatch)
+    first = cuda.record(lambda: None)
+    second = cuda.record(lambda: None)
+    assert cuda.pools == [None, first.__self__.pool()]
+    del first, second
+    cuda.record(lambda: None)
+    assert cuda.pools[2] is None
 
 
 def test_a_recorded_population_is_saved_and_goes_on_recorded():
@@ -187,6 +229,6 @@ def test_a_task_that_draws_seed_by_seed_is_not_recorded():
 
 def test_on_a_cpu_and_where_it_is_off_nothing_is_recorded():
     gpu = torch.device("cuda")
-    assert capture.recorder(gpu, "auto") is capture.cuda_graph
+    assert isinstance(capture.recorder(gpu, "auto"), capture.CudaGraphs)
     assert capture.recorder(gpu, "off") is None
     assert capture.recorder(torch.device("cpu"), "auto") is None

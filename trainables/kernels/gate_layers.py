@@ -147,7 +147,7 @@ def _gradients(
 def _words(x: Tensor) -> Tensor:
     """Bits [S, T or 1, D, B] uint8 as words [R, D, W]."""
     B = x.shape[-1]
-    padded = F.pad(x, (0, -B % WORD)).flatten(0, 1).unflatten(-1, (-1, WORD))
+    padded = F.pad(x, (0, -B % WORD)).view(-1, x.shape[2], -(-B // WORD), WORD)
     return (padded.to(torch.int32) << torch.arange(WORD, device=x.device)).sum(-1, dtype=torch.int32)
 
 

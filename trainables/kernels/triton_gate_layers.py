@@ -2,15 +2,18 @@
 reads the gradient of each layer's outputs twice, once for every wire, and writes it once.
 """
 
+from dataclasses import dataclass
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 WORDS = 4  # of a program: 128 examples
 LANES = 32 * WORDS
 GATES = 128  # of a program that works on words
-ROWS = 8  # gates of a program that works on real numbers
+GRADIENT_GATES = 4  # of a program that works on real numbers
 
 
 @triton.jit
@@ -66,69 +69,80 @@ def sums_kernel(words, out, N, B, W, groups, GATES: tl.constexpr, LANES: tl.cons
 
 
 @triton.jit
+def pulled(  # noqa: PLR0917  # as a kernel's
+    entry, reads, example, mask, later_dy, later_coefficients, later_words, by, other, factors, B, W
+):
+    """What one reader of an output adds to its gradient, [LANES]."""
+    gate = tl.load(by + entry, reads, other=0).to(tl.int64)
+    place = tl.load(other + entry, reads, other=0).to(tl.int64)
+    factor = tl.load(factors + 2 * entry, reads, other=0).to(tl.int64)
+    factor_both = tl.load(factors + 2 * entry + 1, reads, other=0).to(tl.int64)
+    c = tl.load(later_coefficients + factor, reads, other=0.0)
+    c_both = tl.load(later_coefficients + factor_both, reads, other=0.0)
+    x = tl.load(later_words + place * W + example // 32, mask, other=0)
+    g = tl.load(later_dy + gate * B + example, mask, other=0.0)
+    return g * (c + c_both * ((x >> (example % 32)) & 1).to(g.dtype))
+
+
+@triton.jit
 def gates_gradient_kernel(  # noqa: PLR0917  # a kernel has no other arguments
     words, a, b, gradient, dy, N, B, W, trials,
-    later_dy, later_coefficients, later_a, later_b, later_words, table, factors, bags,
-    groups, gates_later, entries,
-    LAST: tl.constexpr, WRITES: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr,
+    later_dy, later_coefficients, later_words, by, other, factors, bags, groups, entries,
+    LAST: tl.constexpr, WRITES: tl.constexpr, MOST: tl.constexpr, GATES: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
-    """Program (member, part of the gates): the gradient of a layer's outputs, and of its coefficients.
+    """Program (member, part of the gates, part of the batch): the gradient of a layer's outputs, and the
+    part's share of that of its coefficients, gradient [parts, S*T, 4, N].
 
-    The outputs' is pulled from the layer after it, whose arguments are the later ones; or, for the LAST
-    layer, later_dy are the gradients of the groups' sums. It is written only where a layer before needs it.
+    The outputs' is pulled from the layer after it: by, other and factors tell of each reader of an output the
+    gate, the row of its other input, and the places of its coefficients. Or, for the LAST layer, later_dy
+    are the gradients of the groups' sums. It is written only where a layer before needs it.
+
+    A gate after the other, with numbers of its own in registers: as rows of a tile, their indices took
+    longer than the work. MOST is the largest number of readers, so that all that they load is asked for at
+    once.
     """
     member = tl.program_id(0).to(tl.int64)
-    gate = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
-    there = gate < N
-    wire, output = (member // trials) * N + gate, member * N + gate
-    from_a = tl.load(a + wire, there, other=0).to(tl.int64)
-    from_b = tl.load(b + wire, there, other=0).to(tl.int64)
-    dtype: tl.constexpr = later_dy.dtype.element_ty
-    alone, of_a = tl.zeros([ROWS], dtype=dtype), tl.zeros([ROWS], dtype=dtype)
-    of_b, of_both = tl.zeros([ROWS], dtype=dtype), tl.zeros([ROWS], dtype=dtype)
-    if not LAST:
-        begin = tl.load(bags + output, there, other=0)
-        end = tl.load(bags + output + 1, there & (output + 1 < tl.num_programs(0) * N), other=entries)
-        readers = tl.where(there, (end - begin) // 2, 0)
-        most = tl.max(readers, 0)
-    for start in range(0, B, LANES):
-        example = start + tl.arange(0, LANES)
-        inside = there[:, None] & (example < B)[None, :]
-        word, bit = (example // 32)[None, :], (example % 32)[None, :]
+    members = tl.num_programs(0)
+    example = tl.program_id(2) * LANES + tl.arange(0, LANES)
+    inside = example < B
+    word, bit = example // 32, example % 32
+    for i in tl.static_range(GATES):
+        gate = tl.program_id(1) * GATES + i
+        there = gate < N
+        within = inside & (gate + 0 * example < N)  # of all lanes, as masks of loads must be
+        output = member * N + gate
         if LAST:
             row = member * groups + gate // (N // groups)
-            h = tl.load(later_dy + row[:, None] * B + example[None, :], inside, other=0.0)
+            h = tl.load(later_dy + row * B + example, within, other=0.0)
         else:
-            h = tl.zeros([ROWS, LANES], dtype=dtype)
-            for reader in range(most):
-                reads = there & (reader < readers)
-                entry = begin + 2 * reader
-                by = tl.load(table + entry, reads, other=0).to(tl.int64)  # the gate that reads it
-                # Its second row of the table is that with the other input: b's where it reads this one as a.
-                with_b = tl.load(table + entry + 1, reads, other=0) >= 2 * gates_later
-                other = tl.load(later_b + by, reads & with_b, other=0)
-                other += tl.load(later_a + by, reads & (with_b == 0), other=0)
-                factor = tl.load(factors + entry, reads, other=0).to(tl.int64)
-                factor_both = tl.load(factors + entry + 1, reads, other=0).to(tl.int64)
-                c = tl.load(later_coefficients + factor, reads, other=0.0)
-                c_both = tl.load(later_coefficients + factor_both, reads, other=0.0)
-                mask = reads[:, None] & inside
-                x = tl.load(later_words + other.to(tl.int64)[:, None] * W + word, mask, other=0)
-                g = tl.load(later_dy + by[:, None] * B + example[None, :], mask, other=0.0)
-                h += g * (c[:, None] + c_both[:, None] * ((x >> bit) & 1).to(dtype))
+            begin = tl.load(bags + output, there, other=0) // 2
+            end = tl.load(bags + output + 1, there & (output + 1 < members * N), other=2 * entries) // 2
+            h = tl.zeros([LANES], dtype=later_dy.dtype.element_ty)
+            if MOST <= 8:
+                for j in tl.static_range(MOST):
+                    entry = begin + j
+                    h += pulled(
+                        entry, there & (entry < end), example, within & (entry + 0 * example < end),
+                        later_dy, later_coefficients, later_words, by, other, factors, B, W,
+                    )  # fmt: skip
+            else:
+                for entry in range(begin, end):
+                    h += pulled(
+                        entry, there, example, within,
+                        later_dy, later_coefficients, later_words, by, other, factors, B, W,
+                    )  # fmt: skip
         if WRITES:
-            tl.store(dy + output[:, None] * B + example[None, :], h, inside)
-        x = (tl.load(words + from_a[:, None] * W + word, inside, other=0) >> bit) & 1
-        y = (tl.load(words + from_b[:, None] * W + word, inside, other=0) >> bit) & 1
-        alone += tl.sum(h, 1)
-        of_a += tl.sum(h * x.to(dtype), 1)
-        of_b += tl.sum(h * y.to(dtype), 1)
-        of_both += tl.sum(h * (x & y).to(dtype), 1)
-    at = gradient + member * 4 * N + gate
-    tl.store(at, alone, there)
-    tl.store(at + N, of_a, there)
-    tl.store(at + 2 * N, of_b, there)
-    tl.store(at + 3 * N, of_both, there)
+            tl.store(dy + output * B + example, h, within)
+        wire = (member // trials) * N + gate
+        from_a = tl.load(a + wire, there, other=0).to(tl.int64)
+        from_b = tl.load(b + wire, there, other=0).to(tl.int64)
+        x = (tl.load(words + from_a * W + word, within, other=0) >> bit) & 1
+        y = (tl.load(words + from_b * W + word, within, other=0) >> bit) & 1
+        at = gradient + (tl.program_id(2) * members + member) * 4 * N + gate
+        tl.store(at, tl.sum(h, 0), there)
+        tl.store(at + N, tl.sum(h * x.to(h.dtype), 0), there)
+        tl.store(at + 2 * N, tl.sum(h * y.to(h.dtype), 0), there)
+        tl.store(at + 3 * N, tl.sum(h * (x & y).to(h.dtype), 0), there)
 
 
 def gates(
@@ -169,20 +183,52 @@ def gradients(
     """As the operator."""
     coefficients, later_dy = [layer.contiguous() for layer in coefficients], dsums.contiguous()
     S, T, groups, B = dsums.shape
+    parts = triton.cdiv(B, LANES)
     found: list[Tensor] = []
     for i in reversed(range(len(coefficients))):
         last = i + 1 == len(coefficients)
         later = i if last else i + 1  # what the last layer is told of a later one, it does not read
-        N, gates_later = coefficients[i].shape[-1], coefficients[later].shape[-1]
-        gradient = torch.empty_like(coefficients[i])
+        N = coefficients[i].shape[-1]
+        gradient = dsums.new_empty(parts, *coefficients[i].shape)
         dy = dsums.new_empty(S * T, N, B) if i else later_dy
-        gates_gradient_kernel[S * T, triton.cdiv(N, ROWS)](
+        readers = _readers(table[later], a[later], b[later], bags[later])
+        gates_gradient_kernel[S * T, triton.cdiv(N, GRADIENT_GATES), parts](
             kept[i], a[i], b[i], gradient, dy, N, B, kept[i].shape[-1], S * T // len(a[i]),
-            later_dy, coefficients[later], a[later], b[later], kept[later],
-            table[later], factors[later], bags[later],
-            groups, S * T * gates_later, len(table[later]),
-            LAST=last, WRITES=i > 0, ROWS=ROWS, LANES=LANES,
+            later_dy, coefficients[later], kept[later], readers.by, readers.other, factors[later],
+            bags[later], groups, len(readers.by),
+            LAST=last, WRITES=i > 0, MOST=1 if last else readers.most, GATES=GRADIENT_GATES, LANES=LANES,
+            num_warps=1,
         )  # fmt: skip
-        found.append(gradient)
+        found.append(gradient[0] if parts == 1 else gradient.sum(0))
         later_dy = dy
     return found[::-1]
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """The readers of a layer's inputs, in the order of Wires: what is the same in every step."""
+
+    by: Tensor  # [S*T*2N] int32: the gates that read them, of all members
+    other: Tensor  # [S*T*2N] int32: rows of the inputs that they read beside them
+    most: int  # of one input
+
+
+_known = WeakTensorKeyDictionary()  # {a layer's table: its _Readers}
+
+
+def _readers(table: Tensor, a: Tensor, b: Tensor, bags: Tensor) -> _Readers:
+    """Of a layer; made when it is first asked for, which waits for the device."""
+    if table not in _known:
+        members = len(table) // (4 * a.shape[1])
+        first, second = table.view(-1, 2).unbind(1)
+        # The second row of the table is that with the other input: b's where this one is read as a.
+        with_b = second >= 2 * members * a.shape[1]
+        wires = [x.expand(members, -1) if len(x) == members else x.repeat_interleave(members // len(x), 0)
+                 for x in (a, b)]  # fmt: skip
+        rows_a, rows_b = (x.reshape(-1).index_select(0, first) for x in wires)
+        ends = torch.cat((bags[1:], bags.new_tensor([len(table)])))
+        most = int((ends - bags).max()) // 2
+        by, other = first.contiguous(), torch.where(with_b, rows_b, rows_a)
+        _known[table] = _Readers(by, other, max(most, 1))
+    found: _Readers = _known[table]
+    return found
