@@ -14,6 +14,19 @@ PRIVATE = re.compile("_[^_]")
 OF_NAMEDTUPLES = {"_fields", "_asdict", "_replace"}
 # Names of libraries that begin with an underscore, and why a test needs them.
 ALLOWED = {
+    "tests/support/simulated_device.py": {
+        # A tensor class of one's own, as torch's documentation of extensions has it.
+        "torch.utils._python_dispatch",
+        "torch.utils._pytree",
+        "_make_wrapper_subclass",
+        "_disabled_torch_function_impl",
+        "_schema",
+        # What torch's fake tensors do for tensors that are made of lists, and what they import.
+        "_C",
+        "_only_lift_cpu_tensors",
+        "_set_only_lift_cpu_tensors",
+        "torch._dynamo",
+    },
     "tests/deploy/test_files.py": {
         # Ray has no other way to say whether the file of a cluster is one, short of starting it.
         "ray.autoscaler._private.util",

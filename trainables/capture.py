@@ -32,10 +32,14 @@ def recorder(device: torch.device, compiled: str) -> Recorder | None:
 
 def cuda_graph(steps: Steps) -> Steps:
     """Records steps as a CUDA graph."""
-    graph = torch.cuda.CUDAGraph()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     torch.cuda.synchronize()
-    with torch.cuda.graph(graph):
-        steps()
+    try:
+        with torch.cuda.graph(graph):
+            steps()
+    finally:
+        # Where the end of a recording fails, after an error within it, torch stays on the recording's stream.
+        torch.cuda.set_stream(stream)
     return graph.replay
 
 

@@ -2,6 +2,8 @@
 and writes tensors that stay, and nothing else; that CUDA can record it is seen on a GPU only.
 """
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -13,6 +15,7 @@ from tests.support.module_models import Mixed
 from tests.support.module_populations import BATCH, tabular, task_of
 from tests.support.tasks import all_of, parameters
 from trainables import capture
+from trainables.memory import is_out_of_memory
 from trainables.population import Configuration, Population
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -139,6 +142,32 @@ def test_a_module_is_recorded_where_it_is_stacked_and_keeps_nothing_by_itself(fa
     )
     assert_same(of_training(replayed), of_training(plain))
     assert (record.calls, len(replayed.recordings)) == (calls, calls)
+
+
+def test_a_recording_that_fails_is_left_on_the_stream_that_it_was_begun_on(monkeypatch):
+    @contextmanager
+    def graph(_graph):
+        try:
+            yield
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    def steps():
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    streams = []
+    for name, stands_in in (
+        ("CUDAGraph", object),
+        ("synchronize", lambda: None),
+        ("current_stream", lambda: "before"),
+        ("set_stream", streams.append),
+        ("graph", graph),
+    ):
+        monkeypatch.setattr(torch.cuda, name, stands_in)
+    with pytest.raises(RuntimeError, match="previous error") as failed:
+        capture.cuda_graph(steps)
+    assert streams == ["before"]
+    assert is_out_of_memory(failed.value)
 
 
 def test_a_recorded_population_is_saved_and_goes_on_recorded():

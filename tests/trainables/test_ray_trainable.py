@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.support.hand_driver import new_trainable
+from tests.support.simulated_device import simulated_device
 from trainables import population_run
 from trainables.data import load
 from trainables.model_file import file_name, read
@@ -117,6 +118,29 @@ def test_a_damaged_checkpoint_costs_its_work_and_no_more(config, caplog):
     again = reports(trainable(config), 4)
     assert without_times(again) == without_times(whole)
     assert config.checkpoint in caplog.text
+
+
+def test_a_checkpoint_that_a_gpu_wrote_is_read_on_a_host(config, monkeypatch, caplog):
+    whole = reports(trainable(replace(config, checkpoint=config.checkpoint + ".other")), 4)
+    with monkeypatch.context() as patched:
+        patched.setattr("torch.serialization.location_tag", lambda _storage: "cuda:0")
+        reports(trainable(config), 2)
+    with pytest.raises(RuntimeError, match=r"(?i)cuda"):
+        torch.load(config.checkpoint, weights_only=True)
+    assert without_times(reports(trainable(config), 3)) == without_times(whole[1:])
+    assert not caplog.text
+
+
+def test_a_whole_population_runs_on_another_device(config, monkeypatch):
+    monkeypatch.setattr(population_run, "CHECKPOINT_EVERY_S", math.inf)  # the simulated device has no files
+    diagnosis = {"passes": 2, "tau_f": [0.5], "tau_b": [1.0]}
+    short = replace(config, epochs=None, steps=4, intervals=2, diagnosis=diagnosis, vary_split=True)
+    with simulated_device() as device:
+        first, last = reports(trainable(replace(short, device=str(device))), 2)
+    assert (first.error, last.error, last.final) == (None, None, True)
+    assert last.rows[3].keys() >= {"train_loss", "val_loss", "test_loss", "score", "grad_snr"}
+    assert all(math.isfinite(value) for value in last.rows[5]["val_loss"])
+    assert last.artifacts[3].keys() >= {file_name(0), file_name(1), "example_losses.npy"}
 
 
 @pytest.mark.parametrize("most", [2, 1])

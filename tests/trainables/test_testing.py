@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.paths import EXAMPLE_TASK, ROOT
 from tests.support.patience import patient
+from tests.support.simulated_device import simulated_device
 from trainables.testing import CHECKS
 from trainables.testing.__main__ import load_task, main
 
@@ -45,6 +46,17 @@ def test_every_check_is_run_where_none_is_chosen(monkeypatch, capsys):
         monkeypatch.setitem(CHECKS, name, lambda _subject: None)
     assert main([GOOD]) == 0
     assert capsys.readouterr().out.count("ok  ") == len(CHECKS)
+
+
+def test_a_task_is_tested_on_another_device(capsys):
+    with simulated_device() as device:
+        assert main([GOOD, "--device", str(device), "--only", "evaluated with the same noise"]) == 0
+    assert capsys.readouterr().out.endswith("all passed\n")
+
+
+def test_a_device_that_is_not_there_is_said_in_a_sentence(capsys):
+    assert main([GOOD, "--device", "nowhere"]) == 1
+    assert capsys.readouterr().out.startswith("the task cannot be built: ")
 
 
 @pytest.mark.parametrize(

@@ -263,8 +263,8 @@ class Task(Declaration):
         """The noise of one training step for ONE seed, {name: [...]}, on the generator's device."""
 
     def noise_shapes(self, batch_size: int) -> NoiseShapes | None:  # noqa: ARG002  # says nothing
-        """The same noise as kinds and shapes, for accelerators, which draw it for all seeds at once; None
-        where only `noise` can draw it, seed by seed.
+        """The same noise as kinds and shapes, for accelerators, which draw it for all seeds at once and alike
+        on every device; None where only `noise` can draw it, seed by seed, from the device's own generator.
         """
         return None
 
