@@ -106,8 +106,8 @@ def _classes(shape: tuple[int, int, int]) -> Dataset:
         pixels = patterns[labels] + torch.randint(0, 76, (n, math.prod(shape)), generator=generator)
         return Split(pixels.to(torch.uint8), labels)
 
-    parts = [split(n) for n in (EXAMPLES, 100, 300)]
-    return Dataset("patterns", *parts, shape=shape, classes=10, largest=255)
+    train, validation, test = (split(n) for n in (EXAMPLES, 100, 300))
+    return Dataset("patterns", train, validation, test, shape=shape, classes=10, largest=255)
 
 
 def subjects(device: torch.device) -> dict[str, Small]:
