@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Literal, TypeAlias, cast
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from trainables.data import Dataset
 from trainables.data.arrays import Share, from_examples
@@ -56,7 +57,7 @@ class ModuleRecipe:
         if not callable(self.factory) or isinstance(self.factory, nn.Module):
             raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
                 "a module is given by its class, or by a function that builds it, because every seed "
-                f"has its own. Got {type(self.factory).__name__}."
+                f"has its own; not by an instance. Got {type(self.factory).__name__}."
             )
         if self.stack not in STACKS:
             raise ValueError(f"stack must be one of {', '.join(STACKS)}. Got {self.stack!r}.")
@@ -65,6 +66,8 @@ class ModuleRecipe:
         for name in ("samples", "chunk"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more. Got {getattr(self, name)}.")
+        for what, function in self._functions().items():
+            _check_function(what, function)
         if "loss" in self.metrics:
             raise ValueError("a metric cannot be called 'loss', which is the loss itself; call it otherwise.")
 
@@ -81,6 +84,10 @@ class ModuleRecipe:
     def loss_name(self) -> str:
         """What the loss is called."""
         return _name(self.loss)
+
+    def _functions(self) -> dict[str, Loss]:
+        """Loss and metrics, by what errors call them."""
+        return {"loss": self.loss} | {f"metric {name}": metric for name, metric in self.metrics.items()}
 
     def options_type(self) -> type[ModuleOptions]:
         """The factory's keywords with plain defaults, as options of a study."""
@@ -155,7 +162,22 @@ class ModuleRecipe:
             raise ValueError(  # noqa: TRY004  # as above
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
             )
-        return module
+        self._check_has_values(module)
+        return module.cpu()  # whatever device its author chose: the population moves it
+
+    def _check_has_values(self, module: nn.Module) -> None:
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if is_lazy(tensor):
+                raise ValueError(
+                    f"module {self.title}: the size of its {name} is known only after a first call; use "
+                    "layers whose sizes are given (nn.Linear, not nn.LazyLinear). A parameter called "
+                    f"{_DATASET!r} receives the Dataset, with the shape of its inputs."
+                )
+            if tensor.is_meta:
+                raise ValueError(
+                    f"module {self.title}: its {name} is on the device 'meta' and has no values; build the "
+                    "module without a device."
+                )
 
     def model(self, module: nn.Module, dataset: Dataset) -> MemberModel:
         """A module that was built for this purpose, with its loss and metrics."""
@@ -170,9 +192,7 @@ class ModuleRecipe:
         Raises:
             ValueError: it cannot; says which part, and what to do.
         """
-        parts = {"module": self.factory, "loss": self.loss} | {
-            f"metric {n}": f for n, f in self.metrics.items()
-        }
+        parts = {"module": self.factory} | self._functions()
         for what, part in parts.items():
             try:
                 dumps(part)
@@ -217,6 +237,22 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def _check_function(what: str, function: Any) -> None:
+    """Raises ValueError where a loss or metric is none, or would have to be trained."""
+    asked = f"the {what} must be a function (output, target) -> scalar"
+    if isinstance(function, type):
+        raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
+            f"{asked}. Got the class {function.__name__}; an instance, {function.__name__}(), is one."
+        )
+    if not callable(function):
+        raise ValueError(f"{asked}. Got {function!r}.")  # noqa: TRY004  # as above
+    if isinstance(function, nn.Module) and any(p.requires_grad for p in function.parameters()):
+        raise ValueError(
+            f"the {what} {_name(function)} has parameters, which would not be trained; put them into the "
+            "module, and let its forward return what the loss needs."
+        )
 
 
 def _is_plain(value: Any) -> bool:

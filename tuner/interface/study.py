@@ -16,6 +16,7 @@ from torch import nn
 from trainables.metrics import Metrics
 from trainables.tasks import own
 from tuner.driver.progress import Progress as Line
+from tuner.driver.progress import stage_of
 from tuner.errors import UserError
 from tuner.evidence.of_study import results_of
 from tuner.evidence.report import write_report
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+_NEARLY = 0.99  # the share of a study that may yet add trials: what it finds decides
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -46,7 +49,8 @@ class Progress:
     state: StudyState
     trials: int  # that have ended
     trials_total: int  # planned; a study may add some, or end with fewer
-    share: float  # of the training that is planned, from 0 to 1
+    share: float  # of the training that is known of, from 0 to 1, which it is when the study has succeeded
+    stage: str  # what follows the search and is trained now: "refining optima"; "" during the search
     best: str  # objective and configuration of the best trial so far; "" while there is none
 
 
@@ -180,8 +184,12 @@ class Study:
             row, trials = ledger.study(self.id), ledger.trials(self.id)
         line = Line.of(self.spec, self._epochs, trials)
         done = sum(len(t.seeds) * (self._epochs if t.terminal else t.epoch) for t in trials)
-        share = 1.0 if row.state is StudyState.SUCCEEDED else min(1.0, done / max(line.work_total, 1e-9))
-        return Progress(row.state, line.done, max(line.total, line.done), share, line.best)
+        begun = sum(len(t.seeds) * self._epochs for t in trials)  # it may become more than was planned
+        share = min(_NEARLY, done / max(line.work_total, begun, 1e-9))
+        stage = stage_of([t for t in trials if not t.terminal] or trials) if trials else ""
+        if row.state is StudyState.SUCCEEDED:
+            share, stage = 1.0, ""
+        return Progress(row.state, line.done, max(line.total, len(trials)), share, stage, line.best)
 
     # --- what it found
 
