@@ -245,15 +245,11 @@ class Study:
         Raises:
             UserError: there are too few trials for one.
         """
-        import matplotlib as mpl
-
         if "IPython" in sys.modules:  # then it makes notebooks show figures
-            import matplotlib.pyplot
-        with mpl.rc_context(), self.ledger() as ledger:
-            from tuner.evidence.figures.drawing import style
+            import matplotlib.pyplot  # noqa: F401
+        with _style(), self.ledger() as ledger:
             from tuner.evidence.figures.study_figures import gallery
 
-            style.use()
             row, trials = ledger.study(self.id), ledger.trials(self.id)
             pictures = gallery(row, trials, ledger.stream(self.id), metrics=self._metrics)
             if "landscape" not in pictures:
@@ -262,10 +258,8 @@ class Study:
 
     def report(self, folder: str | Path) -> Path:
         """Writes the report into a folder: report.html, which is returned, figures, all numbers as JSON."""
-        import matplotlib as mpl
-
         folder = Path(folder)
-        with mpl.rc_context(), self.ledger() as ledger:
+        with _style(), self.ledger() as ledger:
             page, *_ = write_report(
                 ledger.study(self.id),
                 ledger.trials(self.id),
@@ -312,3 +306,15 @@ class Study:
             if (one.estimator, one.tau_f, one.tau_b, one.lr, one.variant) == mine
         ]
         return Best(self, trial, next(iter(confirmed), None))
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """The style of our figures for a block; then the user's own again."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        from tuner.evidence.figures.drawing import style
+
+        style.use()
+        yield
