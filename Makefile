@@ -42,9 +42,10 @@ test: packages lint types docs
 packages:
 	sh tests/system-packages.sh
 
-# A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
+# A real cluster on this machine: code of one's own reaches its workers, then it is killed part by part: minutes.
+# Prints how long each recovery took.
 test-faults: install
-	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_faults.py
+	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_own_task_on_a_cluster.py tests/tuner/driver/test_faults.py
 
 # The service and whole stacks under attack: an hour. ABUSE takes options of pytest: "-k 'not fuzzer and not in_turn'"
 # for what takes ten minutes; "-k fuzzer" for 5,000 cases, or as many as ABUSE_CASES says; "-k in_turn" for the

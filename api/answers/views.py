@@ -63,6 +63,7 @@ class Views:
         """A study with its spec."""
         return self._study(row, self._pages.work_done([row.id])[row.id]) | {
             "spec": row.spec,
+            "metrics": metrics_json(metrics_of(row)),
             "host": row.host,
             "training_s": round(row.training_s, 3),
             "position": self._position(row),
@@ -235,6 +236,22 @@ def objective_json(metrics: Metrics, name: str, direction: str) -> dict[str, str
     """An objective, with the names that readers know it by."""
     metric = metrics.of(name)
     return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}
+
+
+def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:
+    """What a task declares of its metrics."""
+    return [
+        {
+            "name": metric.name,
+            "label": metric.full_label,
+            "title": metric.title,
+            "unit": metric.unit or None,
+            "direction": metric.direction,
+            "measured": metric.measured,
+            "second_verdict": metric.second_verdict,
+        }
+        for metric in metrics.named
+    ]
 
 
 def etag(row: StudyRow) -> str:
