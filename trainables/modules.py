@@ -152,9 +152,10 @@ class ModuleTask(Task):
         self._evaluation_stack = checked.mode("evaluation")
         self._activation_bytes = checked.activation_bytes
         for phase, reason in checked.obstacles.items():
-            if reason and (phase == "training" or not self.stack_reason):
+            asked_for = self._options.stack == "loop"
+            if reason and not asked_for and (phase == "training" or not self.stack_reason):
                 done = "trained" if phase == "training" else "evaluated"
-                _log.info("module %s is %s member by member: %s", recipe.title, done, reason)
+                _log.warning("module %s is %s member by member: %s", recipe.title, done, reason)
         unknown = {*recipe.logit_parameters} - {*self._model.trained}
         if unknown:
             raise ValueError(

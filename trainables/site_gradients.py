@@ -57,7 +57,7 @@ def obstacles(sites: Sequence[str], calls: Sequence[Call], loss: Tensor) -> dict
     The loss's graph is kept.
     """
     tracked = [call for call in calls if call.samples.requires_grad]
-    given = [None] * len(tracked)
+    given: tuple[Tensor | None, ...] = ()
     if tracked:
         samples = [call.samples for call in tracked]
         given = torch.autograd.grad(loss, samples, retain_graph=True, allow_unused=True)

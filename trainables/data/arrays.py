@@ -173,7 +173,8 @@ def _tensor(value: Any, name: str, what: str) -> Tensor:
 
 
 def _is_map_style(data: Any) -> bool:
-    if isinstance(data, list) and data and isinstance(data[0], tuple) and getattr(data[0][0], "ndim", 0):
+    first = data[0] if isinstance(data, list) and data else None
+    if isinstance(first, tuple) and first and getattr(first[0], "ndim", 0) > 0:
         return True  # examples (inputs, label) in a list
     if isinstance(data, Tensor | Mapping | tuple | list | int | float) or hasattr(data, "__array__"):
         return False
