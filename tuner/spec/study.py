@@ -193,6 +193,9 @@ class StudySpec(Counted):
             if own.is_file(name):
                 names += "; a file's task is for `tuner run` on the machine of the file, and an installed "
                 names += "package brings one everywhere"
+            if name.startswith(own.GIVEN):
+                names += "; this one was given from Python, where tuner.search with the same arguments and "
+                names += "study='ID' knows it again"
             raise wrong(names, name)
         return name
 
