@@ -20,7 +20,7 @@ from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Stud
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_metrics import metrics_of
 from tuner.ledger.study_queue import StudyQueue
-from tuner.spec.study import StudySpec, parse_spec
+from tuner.spec.study import StudySpec, read_spec
 from tuner.tracking.links import comparison_page, optima_page, run_page
 
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
@@ -148,7 +148,7 @@ class Views:
         )
 
     def intervals(self, row: StudyRow) -> int:
-        """How many reports a whole training of a study has; 1 where its task is not installed here."""
+        """How many reports a whole training of a study has; 1 where its spec is of another version."""
         spec = self._spec(row)
         return spec.intervals if spec else 1
 
@@ -196,8 +196,8 @@ class Views:
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:
             try:
-                return parse_spec(row.spec).with_added(row.added_seeds)
-            except UserError:  # of a task that is not installed here, or of another version
+                return read_spec(row.spec).with_added(row.added_seeds)
+            except UserError:  # of another version
                 return None
 
         return self._specs.get(row.id, row.added_seeds, parse)  # nothing else of it ever changes

@@ -61,6 +61,16 @@ def test_a_study_says_what_its_metrics_are_called_where_its_task_is_not_here(htt
     assert named["train_loss"]["title"] == "training loss"
 
 
+def test_the_progress_of_a_study_is_counted_where_its_task_is_not_here(http, service):
+    spec = parse_spec(SMALL).model_dump(mode="json") | {"task": "/not/here.py:Task", "dataset": "own"}
+    fields = {"spec": spec, "objective": "val_loss", "direction": "minimize"}
+    ours = service.ledger.create_study(name="ours", task="sbn", **fields | {"spec": spec | SMALL})
+    other = service.ledger.create_study(name="other", task=spec["task"], **fields)
+    mine, its = (http.get(f"/studies/{one}").json()["progress"] for one in (ours, other))
+    assert its == mine
+    assert its["trials"]["total"] > 0
+
+
 # --- studies that have not ended ---
 
 
