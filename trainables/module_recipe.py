@@ -150,7 +150,7 @@ class ModuleRecipe:
         if _DATASET in inspect.signature(self.factory).parameters:
             given[_DATASET] = dataset
         try:
-            module = _on_cpu(self.factory(**given))
+            module = self.factory(**given)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -163,7 +163,7 @@ class ModuleRecipe:
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
             )
         self._check_has_values(module)
-        return module.cpu()  # whatever device its author chose: the population moves it
+        return module.to("cpu")  # where its maker has put some of it on a GPU: the population moves it
 
     def _check_has_values(self, module: nn.Module) -> None:
         for name, tensor in (*module.named_parameters(), *module.named_buffers()):
@@ -220,14 +220,6 @@ def own_data(recipe: ModuleRecipe) -> Dataset | None:
         return data
     validation, test = recipe.shares
     return from_examples(data, validation=validation, test=test, name=recipe.title)
-
-
-def _on_cpu(module: Any) -> Any:
-    """What a factory returned; a module is moved where its maker has put some of it on a GPU."""
-    if not isinstance(module, nn.Module):
-        return module
-    tensors = (*module.parameters(), *module.buffers())
-    return module if all(t.device.type == "cpu" for t in tensors) else module.to("cpu")
 
 
 def _fits(value: Any, default: Any) -> bool:
