@@ -162,21 +162,24 @@ class ModuleRecipe:
             raise ValueError(  # noqa: TRY004  # as above
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
             )
-        self._check_has_values(module)
-        return module.to("cpu")  # where its maker has put some of it on a GPU: the population moves it
+        self._check_sizes(module)
+        try:
+            return module.to("cpu")  # where its maker has put some of it on a GPU: the population moves it
+        except NotImplementedError as error:
+            tensors = (*module.named_parameters(), *module.named_buffers())
+            lacking = [name for name, tensor in tensors if tensor.is_meta]
+            raise ValueError(
+                f"module {self.title}: its {lacking[0]} is on the device 'meta' and has no values; build the "
+                "module without a device."
+            ) from error
 
-    def _check_has_values(self, module: nn.Module) -> None:
+    def _check_sizes(self, module: nn.Module) -> None:
         for name, tensor in (*module.named_parameters(), *module.named_buffers()):
             if is_lazy(tensor):
                 raise ValueError(
                     f"module {self.title}: the size of its {name} is known only after a first call; use "
                     "layers whose sizes are given (nn.Linear, not nn.LazyLinear). A parameter called "
                     f"{_DATASET!r} receives the Dataset, with the shape of its inputs."
-                )
-            if tensor.is_meta:
-                raise ValueError(
-                    f"module {self.title}: its {name} is on the device 'meta' and has no values; build the "
-                    "module without a device."
                 )
 
     def model(self, module: nn.Module, dataset: Dataset) -> MemberModel:
