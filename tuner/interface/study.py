@@ -18,6 +18,7 @@ from trainables.tasks import own
 from tuner.driver.progress import Progress as Line
 from tuner.driver.progress import stage_of
 from tuner.errors import UserError
+from tuner.evidence.labels import metric_label
 from tuner.evidence.of_study import results_of
 from tuner.evidence.report import write_report
 from tuner.evidence.results import Results, TrialResult
@@ -273,10 +274,10 @@ class Study:
     # --- how it is shown
 
     def __repr__(self) -> str:
-        return as_text(self.spec.name, self.results)
+        return as_text(self.spec.name, self.results, self._objective)
 
     def _repr_html_(self) -> str:
-        return as_html(self.spec.name, self.results)
+        return as_html(self.spec.name, self.results, self._objective)
 
     # --- the ledger
 
@@ -297,6 +298,11 @@ class Study:
     @property
     def _metrics(self) -> Metrics:
         return metrics_of(self._row)
+
+    @property
+    def _objective(self) -> str:
+        row = self._row
+        return metric_label(row.objective.name, metrics_of(row))
 
     def _best(self, found: Results, trial: TrialResult) -> Best:
         mine = (trial.estimator, trial.tau_f, trial.tau_b, trial.lr, trial.variant)

@@ -143,10 +143,25 @@ def test_the_test_loss_of_the_file_is_the_one_that_was_measured():
 
 def test_a_notebook_shows_the_verdict_and_the_methods(bottleneck):
     html, text = getattr(bottleneck, NOTEBOOKS)(), repr(bottleneck)
-    for part in (bottleneck.verdict, "on the diagonal", "argmax", "fresh seeds", bottleneck.id):
+    for part in (
+        bottleneck.verdict,
+        "on the diagonal",
+        "validation loss, search",
+        "fresh seeds",
+        bottleneck.id,
+    ):
         assert part in html
         assert part in text
     assert html.count("<tr>") == 5
+
+
+def test_a_notebook_shows_a_study_that_has_only_begun(monkeypatch):
+    monkeypatch.setattr(study_module.Study, "resume", lambda self, **_: self)
+    study = tuner.search(Bottleneck, **GRID, **MODULE)
+    for shown in (getattr(study, NOTEBOOKS)(), repr(study)):
+        assert "no trial has succeeded so far" in shown
+        assert "no verdict: not started yet" in shown
+        assert "<table>" not in shown
 
 
 def test_a_stopped_study_keeps_what_it_has_and_goes_on(monkeypatch):
