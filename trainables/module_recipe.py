@@ -111,25 +111,26 @@ class ModuleRecipe:
                 keywords.append((parameter.name, Any, default))
         return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
 
-    def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
+    def declared_metrics(self, maximize: Sequence[str], units: Mapping[str, str]) -> tuple[Metric, ...]:
         """The metrics of `evaluate` for readers; the first that was given stands beside the loss.
 
         Raises:
-            ValueError: `maximize` names a metric that is not there.
+            ValueError: `maximize` or `units` names a metric that is not there.
         """
-        if unknown := set(maximize) - set(self.metrics):
-            raise ValueError(
-                f"maximize must name metrics, which are {', '.join(self.metrics) or 'none'}. Got "
-                f"{min(unknown)!r}."
-            )
+        names = ("loss", *self.metrics)
+        for argument, given, known in (("maximize", maximize, names[1:]), ("units", units, names)):
+            if unknown := set(given) - set(known):
+                raise ValueError(
+                    f"{argument} must name metrics, which are {', '.join(known) or 'none'}. Got "
+                    f"{min(unknown)!r}."
+                )
         declared = []
-        for name in ("loss", *self.metrics):
+        for name in names:
             direction: Direction = "maximize" if name in maximize else "minimize"
+            label, unit = f"validation {name.replace('_', ' ')}", units.get(name, "")
             declared += [
-                Metric(
-                    f"val_{name}", f"validation {name}", direction=direction, second_verdict=name != "loss"
-                ),
-                Metric(f"val_{name}_argmax", f"validation {name}, argmax", direction=direction),
+                Metric(f"val_{name}", label, unit, direction, second_verdict=name != "loss"),
+                Metric(f"val_{name}_argmax", f"{label}, argmax", unit, direction),
             ]
         beside = 2 if self.metrics else 1
         for place, side in ((0, "left"), (beside, "right")):
