@@ -42,9 +42,10 @@ test: packages lint types docs
 packages:
 	sh tests/system-packages.sh
 
-# A real cluster on this machine, killed part by part: minutes. Prints how long each recovery took.
+# A real cluster on this machine: code of one's own reaches its workers, then it is killed part by part: minutes.
+# Prints how long each recovery took.
 test-faults: install
-	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_faults.py
+	$(BIN)/python -m pytest -m faults -s tests/tuner/driver/test_own_task_on_a_cluster.py tests/tuner/driver/test_faults.py
 
 # The service and whole stacks under attack: an hour. ABUSE takes options of pytest: "-k 'not fuzzer and not in_turn'"
 # for what takes ten minutes; "-k fuzzer" for 5,000 cases, or as many as ABUSE_CASES says; "-k in_turn" for the
@@ -100,9 +101,11 @@ calibrate: install
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra all --no-header --output-file requirements.lock pyproject.toml
 
-# The source archive and the wheel, in dist/.
+# The source archive and the wheel, in dist/; then a study from a wheel that is installed where nothing of this
+# folder is: minutes.
 dist: install
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m dist tests/test_installed.py
 
 # What an image is made of, as CycloneDX JSON: the lock file's packages with versions and licences. The tool is
 # not one of them: with what it brings for jsonschema, every import of Ray would take a second longer.

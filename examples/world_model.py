@@ -65,7 +65,7 @@ def walks(n: int = 1000) -> Tensor:
     return (start + turns.cumprod(1).cumsum(1)) % LAMPS
 
 
-Task = ModuleTask.from_module(WorldModel, loss=loss, data=walks)
+Task = ModuleTask.from_module(WorldModel, loss=loss, data=walks, units={"loss": "nats"})
 
 
 def main(**more: Any) -> Study:

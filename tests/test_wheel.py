@@ -1,13 +1,12 @@
 """The wheel, away from the checkout: it needs torch and numpy alone, and says which extra brings the rest."""
 
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from tests.support.paths import ROOT
 from tests.support.patience import patient
+from tests.support.wheel import pip, source
 
 WITHOUT = """
 import sys
@@ -51,15 +50,8 @@ except ImportError as error:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A folder with the wheel installed, and nothing that it depends on."""
-    source, folder = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
-    for package in ("trainables", "tuner", "api"):
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-index"]
-    command = [*pip, "--no-deps", "--no-build-isolation", "--target", str(folder), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=patient(240))
-    assert done.returncode == 0, done.stderr
+    copy, folder = source(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("site")
+    pip("install", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder), str(copy))
     return folder
 
 

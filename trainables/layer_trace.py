@@ -11,13 +11,14 @@ class LayerTrace:
     """Follows the forward passes of a module that are made inside `with trace:`.
 
     `layer` is the innermost layer that the last pass is in, or was in when it failed; empty outside of the
-    module.
+    module. `given` is what it was called with.
     `drew` is the first layer that drew from torch's generator on the CPU, None where none did.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
-        self._inside: list[tuple[str, Tensor]] = []  # layer, and the generator's state when it was entered
+        # Of each layer that a pass is in: its name, the generator's state when it was entered, its arguments.
+        self._inside: list[tuple[str, Tensor, tuple[Any, ...]]] = []
         self._handles: list[Any] = []
         self.drew: str | None = None
 
@@ -26,8 +27,13 @@ class LayerTrace:
         """The innermost layer, "path (class)", or its class where it is the module itself."""
         return self._inside[-1][0] if self._inside else ""
 
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """The arguments of the innermost layer."""
+        return self._inside[-1][2] if self._inside else ()
+
     def __enter__(self) -> "LayerTrace":
-        self._inside = [("", torch.get_rng_state())]
+        self._inside = [("", torch.get_rng_state(), ())]
         for path, layer in self._module.named_modules():
             kind = type(layer).__name__
             entering = self._entering(f"{path} ({kind})" if path else kind)
@@ -43,12 +49,12 @@ class LayerTrace:
             self._leave()
 
     def _entering(self, layer: str) -> Callable[..., None]:
-        def enter(*_: Any) -> None:
-            self._inside.append((layer, torch.get_rng_state()))
+        def enter(_: nn.Module, given: tuple[Any, ...]) -> None:
+            self._inside.append((layer, torch.get_rng_state(), given))
 
         return enter
 
     def _leave(self, *_: Any) -> None:
-        layer, state = self._inside.pop()
+        layer, state, _ = self._inside.pop()
         if self.drew is None and not torch.equal(state, torch.get_rng_state()):
             self.drew = layer or "the loss"

@@ -169,6 +169,15 @@ class Metrics:
         )
         return (*self.declared, *free)
 
+    @cached_property
+    def named(self) -> tuple[Metric, ...]:
+        """All that may be measured, for readers: everything, and what is measured of the validation set as it
+        is called of the test set.
+        """
+        names = {m.name for m in self.everything}
+        twins = (m.name.replace("val_", "test_", 1) for m in self.everything if m.name.startswith("val_"))
+        return (*self.everything, *(self.of(twin) for twin in twins if twin not in names))
+
     def of(self, name: str) -> Metric:
         """A metric by its name. One that nobody declares has a label made of the name."""
         known = {m.name: m for m in self.everything}

@@ -7,7 +7,10 @@ All of it is looked at on the CPU, where torch tells which layer draws random nu
 every time; on another device, then, only whether the module works there too.
 """
 
+import logging
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +23,9 @@ from trainables.estimators import ESTIMATORS
 from trainables.layer_trace import LayerTrace
 from trainables.member_model import OWN, MemberModel
 from trainables.memory import is_out_of_memory
+from trainables.module_advice import advice, as_scalar, described
 from trainables.randomness import seeded
+from trainables.site_gradients import Call, SiteCalls, is_given_probabilities, obstacles
 from trainables.sites import Recorder
 from trainables.stack_choice import StackChoice, one_line
 from trainables.stacking import Mode
@@ -30,6 +35,7 @@ _EXAMPLES = 4  # of a pass, beside those with the extreme labels
 _COMPARED = (bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None))
 Phase: TypeAlias = Literal["training", "evaluation"]
 _CPU = torch.device("cpu")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,10 @@ class ModuleChecks:
                 kept[storage.data_ptr()] = storage.nbytes()
             return x
 
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        with (
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x),
+            SiteCalls(self._model.module) as calls,
+        ):
             loss = self._called(parameters, noise, trace, training=True)["loss"]
         self._check_loss(loss)
         if any(not torch.equal(a, b) for a, b in zip(before, tensors(self._inputs), strict=True)):
@@ -158,15 +167,68 @@ class ModuleChecks:
                 f"{self._title} changes its inputs in place, and a seed's trials share them; let forward "
                 "clone them first."
             )
-        again = self._called(self._parameters(), noise, trace, training=True)["loss"]
-        if trace.drew is None and not torch.equal(loss, again):
-            raise ValueError(
-                f"{self._title} gives another loss for the same parameters, batch and noise "
-                f"({loss.item():.6g}, then {again.item():.6g}): it keeps something between calls, which "
-                f"belongs into a buffer "
-                "(register_buffer), or draws random numbers that are not torch's."
-            )
+        self._check_mean(loss, noise)
+        self._check_sites(calls.made, loss)
+        gradients = self._gradients(loss, parameters)
+        again = self._parameters()
+        second = self._called(again, noise, trace, training=True)["loss"]
+        if trace.drew is None:
+            self._check_repeated((loss, *gradients), (second, *self._gradients(second, again)))
         return sum(kept.values())
+
+    def _check_mean(self, loss: Tensor, noise: Noise) -> None:
+        """Warns of a loss that is the sum over the batch. A loss that vmap cannot call is not looked at."""
+        member = self._model.member(training=True, by_example="loss")
+        with torch.no_grad(), suppress(RuntimeError, ValueError, TypeError, LookupError):
+            parameters = self._model.tensors()
+            each = member.call(parameters, self._inputs, self._labels, noise, _coefficients())[0]["loss"]
+            if torch.allclose(each.sum(), loss) and not torch.allclose(each.mean(), loss):
+                _log.warning(
+                    "%s: %s is the sum over a batch; return the mean, or what it says depends on the size of "
+                    "batches.",
+                    self._title,
+                    self._loss,
+                )
+
+    def _check_sites(self, calls: Sequence[Call], loss: Tensor) -> None:
+        """Whether the loss learns through the sampling layers; one of several that does is enough."""
+        found = obstacles(self._model.sites.names, calls, loss)
+        sentences = [f"{self._title}: its StraightThrough layer {site} {why}." for site, why in found.items()]
+        if len(found) == len(self._model.sites.names):
+            raise ValueError(sentences[0])
+        for sentence in sentences:
+            _log.warning(sentence)
+        for site in {call.site: None for call in calls if is_given_probabilities(call)}:
+            _log.warning(
+                "%s: its StraightThrough layer %s is given probabilities, as of a softmax, and takes them "
+                "for logits; give it what goes into the softmax, or their logarithm.",
+                self._title,
+                site,
+            )
+
+    def _gradients(self, loss: Tensor, parameters: Parameters) -> tuple[Tensor, ...]:
+        """Those of the parameters that are trained and have one."""
+        trained = [parameters[name] for name in self._model.trained]
+        try:
+            found = torch.autograd.grad(loss, trained, allow_unused=True)
+        except Exception as error:
+            raise ValueError(
+                f"{self._title} and {self._loss} have no gradient: {one_line(error)}. Let forward make new "
+                "tensors where it changes some in place."
+            ) from error
+        return tuple(gradient for gradient in found if gradient is not None)
+
+    def _check_repeated(self, once: Sequence[Tensor], again: Sequence[Tensor]) -> None:
+        """Whether a loss and its gradients come out as before."""
+        if all(torch.equal(a, b) for a, b in zip(once, again, strict=True)):
+            return
+        losses = f"{once[0].item():.6g}, then {again[0].item():.6g}"
+        what = "gradient" if torch.equal(once[0], again[0]) else "loss"
+        raise ValueError(
+            f"{self._title} gives another {what} for the same parameters, batch and noise (losses {losses}): "
+            "it keeps something between calls, which belongs into a buffer (register_buffer), or draws "
+            "random numbers that are not torch's; those of torch, torch.rand for one, its trials share."
+        )
 
     def _evaluated(self, trace: LayerTrace) -> None:
         """Looks at loss and metrics in evaluation."""
@@ -206,23 +268,31 @@ class ModuleChecks:
 
     def _explained(self, error: Exception, trace: LayerTrace) -> str:
         said = one_line(error)
-        given = f"Its inputs were {_described(self._inputs)}"
+        given = f"Its inputs were {described(self._inputs)}"
         if trace.layer:
-            return f"{self._title} cannot be called: {trace.layer}: {said}. {given}."
+            inside = "" if trace.layer == type(self._model.module).__name__ else self._given(trace)
+            what_to_do = advice(said, self._model.tensors(), self._inputs)
+            return f"{self._title} cannot be called: {trace.layer}: {said}. {given}{inside}.{what_to_do}"
         target = self._model.target(self._inputs, self._labels)
         with torch.no_grad():
             output, _ = self._model.forward(self._model.tensors(), self._inputs, Recorder())
         return (
             f"{self._title}: {self._loss}, or a metric, cannot be computed: {said}. {given}, forward "
-            f"returned {_described(output)}, and the target is {_described(target)}. Make forward return "
+            f"returned {described(output)}, and the target is {described(target)}. Make forward return "
             "what the loss expects, and let labels of classes count from 0 to one less than its scores."
         )
+
+    def _given(self, trace: LayerTrace) -> str:
+        """What the layer that failed was called with."""
+        if not trace.given or described(trace.given) == described((self._inputs,)):
+            return ""
+        return f", and {trace.layer} was given {', '.join(map(described, trace.given))}"
 
     def _check_scalar(self, what: str, value: Any) -> None:
         if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
             raise ValueError(
                 f"{self._title}: {what} must return a scalar, the mean over the batch, as a "
-                f"floating-point tensor. Got {_described(value)}."
+                f"floating-point tensor. Got {described(value)}.{as_scalar(value)}"
             )
 
     def _check_loss(self, loss: Tensor) -> None:
@@ -258,20 +328,6 @@ def _concatenated(batches: list[Batch]) -> Batch:
     if isinstance(batches[0], dict):
         return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     return None if batches[0] is None else torch.cat(batches)
-
-
-def _described(value: Any) -> str:
-    """Shape, type and, of whole numbers, range of what is passed to and fro."""
-    if isinstance(value, Tensor):
-        kind = str(value.dtype).removeprefix("torch.")
-        whole = value.numel() and not value.is_floating_point() and not value.is_complex()
-        ends = f" from {int(value.min())} to {int(value.max())}" if whole else ""
-        return f"{kind} {list(value.shape)}{ends}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_described(x)}" for name, x in value.items()) + "}"
-    if isinstance(value, tuple | list):
-        return "(" + ", ".join(_described(x) for x in value) + ")"
-    return type(value).__name__
 
 
 def attributes(module: nn.Module) -> dict[str, object]:

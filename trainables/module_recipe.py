@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Literal, TypeAlias, cast
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from trainables.data import Dataset
 from trainables.data.arrays import Share, from_examples
@@ -56,7 +57,7 @@ class ModuleRecipe:
         if not callable(self.factory) or isinstance(self.factory, nn.Module):
             raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
                 "a module is given by its class, or by a function that builds it, because every seed "
-                f"has its own. Got {type(self.factory).__name__}."
+                f"has its own; not by an instance. Got {type(self.factory).__name__}."
             )
         if self.stack not in STACKS:
             raise ValueError(f"stack must be one of {', '.join(STACKS)}. Got {self.stack!r}.")
@@ -65,6 +66,8 @@ class ModuleRecipe:
         for name in ("samples", "chunk"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more. Got {getattr(self, name)}.")
+        for what, function in self._functions().items():
+            _check_function(what, function)
         if "loss" in self.metrics:
             raise ValueError("a metric cannot be called 'loss', which is the loss itself; call it otherwise.")
 
@@ -81,6 +84,10 @@ class ModuleRecipe:
     def loss_name(self) -> str:
         """What the loss is called."""
         return _name(self.loss)
+
+    def _functions(self) -> dict[str, Loss]:
+        """Loss and metrics, by what errors call them."""
+        return {"loss": self.loss} | {f"metric {name}": metric for name, metric in self.metrics.items()}
 
     def options_type(self) -> type[ModuleOptions]:
         """The factory's keywords with plain defaults, as options of a study."""
@@ -104,25 +111,26 @@ class ModuleRecipe:
                 keywords.append((parameter.name, Any, default))
         return make_dataclass(f"{self.title}Options", keywords, bases=(ModuleOptions,), frozen=True)
 
-    def declared_metrics(self, maximize: Sequence[str]) -> tuple[Metric, ...]:
+    def declared_metrics(self, maximize: Sequence[str], units: Mapping[str, str]) -> tuple[Metric, ...]:
         """The metrics of `evaluate` for readers; the first that was given stands beside the loss.
 
         Raises:
-            ValueError: `maximize` names a metric that is not there.
+            ValueError: `maximize` or `units` names a metric that is not there.
         """
-        if unknown := set(maximize) - set(self.metrics):
-            raise ValueError(
-                f"maximize must name metrics, which are {', '.join(self.metrics) or 'none'}. Got "
-                f"{min(unknown)!r}."
-            )
+        names = ("loss", *self.metrics)
+        for argument, given, known in (("maximize", maximize, names[1:]), ("units", units, names)):
+            if unknown := set(given) - set(known):
+                raise ValueError(
+                    f"{argument} must name metrics, which are {', '.join(known) or 'none'}. Got "
+                    f"{min(unknown)!r}."
+                )
         declared = []
-        for name in ("loss", *self.metrics):
+        for name in names:
             direction: Direction = "maximize" if name in maximize else "minimize"
+            label, unit = f"validation {name.replace('_', ' ')}", units.get(name, "")
             declared += [
-                Metric(
-                    f"val_{name}", f"validation {name}", direction=direction, second_verdict=name != "loss"
-                ),
-                Metric(f"val_{name}_argmax", f"validation {name}, argmax", direction=direction),
+                Metric(f"val_{name}", label, unit, direction, second_verdict=name != "loss"),
+                Metric(f"val_{name}_argmax", f"{label}, argmax", unit, direction),
             ]
         beside = 2 if self.metrics else 1
         for place, side in ((0, "left"), (beside, "right")):
@@ -143,7 +151,7 @@ class ModuleRecipe:
         if _DATASET in inspect.signature(self.factory).parameters:
             given[_DATASET] = dataset
         try:
-            module = _on_cpu(self.factory(**given))
+            module = self.factory(**given)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -155,7 +163,25 @@ class ModuleRecipe:
             raise ValueError(  # noqa: TRY004  # as above
                 f"{self.title} must return a torch.nn.Module. Got {type(module).__name__}."
             )
-        return module
+        self._check_sizes(module)
+        try:
+            return module.to("cpu")  # where its maker has put some of it on a GPU: the population moves it
+        except NotImplementedError as error:
+            tensors = (*module.named_parameters(), *module.named_buffers())
+            lacking = [name for name, tensor in tensors if tensor.is_meta]
+            raise ValueError(
+                f"module {self.title}: its {lacking[0]} is on the device 'meta' and has no values; build the "
+                "module without a device."
+            ) from error
+
+    def _check_sizes(self, module: nn.Module) -> None:
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if is_lazy(tensor):
+                raise ValueError(
+                    f"module {self.title}: the size of its {name} is known only after a first call; use "
+                    "layers whose sizes are given (nn.Linear, not nn.LazyLinear). A parameter called "
+                    f"{_DATASET!r} receives the Dataset, with the shape of its inputs."
+                )
 
     def model(self, module: nn.Module, dataset: Dataset) -> MemberModel:
         """A module that was built for this purpose, with its loss and metrics."""
@@ -170,9 +196,7 @@ class ModuleRecipe:
         Raises:
             ValueError: it cannot; says which part, and what to do.
         """
-        parts = {"module": self.factory, "loss": self.loss} | {
-            f"metric {n}": f for n, f in self.metrics.items()
-        }
+        parts = {"module": self.factory} | self._functions()
         for what, part in parts.items():
             try:
                 dumps(part)
@@ -202,14 +226,6 @@ def own_data(recipe: ModuleRecipe) -> Dataset | None:
     return from_examples(data, validation=validation, test=test, name=recipe.title)
 
 
-def _on_cpu(module: Any) -> Any:
-    """What a factory returned; a module is moved where its maker has put some of it on a GPU."""
-    if not isinstance(module, nn.Module):
-        return module
-    tensors = (*module.parameters(), *module.buffers())
-    return module if all(t.device.type == "cpu" for t in tensors) else module.to("cpu")
-
-
 def _fits(value: Any, default: Any) -> bool:
     """Whether an option's value is of its default's kind; a whole number is a number too."""
     if isinstance(default, bool) or isinstance(value, bool):
@@ -217,6 +233,22 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def _check_function(what: str, function: Any) -> None:
+    """Raises ValueError where a loss or metric is none, or would have to be trained."""
+    asked = f"the {what} must be a function (output, target) -> scalar"
+    if isinstance(function, type):
+        raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used
+            f"{asked}. Got the class {function.__name__}; an instance, {function.__name__}(), is one."
+        )
+    if not callable(function):
+        raise ValueError(f"{asked}. Got {function!r}.")  # noqa: TRY004  # as above
+    if isinstance(function, nn.Module) and any(p.requires_grad for p in function.parameters()):
+        raise ValueError(
+            f"the {what} {_name(function)} has parameters, which would not be trained; put them into the "
+            "module, and let its forward return what the loss needs."
+        )
 
 
 def _is_plain(value: Any) -> bool:

@@ -59,6 +59,7 @@ class ModuleTask(Task):
         test: Share = 0.1,
         objective: str = "val_loss",
         maximize: Sequence[str] = (),
+        units: Mapping[str, str] | None = None,
         stack: Stack = "auto",
         samples: int = 4,
         chunk: int = 250,
@@ -80,6 +81,7 @@ class ModuleTask(Task):
             validation, test: shares of the data, or examples like it. A Dataset is split already.
             objective: the metric by which configurations are selected, see the class docstring.
             maximize: names of those metrics whose larger values are the better ones: accuracy.
+            units: of the loss and of metrics, for tables and figures: {"loss": "nats", "accuracy": "%"}.
             stack: "vmap", "loop", or "auto", which is vmap wherever that works.
             samples: sampled passes of an evaluation.
             chunk: examples per forward pass of an evaluation. Metrics are averaged over chunks by their
@@ -102,7 +104,7 @@ class ModuleTask(Task):
             chunk,
             logit_parameters,
         )
-        declared = recipe.declared_metrics(maximize)
+        declared = recipe.declared_metrics(maximize, units or {})
         names = {metric.name: metric.direction for metric in declared}
         if objective not in names:
             raise ValueError(f"objective must be one of {', '.join(sorted(names))}. Got {objective!r}.")
@@ -152,9 +154,10 @@ class ModuleTask(Task):
         self._evaluation_stack = checked.mode("evaluation")
         self._activation_bytes = checked.activation_bytes
         for phase, reason in checked.obstacles.items():
-            if reason and (phase == "training" or not self.stack_reason):
+            asked_for = self._options.stack == "loop"
+            if reason and not asked_for and (phase == "training" or not self.stack_reason):
                 done = "trained" if phase == "training" else "evaluated"
-                _log.info("module %s is %s member by member: %s", recipe.title, done, reason)
+                _log.warning("module %s is %s member by member: %s", recipe.title, done, reason)
         unknown = {*recipe.logit_parameters} - {*self._model.trained}
         if unknown:
             raise ValueError(

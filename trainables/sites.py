@@ -155,6 +155,11 @@ _DROPOUT: dict[type[nn.Module], int | None] = {
 }
 
 
+def site_name(layer: StraightThrough, path: str) -> str:
+    """What the site of a sampling layer at a path in its module is called."""
+    return layer.name or path or "sample"
+
+
 class Sites:
     """The sites of a module, which is changed so that they ask `source` from now on."""
 
@@ -165,7 +170,7 @@ class Sites:
         for path, layer in list(module.named_modules(remove_duplicate=False)):
             if isinstance(layer, StraightThrough):
                 if layer.sampler is None:
-                    name = layer.name or path or "sample"
+                    name = site_name(layer, path)
                     layer.sampler = partial(self._sample, name)
                     self.names.append(name)
             elif type(layer) in _DROPOUT and path:

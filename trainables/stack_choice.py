@@ -51,7 +51,8 @@ class StackChoice:
             except _RAISED as error:
                 if is_out_of_memory(error):
                     raise
-                return f"{trace.layer or ('the loss' if training else 'a metric')}: {one_line(error)[:300]}"
+                said = one_line(error).partition(". ")[0]  # torch goes on with how to report it
+                return f"{trace.layer or ('the loss' if training else 'a metric')}: {said[:300]}"
         slow = [str(w.message).partition(_SLOW)[2].partition(". ")[0].strip() for w in caught]
         if any(slow):
             return f"torch has no batching rule for {next(filter(None, slow))}"

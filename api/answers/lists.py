@@ -4,9 +4,8 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from api.answers.views import objective_json
+from api.answers.views import metrics_json, objective_json
 from trainables.estimator_names import TEMPERATURES
-from trainables.metrics import Metric
 from trainables.tasks import task_declaration, task_metrics, task_names
 from tuner.evidence.labels import METHODS, STATES
 from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
@@ -44,20 +43,8 @@ def _task(name: str) -> dict[str, Any]:
         "options": [
             {"name": option, "default": None if value is MISSING else value} for option, value in defaults
         ],
-        "metrics": [_metric(metric) for metric in task_metrics(name).everything],
+        "metrics": metrics_json(task_metrics(name)),
         "problem": None,
-    }
-
-
-def _metric(metric: Metric) -> dict[str, Any]:
-    return {
-        "name": metric.name,
-        "label": metric.full_label,
-        "title": metric.title,
-        "unit": metric.unit or None,
-        "direction": metric.direction,
-        "measured": metric.measured,
-        "second_verdict": metric.second_verdict,
     }
 
 

@@ -20,7 +20,7 @@ from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, Stud
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_metrics import metrics_of
 from tuner.ledger.study_queue import StudyQueue
-from tuner.spec.study import StudySpec, parse_spec
+from tuner.spec.study import StudySpec, read_spec
 from tuner.tracking.links import comparison_page, optima_page, run_page
 
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
@@ -63,6 +63,7 @@ class Views:
         """A study with its spec."""
         return self._study(row, self._pages.work_done([row.id])[row.id]) | {
             "spec": row.spec,
+            "metrics": metrics_json(metrics_of(row)),
             "host": row.host,
             "training_s": round(row.training_s, 3),
             "position": self._position(row),
@@ -147,7 +148,7 @@ class Views:
         )
 
     def intervals(self, row: StudyRow) -> int:
-        """How many reports a whole training of a study has; 1 where its task is not installed here."""
+        """How many reports a whole training of a study has; 1 where its spec is of another version."""
         spec = self._spec(row)
         return spec.intervals if spec else 1
 
@@ -195,8 +196,8 @@ class Views:
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:
             try:
-                return parse_spec(row.spec).with_added(row.added_seeds)
-            except UserError:  # of a task that is not installed here, or of another version
+                return read_spec(row.spec).with_added(row.added_seeds)
+            except UserError:  # of another version
                 return None
 
         return self._specs.get(row.id, row.added_seeds, parse)  # nothing else of it ever changes
@@ -235,6 +236,22 @@ def objective_json(metrics: Metrics, name: str, direction: str) -> dict[str, str
     """An objective, with the names that readers know it by."""
     metric = metrics.of(name)
     return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}
+
+
+def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:
+    """What a task declares of its metrics."""
+    return [
+        {
+            "name": metric.name,
+            "label": metric.full_label,
+            "title": metric.title,
+            "unit": metric.unit or None,
+            "direction": metric.direction,
+            "measured": metric.measured,
+            "second_verdict": metric.second_verdict,
+        }
+        for metric in metrics.named
+    ]
 
 
 def etag(row: StudyRow) -> str:

@@ -154,10 +154,28 @@ class StudySummary(Answer):
     correction: Correction | None = Field(default=None, description="In a list that is corrected.")
 
 
+class Metric(Answer):
+    """What is measured of every member of a task."""
+
+    name: str = Field(examples=["val_loss"], description="Its key in a trial's `metrics`.")
+    label: str = Field(examples=["validation loss"], description="For readers, in a sentence.")
+    title: str = Field(examples=["validation loss (nats)"], description="The same with the unit.")
+    unit: str | None = Field(examples=["nats"])
+    direction: Direction | None = Field(description="Which values are better; null: neither.")
+    measured: Literal["evaluation", "training", "diagnosis"] = Field(
+        description="By the task's evaluation, in training, or by what the spec's `diagnostics` asks for."
+    )
+    second_verdict: bool = Field(description="Its comparison is shown beside the objective's.")
+
+
 class Study(StudySummary):
     """A study."""
 
     spec: dict[str, Any] = Field(examples=[_SPEC])
+    metrics: list[Metric] = Field(
+        description="What its task declares of them; of a task that is not known here, what it declared when "
+        "the study was submitted."
+    )
     host: dict[str, Any] = Field(description="Versions and device of the last driver.")
     training_s: float = Field(description="Seconds that populations trained, summed.")
     position: int | None = Field(description="Place in the queue, from 1; null where it is not queued.")
@@ -216,20 +234,6 @@ class Option(Answer):
 
     name: str
     default: Any
-
-
-class Metric(Answer):
-    """What is measured of every member of a task."""
-
-    name: str = Field(examples=["val_loss"], description="Its key in a trial's `metrics`.")
-    label: str = Field(examples=["validation loss"], description="For readers, in a sentence.")
-    title: str = Field(examples=["validation loss (nats)"], description="The same with the unit.")
-    unit: str | None = Field(examples=["nats"])
-    direction: Direction | None = Field(description="Which values are better; null: neither.")
-    measured: Literal["evaluation", "training", "diagnosis"] = Field(
-        description="By the task's evaluation, in training, or by what the spec's `diagnostics` asks for."
-    )
-    second_verdict: bool = Field(description="Its comparison is shown beside the objective's.")
 
 
 class Labels(Answer):

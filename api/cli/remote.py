@@ -5,6 +5,7 @@ resume and confirm with --server.
 import json
 import sys
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,19 @@ def _results(client: Any, study: str, as_json: bool) -> None:
 
     found, row = client.results(name), client.status(name)
     click.echo(f"study {name}  {row['name']}: {state_text(found['state'])}{_because(row)}")
-    click.echo(summary_of(Results.model_validate(found), _title(row)))
+    click.echo(summary_of(Results.model_validate(found), _labels(row)))
+
+
+def _labels(study: dict[str, Any]) -> Callable[[str], str]:
+    """What a study's metrics are called at the head of a column, by their names."""
+    given = [*study.get("metrics", []), study["objective"]]  # services of an older version send less
+    titles = {metric["name"]: str(metric.get("title", metric["name"])) for metric in given}
+    return lambda name: titles.get(name, name.replace("_", " "))
 
 
 def _title(study: dict[str, Any]) -> str:
     """The objective as the head of a column."""
-    objective = study["objective"]
-    return str(objective.get("title", objective["name"]))  # services of an older version send no title
+    return _labels(study)(study["objective"]["name"])
 
 
 def _resume(client: Any, study: str, restart_trials: bool, **_: Any) -> None:

@@ -47,6 +47,28 @@ def test_the_fields_and_the_json_are_one_spec(page, served):
     expect(page.locator("#spec-json-errors")).to_contain_text("This is not JSON")
 
 
+def test_what_adam_is_given_has_fields_and_several_values_are_searched(page, served):
+    page.goto(f"{served.address}#/new")
+    plan = page.locator(".plan strong").first
+    expect(plan).to_be_visible()
+    before = plan.text_content()
+    page.get_by_label("Weight decay").fill("0, 0.01")
+    page.get_by_label("Clip the gradient at").fill("none, 1")
+    page.get_by_label("Schedule").select_option("cosine")
+    expect(plan).not_to_have_text(before)
+    page.get_by_label("Betas").fill("0.9, 0.999; 0.8, 2")
+    expect(page.locator("#field-optimizer-betas-error")).to_contain_text("less than 1")
+    page.get_by_label("Betas").fill("0.9, 0.999; 0.8, 0.99")
+    expect(page.locator("[aria-invalid=true]")).to_have_count(0)
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("sbn-digits")
+    (study,) = served.ledger.list_studies()
+    assert study.spec["optimizer"] == {
+        "weight_decay": [0, 0.01], "betas": [[0.9, 0.999], [0.8, 0.99]], "clip_norm": [None, 1],
+        "schedule": "cosine", "warmup": 0,
+    }  # fmt: skip
+
+
 def test_a_yaml_file_is_a_spec_too(page, served):
     page.goto(f"{served.address}#/new")
     expect(page.get_by_label("Name")).to_have_value("sbn-digits")

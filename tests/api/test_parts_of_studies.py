@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from tests.support.served import SMALL
+from trainables.declared import as_json
+from trainables.metrics import Metric, Metrics
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import StudyQueue
@@ -41,6 +43,32 @@ class Writer:
 def brief(http, study_id):
     answer = http.get(f"/studies/{study_id}/trials", params={"brief": True}).json()
     return answer["compared_at"], {t["number"]: t for t in answer["items"]}
+
+
+def test_a_study_says_what_its_metrics_are_called_where_its_task_is_not_here(http, service):
+    declared = Metrics((Metric("val_bits", "code length", "bits", direction="minimize"),))
+    spec = parse_spec(SMALL).model_dump(mode="json")
+    study_id = service.ledger.create_study(
+        name="own", task="/not/here.py:Task", spec=spec, objective="val_bits", direction="minimize",
+        metrics=as_json(declared),
+    )  # fmt: skip
+    named = {metric["name"]: metric for metric in http.get(f"/studies/{study_id}").json()["metrics"]}
+    assert named["val_bits"] == {
+        "name": "val_bits", "label": "code length", "title": "code length (bits)", "unit": "bits",
+        "direction": "minimize", "measured": "evaluation", "second_verdict": False,
+    }  # fmt: skip
+    assert named["test_bits"]["title"] == "code length, test set (bits)"
+    assert named["train_loss"]["title"] == "training loss"
+
+
+def test_the_progress_of_a_study_is_counted_where_its_task_is_not_here(http, service):
+    spec = parse_spec(SMALL).model_dump(mode="json") | {"task": "/not/here.py:Task", "dataset": "own"}
+    fields = {"spec": spec, "objective": "val_loss", "direction": "minimize"}
+    ours = service.ledger.create_study(name="ours", task="sbn", **fields | {"spec": spec | SMALL})
+    other = service.ledger.create_study(name="other", task=spec["task"], **fields)
+    mine, its = (http.get(f"/studies/{one}").json()["progress"] for one in (ours, other))
+    assert its == mine
+    assert its["trials"]["total"] > 0
 
 
 # --- studies that have not ended ---

@@ -56,6 +56,16 @@ def test_the_twin_of_a_metric_on_the_test_set_keeps_unit_and_direction_but_serve
     assert metrics.of("test_wealth") == Metric("test_wealth", "wealth of words, test set", "bits", "maximize")
 
 
+def test_all_that_may_be_measured_is_named_once_the_test_set_included():
+    own = Metric("val_bits", "code length", "bits", direction="minimize")
+    spoken = Metric("test_bits", "code length of what nobody saw", "bits")
+    assert [m.name for m in Metrics((own,)).named] == [
+        "val_bits", "train_loss", "grad_snr", "grad_norm", "grad_norm_std", "test_bits"
+    ]  # fmt: skip
+    assert Metrics((own,)).named[-1] == Metric("test_bits", "code length, test set", "bits", "minimize")
+    assert [m for m in Metrics((own, spoken)).named if m.name == "test_bits"] == [spoken]
+
+
 def test_a_task_that_is_not_installed_declares_nothing_and_says_why():
     metrics = task_metrics("chess")
     assert metrics.declared == ()

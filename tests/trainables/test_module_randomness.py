@@ -32,7 +32,7 @@ def test_a_seeds_trials_drop_the_same_units_and_seeds_do_not():
             self.drop, self.code = nn.Dropout(0.5), StraightThrough(binary=True)
 
         def forward(self, x):
-            return self.drop(self.weight * torch.ones_like(x)) + 0 * self.code(x)
+            return self.drop(self.weight * torch.ones_like(x)) + 0 * self.code(self.weight * x)
 
     powers = 2.0 ** -torch.arange(6)
     for stack in ("vmap", "loop"):

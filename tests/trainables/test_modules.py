@@ -285,6 +285,18 @@ def test_the_metrics_are_declared():
     )
     assert (chosen.objective.name, chosen.objective.direction) == ("val_accuracy", "maximize")
     assert Metrics(chosen.metrics).of("val_accuracy_argmax").direction == "maximize"
+    spoken = ModuleTask.from_module(
+        Mixed,
+        loss=F.cross_entropy,
+        metrics={"hit_rate": accuracy},
+        units={"loss": "nats", "hit_rate": "%"},
+    )
+    titles = [
+        Metrics(spoken.metrics).of(name).title for name in ("val_loss", "val_hit_rate_argmax", "test_loss")
+    ]
+    assert titles == ["validation loss (nats)", "validation hit rate, argmax (%)", "test loss (nats)"]
+    with pytest.raises(ValueError, match=r"units must name metrics, which are loss. Got 'accuracy'"):
+        ModuleTask.from_module(Mixed, loss=F.cross_entropy, units={"accuracy": "%"})
     alone = ModuleTask.from_module(Mixed, loss=F.cross_entropy)
     assert [m.name for m in Metrics(alone.metrics).panels()] == ["val_loss", "val_loss_argmax"]
 

@@ -60,7 +60,7 @@ class CumulativeNorm(Mixed):
     ],
 )
 def test_what_vmap_cannot_do_is_looped_and_the_log_says_which_layer_and_why(factory, layer, reason, caplog):
-    caplog.set_level(logging.INFO, "trainables.modules")
+    caplog.set_level(logging.WARNING, "trainables.modules")  # which Python shows where nothing is configured
     task = task_of(factory, dataset=tabular())
     assert task.stack == "loop"
     assert f"module {factory.__name__} is trained member by member: " in caplog.text
@@ -71,6 +71,9 @@ def test_what_vmap_cannot_do_is_looped_and_the_log_says_which_layer_and_why(fact
     assert models.evaluate()["val_loss"].isfinite().all()
     with pytest.raises(ValueError, match=rf"module {factory.__name__} cannot be trained under vmap: .*auto"):
         task_of(factory, dataset=tabular(), stack="vmap")
+    caplog.clear()
+    task_of(factory, dataset=tabular(), stack="loop")  # which was asked for
+    assert not caplog.records
 
 
 def test_a_metric_that_vmap_cannot_do_is_looped_over_and_training_is_not(caplog):

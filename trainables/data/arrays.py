@@ -173,6 +173,9 @@ def _tensor(value: Any, name: str, what: str) -> Tensor:
 
 
 def _is_map_style(data: Any) -> bool:
+    first = data[0] if isinstance(data, list) and data else None
+    if isinstance(first, tuple) and first and getattr(first[0], "ndim", 0) > 0:
+        return True  # examples (inputs, label) in a list
     if isinstance(data, Tensor | Mapping | tuple | list | int | float) or hasattr(data, "__array__"):
         return False
     if hasattr(data, "to_numpy"):
@@ -180,7 +183,7 @@ def _is_map_style(data: Any) -> bool:
     if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
         raise DataError(
             f"data must be arrays, (inputs, labels), or a Dataset with a length and numbered examples. Got "
-            f"{type(data).__name__}."
+            f"{type(data).__name__}; of a DataLoader give its dataset, of an iterator a list."
         )
     return True
 

@@ -11,7 +11,7 @@ from tuner.cli.choosing import chosen
 from tuner.cli.completion import StudyName
 from tuner.cli.families import corrections_of, family_table
 from tuner.cli.group import cli, with_ledger
-from tuner.cli.summary import NUMBERS, analysed, objective_label, summary
+from tuner.cli.summary import NUMBERS, analysed, labels_of, summary
 from tuner.cli.tables import columns, state_text
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def trials(
 
     row = ledger.find_study(study)
     rows = chosen([TrialResult.of(t) for t in ledger.trials(row.id)], filters, sort)
-    show_trials(rows, objective_label(row), as_json=as_json)
+    show_trials(rows, labels_of(row)(row.objective.name), as_json=as_json)
 
 
 def show_trials(rows: Sequence["TrialResult"], objective: str, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What a study found, in lines: the best of every method, the verdict, the claims."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,7 @@ NUMBERS = ("tau_f", "tau_b", "lr")  # the columns of a trial's numbers
 
 def summary(row: StudyRow, ledger: Any, settings: "Settings") -> str:
     """The best of every method as a table, then the verdict."""
-    return summary_of(analysed(row, ledger, settings), objective_label(row))
+    return summary_of(analysed(row, ledger, settings), labels_of(row))
 
 
 def analysed(row: StudyRow, ledger: Any, settings: "Settings") -> "Results":
@@ -29,20 +30,22 @@ def analysed(row: StudyRow, ledger: Any, settings: "Settings") -> "Results":
     return results_of(row, ledger, settings.artifacts_folder(row.id))
 
 
-def objective_label(row: StudyRow) -> str:
-    """The objective as the head of a column."""
+def labels_of(row: StudyRow) -> Callable[[str], str]:
+    """What a study's metrics are called at the head of a column, by their names."""
     from tuner.evidence.labels import metric_label
     from tuner.ledger.study_metrics import metrics_of
 
-    return metric_label(row.objective.name, metrics_of(row))
+    return partial(metric_label, metrics=metrics_of(row))
 
 
-def summary_of(found: "Results", objective: str) -> str:
-    """The same of a study's results and its objective's label, wherever they come from."""
+def summary_of(found: "Results", label: Callable[[str], str]) -> str:
+    """The same of a study's results and the labels of its metrics, wherever they come from."""
     from tuner.evidence.report import METHOD_COLUMNS, methods_table
 
     table = [row.cells for row in methods_table(found)]
-    names = [f"{objective}, search" if name == "search" else name for name in METHOD_COLUMNS]
+    names = [
+        f"{label(found.objective.name)}, search" if name == "search" else name for name in METHOD_COLUMNS
+    ]
     lines = [columns(names, table, left=1)] if table else ["No trial has succeeded so far."]
     lines += ["", click.style(found.verdict_line, bold=True), wrapped(found.verdict_reason, 2)]
     if found.argmax:
@@ -52,17 +55,17 @@ def summary_of(found: "Results", objective: str) -> str:
             wrapped(f"by the search alone, neither extended nor refined: {found.as_printed.verdict}"),
             wrapped(found.as_printed.reason, 2),
         ]
-    lines += [wrapped(f"{label}: {_measured(gain)}") for label, gain in _other_gains(found)]
+    lines += [wrapped(f"{of}: {_measured(gain)}") for of, gain in _other_gains(found, label)]
     lines += [wrapped(f"note: {note}") for note in found.notes]
     if found.state in TERMINAL_STUDY_STATES:
         lines += ["", *(wrapped(_claim(name, claim)) for name, claim in found.claims.items())]
     return "\n".join(lines)
 
 
-def _other_gains(found: "Results") -> Iterator[tuple[str, "Gain"]]:
+def _other_gains(found: "Results", label: Callable[[str], str]) -> Iterator[tuple[str, "Gain"]]:
     """The gain over the diagonal in what the verdict does not rest on."""
     for name, gain in found.second.items():
-        yield f"gain in {name.replace('_', ' ')}", gain
+        yield f"gain in {label(name)}", gain
     in_test = found.objective.name.replace("val_", "test_", 1)
     if in_test in found.test_gain:
         yield "gain on the test set", found.test_gain[in_test]

@@ -12,7 +12,7 @@ from trainables.population_report import Report
 from trainables.tasks import task_declaration
 from tuner.evidence.selection import best
 from tuner.ledger.objective import Objective
-from tuner.ledger.rows import Role, TrialRow, TrialState
+from tuner.ledger.rows import COMPETING, Role, TrialRow, TrialState
 from tuner.output import status_line, terminal_width
 from tuner.spec.study import StudySpec
 
@@ -82,7 +82,7 @@ class Progress:
         training = [trials[i] for i in self._unfinished if trials[i].state is TrialState.RUNNING]
         training += trials[self._length :]
         if training:
-            self.stage = _STAGES.get(max(training, key=lambda t: t.number).role, "")
+            self.stage = stage_of(training)
         done = self._done
         if done > self.work_before:
             self.left_s = (
@@ -98,9 +98,7 @@ class Progress:
         self._unfinished = {i for i in to_look_at if not trials[i].terminal}
         self._length = len(trials)
         self.done += len(ended)
-        leader = best(
-            [*self._leader, *(t for t in ended if t.role in (Role.SEARCH, Role.BASELINE))], self.objective
-        )
+        leader = best([*self._leader, *(t for t in ended if t.role in COMPETING)], self.objective)
         if leader and leader.mean is not None:
             self._leader = [leader]
             self.best = f"{leader.mean:.4g} ({leader.description})"
@@ -171,6 +169,11 @@ class ProgressLine:
             elif line != last and time.monotonic() - printed_at >= LINE_EVERY_S:
                 last, printed_at = line, time.monotonic()
                 self._write(f"{line}\n")
+
+
+def stage_of(training: Sequence[TrialRow]) -> str:
+    """What the newest of some trials is for, where it follows the search; "" where it is of the search."""
+    return _STAGES.get(max(training, key=lambda t: t.number).role, "")
 
 
 def duration(seconds: float) -> str:

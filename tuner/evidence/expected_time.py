@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow, StudyState
-from tuner.spec.study import StudySpec, parse_spec
+from tuner.spec.study import StudySpec, read_spec
 
 _MOST = 5  # the newest say it best: program and machine change
 
@@ -38,8 +38,8 @@ def expected_time(
         if row.state is not StudyState.SUCCEEDED or not here or took <= 0:
             continue
         try:
-            earlier = parse_spec(row.spec)
-        except UserError:  # of a task that is no longer installed, or of an older version
+            earlier = read_spec(row.spec)
+        except UserError:  # of an older version
             continue
         if _kind(earlier) == _kind(spec):
             rates.append(took / _work(earlier))

@@ -11,7 +11,7 @@ from tqdm import TqdmWarning
 if TYPE_CHECKING:
     from tuner.interface.study import Progress
 
-_FORMAT = "{desc}: {percentage:3.0f} %|{bar}|{postfix} [{elapsed}<{remaining}]"
+_FORMAT = "{desc}: {percentage:3.0f} %|{bar}| [{elapsed}<{remaining}{postfix}]"
 
 
 @contextmanager
@@ -22,17 +22,16 @@ def bar(name: str) -> "Iterator[Callable[[Progress], None]]":
         from tqdm.auto import tqdm
 
         with tqdm(total=100.0, desc=name, bar_format=_FORMAT, leave=True) as shown:
-            said = [""]
+            said = ""
 
             def show(progress: "Progress") -> None:
-                best = f", best {progress.best}" if progress.best else ""
-                text = f"{progress.trials}/{progress.trials_total} trials{best}"
-                more = max(0.0, 100 * progress.share - shown.n)
+                nonlocal said
+                parts = [f"{progress.trials}/{progress.trials_total} trials", progress.stage]
+                text = ", ".join([*filter(None, parts), *([f"best {progress.best}"] * bool(progress.best))])
+                share = max(shown.n, 100 * progress.share)  # it stays where trials are added
                 # Where it cannot be rewritten, in a log, it is written when there is news.
-                if more or text != said[-1] or sys.stderr.isatty():
-                    said.append(text)
-                    shown.set_postfix_str(text, refresh=False)
-                    shown.update(more)
-                    shown.refresh()
+                if share != shown.n or text != said or sys.stderr.isatty():
+                    said, shown.n = text, share
+                    shown.set_postfix_str(text, refresh=True)
 
             yield show

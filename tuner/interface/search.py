@@ -25,8 +25,8 @@ from tuner.spec.search import SEARCHES
 from tuner.spec.study import StudySpec, parse_spec
 
 _OF_A_MODULE = (
-    "loss", "metrics", "target", "validation", "test", "objective", "maximize", "stack", "samples", "chunk",
-    "logit_parameters",
+    "loss", "metrics", "target", "validation", "test", "objective", "maximize", "units", "stack", "samples",
+    "chunk", "logit_parameters",
 )  # fmt: skip
 _BATCH_SIZE = 128  # and for small data a quarter of it, so that an epoch has some steps
 
@@ -70,10 +70,10 @@ def search(
         background: returns at once; `Study.wait` waits.
         mlflow: whether the study is shown in MLflow.
         study: the id of a study that was begun with the same arguments, to go on with.
-        more: for a module: loss (needed), metrics, maximize, objective, target, validation, test, stack,
-            samples, chunk, logit_parameters, see ModuleTask.from_module. Of the strategy: trials, batch, eta,
-            rungs, rounds, tau_b_start. And every other field of a spec: score, margin, extend, refine,
-            optimizer, reports, diagnostics, control, precision, compile, max_hours,
+        more: for a module: loss (needed), metrics, maximize, units, objective, target, validation, test,
+            stack, samples, chunk, logit_parameters, see ModuleTask.from_module. Of the strategy: trials,
+            batch, eta, rungs, rounds, tau_b_start. And every other field of a spec: score, margin, extend,
+            refine, optimizer, reports, diagnostics, control, precision, compile, max_hours,
             members_per_population.
 
     Raises:

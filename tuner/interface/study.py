@@ -16,7 +16,9 @@ from torch import nn
 from trainables.metrics import Metrics
 from trainables.tasks import own
 from tuner.driver.progress import Progress as Line
+from tuner.driver.progress import stage_of
 from tuner.errors import UserError
+from tuner.evidence.labels import metric_label
 from tuner.evidence.of_study import results_of
 from tuner.evidence.report import write_report
 from tuner.evidence.results import Results, TrialResult
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+_NEARLY = 0.99  # the share of a study that may yet add trials: what it finds decides
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -46,7 +50,8 @@ class Progress:
     state: StudyState
     trials: int  # that have ended
     trials_total: int  # planned; a study may add some, or end with fewer
-    share: float  # of the training that is planned, from 0 to 1
+    share: float  # of the training that is known of, from 0 to 1, which it is when the study has succeeded
+    stage: str  # what follows the search and is trained now: "refining optima"; "" during the search
     best: str  # objective and configuration of the best trial so far; "" while there is none
 
 
@@ -180,8 +185,12 @@ class Study:
             row, trials = ledger.study(self.id), ledger.trials(self.id)
         line = Line.of(self.spec, self._epochs, trials)
         done = sum(len(t.seeds) * (self._epochs if t.terminal else t.epoch) for t in trials)
-        share = 1.0 if row.state is StudyState.SUCCEEDED else min(1.0, done / max(line.work_total, 1e-9))
-        return Progress(row.state, line.done, max(line.total, line.done), share, line.best)
+        begun = sum(len(t.seeds) * self._epochs for t in trials)  # it may become more than was planned
+        share = min(_NEARLY, done / max(line.work_total, begun, 1e-9))
+        stage = stage_of([t for t in trials if not t.terminal] or trials) if trials else ""
+        if row.state is StudyState.SUCCEEDED:
+            share, stage = 1.0, ""
+        return Progress(row.state, line.done, max(line.total, len(trials)), share, stage, line.best)
 
     # --- what it found
 
@@ -237,15 +246,11 @@ class Study:
         Raises:
             UserError: there are too few trials for one.
         """
-        import matplotlib as mpl
-
         if "IPython" in sys.modules:  # then it makes notebooks show figures
-            import matplotlib.pyplot
-        with mpl.rc_context(), self.ledger() as ledger:
-            from tuner.evidence.figures.drawing import style
+            import matplotlib.pyplot  # noqa: F401
+        with _style(), self.ledger() as ledger:
             from tuner.evidence.figures.study_figures import gallery
 
-            style.use()
             row, trials = ledger.study(self.id), ledger.trials(self.id)
             pictures = gallery(row, trials, ledger.stream(self.id), metrics=self._metrics)
             if "landscape" not in pictures:
@@ -254,10 +259,8 @@ class Study:
 
     def report(self, folder: str | Path) -> Path:
         """Writes the report into a folder: report.html, which is returned, figures, all numbers as JSON."""
-        import matplotlib as mpl
-
         folder = Path(folder)
-        with mpl.rc_context(), self.ledger() as ledger:
+        with _style(), self.ledger() as ledger:
             page, *_ = write_report(
                 ledger.study(self.id),
                 ledger.trials(self.id),
@@ -271,10 +274,10 @@ class Study:
     # --- how it is shown
 
     def __repr__(self) -> str:
-        return as_text(self.spec.name, self.results)
+        return as_text(self.spec.name, self.results, self._objective)
 
     def _repr_html_(self) -> str:
-        return as_html(self.spec.name, self.results)
+        return as_html(self.spec.name, self.results, self._objective)
 
     # --- the ledger
 
@@ -296,6 +299,11 @@ class Study:
     def _metrics(self) -> Metrics:
         return metrics_of(self._row)
 
+    @property
+    def _objective(self) -> str:
+        row = self._row
+        return metric_label(row.objective.name, metrics_of(row))
+
     def _best(self, found: Results, trial: TrialResult) -> Best:
         mine = (trial.estimator, trial.tau_f, trial.tau_b, trial.lr, trial.variant)
         confirmed = [
@@ -304,3 +312,15 @@ class Study:
             if (one.estimator, one.tau_f, one.tau_b, one.lr, one.variant) == mine
         ]
         return Best(self, trial, next(iter(confirmed), None))
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """The style of our figures for a block; then the user's own again."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        from tuner.evidence.figures.drawing import style
+
+        style.use()
+        yield

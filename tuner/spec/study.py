@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,6 +32,12 @@ from tuner.spec.yaml_reader import YamlError, read_yaml
 PRESETS = Path(__file__).parent / "presets"
 RENAMED = {"population": "members_per_population"}  # old name -> new name; read for one more version
 BASELINES = tuple(sorted(TEMPERATURES.keys() - {"decoupled"}))
+_ACCEPTED = "accepted"
+
+
+def _accepted(info: ValidationInfo) -> bool:
+    """Whether a spec was accepted once and is only read: see read_spec."""
+    return bool(info.context and info.context[_ACCEPTED])
 
 
 def _known_baseline(name: str) -> str:
@@ -187,19 +194,22 @@ class StudySpec(Counted):
 
     @field_validator("task")
     @classmethod
-    def _known_task(cls, name: str) -> str:
-        if name not in task_names() and own.registered(name) is None:
+    def _known_task(cls, name: str, info: ValidationInfo) -> str:
+        if not _accepted(info) and name not in task_names() and own.registered(name) is None:
             names = f"must be one of {', '.join(task_names())}"
             if own.is_file(name):
                 names += "; a file's task is for `tuner run` on the machine of the file, and an installed "
                 names += "package brings one everywhere"
+            if name.startswith(own.GIVEN):
+                names += "; this one was given from Python, where tuner.search with the same arguments and "
+                names += "study='ID' knows it again"
             raise wrong(names, name)
         return name
 
     @field_validator("dataset")
     @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        if name not in (OWN_DATA, *dataset_names()):
+    def _known_dataset(cls, name: str, info: ValidationInfo) -> str:
+        if not _accepted(info) and name not in (OWN_DATA, *dataset_names()):
             raise wrong(f"must be one of {', '.join(dataset_names())}", name)
         return name
 
@@ -218,9 +228,10 @@ class StudySpec(Counted):
         return values
 
     @model_validator(mode="after")
-    def _together(self) -> "StudySpec":
+    def _together(self, info: ValidationInfo) -> "StudySpec":
         """What no field can know of itself. All of it that is wrong is told at once."""
-        errors = [*self._wrong_length(), *self._wrong_for_the_task(), *self._wrong_size()]
+        for_the_task = [] if _accepted(info) else self._wrong_for_the_task()
+        errors = [*self._wrong_length(), *for_the_task, *self._wrong_size()]
         if errors:
             raise InvalidError(errors)
         return self
@@ -286,15 +297,28 @@ class StudySpec(Counted):
         return float(self.score.epoch) if isinstance(self.score, AtEpoch) else self.score
 
 
-def parse_spec(given: object, note: Callable[[str], None] | None = None) -> StudySpec:
-    """Builds a spec from a mapping; `note` hears what is accepted and should be written otherwise.
+def read_spec(given: object) -> StudySpec:
+    """The spec of a study in the ledger, to be read and not to be run: it was accepted once, and neither its
+    task nor its dataset need be known here.
+
+    Raises SpecError: it is of another version.
+    """
+    return parse_spec(given, accepted=True)
+
+
+def parse_spec(
+    given: object, note: Callable[[str], None] | None = None, *, accepted: bool = False
+) -> StudySpec:
+    """Builds a spec from a mapping; `note` hears what is accepted and should be written otherwise, `accepted`
+    as read_spec says.
 
     Raises SpecError: one sentence naming each wrong field and what it may be.
     """
     if errors := too_large(given):
         raise SpecError(errors)
     try:
-        return StudySpec.model_validate(with_new_names(given, note) if isinstance(given, Mapping) else given)
+        named = with_new_names(given, note) if isinstance(given, Mapping) else given
+        return StudySpec.model_validate(named, context={_ACCEPTED: accepted})
     except ValidationError as error:
         raise spec_error(error, list(StudySpec.model_fields)) from error
 

@@ -11,7 +11,7 @@ import { KINDS, at } from "./spec_text.js";
 
 /**
  * What may be chosen, as the service says it.
- * @typedef {{tasks: Task[], strategies: Record<string, Fields>, defaults: Fields}} Choices
+ * @typedef {{tasks: Task[], strategies: Record<string, Fields>, defaults: Fields, optimizer: Fields}} Choices
  */
 /**
  * Called with every change; a value that is a function makes it from the spec as it is then.

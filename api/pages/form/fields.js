@@ -5,6 +5,7 @@ import { h, put, tau } from "../shared/dom.js";
 import { capital, sentence } from "../shared/format.js";
 import { plain } from "../shared/labels.js";
 import { baselines, choice, flag, input, lengthField, taskOf } from "./controls.js";
+import { optimizerFields } from "./optimizer.js";
 import { HINTS, switched, takesList } from "./strategies.js";
 
 /** @import { Child, FieldError } from "../shared/types.js" */
@@ -51,7 +52,7 @@ export function fieldsOf(spec, choices, set) {
   /** @type {Field[]} */
   const fields = [];
   const making = { fields, spec, choices, set };
-  const elements = [trained(making), searched(making), sure(making), finer(making)];
+  const elements = [trained(making), searched(making), sure(making), optimizer(making), finer(making)];
   const ownerOf = (/** @type {string} */ path) => ownerAmong(fields, path);
   return {
     elements,
@@ -85,7 +86,7 @@ export function fieldsOf(spec, choices, set) {
   };
 }
 
-// --- the three groups ---
+// --- the groups ---
 
 /** @param {Making} making */
 function trained(making) {
@@ -149,6 +150,11 @@ function sure(making) {
   );
 }
 
+/** @param {Making} making */
+function optimizer(making) {
+  return group("Adam, beside the learning rate", ...optimizerFields(making));
+}
+
 /**
  * What has a sensible default; the service's own words say what it is.
  * @param {Making} making
@@ -170,7 +176,6 @@ function finer(making) {
     field("reports", "Reports", "number"),
     field("max_hours", "Hours at most", "number"),
     field("members_per_population", "Models in a population", "number"),
-    field("optimizer", "Optimizer", "json"),
     field("options", "Options of the task", "json"),
     field("dataset_options", "Options of the dataset", "json"),
   );

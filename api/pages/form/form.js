@@ -50,6 +50,7 @@ export async function form(main, query, signal) {
     tasks: tasks.items,
     strategies: strategiesOf(openapi),
     defaults: openapi.components.schemas.StudySpec.properties,
+    optimizer: openapi.components.schemas.OptimizerSpec.properties,
   };
   const starts = [...(own ? [own] : []), ...presets.items];
   new Form(body, starts, choices, signal).start(own?.name ?? query.get("preset") ?? "sbn-digits");

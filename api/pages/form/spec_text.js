@@ -8,7 +8,7 @@
  * What a user writes: any field may be missing, or hold anything.
  * @typedef {{[field: string]: any}} AnySpec
  */
-/** @typedef {"text" | "number" | "values" | "looks" | "json"} Kind */
+/** @typedef {"text" | "number" | "values" | "looks" | "pairs" | "norms" | "json"} Kind */
 
 /**
  * A number where the text is one, else the text itself, which the service then names.
@@ -24,7 +24,8 @@ const RANGE = /^(\S+)\s*(?:to|–|\.\.)\s*(\S+?)(?:\s*(?:step|by)\s*(\S+))?$/;
 /**
  * How a value of each kind is shown, and read again; undefined for an empty field, so that the default holds.
  * `values` are "0, 0.1, 0.5", "0 to 2 step 0.1", and for a search that chooses by itself "0 to 2". `looks` are a number
- * of fresh seeds, or the numbers after which they are looked at: "5, 10, 20", or "5, 10, 20 obrien-fleming".
+ * of fresh seeds, or the numbers after which they are looked at: "5, 10, 20", or "5, 10, 20 obrien-fleming". `pairs` are
+ * "0.9, 0.999", or several with semicolons between them; of `norms` one may be "none".
  * @type {Record<Kind, {show: (given: any) => string, read: (text: string) => unknown}>}
  */
 export const KINDS = {
@@ -39,6 +40,8 @@ export const KINDS = {
   values: { show: showValues, read: readValues },
   json: { show: showJson, read: readJson },
   looks: { show: showLooks, read: readLooks },
+  pairs: { show: showPairs, read: readPairs },
+  norms: { show: showNorms, read: readNorms },
 };
 
 /** @param {any} given an object; or a word, which stands without quotes */
@@ -100,6 +103,34 @@ function readLooks(text) {
   return values.length > 1 ? { looks: values } : values[0];
 }
 
+/** @param {any} given a pair, or a list of pairs */
+function showPairs(given) {
+  if (!Array.isArray(given)) return showValues(given);
+  return given.some(Array.isArray) ? given.map(showValues).join("; ") : showValues(given);
+}
+
+/** @param {string} text */
+function readPairs(text) {
+  const pairs = text
+    .split(";")
+    .map(readValues)
+    .filter((pair) => pair !== undefined);
+  return pairs.length > 1 ? pairs : pairs[0];
+}
+
+const NONE = "none";
+
+/** @param {any} given a number, or a list of them; null is none */
+function showNorms(given) {
+  return showValues(Array.isArray(given) ? given.map((norm) => norm ?? NONE) : given);
+}
+
+/** @param {string} text */
+function readNorms(text) {
+  const values = readValues(text);
+  return Array.isArray(values) ? values.map((norm) => (norm === NONE ? null : norm)) : values;
+}
+
 /**
  * What is at a dotted path.
  * @param {AnySpec} spec
@@ -111,7 +142,7 @@ export function at(spec, path) {
 }
 
 /**
- * A copy of a spec with another value at a dotted path; undefined removes the field.
+ * A copy of a spec with another value at a dotted path; undefined removes the field, and what is left empty by that.
  * @param {AnySpec} spec
  * @param {string} path
  * @param {unknown} content
@@ -121,6 +152,7 @@ export function changed(spec, path, content) {
   const [name = "", ...rest] = path.split(".");
   const copy = { ...spec };
   copy[name] = rest.length ? changed(copy[name] ?? {}, rest.join("."), content) : content;
-  if (copy[name] === undefined) delete copy[name];
+  const empty = rest.length && content === undefined && Object.keys(copy[name]).length === 0;
+  if (copy[name] === undefined || empty) delete copy[name];
   return copy;
 }

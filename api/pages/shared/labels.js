@@ -1,15 +1,14 @@
 // @ts-check
 /**
- * What methods, states and metrics are called. The service says it (GET /tasks), so that the page, the report and the
- * command line use one name; a key that it does not know is shown with spaces for underscores.
+ * What methods, states and metrics are called. The service says it, of metrics with each study, whose task may be one
+ * that no package brings; so the page, the report and the command line use one name. A key that it does not know is
+ * shown with spaces for underscores.
  */
 
-/** @import { Labels, TaskMetric, TasksAnswer } from "./types.js" */
+/** @import { Labels, Study, TasksAnswer } from "./types.js" */
 
 /** @type {Labels} */
 let labels = { methods: {}, states: {} };
-/** @type {Map<string, Map<string, TaskMetric>>} */
-let metrics = new Map(); // by task, then by name
 
 /**
  * Takes over the labels that the service serves.
@@ -17,9 +16,6 @@ let metrics = new Map(); // by task, then by name
  */
 export function learn(answer) {
   labels = answer.labels;
-  metrics = new Map(
-    answer.items.map((task) => [task.name, new Map(task.metrics.map((metric) => [metric.name, metric]))]),
-  );
 }
 
 /**
@@ -50,21 +46,12 @@ export function stateName(key) {
 }
 
 /**
- * A metric of a task, in a sentence.
- * @param {string} task
+ * A metric of a study with its unit, at an axis or at the head of a table.
+ * @param {Pick<Study, "metrics">} study
  * @param {string} key
  */
-export function metricName(task, key) {
-  return metrics.get(task)?.get(key)?.label ?? plain(key);
-}
-
-/**
- * A metric of a task with its unit, at an axis or at the head of a table.
- * @param {string} task
- * @param {string} key
- */
-export function metricTitle(task, key) {
-  return metrics.get(task)?.get(key)?.title ?? plain(key);
+export function metricTitle({ metrics }, key) {
+  return metrics.find(({ name }) => name === key)?.title ?? plain(key);
 }
 
 /**

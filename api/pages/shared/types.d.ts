@@ -98,6 +98,7 @@ export interface StudySummary {
 
 export interface Study extends StudySummary {
   spec: Spec;
+  metrics: TaskMetric[];
   host: Record<string, unknown>;
   training_s: number;
   position: number | null;

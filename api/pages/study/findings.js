@@ -35,7 +35,7 @@ function numeric(title) {
 
 /** The test set's metrics of the confirmed trials. */
 export function testSet() {
-  return finding("Test set", ({ test }, { task }) => {
+  return finding("Test set", ({ test }, study) => {
     const rows = Object.entries(test);
     if (!rows.length) return null;
     const metrics = [...new Set(rows.flatMap(([, row]) => Object.keys(row)))];
@@ -47,7 +47,7 @@ export function testSet() {
     return [
       table(
         "the test set",
-        [{ title: "Method" }, ...metrics.map((metric) => numeric(capital(metricTitle(task, metric))))],
+        [{ title: "Method" }, ...metrics.map((metric) => numeric(capital(metricTitle(study, metric))))],
         rows.map(([name, row]) => [capital(fullMethodName(name)), ...columns.map((cell) => cell(row))]),
       ),
       h(
@@ -62,7 +62,7 @@ export function testSet() {
 
 /** The gain over the diagonal in what else was measured: other metrics, and the test set. */
 export function otherGains() {
-  return finding("The gain in other measurements", ({ second, test_gain: test }, { task }) => {
+  return finding("The gain in other measurements", ({ second, test_gain: test }, study) => {
     const rows = Object.entries({ ...second, ...test });
     if (!rows.length) return null;
     return [
@@ -70,7 +70,7 @@ export function otherGains() {
         "the gain in other measurements",
         [{ title: "Measurement" }, numeric("Gain"), numeric("95 % interval"), numeric("p"), numeric("Wins")],
         rows.map(([metric, gain]) => [
-          capital(metricTitle(task, metric)),
+          capital(metricTitle(study, metric)),
           ...gainCells(gain, decimalsFor([gain.mean], 3)).slice(0, -1), // nothing is decided by them
         ]),
       ),

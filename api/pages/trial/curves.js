@@ -13,7 +13,7 @@ import { chart } from "../figures/chart.js";
  * A chart with a choice of metrics. `update(trial)` shows it; `show(metric)` chooses.
  * @param {Study} study
  */
-export function metricCurves({ task, objective }) {
+export function metricCurves(study) {
   const figure = chart("Curves");
   const choice = h("select", { id: "metric-choice", change: () => draw() });
   const label = h("label", { class: "inline", for: "metric-choice" }, "Metric ", choice);
@@ -25,7 +25,7 @@ export function metricCurves({ task, objective }) {
 
   function draw() {
     const curve = trial?.curves.metrics[choice.value];
-    if (trial && curve) figure.update(dataOf(trial, choice.value, capital(metricTitle(task, choice.value))));
+    if (trial && curve) figure.update(dataOf(trial, choice.value, capital(metricTitle(study, choice.value))));
   }
 
   return {
@@ -34,7 +34,7 @@ export function metricCurves({ task, objective }) {
     update(now) {
       trial = now;
       const names = Object.keys(now.curves.metrics).sort(
-        (a, b) => rank(a, objective.name) - rank(b, objective.name),
+        (a, b) => rank(a, study.objective.name) - rank(b, study.objective.name),
       );
       none.hidden = names.length > 0;
       label.hidden = figure.element.hidden = names.length === 0;
@@ -42,7 +42,7 @@ export function metricCurves({ task, objective }) {
         const chosen = choice.value;
         put(
           choice,
-          names.map((name) => h("option", { value: name }, capital(metricTitle(task, name)))),
+          names.map((name) => h("option", { value: name }, capital(metricTitle(study, name)))),
         );
         if (names.includes(chosen)) choice.value = chosen;
         offered = names.join(" ");

@@ -15,11 +15,11 @@ import { SortedTable } from "../shared/sorted_table.js";
  * @param {Study} study
  * @param {(metric: string) => void} choose
  */
-export function metricsTable({ task }, choose) {
+export function metricsTable(study, choose) {
   /** @type {Record<string, unknown>} */
   let curves = {};
   const name = (/** @type {Row} */ { key }) => {
-    const text = capital(metricTitle(task, key));
+    const text = capital(metricTitle(study, key));
     const button = h("button", { type: "button", class: "link", click: () => choose(key) }, text);
     return key in curves ? button : text;
   };
@@ -28,7 +28,7 @@ export function metricsTable({ task }, choose) {
     label: "metrics",
     kind: "metrics",
     columns: [
-      { key: "metric", title: "Metric", value: ({ key }) => metricTitle(task, key), cell: name },
+      { key: "metric", title: "Metric", value: ({ key }) => metricTitle(study, key), cell: name },
       {
         key: "mean",
         title: "Mean ± standard error over seeds",

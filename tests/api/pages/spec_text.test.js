@@ -42,6 +42,36 @@ test("fresh seeds are a number, or the numbers after which they are looked at", 
   assert.equal(show(0), "0");
 });
 
+test("pairs are one or several, and of norms one may be none", () => {
+  const { pairs, norms } = KINDS;
+  for (const [text, given] of /** @type {[string, unknown][]} */ ([
+    ["0.9, 0.999", [0.9, 0.999]],
+    [
+      "0.9, 0.999; 0.8, 0.99",
+      [
+        [0.9, 0.999],
+        [0.8, 0.99],
+      ],
+    ],
+    ["", undefined],
+  ])) {
+    assert.deepEqual(pairs.read(text), given);
+    assert.equal(pairs.show(given), text);
+  }
+  assert.deepEqual(norms.read("none, 1"), [null, 1]);
+  assert.equal(norms.show([null, 1]), "none, 1");
+  assert.equal(norms.show(1), "1");
+  assert.equal(norms.show(null), "");
+  assert.equal(norms.read(" "), undefined);
+});
+
+test("what a change leaves empty goes with it", () => {
+  const spec = changed({ name: "a" }, "optimizer.warmup", [0.1]);
+  assert.deepEqual(spec, { name: "a", optimizer: { warmup: [0.1] } });
+  assert.deepEqual(changed(spec, "optimizer.warmup", undefined), { name: "a" });
+  assert.deepEqual(changed({ optimizer: null }, "optimizer.warmup", undefined), {});
+});
+
 test("a change makes a copy, and undefined takes a field away", () => {
   const spec = { seeds: 2, search: { strategy: "grid", tau_f: 0.1 } };
   assert.deepEqual(changed(spec, "search.tau_f", [1]), {

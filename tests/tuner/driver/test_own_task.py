@@ -96,6 +96,13 @@ def test_the_service_takes_no_path_and_runs_no_file(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_task_that_python_gave_is_told_where_it_is_known():
+    with pytest.raises(
+        UserError, match=r"given from Python, where tuner.search .* study='ID' knows it again"
+    ):
+        parse_spec(SPEC | {"task": "python:Bottleneck"})
+
+
 @pytest.mark.stack
 @pytest.mark.timeout(900)  # on a machine that may be busy
 def test_a_files_task_runs_from_the_spec_to_its_models(spec, tmp_path):

@@ -70,7 +70,7 @@ def test_the_verdict_of_the_planned_looks_stands_beside_it():
     assert after.confirmation.planned.reason == before.verdict_reason
     (note,) = [n for n in after.notes if "seeds were added" in n]
     assert "by the planned looks alone it was off the diagonal" in note
-    assert note in summary_of(after, "loss")
+    assert note in summary_of(after, str)
     assert Results.model_validate(json.loads(json.dumps(after.plain(), allow_nan=False))) == after
 
 

@@ -331,7 +331,10 @@ def test_a_second_metric_and_the_test_set_stand_beside_the_verdict():
     assert {name: gain.mean for name, gain in found.second.items()} == {"val_accuracy": pytest.approx(0.1)}
     assert {name: gain.mean for name, gain in found.test_gain.items()} == {"test_loss": pytest.approx(0.3)}
     assert found.test["diagonal"]["test_code"].mean == 1.0  # shown, though nobody knows its direction
-    assert "gain on the test set: 0.3" in summary_of(found, "loss")
+    said = summary_of(found, {"val_loss": "loss", "val_accuracy": "share of right answers (%)"}.__getitem__)
+    assert "loss, search" in said
+    assert "gain in share of right answers (%): 0.1" in said
+    assert "gain on the test set: 0.3" in said
 
 
 def test_as_many_trials_on_either_side_are_compared():
@@ -359,7 +362,7 @@ def test_report_and_command_line_say_what_the_results_say(tmp_path, spec):
     found = results(row, rows, metrics=TASK)
     write_report(row, rows, [], tmp_path, artifacts=tmp_path / "none", metrics=TASK)
     page = (tmp_path / "report.html").read_text(encoding="utf-8").replace("&#39;", "'")
-    line = summary_of(found, "loss")
+    line = summary_of(found, str)
     assert found.argmax is not None
     assert found.as_printed is not None
     told = [found.verdict, *found.notes]

@@ -143,10 +143,25 @@ def test_the_test_loss_of_the_file_is_the_one_that_was_measured():
 
 def test_a_notebook_shows_the_verdict_and_the_methods(bottleneck):
     html, text = getattr(bottleneck, NOTEBOOKS)(), repr(bottleneck)
-    for part in (bottleneck.verdict, "on the diagonal", "argmax", "fresh seeds", bottleneck.id):
+    for part in (
+        bottleneck.verdict,
+        "on the diagonal",
+        "validation loss, search",
+        "fresh seeds",
+        bottleneck.id,
+    ):
         assert part in html
         assert part in text
     assert html.count("<tr>") == 5
+
+
+def test_a_notebook_shows_a_study_that_has_only_begun(monkeypatch):
+    monkeypatch.setattr(study_module.Study, "resume", lambda self, **_: self)
+    study = tuner.search(Bottleneck, **GRID, **MODULE)
+    for shown in (getattr(study, NOTEBOOKS)(), repr(study)):
+        assert "no trial has succeeded so far" in shown
+        assert "no verdict: not started yet" in shown
+        assert "<table>" not in shown
 
 
 def test_a_stopped_study_keeps_what_it_has_and_goes_on(monkeypatch):
@@ -161,6 +176,18 @@ def test_a_stopped_study_keeps_what_it_has_and_goes_on(monkeypatch):
     again = tuner.search(Bottleneck, **GRID, **MODULE, study=study.id)  # in another session
     assert (again.id, again.state) == (study.id, "succeeded")
     assert study.resume().verdict == again.verdict
+
+
+def test_progress_names_what_follows_the_search_and_is_not_all_before_the_end(monkeypatch):
+    monkeypatch.setattr(InThisProcess, "reports", 3)
+    study = tuner.search(Bottleneck, **GRID, **MODULE)
+    half = study.progress
+    assert (half.state, half.stage, half.trials) == ("interrupted", "fresh seeds", 4)
+    assert 0.5 < half.share < 1
+    monkeypatch.setattr(InThisProcess, "reports", 10_000)
+    whole = study.resume().progress
+    assert (whole.state, whole.stage, whole.share) == ("succeeded", "", 1)
+    assert whole.trials == whole.trials_total
 
 
 def test_without_a_confirmation_there_is_no_model():
@@ -213,17 +240,21 @@ def test_a_module_without_a_sampling_layer_is_named():
         tuner.search(lambda: nn.Linear(6, 3), **GRID, **MODULE)
 
 
-def test_the_umask_and_matplotlibs_style_stay_the_users(bottleneck):
+def test_the_umask_and_matplotlibs_style_stay_the_users(bottleneck, tmp_path):
     import matplotlib as mpl
+    from matplotlib.image import imread
 
     before, size = os.umask(0o022), mpl.rcParams["font.size"]
     os.umask(0o022)
     mpl.rcParams["font.size"] = 13
     try:
-        bottleneck.plot_landscape()
+        drawn = bottleneck.plot_landscape()
         assert bottleneck.verdict
+        page = bottleneck.report(tmp_path)
         assert os.umask(0o022) == 0o022
         assert mpl.rcParams["font.size"] == 13
+        width, height = drawn.get_size_inches() * 200
+        assert imread(page.parent / "landscape.png").shape[:2] == (round(height), round(width))
     finally:
         mpl.rcParams["font.size"] = size
         os.umask(before)
@@ -253,11 +284,11 @@ class HasALock(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.code, self.head = StraightThrough(), nn.Linear(6, 3)
+        self.encode, self.code, self.head = nn.Linear(6, 4), StraightThrough(), nn.Linear(4, 3)
 
     def forward(self, x):
         with self.lock:
-            return self.head(self.code(x))
+            return self.head(self.code(self.encode(x)))
 
 
 def test_a_module_that_cannot_be_sent_to_a_worker_is_named(monkeypatch):

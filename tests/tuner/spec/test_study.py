@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.specs import BETWEEN, GOOD, SEQUENTIAL, changed, refusal, span
 from trainables.layers import PRECISIONS
 from trainables.tasks import task_names, task_type
-from tuner.errors import UserError
-from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names
+from tuner.errors import SpecError, UserError
+from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names, read_spec
 
 JARGON = (
     "pydantic",
@@ -371,3 +371,16 @@ def test_the_precisions_are_those_of_the_engine():
 def test_steps_are_recorded_unless_it_is_off():
     assert (parse_spec(GOOD).compile, parse_spec(GOOD | {"compile": "off"}).compile) == ("auto", "off")
     assert refusal(GOOD | {"compile": "on"}).startswith("the spec is not valid: compile: must be")
+
+
+def test_a_spec_that_was_accepted_is_read_where_its_task_and_its_data_are_not():
+    elsewhere = {"task": "gone", "dataset": "gone_too", "options": {"a": 1}}
+    known = load_spec("sbn-digits")
+    there = known.model_dump(mode="json") | elsewhere
+    with pytest.raises(SpecError, match="task: must be one of"):
+        parse_spec(there)
+    read = read_spec(there)
+    assert read.model_dump(mode="json") == there
+    assert read.planned_trials == known.planned_trials
+    with pytest.raises(SpecError, match="seeds"):  # of another version
+        read_spec(there | {"seeds": 0})
