@@ -178,7 +178,8 @@ def confirm(
         members = spec.with_added((*row.added_seeds, seeds)).planned_members
         if members > service.settings.max_members:
             raise refused("seeds", f"the study may have at most {service.settings.max_members} members")
-        return add_seeds(service.ledger, found, seeds, room=spec.room_for_seeds, service=True)
+        room = spec.room_for_seeds
+        return add_seeds(service.ledger, found, seeds, room=room, service=True, quota=service.quota)
 
     return steered(service, caller, request, study_id, act, "running")
 

@@ -102,7 +102,7 @@ def submit(
             objective=objective["name"],
             direction=objective["direction"],
             owner=caller.owner,
-            most_waiting=service.settings.max_queued,
+            quota=service.quota,
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:

@@ -12,7 +12,7 @@ from tuner.errors import ForbiddenByStateError
 from tuner.ledger.pages import Pages
 from tuner.ledger.requests import RequestKey
 from tuner.ledger.rows import Proposal
-from tuner.ledger.study_queue import StudyQueue, TooManyWaitError
+from tuner.ledger.study_queue import StudyQueue
 from tuner.ledger.tables import idempotency, studies
 from tuner.spec.study import parse_spec
 
@@ -67,16 +67,6 @@ def test_the_position_is_the_order_in_which_studies_start(ledger, queue):
     assert sorted(positions) == [1, 2, 3, 4, 5, 6]
     for place in range(1, 7):
         assert queue.claim(100)[0] == positions[place]
-
-
-def test_so_many_studies_of_one_owner_wait(queue):
-    for _ in range(2):
-        queue.submit(**STUDY, owner="a", most_waiting=2)
-    with pytest.raises(TooManyWaitError, match="2 of your studies wait"):
-        queue.submit(**STUDY, owner="a", most_waiting=2)
-    queue.submit(**STUDY, owner="b", most_waiting=2)
-    queue.claim(100)
-    queue.submit(**STUDY, owner="a", most_waiting=2)
 
 
 # --- requests that come twice ---

@@ -64,6 +64,7 @@ studies = sa.Table(
     sa.Column("metrics", sa.Text),
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
+    sa.Index("ix_studies_owner", "owner", "created_at", "id"),
 )
 
 trials = sa.Table(
