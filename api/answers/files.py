@@ -64,6 +64,16 @@ def files(figure_names: list[str], artifacts: Path) -> list[StudyFile]:
     return [*MADE.values(), *_figure_files(figure_names), *trial_files(artifacts)]
 
 
+def find(name: str, figure_names: Callable[[], list[str]], artifacts: Path) -> StudyFile | None:
+    """The file of a name; None where the study has none. The figures' names, which take seconds to find, are
+    asked for only where it may be one of them.
+    """
+    if name in MADE:
+        return MADE[name]
+    may_be = _figure_files(figure_names()) if name.startswith("figures/") else trial_files(artifacts)
+    return next((file for file in may_be if file.name == name), None)
+
+
 def _figure_files(names: list[str]) -> Iterator[StudyFile]:
     for name in names:
         for suffix, media_type in FORMATS.items():

@@ -45,11 +45,11 @@ class Service:
     def __post_init__(self) -> None:
         """Makes the parts."""
         self.queue, self.pages, self.keys = StudyQueue(self.ledger), Pages(self.ledger), ApiKeys(self.ledger)
-        self.views = Views(self.ledger, self.pages, self.queue, self.settings)
+        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
+        self.views = Views(self.ledger, self.pages, self.queue, self.settings, self.costly)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
         self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
-        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
         self.quota = Quota(waiting=self.settings.max_queued, studies=self.settings.max_studies)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.answers.views import Views
+from api.application.costly import Costly
 from api.application.settings import ServiceSettings
 from tests.support.served import SMALL
 from tuner.errors import ForbiddenByStateError
@@ -128,7 +129,7 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
 
     def listed():
         """A list as a process makes it that has just been started."""
-        views = Views(ledger, pages, queue, ServiceSettings(home=tmp_path))
+        views = Views(ledger, pages, queue, ServiceSettings(home=tmp_path), Costly())
         return views.listed(pages.page(10))
 
     monkeypatch.setattr(
@@ -138,7 +139,11 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
 
     first = listed()
     assert (listed(), len(found)) == (first, 1)
-    with ledger.writing() as db:
-        db.execute(studies.update().values(revision=studies.c.revision + 1))  # something has changed
+    queue.annotate(study, comment="what is written beside it changes nothing of it")
     assert listed() != first
+    assert len(found) == 1
+    with ledger.writing() as db:
+        db.execute(studies.update().values(state="interrupted"))
+    ledger.release(ledger.acquire(study, {}), "failed", "it went on, and came to another end")
+    listed()
     assert len(found) == 2
