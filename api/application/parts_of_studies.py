@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from pydantic import ValidationError
 
-from api.answers.conditional import answer
+from api.answers.conditional import FileAnswer, answer, file_tag, unchanged
 from api.answers.files import StudyFile, files, find, maker, path_of, trial_files
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
@@ -112,7 +111,7 @@ def get_file(
             status = path.stat()
         except FileNotFoundError:  # the study has been deleted meanwhile
             raise none from None
-        return FileResponse(path, media_type=file.media_type, filename=saved_as, stat_result=status)
+        return unchanged(match, file_tag(status)) or FileAnswer(path, status, saved_as, file.media_type)
 
     def make() -> bytes:
         try:
