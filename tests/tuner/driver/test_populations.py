@@ -18,7 +18,7 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(UserError, match="cannot be written to .*: No space left on device"):
+    with pytest.raises(UserError, match=r"cannot be written to .*: No space left on device"):
         write_artifacts({3: {"bias.json": b"{} anew"}, 4: {"model": b"weights"}}, tmp_path)
     left = {str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert left == {"trial-3/bias.json": b"{}"}
