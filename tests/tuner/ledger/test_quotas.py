@@ -1,5 +1,7 @@
 """What one owner may have waiting and kept, however a study comes into the queue; in both databases."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -69,6 +71,23 @@ def test_a_study_that_comes_back_counts_as_one_that_is_submitted(ledger, queue, 
     assert again(ledger, studies[0]) == "queued"  # asked again, it takes no other place
     queue.claim(100)
     assert again(ledger, studies[2]) == "queued"
+
+
+def test_who_come_at_once_take_no_more_places_than_there_are(url, ledger, queue):
+    studies = [ended(ledger, queue, "failed") for _ in range(6)]
+    start = threading.Barrier(len(studies))
+
+    def resumed(study):
+        with closing(Ledger(url)) as mine:  # as another process has it
+            start.wait()
+            try:
+                return StudyQueue(mine).resume(study, quota=TWO_WAIT)
+            except TooManyWaitError:
+                return "refused"
+
+    with ThreadPoolExecutor(len(studies)) as clients:
+        answers = sorted(clients.map(resumed, studies))
+    assert answers == ["queued"] * 2 + ["refused"] * 4
 
 
 def test_trials_are_not_forgotten_where_there_is_no_place_to_start_them_anew(ledger, queue):
