@@ -124,7 +124,8 @@ KINDS = {  # of each part of a stack, a few minutes: what is killed -> what its 
     "Ray": {"ray start": "ray.scripts", "Ray's watcher": None},
     "core": {"GCS": "gcs_server", "raylet": "/raylet "},
     "dashboard": {"dashboard": "dashboard/dashboard.py", "dashboard's jobs": "JobHead"},
-    "agents": {"dashboard agent": "DashboardAgent", "runtime environment agent": "RuntimeEnvAgent"},
+    "agent": {"dashboard agent": "DashboardAgent"},
+    "environment": {"runtime environment agent": "RuntimeEnvAgent"},
     "monitor": {"autoscaler's monitor": "monitor.py"},
     "studies": {"a study's driver": "tuner drive", "a population's worker": "Trainable"},
 }  # fmt: skip
