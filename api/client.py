@@ -8,6 +8,7 @@ with Client("http://127.0.0.1:8000", key=None) as client:
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from tuner.errors import FieldError, UserError
 from tuner.network import is_loopback, through_proxy, unusable_proxy
 
 _NO_ADDRESS = "the server must be an address like http://127.0.0.1:8000"
+_STUDY_ID = re.compile(r"[0-9a-f]{1,32}")
 _LAST_EVENTS = ("done", "deleted")
 
 
@@ -109,7 +111,12 @@ class Client:
             raise ServiceError(f"there is no study {name!r} on {self.server}", 404)
         if name != "latest" and len(found) > 1:
             raise ServiceError(f"{name!r} is the beginning of several studies; give more of the id")
-        return str(found[0]["id"])
+        study_id = str(found[0].get("id"))
+        if not _STUDY_ID.fullmatch(study_id):  # it goes into addresses, and names folders on this machine
+            raise ServiceError(
+                f"what answers at {self.server} is not the service: it names a study {study_id[:40]!r}", 200
+            )
+        return study_id
 
     def status(self, study_id: str) -> dict[str, Any]:
         """A study: spec, state, progress, links."""

@@ -131,8 +131,10 @@ def test_the_lock_file_has_an_exact_version_of_every_dependency():
 def test_every_fault_is_linked_to_a_test_that_is_there():
     faults = tables(ROOT / "deploy" / "FAULTS.md")
     tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
-    assert [table[0][0] for table in faults] == ["what breaks", "what breaks", "attack"]
+    assert [table[0][0] for table in faults] == ["what breaks", "what breaks", "attack", "killed", "tried"]
     for table in faults:
+        if table[0][-1] != "test":
+            continue  # one test for all of the table, which is named above it
         for what, *_, named_tests in table[1:]:
             names = re.findall(r"`(test_\w+)`", named_tests)
             assert names, what

@@ -3,6 +3,7 @@ have left (weights, reconstructions). All but the last are made when they are as
 """
 
 import mimetypes
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -59,9 +60,22 @@ MADE = {
 }
 
 
+_TRIAL = re.compile(r"trial-([0-9]{1,9})")
+
+
 def files(figure_names: list[str], artifacts: Path) -> list[StudyFile]:
     """All files of a study."""
     return [*MADE.values(), *_figure_files(figure_names), *trial_files(artifacts)]
+
+
+def find(name: str, figure_names: Callable[[], list[str]], artifacts: Path) -> StudyFile | None:
+    """The file of a name; None where the study has none. The figures' names, which take seconds to find, are
+    asked for only where it may be one of them.
+    """
+    if name in MADE:
+        return MADE[name]
+    may_be = _figure_files(figure_names()) if name.startswith("figures/") else trial_files(artifacts)
+    return next((file for file in may_be if file.name == name), None)
 
 
 def _figure_files(names: list[str]) -> Iterator[StudyFile]:
@@ -75,7 +89,9 @@ def trial_files(artifacts: Path, number: int | None = None) -> list[StudyFile]:
     """What confirmed trials have left, or one of them; `artifacts` is the study's folder of them."""
     found = []
     for folder in sorted(artifacts.glob("trial-*" if number is None else f"trial-{number}")):
-        trial = int(folder.name.removeprefix("trial-"))
+        if not (of_trial := _TRIAL.fullmatch(folder.name)):
+            continue  # somebody's copy
+        trial = int(of_trial[1])
         for name, size in _left_in(folder):
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
             about = f"{name} of trial {trial}"
@@ -85,12 +101,14 @@ def trial_files(artifacts: Path, number: int | None = None) -> list[StudyFile]:
 
 def _left_in(folder: Path) -> Iterator[tuple[str, int]]:
     """The files in a folder, by name: (name, bytes). Those that are removed meanwhile, with their study, are
-    left out.
+    left out, and so are links, which lead anywhere.
     """
-    with suppress(FileNotFoundError):
+    if folder.is_symlink():
+        return
+    with suppress(FileNotFoundError, NotADirectoryError):
         for path in sorted(folder.iterdir()):
             with suppress(FileNotFoundError):
-                status = path.stat()
+                status = path.lstat()
                 if stat.S_ISREG(status.st_mode):
                     yield path.name, status.st_size
 

@@ -15,13 +15,15 @@ from tuner.tracking.links import trial_page
 def trial_detail(
     study: StudyRow,
     trial: TrialRow,
-    trials: Sequence[TrialRow],
+    same: Sequence[TrialRow],
+    trials: int,
     measured: Sequence[Measurement],
     files: Sequence[StudyFile],
     mlflow: str | None,
 ) -> dict[str, Any]:
-    """A trial's JSON; `measured` are its reports, `trials` all of its study, `mlflow` MLflow's address."""
-    same = [t for t in trials if t.method == trial.method and t.number != trial.number]
+    """A trial's JSON; `same` are the study's other trials of its method, `trials` counts them all, `measured`
+    are its reports, `mlflow` is MLflow's address.
+    """
     return TrialResult.of(trial).plain() | {
         "seeds": list(trial.seeds),
         "epoch": trial.epoch,
@@ -30,7 +32,7 @@ def trial_detail(
         "finished_at": trial.finished_at.isoformat() if trial.finished_at else None,
         "curves": {"epoch": [m.epoch for m in measured], "metrics": _curves(measured)},
         "same": [{"number": t.number, "role": t.role, "seeds": list(t.seeds)} for t in same],
-        "trials": len(trials),
+        "trials": trials,
         "files": [file.plain() for file in files],
         "mlflow": trial_page(mlflow, study, trial.number) if mlflow else None,
     }

@@ -1,13 +1,15 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
+from api.application.costly import Costly
 from api.application.settings import ServiceSettings
 from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
@@ -25,17 +27,20 @@ from tuner.tracking.links import comparison_page, optima_page, run_page
 
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
+T = TypeVar("T")
 
-
-_VERSION = version("straight-through-tuner")
+VERSION = version("straight-through-tuner")
 _FORMAT = 3  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
     """Makes the JSON of studies."""
 
-    def __init__(self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings) -> None:
+    def __init__(
+        self, ledger: Ledger, pages: Pages, queue: StudyQueue, settings: ServiceSettings, costly: Costly
+    ) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
+        self._costly = costly
         self._outcomes = Cache[dict[str, Any]](STUDIES_KEPT)
         self._figure_names = Cache[list[str]](STUDIES_KEPT)
         self._lines = Cache[bytes](LINES_KEPT_BYTES, bytes_of)
@@ -80,7 +85,7 @@ class Views:
     def version(self, row: StudyRow) -> str:
         """The ETag of `study`: the place of one that waits changes with the others."""
         position = self._position(row)
-        return etag(row) if position is None else f'"{row.revision}-{row.state}-{position}"'
+        return etag(row) if position is None else f'"{row.revision}-{row.state}-{position}-{VERSION}"'
 
     def _position(self, row: StudyRow) -> int | None:
         """The place of a study that waits among those that do."""
@@ -142,10 +147,14 @@ class Views:
         return progress
 
     def figure_names(self, row: StudyRow) -> list[str]:
-        """The names of the figures that a study has data for."""
-        return self._figure_names.get(
-            row.id, row.revision, lambda: figures.names(row, self._ledger, self._settings)
-        )
+        """The names of the figures that a study has data for: seconds of work for one with thousands of
+        trials. Raises Problem 503 where too much of it is asked for.
+        """
+        return self._once(self._figure_names, row, lambda: figures.names(row, self._ledger, self._settings))
+
+    def _once(self, cache: Cache[T], row: StudyRow, make: Callable[[], T]) -> T:
+        """What is costly to find out of a study, kept until the study finds something else."""
+        return self._costly.once(cache, row.id, found_version(row), make)
 
     def intervals(self, row: StudyRow) -> int:
         """How many reports a whole training of a study has; 1 where its spec is of another version."""
@@ -171,10 +180,10 @@ class Views:
         """What a study has found so far, for lists. Found once, and kept in the ledger when it has ended: a
         list has many studies, and every process starts anew.
         """
-        of = f"{row.revision} {_VERSION} {_FORMAT}"
+        of = hashlib.blake2b(f"{found_version(row)} {_FORMAT}".encode(), digest_size=16).hexdigest()
         if row.outcome is not None and row.outcome_of == of:
             return row.outcome
-        return self._outcomes.get(row.id, row.revision, lambda: self._find(row, of))
+        return self._once(self._outcomes, row, lambda: self._find(row, of))
 
     def _find(self, row: StudyRow, of: str) -> dict[str, Any]:
         trials, metrics = self._ledger.trials(row.id), metrics_of(row)
@@ -255,10 +264,24 @@ def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:
 
 
 def etag(row: StudyRow) -> str:
-    """Changes with every change of a study or its trials. The state is in it because a lease runs out without
-    a write.
+    """Changes with every change of a study or its trials, and with this program, which may say more of it.
+    The state is in it because a lease runs out without a write.
     """
-    return f'"{row.revision}-{row.state}"'
+    return f'"{row.revision}-{row.state}-{VERSION}"'
+
+
+def found_version(row: StudyRow) -> str:
+    """Changes with what a study has found, and with this program. Where the study has ended that is its end:
+    tags, a comment, and what MLflow gets of it later change nothing of what it found.
+    """
+    if row.state in TERMINAL_STUDY_STATES and row.finished_at is not None:
+        return f"{row.finished_at.timestamp():.6f}-{row.state}-{VERSION}"
+    return f"{row.revision}-{row.state}-{VERSION}"
+
+
+def found_etag(row: StudyRow) -> str:
+    """The ETag of what is made of what a study has found."""
+    return f'"{found_version(row)}"'
 
 
 def as_json(content: Any) -> bytes:

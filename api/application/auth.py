@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.application.costly import a_request_begins, asked_by
 from api.application.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
 from tuner.network import is_loopback, neighbourhood
@@ -111,6 +112,7 @@ def needs(scope: str) -> Callable[[Request], Caller]:
         if found.id is not None:
             service.limiter.give_back(address)
             service.limiter.take(name_of(found, request))
+        asked_by(name_of(found, request))
         if scope not in found.scopes and "admin" not in found.scopes:
             raise Problem(403, f"this key does not have the scope {scope}")
         return found
@@ -168,6 +170,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        a_request_begins()
         headers = Headers(scope=scope)
         if reason := self._foreign(scope["method"], headers):
             await Problem(403, reason).response()(scope, receive, send)

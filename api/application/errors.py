@@ -20,7 +20,7 @@ from tuner.errors import (
     StudyNotFoundError,
     UserError,
 )
-from tuner.ledger.study_queue import TooManyWaitError
+from tuner.ledger.quotas import TooManyStudiesError, TooManyWaitError
 
 _LOG = logging.getLogger("tuner.api")
 _FIELD = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,8}")
@@ -145,6 +145,11 @@ def _(error: ForbiddenByStateError) -> Problem:
 @as_problem.register
 def _(error: TooManyWaitError) -> Problem:
     return Problem(429, str(error), headers={"Retry-After": "60"})
+
+
+@as_problem.register
+def _(error: TooManyStudiesError) -> Problem:
+    return Problem(403, str(error))
 
 
 @as_problem.register

@@ -3,11 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from pydantic import ValidationError
 
-from api.answers.conditional import answer
-from api.answers.files import StudyFile, files, maker, path_of, trial_files
+from api.answers.conditional import FileAnswer, answer, file_tag, unchanged
+from api.answers.files import StudyFile, files, find, maker, path_of, trial_files
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
@@ -15,7 +14,7 @@ from api.application import schemas, trial_schemas
 from api.application.auth import Reader, Submitter
 from api.application.body import mapping
 from api.application.errors import Problem, refused
-from api.application.routes import Body, Match, TheService
+from api.application.routes import Body, Match, TheService, costly_answer
 from api.application.service import Service
 from api.application.steering import steered
 from api.studies import audit
@@ -45,14 +44,15 @@ def get_trial(
     row = service.find(study_id, caller)
 
     def make() -> bytes:
-        trials = service.ledger.trials(row.id)
-        trial = next((t for t in trials if t.number == number), None)
+        pages = service.pages
+        trial = pages.trial(row.id, number)
         if trial is None:
             raise Problem(404, f"the study has no trial {number}")
-        measured = service.pages.curves(row.id, [number]).get(number, [])
+        measured = pages.curves(row.id, [number]).get(number, [])
         left = trial_files(service.settings.artifacts_folder(row.id), number)
         mlflow = service.settings.mlflow_link
-        return as_json(trial_detail(row, trial, trials, measured, left, mlflow))
+        same, trials = pages.repeated(row.id, trial), pages.count(row.id)
+        return as_json(trial_detail(row, trial, same, trials, measured, left, mlflow))
 
     return answer(match, etag(row), lambda: service.answers.get((row.id, ("trial", number)), etag(row), make))
 
@@ -70,7 +70,7 @@ def get_search(service: TheService, caller: Reader, study_id: str, match: Match 
     def make() -> bytes:
         return as_json(search_course(row, service.ledger))
 
-    return answer(match, etag(row), lambda: service.answers.get((row.id, "search"), etag(row), make))
+    return costly_answer(service, row, match, "search", make)
 
 
 @router.get(
@@ -100,17 +100,18 @@ def get_file(
     """
     row = service.find(study_id, caller)
     none = Problem(404, "the study has no such file; GET .../files names those that it has")
-    file = next((file for file in _files(service, row) if file.name == name), None)
+    artifacts = service.settings.artifacts_folder(row.id)
+    file = find(name, lambda: service.views.figure_names(row), artifacts)
     if file is None:
         raise none
     saved_as = f"{row.id}-{name.replace('/', '-')}"
     if file.kind == "trial":
-        path = path_of(file, service.settings.artifacts_folder(row.id))
+        path = path_of(file, artifacts)
         try:
             status = path.stat()
         except FileNotFoundError:  # the study has been deleted meanwhile
             raise none from None
-        return FileResponse(path, media_type=file.media_type, filename=saved_as, stat_result=status)
+        return unchanged(match, file_tag(status)) or FileAnswer(path, status, saved_as, file.media_type)
 
     def make() -> bytes:
         try:
@@ -120,11 +121,7 @@ def get_file(
         except UserError as error:  # likewise
             raise none from error
 
-    def once() -> bytes:
-        with service.costly.place():
-            return service.drawings.get((row.id, name), etag(row), make)
-
-    found = answer(match, etag(row), once, file.media_type)
+    found = costly_answer(service, row, match, name, make, file.media_type)
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
 
@@ -178,7 +175,8 @@ def confirm(
         members = spec.with_added((*row.added_seeds, seeds)).planned_members
         if members > service.settings.max_members:
             raise refused("seeds", f"the study may have at most {service.settings.max_members} members")
-        return add_seeds(service.ledger, found, seeds, room=spec.room_for_seeds, service=True)
+        room = spec.room_for_seeds
+        return add_seeds(service.ledger, found, seeds, room=room, service=True, quota=service.quota)
 
     return steered(service, caller, request, study_id, act, "running")
 

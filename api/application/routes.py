@@ -17,7 +17,7 @@ from api.answers.events import follow
 from api.answers.families import with_corrections
 from api.answers.plan import PAST, estimate, missing_data
 from api.answers.so_far import EqualEpochs, brief_trial
-from api.answers.views import as_json, etag, objective_json
+from api.answers.views import as_json, found_etag, objective_json
 from api.application import body, cursors, schemas, trial_schemas
 from api.application.auth import Reader, Submitter, name_of, only_this_machine, still_welcome
 from api.application.errors import Problem, refused
@@ -102,7 +102,7 @@ def submit(
             objective=objective["name"],
             direction=objective["direction"],
             owner=caller.owner,
-            most_waiting=service.settings.max_queued,
+            quota=service.quota,
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
         )
     except OtherBodyError as error:
@@ -222,11 +222,7 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
         found = results(row, trials, measured, metrics=metrics_of(row), losses=losses)
         return as_json(found.plain())
 
-    def once() -> bytes:
-        with service.costly.place():
-            return service.answers.get((row.id, "results"), etag(row), make)
-
-    return answer(match, etag(row), once)
+    return costly_answer(service, row, match, "results", make)
 
 
 @router.get(
@@ -275,9 +271,8 @@ def get_trials(
 def get_curves(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The objective over the epochs, mean and standard error over the seeds; of running trials too."""
     row = service.find(study_id, caller)
-    return _versioned(
-        service, row, match, "curves", lambda: as_json(curves(row, service.ledger, service.pages))
-    )
+    make = lambda: as_json(curves(row, service.ledger, service.pages))  # noqa: E731
+    return costly_answer(service, row, match, "curves", make)
 
 
 @router.get(
@@ -301,12 +296,11 @@ def get_figure(
             raise none from error
 
     def make() -> bytes:
-        with service.costly.place():
-            if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
-                raise none
-            return service.drawings.get((row.id, name), etag(row), draw)
+        if name not in service.views.figure_names(row):  # anybody may ask for any name: none is kept
+            raise none
+        return service.costly.once(service.drawings, (row.id, name), found_etag(row), draw)
 
-    return answer(match, etag(row), make, "image/png")
+    return answer(match, found_etag(row), make, "image/png")
 
 
 @router.get(
@@ -332,7 +326,21 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
 def _versioned(
     service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
 ) -> Response:
-    return answer(match, etag(row), lambda: service.answers.get((row.id, what), etag(row), make))
+    tag = found_etag(row)
+    return answer(match, tag, lambda: service.answers.get((row.id, what), tag, make))
+
+
+def costly_answer(
+    service: Service,
+    row: StudyRow,
+    match: str | None,
+    what: str,
+    make: Callable[[], bytes],
+    media_type: str = "application/json",
+) -> Response:
+    """What is made of all that a study has found: kept until it finds something else."""
+    tag, kept = found_etag(row), service.answers if media_type == "application/json" else service.drawings
+    return answer(match, tag, lambda: service.costly.once(kept, (row.id, what), tag, make), media_type)
 
 
 # --- what may be submitted ---

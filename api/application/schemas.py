@@ -25,7 +25,7 @@ _SPEC = {
 }
 
 
-Tag = Annotated[str, Field(pattern=r"^[^\s,][^,\n]{0,39}$", examples=["baseline", "paper"])]
+Tag = Annotated[str, Field(pattern=r"^[^\s,][^,\x00-\x1f\x7f]{0,39}$", examples=["baseline", "paper"])]
 _NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
 
 

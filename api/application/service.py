@@ -21,6 +21,7 @@ from api.studies.probe import Probe, mlflow_answers
 from tuner.errors import StudyNotFoundError
 from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.pages import Pages
+from tuner.ledger.quotas import Quota
 from tuner.ledger.rows import StudyRow
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
@@ -44,11 +45,12 @@ class Service:
     def __post_init__(self) -> None:
         """Makes the parts."""
         self.queue, self.pages, self.keys = StudyQueue(self.ledger), Pages(self.ledger), ApiKeys(self.ledger)
-        self.views = Views(self.ledger, self.pages, self.queue, self.settings)
+        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
+        self.views = Views(self.ledger, self.pages, self.queue, self.settings, self.costly)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
         self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
-        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
+        self.quota = Quota(waiting=self.settings.max_queued, studies=self.settings.max_studies)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 

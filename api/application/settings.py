@@ -36,6 +36,9 @@ class ServiceSettings(Settings):
     max_hours: Number | None = Field(
         default=None, description="Hours that one study may run; default: as many as its spec says."
     )
+    max_studies: Positive = Field(
+        default=10_000, description="Studies of one owner that are kept, whatever their state."
+    )
     max_queued: Positive = Field(default=100, description="Studies of one owner that wait.")
     max_running_per_owner: Positive | None = Field(
         default=None, description="Studies of one owner that run at once; default: MAX_RUNNING."

@@ -48,10 +48,10 @@ def resume(
 
     def act(found: str) -> str:
         if restart_trials:
-            service.queue.restart_trials(found)
+            service.queue.restart_trials(found, quota=service.quota)
             service.settings.remove_files(found)
             audit.note(request, caller, "trials are started anew", found)
-        return service.queue.resume(found)
+        return service.queue.resume(found, quota=service.quota)
 
     return steered(service, caller, request, study_id, act, "running")
 

@@ -107,7 +107,7 @@ class ServiceStudy(click.ParamType[str]):
 def fetch(client: Any, study: str, name: str, folder: Path, place: str) -> None:
     """Writes a file of a study to its place in a folder, and says where. Raises UserError."""
     target = PurePosixPath(place)
-    if target.is_absolute() or ".." in target.parts:
+    if target.is_absolute() or ".." in target.parts or not target.name or not place.isprintable():
         raise UserError(f"{client.server} names a file {name!r}, which would not lie in {folder}")
     content = client.file(study, name)
     try:

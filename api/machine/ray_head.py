@@ -114,6 +114,12 @@ class RayHead:
         """Whether it is this Ray that has the dashboard's port: its token is sent to nobody else."""
         return self._process.listens_on(self.port)
 
+    def is_at(self, address: str) -> bool:
+        """Whether an address is that of this Ray's dashboard, now: it may have been before it was started
+        again, and another program's since.
+        """
+        return address == self.uri and self.listens()
+
     def healthy(self) -> bool:
         """Whether all of it is there: Ray does not mind where a part of it ends in good order."""
         return self._process.runs_programs(HEAD_PROGRAMS) and self.listens()

@@ -71,22 +71,20 @@ def _serve(
         stack.callback(ray.stop)
         settings = settings.model_copy(update={"ray_address": ray.uri})
         parts.append(ray)
-    jobs = Jobs(ray.uri, cluster=identity(home), is_ours=ray.listens) if ray else None
+    jobs = None
+    if ray is not None:
+        jobs = Jobs(lambda: ray.uri, cluster=identity(home), is_ours=ray.is_at)
     app = create(settings, jobs)
     for part in parts:
         ready(part)
     if ray is not None:
-        app.state.service.show(Dashboard(app.state.service.keys, lambda: ray.uri, ray.listens))
+        app.state.service.show(Dashboard(app.state.service.keys, lambda: ray.uri, ray.is_at))
     server = uvicorn.Server(configuration(app, settings))
 
     def end() -> None:
         server.should_exit = True
 
-    def started(part: Part) -> None:
-        if ray is not None and part is ray and jobs is not None:
-            jobs.move(ray.uri)
-
-    supervisor = Supervisor(parts, started=started, give_up=end)
+    supervisor = Supervisor(parts, give_up=end)
     supervisor.start()
     stack.callback(supervisor.stop)
     _announce(settings, app, say)

@@ -82,17 +82,15 @@ class Supervisor:
         self,
         parts: Sequence[Part],
         *,
-        started: Callable[[Part], None],
         give_up: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Args:
         parts: that have been started.
-        started: called when a part has been started again.
         give_up: called when a part does not stay up; `problem` then says which.
         clock: seconds.
         """
-        self._started, self._give_up, self._clock = started, give_up, clock
+        self._give_up, self._clock = give_up, clock
         self._watches = [_Watch(part, clock()) for part in parts]
         self.problem: str | None = None
         self._stop = threading.Event()
@@ -154,7 +152,6 @@ class Supervisor:
     def _restart(self, watch: _Watch) -> None:
         watch.part.start()
         watch.again_at, watch.started_at, watch.healthy_at = None, self._clock(), None
-        self._started(watch.part)
         _LOG.info("%s is started again", watch.part.name)
 
     def _loop(self) -> None:

@@ -46,11 +46,11 @@ _HEADERS = {
 class Dashboard:
     """The dashboard of a Ray that was started for the service."""
 
-    def __init__(self, keys: ApiKeys, address: Callable[[], str], is_ours: Callable[[], bool]) -> None:
+    def __init__(self, keys: ApiKeys, address: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
         """Args:
         keys: the service's.
         address: where the dashboard is now.
-        is_ours: whether it is that Ray which has the port there.
+        is_ours: whether it is that Ray which listens at an address.
         """
         self._keys, self._address, self._is_ours = keys, address, is_ours
         self._secret = secrets.token_bytes(32)
@@ -83,13 +83,14 @@ class Dashboard:
         site, mode = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-fetch-mode", "")
         if site not in ("same-origin", "none") and mode != "navigate":
             raise Problem(403, "a page of another site may not ask Ray's dashboard")
-        if not self._is_ours():
+        address = self._address()
+        if not self._is_ours(address):
             raise Problem(503, "Ray is being started again", headers={"Retry-After": "10"})
         known = token()
         headers = {name: request.headers[name] for name in _SENT if name in request.headers}
         headers |= {"Authorization": f"Bearer {known}"} if known else {}
         try:
-            url = self._url(path, request.scope["query_string"])
+            url = _url(address, path, request.scope["query_string"])
             found = await self._http.send(
                 self._http.build_request("GET", url, headers=headers), stream=True, follow_redirects=False
             )
@@ -104,16 +105,17 @@ class Dashboard:
         """Closes the connections."""
         await self._http.aclose()
 
-    def _url(self, path: str, query: bytes) -> httpx.URL:
-        """The address of a page. The path comes decoded, and may have characters that mean something else in
-        an address. Raises httpx.InvalidURL.
-        """
-        whole = quote(f"/{path}", safe="/:@!$&'()*+,;=~").encode() + (b"?" + query if query else b"")
-        return httpx.URL(self._address()).copy_with(raw_path=whole)
-
     def _sign(self, key_id: str, until: int) -> str:
         mac = hmac.digest(self._secret, f"{key_id}.{until}".encode(), hashlib.sha256)
         return f"{key_id}.{until}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
+def _url(dashboard: str, path: str, query: bytes) -> httpx.URL:
+    """The address of a page. The path comes decoded, and may have characters that mean something else in an
+    address. Raises httpx.InvalidURL.
+    """
+    whole = quote(f"/{path}", safe="/:@!$&'()*+,;=~").encode() + (b"?" + query if query else b"")
+    return httpx.URL(dashboard).copy_with(raw_path=whole)
 
 
 async def _content(found: httpx.Response) -> AsyncIterator[bytes]:

@@ -41,35 +41,41 @@ class Jobs:
     """The jobs of one cluster. Made without asking it: it may be away, and come back."""
 
     def __init__(
-        self, address: str, *, cluster: str | None = None, is_ours: Callable[[], bool] = lambda: True
+        self,
+        address: str | Callable[[], str],
+        *,
+        cluster: str | None = None,
+        is_ours: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Args:
-            address: that of Ray's dashboard.
+            address: that of Ray's dashboard, or what says where it is now: a Ray that is started again may be
+                elsewhere, and somebody else's where it was.
             cluster: a name of the cluster that no other one has; None asks Ray for its session's name.
-            is_ours: whether what listens at the address is that Ray. Where it is not, nothing is sent there.
+            is_ours: whether what listens at an address is that Ray. Where it is not, nothing is sent there.
 
         Raises UserError where the address cannot be one.
         """
         self._cluster, self._is_ours = cluster, is_ours
-        self.move(address)
-
-    def move(self, address: str) -> None:
-        """Ray is at another address from now on. Raises UserError where it cannot be one."""
+        self._where: Callable[[], str] = (lambda: address) if isinstance(address, str) else address
+        first = self._where()
         try:
-            url = httpx.URL(address.rstrip("/"))
+            url = httpx.URL(first.rstrip("/"))
         except (httpx.InvalidURL, UnicodeError):
             url = httpx.URL("")
         if url.scheme not in ("http", "https") or not url.host:
             raise UserError(
                 "TUNER_RAY_ADDRESS must be the address of Ray's dashboard, like http://127.0.0.1:8265, got "
-                f"{address[:80]!r}"
+                f"{first[:80]!r}"
             )
-        self._address = str(url)
         # Loopback is reached directly, whatever proxy the environment names.
         try:
-            self._http = httpx.Client(base_url=url, trust_env=not is_loopback(url.host))
+            self._http = httpx.Client(trust_env=not is_loopback(url.host))
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise UserError(unusable_proxy(error)) from error
+
+    @property
+    def _address(self) -> str:
+        return self._where().rstrip("/")
 
     def cluster(self) -> str:
         """The cluster's name: of two services that share a ledger, each looks after the jobs of its own
@@ -134,37 +140,36 @@ class Jobs:
         patience_s: float | None = None,
     ) -> Any:
         """The JSON of Ray's answer."""
-        if not self._is_ours():
-            raise RayAwayError(f"Ray at {self._address} has ended; it is started again")
+        address = self._address
+        if not self._is_ours(address):
+            raise RayAwayError(f"Ray at {address} has ended; it is started again")
         patience_s = PATIENCE_S if patience_s is None else patience_s
         known = token()
         headers = {"Authorization": f"Bearer {known}"} if known else {}
         try:
-            answer = self._http.request(method, path, json=content, headers=headers, timeout=patience_s)
+            answer = self._http.request(
+                method, address + path, json=content, headers=headers, timeout=patience_s
+            )
         except httpx.TimeoutException as error:
-            proxy = through_proxy(self._address)
-            raise RayHangsError(
-                f"Ray at {self._address} does not answer within {patience_s:g} s{proxy}"
-            ) from error
+            proxy = through_proxy(address)
+            raise RayHangsError(f"Ray at {address} does not answer within {patience_s:g} s{proxy}") from error
         except httpx.HTTPError as error:
             said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            proxy = through_proxy(self._address)
-            raise RayAwayError(f"Ray at {self._address} cannot be reached{proxy}: {said}") from error
+            proxy = through_proxy(address)
+            raise RayAwayError(f"Ray at {address} cannot be reached{proxy}: {said}") from error
         if answer.status_code in (401, 403):
             raise RayAwayError(
-                f"Ray at {self._address} wants its token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to that "
+                f"Ray at {address} wants its token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to that "
                 "of the cluster",
                 answer.status_code,
             )
         if not answer.is_success:
             said = (answer.text.strip().splitlines() or ["no text"])[-1][:300]
-            raise RayAwayError(
-                f"Ray at {self._address} answered {answer.status_code}: {said}", answer.status_code
-            )
+            raise RayAwayError(f"Ray at {address} answered {answer.status_code}: {said}", answer.status_code)
         try:
             return answer.json()
         except ValueError as error:
             raise RayAwayError(
-                f"what answers at {self._address} is no Ray dashboard: its answer is no JSON",
+                f"what answers at {address} is no Ray dashboard: its answer is no JSON",
                 answer.status_code,
             ) from error

@@ -133,3 +133,29 @@ def test_a_page_is_whole_even_if_its_lines_are_not_kept(tmp_path, monkeypatch):
             items = http.get("/studies").json()["items"]
             assert [row["id"] for row in items] == made[::-1]
             assert {row["progress"]["trials"]["total"] for row in items} == {6}
+
+
+def test_what_is_written_beside_a_study_lets_nothing_be_made_again(http, service, monkeypatch):
+    from api.answers import figures
+
+    study, drawn = trained(http, service.ledger), []
+    for part, made in (("names", ["landscape"]), ("draw", b"a picture")):
+        monkeypatch.setattr(figures, part, lambda *_, made=made: drawn.append(1) or made)
+    routes = ("", "/results", "/curves", "/search", "/files", "/figures/landscape.png", "/files/trials.csv")
+    tags = {route: http.get(f"/studies/{study}{route}").headers.get("etag") for route in routes}
+    assert len(drawn) == 2
+    written = http.patch(f"/studies/{study}", json={"comment": "seen"}).raise_for_status()
+    assert written.json()["figures"]
+    for route in routes:
+        again = http.get(f"/studies/{study}{route}", headers={"If-None-Match": tags[route] or ""})
+        assert again.status_code == (200 if route in ("", "/files") else 304), route
+    assert len(drawn) == 2
+
+
+def test_an_etag_is_of_this_version_of_the_program(http, service, monkeypatch):
+    study = trained(http, service.ledger)
+    routes = [f"/studies/{study}{route}" for route in ("", "/results", "/trials/0", "/files/spec.yaml")]
+    tags = {route: http.get(route).headers["etag"] for route in routes}
+    monkeypatch.setattr("api.answers.views.VERSION", "another")
+    for route, tag in tags.items():
+        assert http.get(route, headers={"If-None-Match": tag}).status_code == 200

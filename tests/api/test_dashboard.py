@@ -45,7 +45,7 @@ def serve(tmp_path, ray, monkeypatch):
         with answering(ray) as address:
             app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, **settings))
             service = app.state.service
-            service.show(Dashboard(service.keys, lambda: address, lambda: ray.ours))
+            service.show(Dashboard(service.keys, lambda: address, lambda _: ray.ours))
             with TestClient(app, base_url="http://localhost", follow_redirects=False) as http:
                 yield http
 

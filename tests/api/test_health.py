@@ -17,6 +17,7 @@ from api.studies.jobs import RayAwayError
 from api.studies.probe import AWAY, NOT_YET, OK, Probe
 from tests.support.patience import patient, wait_for
 from tuner.errors import LedgerError, UserError
+from tuner.ledger.api_keys import ApiKeys
 
 
 @pytest.fixture(autouse=True)
@@ -109,20 +110,61 @@ def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
         assert {answer.result().status_code for answer in asked} == {200}
 
 
-def test_whoever_asks_for_many_reports_leaves_threads_for_the_others(served, monkeypatch):
-    go_on, ids = threading.Event(), [served.create() for _ in range(60)]
+@pytest.mark.parametrize(
+    ("route", "part", "made"),
+    [
+        ("/files/trials.csv", "api.answers.files.as_csv", b"a table"),
+        ("/figures/landscape.png", "api.answers.figures.draw", b"a figure"),
+        ("/results", "api.application.routes.as_json", b"{}"),
+        ("/files", "api.answers.figures.names", []),
+        ("", "api.answers.figures.names", []),
+    ],
+)
+def test_whoever_asks_for_much_that_is_costly_leaves_threads_for_the_others(
+    served, monkeypatch, route, part, made
+):
+    go_on, ids = threading.Event(), [served.create() for _ in range(24)]
+    for study in ids:
+        served.ledger.release(served.ledger.acquire(study, {}), "succeeded")
 
-    def made():
+    def make(*_args, **_more):
         assert go_on.wait(patient(60))
-        return b"a report"
+        return made
 
-    monkeypatch.setattr("api.application.parts_of_studies.maker", lambda *_: made)
-    with ThreadPoolExecutor(60) as clients:
-        routes = [f"{served.address}studies/{study}/files/report.html" for study in ids]
+    if route.startswith("/figures"):
+        monkeypatch.setattr("api.answers.figures.names", lambda *_: ["landscape"])
+    monkeypatch.setattr(part, make)
+    with ThreadPoolExecutor(24) as clients:
+        routes = [f"{served.address}studies/{study}{route}" for study in ids]
         asked = [clients.submit(httpx.get, route, timeout=patient(90)) for route in routes]
-        wait_for(lambda: sum(answer.done() for answer in asked) == len(ids) - costly.MOST, 30)
-        assert httpx.get(f"{served.address}studies", timeout=patient(10)).status_code == 200
+        wait_for(lambda: sum(answer.done() for answer in asked) == len(ids) - costly.OF_ONE, 30)
+        assert httpx.get(f"{served.address}tasks", timeout=patient(10)).status_code == 200
         go_on.set()
         answers = [answer.result() for answer in asked]
-    assert sorted(a.status_code for a in answers) == [200] * costly.MOST + [503] * (60 - costly.MOST)
+    assert sorted(a.status_code for a in answers) == [200] * costly.OF_ONE + [503] * (24 - costly.OF_ONE)
     assert {a.headers["retry-after"] for a in answers if a.status_code == 503} == {"3"}
+
+
+def test_one_caller_leaves_places_for_the_others(served, monkeypatch):
+    keys = ApiKeys(served.ledger)
+    bearer = [{"Authorization": f"Bearer {keys.create(name, ['admin'])[0]}"} for name in ("many", "one")]
+    go_on, ids = threading.Event(), [served.create() for _ in range(13)]
+
+    def make(*_):
+        assert go_on.wait(patient(60))
+        return b"a table"
+
+    monkeypatch.setattr("api.answers.files.as_csv", make)
+    with ThreadPoolExecutor(13) as clients:
+
+        def ask(study, headers):
+            route = f"{served.address}studies/{study}/files/trials.csv"
+            return clients.submit(httpx.get, route, headers=headers, timeout=patient(90))
+
+        many = [ask(study, bearer[0]) for study in ids[:12]]
+        wait_for(lambda: sum(answer.done() for answer in many) == 12 - costly.OF_ONE, 30)
+        one = ask(ids[12], bearer[1])
+        go_on.set()
+        assert one.result().status_code == 200
+        refused = [answer.result().status_code for answer in many].count(503)
+    assert refused == 12 - costly.OF_ONE

@@ -162,3 +162,20 @@ def test_what_is_not_rays_dashboard_is_told(answer):
 def test_a_ray_that_is_away_is_told_with_its_address():
     with pytest.raises(RayAwayError, match=r"Ray at http://127\.0\.0\.1:9 cannot be reached: .*refused"):
         Jobs("http://127.0.0.1:9/").status("abc-1")
+
+
+def test_a_ray_that_was_started_again_elsewhere_is_asked_there_and_who_came_after_it_gets_no_token(
+    monkeypatch,
+):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    somebody_elses, ours = FakeDashboard("another token"), FakeDashboard()
+    with answering(somebody_elses) as before, answering(ours) as now:
+        places = [before]
+        jobs = Jobs(lambda: places[-1], is_ours=lambda address: address == now)
+        with pytest.raises(RayAwayError, match="has ended; it is started again"):
+            jobs.ping()
+        places.append(now)
+        jobs.ping()
+        jobs.submit("abc", "abc-1", "first · abc")
+    assert somebody_elses.requests == []
+    assert list(ours.jobs) == ["abc-1"]

@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
-from tests.support.served import SMALL
+from tests.support.served import SMALL, Driver
 from tuner.spec.study import load_spec, preset_names
 
 
@@ -62,3 +62,48 @@ def test_a_presets_weights_are_counted():
 
     spec = load_spec("sbn-paper")
     assert task_type(spec.task).options_type.parse(spec.options).weights == 200 * 200
+
+
+# --- of one owner ---
+
+
+@pytest.fixture
+def limited(tmp_path):
+    """A service where an owner has three studies at most, of which one waits, and its parts."""
+    app = create(ServiceSettings(home=tmp_path, rate_per_minute=0, max_studies=3, max_queued=1))
+    with TestClient(app, base_url="http://localhost") as http:
+        yield http, app.state.service
+
+
+def test_what_is_resumed_or_confirmed_waits_as_what_is_submitted_does(limited):
+    http, service = limited
+    ends = {"resume": "failed", "resume?restart_trials=true": "interrupted", "confirm?seeds=2": "succeeded"}
+    studies = {}
+    for verb, state in ends.items():
+        study = http.post("/studies", json=SMALL).json()["id"]
+        studies[verb] = study
+        Driver(service, study).finish(state)
+    http.post(f"/studies/{studies['resume']}/resume").raise_for_status()
+    for verb in list(ends)[1:]:
+        before = http.get(f"/studies/{studies[verb]}").json()
+        answer = http.post(f"/studies/{studies[verb]}/{verb}")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+        assert "TUNER_MAX_QUEUED" in answer.json()["detail"]
+        assert http.get(f"/studies/{studies[verb]}").json() == before
+    assert http.post(f"/studies/{studies['resume']}/resume").status_code == 202  # it waits already
+
+
+def test_one_owner_keeps_so_many_studies(limited):
+    http, _ = limited
+    once = {"Idempotency-Key": "1"}
+    made = [http.post("/studies", json=SMALL, headers=once).json()["id"]]
+    for _ in range(2):
+        http.post(f"/studies/{made[-1]}/cancel")
+        made.append(http.post("/studies", json=SMALL).json()["id"])
+    http.post(f"/studies/{made[-1]}/cancel")
+    refused = http.post("/studies", json=SMALL)
+    assert refused.status_code == 403
+    assert "TUNER_MAX_STUDIES" in refused.json()["detail"]
+    assert http.post("/studies", json=SMALL, headers=once).status_code == 200  # it made one already
+    http.delete(f"/studies/{made[1]}")
+    assert http.post("/studies", json=SMALL).status_code == 202

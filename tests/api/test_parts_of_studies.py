@@ -230,6 +230,53 @@ def test_the_files_of_a_study(http, service, ended):
     assert http.get(f"{base}/report.html", headers={"If-None-Match": tag}).status_code == 304
 
 
+@pytest.fixture
+def weights(service, ended):
+    """The address of a file of ten bytes that a trial has left."""
+    folder = service.settings.artifacts_folder(ended.study_id) / "trial-0"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"0123456789")
+    return f"/studies/{ended.study_id}/files/trials/0/model.bin"
+
+
+def test_a_file_that_is_known_is_not_sent_again(http, weights):
+    first = http.get(weights)
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = http.get(weights, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "sent"),
+    [
+        ("bytes=2-4", 206, b"234"), ("bytes=7-", 206, b"789"), ("bytes=-2", 206, b"89"),
+        ("bytes=4-2", 200, b"0123456789"), ("bytes=-", 200, b"0123456789"), ("lines=1-2", 200, b"0123456789"),
+        ("bytes=0-1,3-4", 200, b"0123456789"), (f"bytes={'0' * 9000}-", 200, b"0123456789"),
+        ("bytes=10-", 416, b""),
+    ],
+)  # fmt: skip
+def test_a_range_of_a_file_is_sent_and_what_is_none_is_ignored(http, weights, asked, status, sent):
+    answer = http.get(weights, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (status, sent)
+
+
+@pytest.mark.usefixtures("weights")
+def test_a_link_among_a_trials_files_is_none_of_them(http, service, ended, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("of somebody else")
+    artifacts = service.settings.artifacts_folder(ended.study_id)
+    (artifacts / "trial-0" / "link.txt").symlink_to(secret)
+    (artifacts / "trial-1").symlink_to(tmp_path)
+    for name in ("trial-2.bak", "trial-x"):
+        (artifacts / name).mkdir()
+    (artifacts / "trial-3").touch()
+    base = f"/studies/{ended.study_id}/files"
+    left = [file["name"] for file in http.get(base).json()["items"] if file["kind"] == "trial"]
+    assert left == ["trials/0/model.bin"]
+    for name in ("trials/0/link.txt", "trials/1/secret", "trials/2.bak/x", "trials/3/x"):
+        assert http.get(f"{base}/{name}").status_code == 404
+
+
 @pytest.mark.parametrize("name", ["nope.txt", "../ledger.db", "trials/0/../../../ledger.db", "figures/x.png"])
 def test_only_a_studys_own_files_are_given(http, ended, name):
     path = f"/studies/{ended.study_id}/files/{name.replace('..', '%2e%2e')}"

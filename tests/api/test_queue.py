@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from api.answers.views import Views
+from api.application.costly import Costly
 from api.application.settings import ServiceSettings
 from tests.support.served import SMALL
 from tuner.errors import ForbiddenByStateError
 from tuner.ledger.pages import Pages
 from tuner.ledger.requests import RequestKey
 from tuner.ledger.rows import Proposal
-from tuner.ledger.study_queue import StudyQueue, TooManyWaitError
+from tuner.ledger.study_queue import StudyQueue
 from tuner.ledger.tables import idempotency, studies
 from tuner.spec.study import parse_spec
 
@@ -67,16 +68,6 @@ def test_the_position_is_the_order_in_which_studies_start(ledger, queue):
     assert sorted(positions) == [1, 2, 3, 4, 5, 6]
     for place in range(1, 7):
         assert queue.claim(100)[0] == positions[place]
-
-
-def test_so_many_studies_of_one_owner_wait(queue):
-    for _ in range(2):
-        queue.submit(**STUDY, owner="a", most_waiting=2)
-    with pytest.raises(TooManyWaitError, match="2 of your studies wait"):
-        queue.submit(**STUDY, owner="a", most_waiting=2)
-    queue.submit(**STUDY, owner="b", most_waiting=2)
-    queue.claim(100)
-    queue.submit(**STUDY, owner="a", most_waiting=2)
 
 
 # --- requests that come twice ---
@@ -138,7 +129,7 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
 
     def listed():
         """A list as a process makes it that has just been started."""
-        views = Views(ledger, pages, queue, ServiceSettings(home=tmp_path))
+        views = Views(ledger, pages, queue, ServiceSettings(home=tmp_path), Costly())
         return views.listed(pages.page(10))
 
     monkeypatch.setattr(
@@ -148,7 +139,11 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
 
     first = listed()
     assert (listed(), len(found)) == (first, 1)
-    with ledger.writing() as db:
-        db.execute(studies.update().values(revision=studies.c.revision + 1))  # something has changed
+    queue.annotate(study, comment="what is written beside it changes nothing of it")
     assert listed() != first
+    assert len(found) == 1
+    with ledger.writing() as db:
+        db.execute(studies.update().values(state="interrupted"))
+    ledger.release(ledger.acquire(study, {}), "failed", "it went on, and came to another end")
+    listed()
     assert len(found) == 2

@@ -56,14 +56,14 @@ def files_of(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     @contextmanager
-    def serving(files):
+    def serving(files, study="ab"):
         listed = [{"name": name, "kind": kind} for name, kind in files.items()]
 
         def answer(_method, path, *_):
             if "/files/" in path:
                 headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment"}
                 return 200, headers, path.rpartition("/files/")[2].encode()
-            found = listed if path.endswith("/files") else [{"id": "ab"}]
+            found = listed if path.endswith("/files") else [{"id": study}]
             content = json.dumps({"items": found, "next": None}).encode()
             return 200, {"Content-Type": "application/json"}, content
 
@@ -85,11 +85,21 @@ def test_the_report_of_a_service_is_written_with_its_figures(told, files_of, tmp
     assert written == {name: name.removeprefix("ab/") for name in printed}
 
 
-@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "figures/../../evil.png"])
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "/evil.png", "figures/../../evil.png", "a\x1b]0;b.png", "a\0b.png", "", "."]
+)
 def test_a_file_that_would_lie_elsewhere_is_refused(files_of, tmp_path, name):
     with files_of({name: "report"}) as address:
         done = CliRunner().invoke(cli, ["report", "ab", "--server", address])
     assert "would not lie in ab" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("study", ["../ab", "/tmp/ab", "ab/../..", "", "a\x1b[2J", "x" * 5000])
+def test_a_server_that_names_a_study_as_no_service_does_names_no_folder(files_of, tmp_path, study):
+    with files_of({"report.html": "report"}, study) as address:
+        done = CliRunner().invoke(cli, ["report", "latest", "--server", address])
+    assert "is not the service: it names a study" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
 
 

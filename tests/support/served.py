@@ -130,8 +130,8 @@ class Driver:
             self.lease, interval=interval, epoch=2.0 * interval, training_s=1.0, rows=rows, final=final
         )
 
-    def finish(self, *, diverged=()):
-        """All of a study at once."""
+    def finish(self, state="succeeded", *, diverged=()):
+        """All of a study at once, which then ends in some state."""
         for proposals, seeds, name in (
             (self.search, self.spec.search_seeds, "p"),
             (self.best, self.fresh_seeds, "c"),
@@ -139,7 +139,7 @@ class Driver:
             trials = self.start(proposals(), seeds, name)
             self.report(trials, 2, diverged=diverged)
             self.report(trials, self.spec.reports, final=True, diverged=diverged)
-        self.ledger.release(self.lease, "succeeded")
+        self.ledger.release(self.lease, state)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ asks it.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,16 +113,21 @@ class Populations:
 
 
 def write_artifacts(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:
-    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. Raises
-    UserError.
+    """Writes the files of trials, {trial number: {file name: content}}, to a folder for each trial. A file is
+    there whole or not at all, whenever the driver is killed or the disk is full. Raises UserError.
     """
+    partial = folder / ".partial"  # where nobody looks for a trial's files
     try:
         for number, files in artifacts.items():
             for name, content in files.items():
                 target = folder / f"trial-{number}" / Path(name).name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+                partial.write_bytes(content)
+                partial.replace(target)
     except OSError as error:
         raise UserError(
             f"the files of trained models cannot be written to {folder}: {error.strerror}"
         ) from error
+    finally:
+        with suppress(OSError):  # on a disk that cannot be written to
+            partial.unlink(missing_ok=True)

@@ -10,13 +10,16 @@ import sqlalchemy as sa
 
 from tuner.errors import ForbiddenByStateError
 from tuner.ledger.locked_row import change, locked
+from tuner.ledger.quotas import ANY_NUMBER, Quota, one_at_a_time
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import Role, StudyRow, StudyState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import studies, trials
 
 
-def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: bool) -> StudyState:
+def add_seeds(
+    ledger: Ledger, study_id: str, seeds: int, *, room: int, service: bool, quota: Quota = ANY_NUMBER
+) -> StudyState:
     """Adds a block of fresh seeds to a study that has succeeded, and returns its state.
 
     Asked again before the block is trained, it adds none. With `service` the study is queued for the service;
@@ -28,13 +31,17 @@ def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: 
         seeds: how many.
         room: how many a study of its spec may have beside the planned ones.
         service: who trains them.
+        quota: what the owner of a study that is queued may have.
 
     Raises:
         StudyNotFoundError: there is none of that id.
         ForbiddenByStateError: it has not succeeded, has no confirmation, or no room for so many.
+        TooManyWaitError: as many of its owner's studies wait as may.
     """
     with ledger.writing() as db:
-        study = study_row(locked(db, study_id))
+        one_at_a_time(db)
+        row = locked(db, study_id)
+        study = study_row(row)
         if study.state is not StudyState.SUCCEEDED:
             return _asked_before(study, seeds)
         confirming = (trials.c.study == study_id) & (trials.c.role == Role.CONFIRM)
@@ -48,6 +55,8 @@ def add_seeds(ledger: Ledger, study_id: str, seeds: int, *, room: int, service: 
             raise ForbiddenByStateError(
                 f"study {study_id} has room for {left} more fresh seeds, and {seeds} were asked for"
             )
+        if service:
+            quota.admit_waiting(db, row["owner"])
         state = StudyState.QUEUED if service else StudyState.INTERRUPTED
         reason = None if service else f"{seeds} fresh seeds were added, and are to be trained"
         change(

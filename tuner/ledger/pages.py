@@ -140,6 +140,30 @@ class Pages:
         with self._ledger.reading() as db:
             return [trial_row(row) for row in db.execute(query.limit(limit)).mappings()]
 
+    def trial(self, study_id: str, number: int) -> TrialRow | None:
+        """One trial of a study; None where there is none of that number."""
+        found = self.trials(study_id, 1, after=number - 1)
+        return found[0] if found and found[0].number == number else None
+
+    def repeated(self, study_id: str, trial: TrialRow) -> list[TrialRow]:
+        """The other trials of a study that train what one trains, by number: a study has 10,000, and a few of
+        them are of one method.
+        """
+        c, same = trials.c, trial.method
+        alike = [
+            c.study == study_id, c.number != trial.number, c.lr == same.lr,
+            c.tau_f.is_not_distinct_from(same.tau_f), c.tau_b.is_not_distinct_from(same.tau_b),
+        ]  # fmt: skip
+        with self._ledger.reading() as db:
+            rows = db.execute(sa.select(trials).where(*alike).order_by(c.number)).mappings()
+            return [found for found in map(trial_row, rows) if found.method == same]
+
+    def count(self, study_id: str) -> int:
+        """How many trials a study has."""
+        query = sa.select(sa.func.count()).select_from(trials).where(trials.c.study == study_id)
+        with self._ledger.reading() as db:
+            return int(db.execute(query).scalar_one())
+
     def work_done(self, study_ids: Iterable[str]) -> dict[str, WorkDone]:
         """What each of these studies has done so far."""
         ids = list(study_ids)

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 from tuner.ledger.rows import SCORE, TERMINAL_TRIAL_STATES, TrialState
 from tuner.ledger.tables import measurements, trials
 
+LARGEST = 1e100  # of a measurement; single precision ends at 3.4e38
+
 
 def write_report(
     db: Connection,
@@ -96,5 +98,7 @@ def _ending(objective: list[float | None], now: datetime, *, paused: bool) -> di
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no NaN; a value that is not finite is null."""
-    return value if math.isfinite(value) else None
+    """JSON has no NaN; a value that is not finite is null. So is one whose square is not finite, of which
+    variances are made, or nearly so.
+    """
+    return value if math.isfinite(value) and abs(value) <= LARGEST else None

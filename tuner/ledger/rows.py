@@ -93,7 +93,7 @@ class StudyRow:
     material: dict[str, str] | None = None  # what its trials are made from; None: not known
     restarts: int = 0  # times that its trials were started anew
     outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
-    outcome_of: str | None = None  # by what it was found, and at which revision of the study
+    outcome_of: str | None = None  # by what it was found, and at which end of the study
     added_seeds: tuple[int, ...] = ()  # fresh seeds of each block added to its confirmation after its end
     metrics: dict[str, Any] | None = None  # what its task declares of them, where no package brings the task
 

@@ -14,10 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from tuner.errors import ForbiddenByStateError, UserError
+from tuner.errors import ForbiddenByStateError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, abandoned, expired
 from tuner.ledger.locked_row import change, locked
+from tuner.ledger.quotas import ANY_NUMBER, Quota, one_at_a_time
 from tuner.ledger.requests import RequestKey, note_deletion, note_request, study_of_request
 from tuner.ledger.row_mapping import study_row
 from tuner.ledger.rows import (
@@ -30,15 +31,7 @@ from tuner.ledger.rows import (
 )
 from tuner.ledger.store import Ledger, insert_study
 from tuner.ledger.tables import measurements, studies, trials
-from tuner.ledger.turns import in_order, waiting_of
-
-# An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
-# writer anyway.
-_LOCK = 7_270_415
-
-
-class TooManyWaitError(UserError):
-    """An owner has as many studies waiting as it may have."""
+from tuner.ledger.turns import in_order
 
 
 @dataclass(frozen=True)
@@ -72,23 +65,20 @@ class StudyQueue:
         direction: str,
         owner: str | None = None,
         request: RequestKey | None = None,
-        most_waiting: int | None = None,
+        quota: Quota = ANY_NUMBER,
     ) -> tuple[str, bool]:
         """Accepts a study: its id, and whether it is new.
 
         Raises:
             OtherBodyError: the same idempotency key came with another request.
             ForbiddenByStateError: the same request came before, and its study has been deleted.
-            TooManyWaitError: `most_waiting` studies of the owner wait already.
+            QuotaError: the owner has as many studies as it may have, or as many of them wait.
         """
         with self._ledger.writing() as db:
-            _one_process_at_a_time(db)
+            one_at_a_time(db)
             if request and (earlier := study_of_request(db, owner, request)):
                 return earlier, False
-            if most_waiting is not None and waiting_of(db, owner) >= most_waiting:
-                raise TooManyWaitError(
-                    f"{most_waiting} of your studies wait, as many as may; cancel one, or wait a little"
-                )
+            quota.admit_another(db, owner)
             study_id = insert_study(
                 db, name=name, task=task, spec=spec, objective=objective, direction=direction,
                 owner=owner, service=True,
@@ -142,11 +132,13 @@ class StudyQueue:
             _end_as_cancelled(db, study_id, cancel_at=clock(db))
             return StudyState.CANCELLED
 
-    def restart_trials(self, study_id: str) -> None:
+    def restart_trials(self, study_id: str, *, quota: Quota = ANY_NUMBER) -> None:
         """Forgets all trials of a study that has not succeeded and that nobody runs, so that they are started
-        anew. Raises ForbiddenByStateError.
+        anew. Raises ForbiddenByStateError, and TooManyWaitError where `resume` would: nothing is forgotten
+        then.
         """
         with self._ledger.writing() as db:
+            one_at_a_time(db)
             row = locked(db, study_id)
             state = study_row(row).state
             if state not in (StudyState.QUEUED, StudyState.INTERRUPTED, StudyState.FAILED) or row["job"]:
@@ -154,6 +146,8 @@ class StudyQueue:
                 raise ForbiddenByStateError(
                     f"study {study_id} {was}; only trials of an interrupted or failed one can be restarted"
                 )
+            if state is not StudyState.QUEUED:
+                quota.admit_waiting(db, row["owner"])
             db.execute(trials.delete().where(trials.c.study == study_id))
             change(
                 db, study_id, restarts=studies.c.restarts + 1, material=None, training_s=0.0, mlflow_run=None,
@@ -161,11 +155,12 @@ class StudyQueue:
                 fence=studies.c.fence + 1, lease_until=None,
             )  # fmt: skip
 
-    def resume(self, study_id: str) -> StudyState:
+    def resume(self, study_id: str, *, quota: Quota = ANY_NUMBER) -> StudyState:
         """Queues a study again that was interrupted or has failed, and returns its state. Raises
-        ForbiddenByStateError.
+        ForbiddenByStateError, and TooManyWaitError by the quota of the study's owner.
         """
         with self._ledger.writing() as db:
+            one_at_a_time(db)
             row = locked(db, study_id)
             state = study_row(row).state
             if row["cancel_at"] is not None and state is not StudyState.CANCELLED:
@@ -177,6 +172,7 @@ class StudyQueue:
                 raise ForbiddenByStateError(
                     f"study {study_id} {was}; only an interrupted or failed one can be resumed"
                 )
+            quota.admit_waiting(db, row["owner"])
             values = {"reason": None, "service": True, "losses": 0, "finished_at": None}
             change(
                 db, study_id, state=StudyState.QUEUED, **values, fence=studies.c.fence + 1, lease_until=None
@@ -210,7 +206,7 @@ class StudyQueue:
         than `most_of_one_owner`.
         """
         with self._ledger.writing() as db:
-            _one_process_at_a_time(db)
+            one_at_a_time(db)
             here = studies.c.job.is_not(None) & _on(cluster)
             running = db.execute(sa.select(sa.func.count()).select_from(studies).where(here)).scalar_one()
             order = in_order()
@@ -307,12 +303,6 @@ def _job(row: RowMapping) -> Job:
     return Job(
         row["id"], row["job"], study_row(row).state, row["cancel_s"], silent_s, row["cluster"], float(idle_s)
     )
-
-
-def _one_process_at_a_time(db: Connection) -> None:
-    """Until the transaction ends, no other process accepts or starts a study."""
-    if db.dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _last_measurement(db: Connection, study_id: str) -> int:

@@ -49,7 +49,7 @@ studies = sa.Table(
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
     # id of its last measurement when a job was lost: one that has measured more since has got on
     sa.Column("measured_at_loss", sa.Integer, nullable=False, server_default="0"),
-    # what it has found, for lists, as JSON; and the revision and version of this program it was found with
+    # what it has found, for lists, as JSON; and a hash of the study's end and this program's version
     sa.Column("outcome", sa.Text),
     sa.Column("outcome_of", sa.String(64)),
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
@@ -64,6 +64,7 @@ studies = sa.Table(
     sa.Column("metrics", sa.Text),
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
+    sa.Index("ix_studies_owner", "owner", "created_at", "id"),
 )
 
 trials = sa.Table(

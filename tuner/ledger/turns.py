@@ -12,13 +12,14 @@ def waits() -> sa.ColumnElement[bool]:
     return (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
 
 
+def of_owner(owner: str | None) -> sa.ColumnElement[bool]:
+    """Whether a study is an owner's. Not "IS NOT DISTINCT FROM", for which PostgreSQL uses no index."""
+    return studies.c.owner.is_(None) if owner is None else studies.c.owner == owner
+
+
 def waiting_of(db: Connection, owner: str | None) -> int:
     """How many studies of an owner wait."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(studies)
-        .where(waits(), studies.c.owner.is_not_distinct_from(owner))
-    )
+    query = sa.select(sa.func.count()).select_from(studies).where(waits(), of_owner(owner))
     return int(db.execute(query).scalar_one())
 
 

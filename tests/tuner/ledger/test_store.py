@@ -183,7 +183,7 @@ def test_a_report_is_written_whole_or_not_at_all(ledger, study):
     assert dump(ledger) == before
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf"), 1e200, -1e300])
 def test_what_is_not_finite_is_null_and_the_trial_diverged(ledger, study, bad):
     lease = started(ledger, study)
     record(

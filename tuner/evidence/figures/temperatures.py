@@ -65,7 +65,7 @@ def bias(m: Material) -> Made:
         file = m.artifacts / f"trial-{trial.number}" / "bias.json"
         try:
             table = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:  # it has none; or the study is being deleted
+        except (FileNotFoundError, NotADirectoryError):  # it has none; or the study is being deleted
             continue
         caption = (
             "Bias and variance of decoupled ST's gradient at every pair of temperatures, exact, by "
