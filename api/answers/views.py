@@ -28,7 +28,7 @@ LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 
 
 _VERSION = version("straight-through-tuner")
-_FORMAT = 3  # of an outcome that is kept: it grows with a new field
+_FORMAT = 4  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
@@ -108,36 +108,25 @@ class Views:
 
     def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         spec = self._spec(row)
-        by_state: dict[str, int] = {}
-        members = begun = 0
-        for (state, role), count in done.trials.items():
-            by_state[state] = by_state.get(state, 0) + count
-            of_role = count * spec.members_of(role) if spec else 0
-            begun += of_role
-            members += of_role if state in TERMINAL_TRIAL_STATES else 0
-        ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
+        trials, members = _all_and_ended(done, spec, succeeded=row.state == "succeeded")
+        failed = (n for (state, _), n in done.trials.items() if state in ("failed", "diverged"))
+        running = (n for (state, _), n in done.trials.items() if state == "running")
         progress: dict[str, Any] = {
-            "trials": {
-                "done": ended,
-                "running": by_state.get("running", 0),
-                "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
-                "total": spec and max(spec.planned_trials, sum(by_state.values())),
-            },
-            "members": {"done": members, "total": spec and max(spec.planned_members, begun)},
+            "trials": trials | {"running": sum(running), "failed": sum(failed)},
+            "members": members,
             "fraction": None,
             "eta_s": None,
             "training": [_training(population, spec) for population in done.populations],
         }
-        if spec:
-            total = max(spec.planned_members, begun)  # ranges that are extended have more than planned
-            work = members + sum(
+        if spec and members["total"]:
+            work = members["done"] + sum(
                 n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
             )
             # What is left may be less: methods without a trial that succeeded are not confirmed.
-            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)
+            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / members["total"])
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left_s = row.training_s / work * max(0.0, total - work) / max(1, len(done.populations))
-                progress["eta_s"] = round(left_s, 1)
+                left = max(0.0, members["total"] - work) / max(1, len(done.populations))
+                progress["eta_s"] = round(row.training_s / work * left, 1)
         return progress
 
     def figure_names(self, row: StudyRow) -> list[str]:
@@ -214,6 +203,27 @@ class Views:
             "comparison": comparison_page(mlflow, row) if mlflow else None,
             "optima": optima_page(mlflow, row) if mlflow else None,
         }
+
+
+def _all_and_ended(
+    done: WorkDone, spec: StudySpec | None, *, succeeded: bool
+) -> tuple[dict[str, int | None], dict[str, int | None]]:
+    """How many trials a study has and how many of them have ended, and the same of its members. In all it has
+    what is planned and what has come on top; once it has succeeded, what it has trained.
+    """
+    begun: dict[str, tuple[int, int]] = {}  # trials and members, by role
+    ended = [0, 0]
+    for (state, role), count in done.trials.items():
+        trials, members = begun.get(role, (0, 0))
+        of_role = count * spec.members_of(role) if spec else 0
+        begun[role] = (trials + count, members + of_role)
+        if state in TERMINAL_TRIAL_STATES:
+            ended = [ended[0] + count, ended[1] + of_role]
+    if spec is None:
+        return {"done": ended[0], "total": None}, {"done": ended[1], "total": None}
+    more = spec.unplanned(begun)
+    total = ended if succeeded else [spec.planned_trials + more[0], spec.planned_members + more[1]]
+    return {"done": ended[0], "total": total[0]}, {"done": ended[1], "total": total[1]}
 
 
 def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:

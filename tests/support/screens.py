@@ -41,7 +41,7 @@ class Screen:
         """Goes there, and waits until all of it is drawn."""
         page.goto("about:blank")
         page.goto(address + self.view)
-        page.locator(READY).first.wait_for()
+        page.locator(f":is({READY}):visible").first.wait_for()
         page.wait_for_timeout(_SETTLE_MS)
         if self.act is not nothing:
             self.act(page)
