@@ -17,6 +17,7 @@ from tuner.tracking.content import note
 
 HEADLINES = {
     "running": "no verdict: still running",
+    "extending": "no verdict: still running",
     "confirming": "no verdict: still running",
     "cancelled early": "no verdict: cancelled",
     "cancelled late": "no verdict: cancelled",
