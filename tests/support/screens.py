@@ -46,7 +46,7 @@ class Screen:
 
     def show(self, page, address):
         """Goes there, and waits until it has its data."""
-        page.context.set_offline(False)
+        page.unroute_all()
         page.goto("about:blank")
         page.goto(address + self.view)
         page.locator(f":is({READY}):visible").first.wait_for()
@@ -83,14 +83,17 @@ def chosen(page):
         box.check()
 
 
+def cut_off(page):
+    page.route("**/*", lambda route: route.abort("connectionrefused"))
+
+
 def lost(page):
-    """The service does not answer any more."""
-    page.context.set_offline(True)
+    cut_off(page)
     page.locator("#connection:visible").wait_for()
 
 
 def lost_before_it_is_shown(page):
-    page.context.set_offline(True)
+    cut_off(page)
     page.evaluate("location.hash = '#/new'")
     page.locator(".failure").wait_for()
 
@@ -118,6 +121,7 @@ def screens(served):
         served.create(name=f"waiting {number}")
     yield Screen("list, full", "")
     yield Screen("list, chosen", "", chosen)
+    yield Screen("list, away", "", lost)
 
 
 def others(ids):
@@ -128,7 +132,6 @@ def others(ids):
     yield Screen("form, wrong text", "#/new", wrong_text)
     yield Screen("question", running, pressed("Cancel"), over=True)
     yield Screen("question, delete", grid, pressed("Delete"), over=True)
-    yield Screen("away", running, lost)
     yield Screen("away, before it is shown", running, lost_before_it_is_shown)
     yield Screen("tags", grid, pressed("Edit tags and comment"))
     yield Screen("cell", grid, pointed_at)

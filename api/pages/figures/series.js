@@ -152,7 +152,7 @@ export function budgetData(found, objective) {
       { label: capital(methodName("diagonal")), x, mean: on, sem: none },
     ],
     xLabel: "k",
-    xName: "k",
+    xName: "k =",
     yLabel: capital(objective.title),
     points: false,
   };
