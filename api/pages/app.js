@@ -68,7 +68,7 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${view?.title ?? "Not found"} · ${TITLE}`;
-  if (!view) return failed(new Error("There is no such page"));
+  if (!view) return failed(new Problem(404, { detail: "There is no such page" }));
   try {
     if (!labelled) learn(await get("tasks", mine.signal));
     labelled = true;

@@ -143,6 +143,7 @@ def others(ids):
     yield Screen("no such study", "#/studies/0123456789")
     yield Screen("no such trial", f"{grid}/trials/9999")
     yield Screen("no such page", "#/nowhere")
+    yield Screen("no comparison", "#/compare?ids=")
 
 
 LOGIN = Screen("login", "", over=True)
