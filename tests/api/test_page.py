@@ -290,7 +290,7 @@ def test_the_question_for_a_key_is_no_wider_and_axe_finds_nothing(browser, scree
 
 def tab_to(page, text):
     """Presses Tab until what has the focus says this, and is seen to have it."""
-    now = tab_until(page, f"e => e.innerText.trim() === {json.dumps(text)}")
+    now = tab_until(page, f"e => (e.innerText ?? '').trim() === {json.dumps(text)}")
     assert now.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
 
 
@@ -351,7 +351,7 @@ def test_a_trial_a_comparison_and_what_is_not_there_are_reached_with_the_keyboar
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Trial"))
     tab_to(page, "Validation loss (nats)")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Metric", exact=True)).to_be_focused()
+    expect(page.locator("#metric-choice")).to_be_focused()
     page.goto(f"{page.url}999")
     expect(page.get_by_role("heading", name="Not there")).to_be_focused()
     tab_to(page, "To its study")
