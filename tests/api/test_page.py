@@ -171,6 +171,9 @@ def test_what_the_results_carry_is_shown(page, served):
         "ends further from the original than half of the gain"
     )
     expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
+    equal = page.get_by_role("slider", name="As many trials on both sides")  # two are on the diagonal
+    expect(equal).to_have_attribute("aria-valuenow", "2")
+    expect(equal).to_have_attribute("aria-valuetext", re.compile(r"k = 2: Off the diagonal .*; On the diag"))
     expect(
         page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")
     ).to_contain_text("better")
