@@ -99,7 +99,7 @@ def lost_before_it_is_shown(page):
 
 
 def wrong_key(page):
-    page.get_by_label("API key").fill("wrong")
+    page.get_by_role("textbox", name="API key").fill("wrong")
     page.get_by_role("button", name="Use this key").click()
     page.get_by_text("does not know the key").wait_for()
 
