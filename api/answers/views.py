@@ -108,24 +108,29 @@ class Views:
 
     def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         spec = self._spec(row)
-        trials, members = _all_and_ended(done, spec, succeeded=row.state == "succeeded")
+        (ended, members), total = _ended_and_all(done, spec, succeeded=row.state == "succeeded")
         failed = (n for (state, _), n in done.trials.items() if state in ("failed", "diverged"))
         running = (n for (state, _), n in done.trials.items() if state == "running")
         progress: dict[str, Any] = {
-            "trials": trials | {"running": sum(running), "failed": sum(failed)},
-            "members": members,
+            "trials": {
+                "done": ended,
+                "running": sum(running),
+                "failed": sum(failed),
+                "total": total and total[0],
+            },
+            "members": {"done": members, "total": total and total[1]},
             "fraction": None,
             "eta_s": None,
             "training": [_training(population, spec) for population in done.populations],
         }
-        if spec and members["total"]:
-            work = members["done"] + sum(
+        if spec and total and total[1]:
+            work = members + sum(
                 n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
             )
             # What is left may be less: methods without a trial that succeeded are not confirmed.
-            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / members["total"])
+            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total[1])
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left = max(0.0, members["total"] - work) / max(1, len(done.populations))
+                left = max(0.0, total[1] - work) / max(1, len(done.populations))
                 progress["eta_s"] = round(row.training_s / work * left, 1)
         return progress
 
@@ -205,25 +210,24 @@ class Views:
         }
 
 
-def _all_and_ended(
+def _ended_and_all(
     done: WorkDone, spec: StudySpec | None, *, succeeded: bool
-) -> tuple[dict[str, int | None], dict[str, int | None]]:
-    """How many trials a study has and how many of them have ended, and the same of its members. In all it has
-    what is planned and what has come on top; once it has succeeded, what it has trained.
+) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """How many trials and members of a study have ended, and how many it has in all: what is planned and what
+    has come on top; once it has succeeded, what it has trained. None without a spec.
     """
     begun: dict[str, tuple[int, int]] = {}  # trials and members, by role
-    ended = [0, 0]
+    ended = (0, 0)
     for (state, role), count in done.trials.items():
         trials, members = begun.get(role, (0, 0))
         of_role = count * spec.members_of(role) if spec else 0
         begun[role] = (trials + count, members + of_role)
         if state in TERMINAL_TRIAL_STATES:
-            ended = [ended[0] + count, ended[1] + of_role]
+            ended = (ended[0] + count, ended[1] + of_role)
     if spec is None:
-        return {"done": ended[0], "total": None}, {"done": ended[1], "total": None}
+        return ended, None
     more = spec.unplanned(begun)
-    total = ended if succeeded else [spec.planned_trials + more[0], spec.planned_members + more[1]]
-    return {"done": ended[0], "total": total[0]}, {"done": ended[1], "total": total[1]}
+    return ended, ended if succeeded else (spec.planned_trials + more[0], spec.planned_members + more[1])
 
 
 def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:

