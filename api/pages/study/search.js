@@ -27,7 +27,7 @@ const NAMES = {
 /** @returns {Part} */
 export function searchPart() {
   const course = chart("Best so far");
-  const progress = h("div", {}, course.element);
+  const progress = h("div", {}, h("h3", {}, "Best so far"), course.element);
   const budget = chart("As many trials on both sides");
   const budgets = h("div", {}, h("h3", {}, "As many trials on both sides"), budget.element, budgetHint());
   const shares = h("div", {});
