@@ -214,7 +214,7 @@ def reports(page, address, folder):
                 page.emulate_media(color_scheme=scheme)
                 page.screenshot(path=folder / f"{file.stem}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme="light")
-        page.pdf(path=file.with_suffix(".pdf"), format="A4", margin=dict.fromkeys(("top", "bottom"), "12mm"))
+        page.pdf(path=file.with_suffix(".pdf"), format="A4", prefer_css_page_size=True)
 
 
 def main():
