@@ -150,8 +150,9 @@ class Progress:
         stage = [self.stage] if self.stage else []
         if self.fraction >= 1:  # more may follow: another extension, refinement or look at fresh seeds
             return " · ".join([*stage, "done with what is planned so far"])
-        left = max(0.0, self.left_s - (time.monotonic() - self.reported))
-        return " · ".join([*stage, f"{math.floor(100 * self.fraction)} %", f"{duration(left)} left"])
+        left = self.left_s - (time.monotonic() - self.reported)
+        time_left = f"{duration(left)} left" if left >= 1 else "longer than expected"
+        return " · ".join([*stage, f"{math.floor(100 * self.fraction)} %", time_left])
 
 
 class ProgressLine:

@@ -82,10 +82,12 @@ def test_the_line_says_how_far_how_good_and_how_long(clock):
     clock.now += 60
     progress.observe("p", report(epoch=10.0, final=True), [trial(0, 0.5), trial(1, 0.25)])
     assert progress.line() == "2/40 trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · 25 % · 6:00 left"
-    clock.now += 30  # without news the time left is counted down, to nothing at most
+    clock.now += 30  # without news the time left is counted down
     assert progress.line().endswith("25 % · 5:30 left")
-    clock.now += 3600
-    assert progress.line().endswith("25 % · 0:00 left")
+    clock.now += 329
+    assert progress.line().endswith("25 % · 0:01 left")
+    clock.now += 1  # the work is not done: nothing left is said of it
+    assert progress.line().endswith("25 % · longer than expected")
 
 
 def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
