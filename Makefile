@@ -32,8 +32,9 @@ docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 # The pictures of the documentation, from a study of the state folder, or a new one: twenty minutes.
+# PRESET=sbn-digits takes two, and leaves the landscape as it is.
 pictures: install
-	$(BIN)/python docs/hooks/pictures.py
+	$(BIN)/python docs/hooks/pictures.py $(PRESET)
 
 test: packages lint types docs
 	sh tests/api/pages/check.sh test

@@ -41,6 +41,7 @@ class PopulationConfig:
     diagnosis: dict[str, Any] | None = None  # arguments of a Diagnosis: what the last report adds
     vary_split: bool = False  # whether each seed has its own split into training and validation examples
     study: str = ""  # what Ray's dashboard and logs call the study
+    name: str = ""  # what logs call the population: "population 3: trials 12-20 on 5 seeds"
     # Intervals that the trials have been trained for; above 0 their states lie beside the checkpoint.
     start: int = 0
     # The interval after which they pause, and their states are written there; None: trained to the end.

@@ -107,7 +107,8 @@ class PopulationRun:
             rule=ScoreRule(config.score, confirms=config.confirms),
         )
         self._interval += 1
-        self._log(f"{self._interval} of {len(self._ends)} reports")
+        epoch = self._ends[i] / self._steps_per_epoch
+        self._log(f"report {self._interval} of {len(self._ends)}, epoch {epoch:.4g}")
         paused = not final and self._interval == config.until
         if paused:
             self._write_paused_states()
@@ -115,7 +116,7 @@ class PopulationRun:
         numbers = [trial["number"] for trial in config.trials]
         return Report(
             interval=self._interval,
-            epoch=self._ends[i] / self._steps_per_epoch,
+            epoch=epoch,
             steps=self._ends[i],
             final=final,
             training_s=time.perf_counter() - started,
@@ -149,9 +150,7 @@ class PopulationRun:
 
     def _log(self, what: str) -> None:
         """A line in the actor's log, which Ray's dashboard shows."""
-        numbers, seeds = [trial["number"] for trial in self._config.trials], len(self._config.seeds)
-        which = f"{len(numbers)} trials, {min(numbers)} to {max(numbers)}, on {seeds} seeds"
-        print(f"{self._config.study}: population of {which}: {what}", flush=True)  # noqa: T201
+        print(f"{self._config.study} · {self._config.name} · {what}", flush=True)  # noqa: T201
 
     def _build(self) -> Blocks:
         config = self._config

@@ -16,8 +16,10 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
     """Trains one population; reports after every interval; is reused for the next population."""
 
     def __repr__(self) -> str:
-        """What Ray's dashboard calls the actor. Ray asks once, and the actor trains one population after the
-        other, so its log says which is which.
+        """What Ray's dashboard calls the actor.
+
+        Ray asks once, when the actor starts, and has no public way to change the answer; the actor trains one
+        population after the other, because a new one would take seconds to start. So its log names them.
         """
         return f"populations of {self._config.study or 'no study'}"
 

@@ -30,7 +30,7 @@ LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 T = TypeVar("T")
 
 VERSION = version("straight-through-tuner")
-_FORMAT = 3  # of an outcome that is kept: it grows with a new field
+_FORMAT = 4  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
@@ -114,36 +114,30 @@ class Views:
 
     def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
         spec = self._spec(row)
-        by_state: dict[str, int] = {}
-        members = begun = 0
-        for (state, role), count in done.trials.items():
-            by_state[state] = by_state.get(state, 0) + count
-            of_role = count * spec.members_of(role) if spec else 0
-            begun += of_role
-            members += of_role if state in TERMINAL_TRIAL_STATES else 0
-        ended = sum(by_state.get(state, 0) for state in TERMINAL_TRIAL_STATES)
+        (ended, members), total = _ended_and_all(done, spec, succeeded=row.state == "succeeded")
+        failed = (n for (state, _), n in done.trials.items() if state in ("failed", "diverged"))
+        running = (n for (state, _), n in done.trials.items() if state == "running")
         progress: dict[str, Any] = {
             "trials": {
                 "done": ended,
-                "running": by_state.get("running", 0),
-                "failed": by_state.get("failed", 0) + by_state.get("diverged", 0),
-                "total": spec and max(spec.planned_trials, sum(by_state.values())),
+                "running": sum(running),
+                "failed": sum(failed),
+                "total": total and total[0],
             },
-            "members": {"done": members, "total": spec and max(spec.planned_members, begun)},
+            "members": {"done": members, "total": total and total[1]},
             "fraction": None,
             "eta_s": None,
             "training": [_training(population, spec) for population in done.populations],
         }
-        if spec:
-            total = max(spec.planned_members, begun)  # ranges that are extended have more than planned
+        if spec and total and total[1]:
             work = members + sum(
                 n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
             )
             # What is left may be less: methods without a trial that succeeded are not confirmed.
-            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total)
+            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total[1])
             if row.state == "running" and work > 0 and row.training_s > 0:
-                left_s = row.training_s / work * max(0.0, total - work) / max(1, len(done.populations))
-                progress["eta_s"] = round(left_s, 1)
+                left = max(0.0, total[1] - work) / max(1, len(done.populations))
+                progress["eta_s"] = round(row.training_s / work * left, 1)
         return progress
 
     def figure_names(self, row: StudyRow) -> list[str]:
@@ -224,6 +218,26 @@ class Views:
             "comparison": comparison_page(mlflow, row) if mlflow else None,
             "optima": optima_page(mlflow, row) if mlflow else None,
         }
+
+
+def _ended_and_all(
+    done: WorkDone, spec: StudySpec | None, *, succeeded: bool
+) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """How many trials and members of a study have ended, and how many it has in all: what is planned and what
+    has come on top; once it has succeeded, what it has trained. None without a spec.
+    """
+    begun: dict[str, tuple[int, int]] = {}  # trials and members, by role
+    ended = (0, 0)
+    for (state, role), count in done.trials.items():
+        trials, members = begun.get(role, (0, 0))
+        of_role = count * spec.members_of(role) if spec else 0
+        begun[role] = (trials + count, members + of_role)
+        if state in TERMINAL_TRIAL_STATES:
+            ended = (ended[0] + count, ended[1] + of_role)
+    if spec is None:
+        return ended, None
+    more = spec.unplanned(begun)
+    return ended, ended if succeeded else (spec.planned_trials + more[0], spec.planned_members + more[1])
 
 
 def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:

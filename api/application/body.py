@@ -79,7 +79,7 @@ def _yaml(text: str) -> Any:
         return read_yaml(text)
     except YamlError as error:
         twice = [FieldError(error.field, "is given twice")] if error.field is not None else []
-        raise Problem(400, f"the body {error}", errors=twice) from error
+        raise Problem(400, f"the text {error}", errors=twice) from error
 
 
 def _json(text: str) -> Any:

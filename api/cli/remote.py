@@ -3,6 +3,7 @@ resume and confirm with --server.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -192,7 +193,7 @@ def _line(study: dict[str, Any]) -> str:
     if trials["failed"]:
         parts.append(f"{trials['failed']} failed")
     if progress["fraction"] is not None:
-        parts.append(f"{100 * progress['fraction']:.0f} %")
-    if progress["eta_s"] is not None:
+        parts.append(f"{math.floor(100 * progress['fraction'])} %")
+    if progress["eta_s"] is not None and progress["eta_s"] >= 1:
         parts.append(f"{duration(progress['eta_s'])} left")
     return " · ".join(parts)

@@ -6,6 +6,7 @@ import { sentence } from "./shared/format.js";
 import { ConnectionLost, Problem, get, onConnection } from "./shared/http.js";
 import { watchKey } from "./shared/key.js";
 import { learn } from "./shared/labels.js";
+import { studyAddress } from "./shared/links.js";
 import { compare } from "./compare/compare.js";
 import { form } from "./form/form.js";
 import { list } from "./list/list.js";
@@ -67,7 +68,7 @@ async function route() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${view?.title ?? "Not found"} · ${TITLE}`;
-  if (!view) return failed(new Error("There is no such page"));
+  if (!view) return failed(new Problem(404, { detail: "There is no such page" }));
   try {
     if (!labelled) learn(await get("tasks", mine.signal));
     labelled = true;
@@ -90,6 +91,9 @@ function failed(error) {
   if (!(error instanceof Problem || error instanceof ConnectionLost)) console.error(error);
   const title = status === 404 ? "Not there" : status === 401 ? "A key is needed" : "This did not work";
   const heading = h("h1", { tabindex: "-1" }, title);
+  const again = h("button", { type: "button", click: route }, "Try again");
+  const back = wayBack();
+  (status === 404 ? back : again).classList.add("primary"); // what is not there will not come
   put(
     main,
     h(
@@ -97,15 +101,17 @@ function failed(error) {
       { class: "page failure" },
       heading,
       h("p", { role: "alert" }, sentence(error instanceof Error ? error.message : String(error))),
-      h(
-        "div",
-        { class: "actions" },
-        h("button", { type: "button", class: "primary", click: route }, "Try again"),
-        h("a", { class: "button", href: "#/" }, "To the studies"),
-      ),
+      h("div", { class: "actions" }, status === 404 ? [back, again] : [again, back]),
     ),
   );
   heading.focus();
+}
+
+/** Where a reader can go from a view that cannot be shown: from a trial to its study. */
+function wayBack() {
+  const [, id] = /^#\/studies\/([\w-]+)\/trials\//.exec(location.hash) ?? [];
+  if (id) return h("a", { class: "button", href: studyAddress(id) }, "To its study");
+  return h("a", { class: "button", href: "#/" }, "To the studies");
 }
 
 const banner = byId("connection");

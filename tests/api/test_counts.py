@@ -7,6 +7,7 @@ from api.application.app import create
 from api.application.settings import ServiceSettings
 from tests.support.playing import play, succeed
 from tests.support.specs import GOOD
+from tuner.ledger.rows import Proposal
 from tuner.spec.study import load_spec, parse_spec, preset_names
 from tuner.strategies import strategy_for
 
@@ -55,6 +56,24 @@ def test_a_study_ends_with_as_many_trials_and_members_as_it_has(http, ledger):
     progress = http.get(f"/studies/{study}").json()["progress"]
     assert (progress["trials"]["done"], progress["trials"]["total"]) == (12, 12)
     assert (progress["members"]["done"], progress["members"]["total"]) == (29, 29)
+
+
+def test_trials_that_extend_a_range_leave_the_confirmation_to_be_done(http, ledger):
+    study = submitted(http, CONTROLLED)
+    spec = parse_spec(CONTROLLED)
+    history, _ = play(lambda: strategy_for(spec), 1000, finish=off_the_diagonal)
+    lease = ledger.acquire(study, {})
+    searched = [t.proposal for t in history if t.role in ("search", "baseline")]
+    extensions = [Proposal("extension", "decoupled", 0.5, tau, 0.001) for tau in (1.7, 3.0, 5.2)]
+    for population, proposals in (("p", searched), ("q", extensions)):
+        trials = ledger.start_population(lease, population, proposals, spec.search_seeds)
+        rows = {t.number: {"val_loss": [1.0] * len(t.seeds)} for t in trials}
+        ledger.record(lease, interval=5, epoch=1.0, training_s=1.0, rows=rows, final=True)
+    progress = http.get(f"/studies/{study}").json()["progress"]
+    assert progress["trials"] == {"done": 7 + 3, "running": 0, "failed": 0, "total": 12 + 3}
+    assert (progress["members"]["done"], progress["members"]["total"]) == (20, 29 + 6)
+    assert progress["fraction"] == pytest.approx(20 / 35)
+    assert progress["eta_s"] == pytest.approx(2.0 / 20 * 15)
 
 
 def test_what_runs_counts_by_the_reports_that_the_spec_has(http, ledger):

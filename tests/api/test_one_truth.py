@@ -17,6 +17,7 @@ from tuner.tracking.content import note
 
 HEADLINES = {
     "running": "no verdict: still running",
+    "extending": "no verdict: still running",
     "confirming": "no verdict: still running",
     "cancelled early": "no verdict: cancelled",
     "cancelled late": "no verdict: cancelled",
@@ -101,7 +102,7 @@ def test_the_report_and_mlflow_say_it(served, studies, found, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")
 @pytest.mark.timeout(120)
 def test_the_page_says_it(browser, served, studies, found):
-    moving = {"running", "confirming", "interrupted"}  # whose row shows how far they are
+    moving = {"running", "extending", "confirming", "interrupted"}  # whose row shows how far they are
     with opened(browser, served.address) as page:
         for name in studies:
             row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))

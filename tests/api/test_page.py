@@ -1,14 +1,25 @@
 """The page in a real browser, over the real API and a ledger that the test fills as a driver would."""
 
 import base64
+import json
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.support.patience import patient
+from tests.support.screens import (
+    CONTRAST,
+    LOGIN,
+    WRONG_KEY,
+    Screen,
+    locked,
+    others,
+    too_wide,
+    violations,
+)  # fmt: skip
 from tests.support.served import CHROMIUM, MISSING_BROWSER, Driver, opened
+from tests.support.stages import SEARCHES, STAGES
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import StudyQueue
@@ -18,9 +29,6 @@ HOSTILE = '<img src="x" onerror="document.title=1">'
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-# What each view shows when it has its data.
-READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
 
@@ -163,6 +171,9 @@ def test_what_the_results_carry_is_shown(page, served):
         "ends further from the original than half of the gain"
     )
     expect(page.get_by_role("slider", name="Forward temperature")).to_have_attribute("aria-valuenow", "0.1")
+    equal = page.get_by_role("slider", name="As many trials on both sides")  # two are on the diagonal
+    expect(equal).to_have_attribute("aria-valuenow", "2")
+    expect(equal).to_have_attribute("aria-valuetext", re.compile(r"k = 2: Off the diagonal .*; On the diag"))
     expect(
         page.get_by_role("region", name="Table of gains").locator("tr", has_text="Identity ST")
     ).to_contain_text("better")
@@ -241,7 +252,7 @@ def test_figures_are_read_with_the_keyboard(page, served):
     expect(page.locator(".tip")).to_contain_text("the optimum")
 
 
-def studies_of_all_kinds(served):
+def screens_of_all_kinds(served):
     finished, running = (
         served.create(),
         served.create(name="a-name-of-64-letters-without-any-place-where-it-could-be-broken-ab"),
@@ -249,48 +260,63 @@ def studies_of_all_kinds(served):
     Driver(served, finished).finish(diverged={0})
     driver = Driver(served, running)
     driver.report(driver.start(driver.search()[:4], driver.spec.search_seeds), 2)
-    return [
-        "",
-        "#/new",
-        f"#/studies/{finished}",
-        f"#/studies/{running}",
-        f"#/studies/{served.create()}",
-        f"#/studies/{finished}/trials/0",
-        f"#/compare?ids={finished},{running}",
-        "#/studies/0123456789",
-    ]
+    ids = dict.fromkeys(STAGES | SEARCHES, finished) | {"running": running}
+    yield Screen("list", "")
+    yield Screen("finished", f"#/studies/{finished}")
+    yield Screen("running", f"#/studies/{running}")
+    yield Screen("queued", f"#/studies/{served.create()}")
+    yield from others(ids)
 
 
-def test_nothing_is_wider_than_a_phone(browser, served):
-    for view in studies_of_all_kinds(served):
-        with opened(browser, served.address + view, viewport={"width": 360, "height": 740}) as page:
-            expect(page.locator(READY).first).to_be_visible()
-            widths = page.evaluate(
-                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-            )
-            assert widths[0] <= widths[1], view
+# Screens whose elements another one has.
+ALIKE = {
+    "form", "trial, diverged", "trial, of a schedule", "trial, training", "question, delete", "no such study",
+    "no such page", "no comparison",
+}  # fmt: skip
+IN_DARK = {"list", "finished", "running", "form, wrong fields", "question", "trial", "comparison"}
+TABLES = {"list", "finished", "comparison"}  # which are cards on a phone
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser, served, scheme):
-    for view in studies_of_all_kinds(served):
-        with opened(browser, served.address + view, color_scheme=scheme) as page:
-            expect(page.locator(READY).first).to_be_visible()
-            found = Axe().run(page, options=RULES)
-            assert [
-                (v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found.response["violations"]
-            ] == [], view
+def test_no_screen_is_wider_than_a_phone_or_has_what_axe_finds(browser, served):
+    for screen in screens_of_all_kinds(served):
+        if screen.name in ALIKE:
+            continue
+        with opened(browser, "about:blank", viewport={"width": 360, "height": 740}) as page:
+            screen.show(page, served.address)
+            assert too_wide(page) == 0, screen.name
+            assert violations(page) == [], screen.name
+            if screen.name in IN_DARK:
+                page.emulate_media(color_scheme="dark")
+                assert violations(page, CONTRAST) == [], screen.name
+            if screen.name in TABLES:
+                page.set_viewport_size({"width": 1280, "height": 900})
+                assert violations(page) == [], screen.name
+
+
+@pytest.mark.parametrize("screen", [LOGIN, WRONG_KEY])
+def test_the_question_for_a_key_is_no_wider_and_axe_finds_nothing(browser, screen):
+    with locked() as address, opened(browser, "about:blank", viewport={"width": 360, "height": 740}) as page:
+        screen.show(page, address)
+        assert too_wide(page) == 0
+        assert violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        assert violations(page, CONTRAST) == []
 
 
 def tab_to(page, text):
     """Presses Tab until what has the focus says this, and is seen to have it."""
-    for _ in range(120):
+    now = tab_until(page, f"e => (e.innerText ?? '').trim() === {json.dumps(text)}")
+    assert now.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
+
+
+def tab_until(page, condition):
+    """Presses Tab until a condition holds for what has the focus; that."""
+    for _ in range(160):
         page.keyboard.press("Tab")
         now = page.locator("*:focus")
-        if now.count() and now.inner_text().strip() == text:
-            assert now.evaluate("e => getComputedStyle(e).outlineStyle") != "none"
-            return
-    raise AssertionError(f"Tab does not come to {text!r}")
+        if now.count() and now.evaluate(condition):
+            return now
+    raise AssertionError(f"Tab comes to nothing of which {condition} holds")
 
 
 def test_a_study_is_started_and_cancelled_with_the_keyboard_alone(page):
@@ -318,6 +344,34 @@ def test_a_study_is_started_and_cancelled_with_the_keyboard_alone(page):
     tab_to(page, "Studies")
     page.keyboard.press("Enter")
     expect(page.get_by_role("row", name="sbn-digits")).to_contain_text("by-keyboard")
+
+
+def test_a_trial_a_comparison_and_what_is_not_there_are_reached_with_the_keyboard_alone(page, served):
+    for name in ("first", "second"):
+        Driver(served, served.create(name=name)).finish()
+    page.reload()
+    expect(page.get_by_role("checkbox")).to_have_count(2)
+    for _ in range(2):
+        tab_until(page, "e => e.type === 'checkbox' && !e.checked")
+        page.keyboard.press("Space")
+    tab_to(page, "Compare 2 studies")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Comparison")
+    tab_to(page, "first")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("first")
+    tab_until(page, "e => e.classList.contains('cell')")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Trial"))
+    tab_to(page, "Validation loss (nats)")
+    page.keyboard.press("Enter")
+    expect(page.locator("#metric-choice")).to_be_focused()
+    page.goto(f"{page.url}999")
+    expect(page.get_by_role("heading", name="Not there")).to_be_focused()
+    tab_to(page, "To its study")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("first")
 
 
 def test_a_thousand_trials_are_sorted_and_turned(page, served):

@@ -78,7 +78,7 @@ def test_a_yaml_file_is_a_spec_too(page, served):
     area.fill("preset: sbn-digits\nname: mine  # ours\nsearch: {strategy: grid, tau_f: 0.1, tau_b: [0]}\n")
     expect(errors).to_contain_text("search.tau_b: must be greater than 0")
     area.fill("name: 'mine")
-    expect(errors).to_contain_text("The body is not YAML: line 1")
+    expect(errors).to_contain_text("The text is not YAML: line 1")
     page.get_by_role("button", name="Start the study").click()
     expect(page.get_by_role("alert").filter(has_text="The study was not started")).to_contain_text("not YAML")
     assert served.ledger.list_studies() == []

@@ -268,9 +268,15 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
                     with page.context.expect_page() as opened:
                         page.get_by_role("link", name=link).click()
                     expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
+                ray, slow = opened.value, 1000 * patient(30)
+                began = "population 1: trials 0-"
+                expect(ray.get_by_text(began).first).to_be_visible(timeout=slow)  # the job's own log
                 for view, there in (("jobs", title), ("actors", f"populations of {title}")):
-                    opened.value.goto(re.sub("#.*", f"#/{view}", opened.value.url))
-                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
+                    ray.goto(re.sub("#.*", f"#/{view}", ray.url))
+                    expect(ray.get_by_text(there).first).to_be_visible(timeout=slow)
+                ray.get_by_role("row", name=f"populations of {title}").get_by_role("link").first.click()
+                ray.get_by_role("tab", name="stdout").click()
+                expect(ray.get_by_text(f"{title} · {began}").first).to_be_visible(timeout=slow)
                 chromium.close()
             started = descendants(serve.pid)
             assert driver in started
@@ -283,7 +289,7 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
             # A driver has ten seconds to say why; on a busy machine that may be too few.
             assert ended.reason is None or ended.reason.endswith("the Ray that ran it has ended")
         assert [pid for pid in others if not alive(pid)] == []
-        assert client.newest()
+        client.newest()  # the other service still answers
     finally:
         if serve.poll() is None:
             serve.kill()  # its watchers end the rest

@@ -9,6 +9,7 @@ writes a picture of each in three widths, light and dark, and says which scroll 
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,16 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.support.served import CHROMIUM, FLAGS, Served, opened
 from tests.support.stages import MOST, SEARCHES, STAGES, finished, lasting_leases
+from tuner.ledger.api_keys import ApiKeys
 
 WIDTHS, HEIGHT, SCHEMES = (1440, 1024, 390), 900, ("light", "dark")
 # What each view shows when it has its data.
-READY = ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure, .empty"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+READY = (
+    ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure, dialog[open], "
+    ".empty:not([role])"
+)
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+CONTRAST = ("color-contrast",)  # all that another colour scheme can break
 _SETTLE_MS = 300  # figures come one after the other, and an open stream of events never ends
 
 
@@ -36,16 +42,15 @@ class Screen:
     name: str
     view: str  # what follows the service's address
     act: Callable = nothing
+    over: bool = False  # whether it covers the window, not the page: a dialog
 
     def show(self, page, address):
-        """Goes there, and waits until all of it is drawn."""
+        """Goes there, and waits until it has its data."""
+        page.unroute_all()
         page.goto("about:blank")
         page.goto(address + self.view)
-        page.locator(READY).first.wait_for()
-        page.wait_for_timeout(_SETTLE_MS)
-        if self.act is not nothing:
-            self.act(page)
-            page.wait_for_timeout(_SETTLE_MS)
+        page.locator(f":is({READY}):visible").first.wait_for()
+        self.act(page)
 
 
 def wrong_fields(page):
@@ -73,6 +78,32 @@ def pointed_at(page):
     page.get_by_role("gridcell").nth(3).focus()
 
 
+def chosen(page):
+    for box in page.get_by_role("checkbox").all()[:3]:
+        box.check()
+
+
+def cut_off(page):
+    page.route("**/*", lambda route: route.abort("connectionrefused"))
+
+
+def lost(page):
+    cut_off(page)
+    page.locator("#connection:visible").wait_for()
+
+
+def lost_before_it_is_shown(page):
+    cut_off(page)
+    page.evaluate("location.hash = '#/new'")
+    page.locator(".failure").wait_for()
+
+
+def wrong_key(page):
+    page.get_by_role("textbox", name="API key").fill("wrong")
+    page.get_by_role("button", name="Use this key").click()
+    page.get_by_text("does not know the key").wait_for()
+
+
 def screens(served):
     """The screens, in the order in which their studies are made: an empty list comes first."""
     yield Screen("list, empty", "")
@@ -89,6 +120,8 @@ def screens(served):
     for number in range(MOST - len(ids)):
         served.create(name=f"waiting {number}")
     yield Screen("list, full", "")
+    yield Screen("list, chosen", "", chosen)
+    yield Screen("list, away", "", lost)
 
 
 def others(ids):
@@ -97,15 +130,35 @@ def others(ids):
     yield Screen("form", "#/new")
     yield Screen("form, wrong fields", "#/new", wrong_fields)
     yield Screen("form, wrong text", "#/new", wrong_text)
-    yield Screen("question", running, pressed("Cancel"))
+    yield Screen("question", running, pressed("Cancel"), over=True)
+    yield Screen("question, delete", grid, pressed("Delete"), over=True)
+    yield Screen("away, before it is shown", running, lost_before_it_is_shown)
     yield Screen("tags", grid, pressed("Edit tags and comment"))
     yield Screen("cell", grid, pointed_at)
     yield Screen("trial", f"{grid}/trials/1")
     yield Screen("trial, diverged", f"#/studies/{ids['all diverged']}/trials/1")
-    yield Screen("trial, of a schedule", f"#/studies/{ids['pbt']}/trials/0")
+    yield Screen("trial, of a schedule", f"#/studies/{ids['pbt']}/trials/3")
+    yield Screen("trial, training", f"{running}/trials/1")
     yield Screen("comparison", f"#/compare?ids={ids['grid']},{ids['gp']},{ids['on the diagonal']}")
     yield Screen("no such study", "#/studies/0123456789")
     yield Screen("no such trial", f"{grid}/trials/9999")
+    yield Screen("no such page", "#/nowhere")
+    yield Screen("no comparison", "#/compare?ids=")
+
+
+LOGIN = Screen("login", "", over=True)
+WRONG_KEY = Screen("login, wrong key", "", wrong_key, over=True)
+
+
+@contextmanager
+def locked():
+    """The address of a service that wants a key."""
+    with tempfile.TemporaryDirectory() as home:
+        served = Served(Path(home))
+        ApiKeys(served.ledger).create("somebody", ["read"])
+        yield served.address
+        served.stop()
+        served.ledger.close()
 
 
 def too_wide(page):
@@ -120,29 +173,28 @@ def too_wide(page):
     )
 
 
-def violations(page):
+def violations(page, rules=RULES):
     """What axe finds, by rule, with the elements."""
-    found = Axe().run(page, options=RULES).response["violations"]
+    found = Axe().run(page, options={"runOnly": list(rules)}).response["violations"]
     return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
 
 
 def picture(page, address, screen, folder):
     """Writes a screen in every width and scheme, and prints what is wrong with it."""
-    page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
-    screen.show(page, address)
     name = screen.name.replace(",", "").replace(" ", "-")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
+        screen.show(page, address)
         page.wait_for_timeout(_SETTLE_MS)
         if pixels := too_wide(page):
             print(f"{name} at {width}: {pixels} px too wide", flush=True)
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        if found := violations(page):
-            print(f"{name}, {scheme}: {found}", flush=True)
+            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=not screen.over)
+        for scheme, rules in zip(SCHEMES, (RULES, CONTRAST), strict=True):
+            page.emulate_media(color_scheme=scheme)
+            if found := violations(page, rules):
+                print(f"{name} at {width}, {scheme}: {found}", flush=True)
 
 
 def reports(page, address, folder):
@@ -162,7 +214,7 @@ def reports(page, address, folder):
                 page.emulate_media(color_scheme=scheme)
                 page.screenshot(path=folder / f"{file.stem}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme="light")
-        page.pdf(path=file.with_suffix(".pdf"), format="A4", margin=dict.fromkeys(("top", "bottom"), "12mm"))
+        page.pdf(path=file.with_suffix(".pdf"), format="A4", prefer_css_page_size=True)
 
 
 def main():
@@ -181,9 +233,14 @@ def main():
         if not wanted or "reports" in wanted:
             with opened(browser, "about:blank") as page:
                 reports(page, served.address, folder)
-        browser.close()
         served.stop()
         served.ledger.close()
+        with locked() as address:
+            for screen in (LOGIN, WRONG_KEY):
+                if not wanted or screen.name in wanted:
+                    with opened(browser, "about:blank") as page:
+                        picture(page, address, screen, folder)
+        browser.close()
 
 
 if __name__ == "__main__":

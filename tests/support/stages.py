@@ -173,6 +173,14 @@ def begun(play):
     return play.study
 
 
+def extending(play):
+    """The search is done, and what lies beyond a range at whose end it found an optimum has begun."""
+    while (trials := play.populate())[0].role is not Role.EXTENSION:
+        play.train(trials)
+    play.train(trials, until=4)
+    return play.study
+
+
 def confirming(play):
     """The search is done, and the confirmation has begun."""
     play.train(play.search(), until=4)
@@ -224,6 +232,7 @@ def finished(losses=OFF, **changes):
 # Stages by what their studies are called.
 STAGES = {
     "running": Stage(begun),
+    "extending": Stage(extending),
     "confirming": Stage(confirming),
     "cancelled early": Stage(cancelled_early),
     "cancelled late": Stage(cancelled_late),

@@ -342,13 +342,14 @@ class Normalised(nn.Module):
 
 
 def test_rays_dashboard_is_told_which_study_and_trials_an_actor_trains(config, capsys):
-    made = trainable(replace(config, study="first · abc", epochs=2, intervals=2))
+    name = "population 2: trials 3, 5 on 2 seeds"
+    made = trainable(replace(config, study="first · abc", name=name, epochs=2, intervals=2))
     assert repr(made) == "populations of first · abc"
     reports(made, 1)
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        "first · abc: population of 2 trials, 3 to 5, on 2 seeds: starts",
-        "first · abc: population of 2 trials, 3 to 5, on 2 seeds: 1 of 2 reports",
+        f"first · abc · {name} · starts",
+        f"first · abc · {name} · report 1 of 2, epoch 1",
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from tuner.cli.choosing import NUMBERS, TEXTS
 from tuner.cli.group import cli
 from tuner.errors import UserError
 
@@ -44,6 +45,19 @@ class StudyName(click.ParamType[str]):
         """The ids that begin so, with what their studies are called."""
         del ctx, param
         return study_items(_local_studies(), incomplete)
+
+
+class FieldName(click.ParamType[str]):
+    """A field of a trial; -FIELD from the highest down."""
+
+    name = "field"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The fields that every trial has; of metrics only the trials know."""
+        del ctx, param
+        return candidates(((field, None) for field in (*NUMBERS, *TEXTS)), incomplete)
 
 
 def study_items(studies: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:

@@ -5,7 +5,7 @@ asks it.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ class Populations:
     bytes_per_member: int  # the task's estimate
     trials_before: int  # trials that the study had when this driver began
     progress: Progress  # told of every report
+    announce: Callable[[str], None] | None = None  # told which trials a population has, when it begins
 
     @property
     def at_once(self) -> int:
@@ -48,18 +49,21 @@ class Populations:
         )
 
     def config(
-        self, population: str, trials: Sequence[TrialRow], start: int, until: int | None
+        self, population: str, place: int, trials: Sequence[TrialRow], start: int, until: int | None
     ) -> PopulationConfig:
-        """What a population is told.
+        """What a population is told, as it begins.
 
         Args:
             population: its id.
+            place: 1, 2, ... among this driver's populations.
             trials: its trials, of the same seeds.
             start: report intervals that they have been trained for.
             until: the interval after which they pause; None trains them to the end.
         """
         fields = ("number", "estimator", "tau_f", "tau_b", "lr")
-        spec = self.spec
+        spec, name = self.spec, name_of(place, trials)
+        if self.announce is not None:
+            self.announce(f"{name}, {' and '.join(dict.fromkeys(t.role for t in trials))}")
         return PopulationConfig(
             task=spec.task,
             options=spec.options,
@@ -89,6 +93,7 @@ class Populations:
             diagnosis=spec.diagnosis,
             vary_split=spec.varies_split(trials[0].role),
             study=f"{spec.name} · {self.study_id}",
+            name=name,
             start=start,
             until=until,
         )
@@ -110,6 +115,24 @@ class Populations:
     def keep_artifacts(self, report: Report) -> None:
         """Writes the files of trained models that came with a report. Raises UserError."""
         write_artifacts(report.artifacts, self.settings.artifacts_folder(self.study_id))
+
+
+def name_of(place: int, trials: Sequence[TrialRow]) -> str:
+    """What logs call a population: "population 3: trials 12-20 on 5 seeds"."""
+    numbers, seeds = _ranges(sorted(t.number for t in trials)), len(trials[0].seeds)
+    of = "trial" if len(trials) == 1 else "trials"
+    return f"population {place}: {of} {numbers} on {seeds} seed{'s' * (seeds != 1)}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as "3-5, 9"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def write_artifacts(artifacts: Mapping[int, Mapping[str, bytes]], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The progress line of a run: trials done, best so far, time left."""
 
+import math
 import sys
 import threading
 import time
@@ -33,8 +34,8 @@ class Progress:
     member-epochs: one member trained for one epoch.
     """
 
-    total: int  # trials
-    work_total: float
+    spec: StudySpec
+    epochs: float  # length of one member's training
     objective: Objective
     done: int = 0
     best: str = ""
@@ -46,6 +47,8 @@ class Progress:
     reported: float = 0.0  # monotonic time of the last report
     left_s: float | None = None  # estimated at the last report; the line counts it down
     stage: str = ""  # what the trials in training are for, after the search
+    begun: dict[str, tuple[int, int]] = field(default_factory=dict)  # trials and members by role
+    _seen: int = 0  # trials that are counted in `begun`
     # What `_count_ended` remembers of the list of trials: the places of those that had not ended, its length,
     # and the best trial that had ended, if any.
     _unfinished: set[int] = field(default_factory=set)
@@ -55,14 +58,12 @@ class Progress:
     @classmethod
     def of(cls, spec: StudySpec, epochs: float, history: Sequence[TrialRow]) -> "Progress":
         """The progress of a study whose members train for so many epochs."""
-        # What will be confirmed is known when the search has ended; until then every method that can be
-        # selected counts.
-        work = spec.planned_trainings * epochs
         halfway = (TrialState.QUEUED, TrialState.STOPPED)
         before = sum(len(t.seeds) * (t.epoch if t.state in halfway else epochs * t.terminal) for t in history)
         declared = task_declaration(spec.task).objective
         objective = Objective.of(declared.name, declared.direction)
-        progress = cls(spec.planned_trials, work, objective, work_done=before, work_before=before)
+        progress = cls(spec, epochs, objective, work_done=before, work_before=before)
+        progress._count_begun(history)
         progress._count_ended(history)
         return progress
 
@@ -79,6 +80,7 @@ class Progress:
         if report.final or report.paused or report.error is not None:
             self.work_done += self.running.pop(population)
             self._count_ended(trials)
+        self._count_begun(trials)
         training = [trials[i] for i in self._unfinished if trials[i].state is TrialState.RUNNING]
         training += trials[self._length :]
         if training:
@@ -88,6 +90,25 @@ class Progress:
             self.left_s = (
                 (self.work_total - done) * (self.reported - self.started) / (done - self.work_before)
             )
+
+    @property
+    def total(self) -> int:
+        """Trials that are planned, and those that have come on top."""
+        return self.spec.planned_trials + self.spec.unplanned(self.begun)[0]
+
+    @property
+    def work_total(self) -> float:
+        """The same in member-epochs. What will be confirmed is known when the search has ended; until then
+        every method that can be selected counts.
+        """
+        return (self.spec.planned_trainings + self.spec.unplanned(self.begun)[1]) * self.epochs
+
+    def _count_begun(self, trials: Sequence[TrialRow]) -> None:
+        """Counts the trials that have begun since the last call."""
+        for trial in trials[self._seen :]:
+            before = self.begun.get(trial.role, (0, 0))
+            self.begun[trial.role] = (before[0] + 1, before[1] + len(trial.seeds))
+        self._seen = len(trials)
 
     def _count_ended(self, trials: Sequence[TrialRow]) -> None:
         """Counts the trials that have ended since the last call. The list only grows, and a trial that has
@@ -105,7 +126,7 @@ class Progress:
 
     def line(self) -> str:
         """The line as it is now."""
-        parts = [f"{self.done}/{max(self.total, self.done)} trials"]
+        parts = [f"{self.done}/{self.total} trials"]
         if self.best:
             parts.append(f"best {self.best}")
         parts.append(self._remaining() or self.phase)
@@ -125,10 +146,11 @@ class Progress:
         if self.left_s is None or self.fraction is None:
             return ""
         stage = [self.stage] if self.stage else []
-        if self.fraction >= 1:  # all that was planned, and perhaps more
-            return " · ".join(stage or ["100 %"])
-        left = max(0.0, self.left_s - (time.monotonic() - self.reported))
-        return " · ".join([*stage, f"{100 * self.fraction:.0f} %", f"{duration(left)} left"])
+        if self.fraction >= 1:  # more may follow: another extension, refinement or look at fresh seeds
+            return " · ".join([*stage, "done with what is planned so far"])
+        left = self.left_s - (time.monotonic() - self.reported)
+        time_left = f"{duration(left)} left" if left >= 1 else "longer than expected"
+        return " · ".join([*stage, f"{math.floor(100 * self.fraction)} %", time_left])
 
 
 class ProgressLine:

@@ -141,6 +141,7 @@ def train(
             bytes_per_member=needs.bytes_per_member,
             trials_before=len(history.trials()),
             progress=progress,
+            announce=say if in_job() else None,  # for the job's log; a terminal has its progress line
         )
         progress.phase = "starting to train"
         searcher = PopulationSearcher(ledger, lease, history, strategy_for(spec), populations)

@@ -42,6 +42,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         self._ledger, self._lease, self._history = ledger, lease, history
         self._strategy, self._populations = strategy, populations
         self._running: dict[str, _Running] = {}  # by Tune's trial id
+        self._begun = 0  # populations
         # Populations that a driver before this one did not finish.
         self._unfinished = deque(
             dict.fromkeys(t.population for t in history.trials() if t.state is TrialState.RUNNING)
@@ -103,7 +104,8 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         start = self._rung_before(trials[0])
         self._populations.forget_paused_states(numbers, before=start)
         until = self._strategy.rung(trials[0].role, start)
-        return self._populations.config(population, trials, start, until).to_tune()
+        self._begun += 1
+        return self._populations.config(population, self._begun, trials, start, until).to_tune()
 
     def _ask(self) -> Any:
         """The strategy's answer; its decisions are written on the way."""

@@ -94,7 +94,7 @@ def _power(gain: Gain, rules: Rules) -> Iterable[str]:
     """What so many seeds show, and by how much a gain that they show is overstated; nothing where the reason
     of the verdict has said it.
     """
-    if gain.detectable is None or SEEN in gain.reason:
+    if gain.detectable is None or gain.tells_power:
         return
     level = levels_at(gain.seeds, rules.design, added=gain.added_later).nominal(gain.seeds)
     deviations = detectable_effect(gain.seeds, level)

@@ -20,9 +20,11 @@ from tuner.evidence.over_seeds import Model
 from tuner.evidence.selection import select
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.rows import Role, StudyRow, TrialRow
-from tuner.spec.study import TRAINED
+from tuner.spec.study import TRAINED, StudySpec
 
 LEVEL = 0.05
+# By which two trainings on the same fresh seed are one: what the confirmation changes, too.
+_CONFIRMED = TRAINED | {"vary_split"}
 
 
 class Correction(Model):
@@ -55,14 +57,23 @@ def finding(study: StudyRow, trials: Sequence[TrialRow], rules: Rules) -> Findin
     """What a study has found."""
     main = conclude(study, trials, select(trials, study.objective), rules).main
     confirmed = main.gain if main.gain is not None and main.gain.confirmed else None
-    trained = {name: study.spec.get(name) for name in TRAINED} | {"task": study.task}
     return Finding(
         study.id,
         main.verdict,
         confirmed.p_overall if confirmed else None,
-        json.dumps(trained, sort_keys=True),
+        _trained(study),
         frozenset(seed for t in trials if t.role is Role.CONFIRM for seed in t.seeds),
     )
+
+
+def _trained(study: StudyRow) -> str:
+    """What the trainings of its confirmation are made of, as JSON; a field that the version which ran it did
+    not have has its default.
+    """
+    fields = StudySpec.model_fields
+    defaults = {name: fields[name].get_default(call_default_factory=True) for name in _CONFIRMED - {"task"}}
+    trained = {name: study.spec.get(name, default) for name, default in defaults.items()}
+    return json.dumps(trained | {"task": study.task}, sort_keys=True)
 
 
 def corrected(family: Sequence[Finding]) -> dict[str, Correction]:

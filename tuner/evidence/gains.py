@@ -78,6 +78,7 @@ def gain_of(numbers: PairedGain, judged: Judgement | None, *, against: int, conf
         "relevant": judged.relevant,
         "margin": judged.margin,
         "detectable": judged.detectable,
+        "tells_power": judged.tells_power,
         "seeds_for_margin": judged.seeds_for_margin,
         "exaggeration": judged.exaggeration,
         "added_later": judged.added_later,

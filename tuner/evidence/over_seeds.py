@@ -133,6 +133,9 @@ class Gain(Model):
     detectable: float | None = Field(
         default=None, description="The gain that these seeds show with a probability of 80 %."
     )
+    tells_power: bool = Field(
+        default=False, description="Whether the reason tells what gain these seeds would have shown."
+    )
     seeds_for_margin: int | None = Field(
         default=None, description="How many show a gain of the margin with a probability of 80 %."
     )

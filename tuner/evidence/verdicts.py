@@ -96,6 +96,7 @@ class Judgement:
     next_look: int | None = None  # seeds at the next look, where it is still undecided
     added_later: bool = False  # whether the seeds go beyond the planned looks
     detectable: float | None = None  # the gain that these seeds show with a probability of 80 %
+    tells_power: bool = False  # whether the reason says what these seeds would have shown
     seeds_for_margin: int | None = None  # that show a gain of the margin with a probability of 80 %
     exaggeration: float | None = None  # of a called gain, were the true one the margin
 
@@ -186,7 +187,8 @@ def _by_mean(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sent
     p = levels.wins_p(gain.wins)
     if p <= levels.level and lead * measured.mean < 0:
         return replace(judgement, decision=Decision.MIXED, reason=say.mixed_wins(size, p))
-    return _undecided(judgement, say.undecided(size, judgement.detectable, judgement.seeds_for_margin))
+    reason = say.undecided(size, judgement.detectable, judgement.seeds_for_margin)
+    return replace(_undecided(judgement, reason), tells_power=judgement.detectable is not None)
 
 
 def _by_wins(judgement: Judgement, levels: Levels, say: Sentences) -> Judgement:

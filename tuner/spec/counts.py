@@ -6,7 +6,7 @@ confirmed, and a best pair at tau_f = 0 has no control.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self
 
@@ -232,16 +232,42 @@ class Counted(Strict):
         """Trials of the control: one for the best pair off the diagonal, if that may have tau_f > 0."""
         return int(self.control is not None and self.search.off_diagonal and self.search.forward[-1] > 0)
 
+    def planned(self, role: str) -> tuple[int, int]:
+        """Trials and members of a role, with the confirmations on seeds that were added; (0, 0) of roles
+        whose trials follow from what a search finds.
+        """
+        trials = self.trials_of(role) if role in ROLES else 0
+        members = trials * self.members_of(role)
+        if role == "confirm":
+            return trials + len(self.added) * trials, members + sum(self.added) * trials
+        return trials, members
+
     @property
     def planned_trials(self) -> int:
         """Trials of all roles, with the confirmations on seeds that were added."""
-        return sum(map(self.trials_of, ROLES)) + len(self.added) * self.confirm_total
+        return sum(self.planned(role)[0] for role in ROLES)
 
     @property
     def planned_members(self) -> int:
         """Members of all roles: a model for each trial and seed."""
-        planned = sum(self.trials_of(role) * self.members_of(role) for role in ROLES)
-        return planned + sum(self.added) * self.confirm_total
+        return sum(self.planned(role)[1] for role in ROLES)
+
+    def unplanned(self, begun: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+        """What has come on top of the plan: trials that extend a range, refine an optimum or confirm at a
+        further look. Begun and planned ones together are what a study has in all, so that its share of work
+        done never says that a confirmation which is still to come were done.
+
+        Args:
+            begun: trials and members of each role that have begun.
+
+        Returns:
+            Trials and members.
+        """
+        over = [
+            (max(0, trials - self.planned(role)[0]), max(0, members - self.planned(role)[1]))
+            for role, (trials, members) in begun.items()
+        ]
+        return sum(trials for trials, _ in over), sum(members for _, members in over)
 
     # --- baselines ---
 

@@ -3,7 +3,7 @@
 
 import { h, put } from "../shared/dom.js";
 import { capital, count } from "../shared/format.js";
-import { get } from "../shared/http.js";
+import { Problem, get } from "../shared/http.js";
 import { methodName } from "../shared/labels.js";
 import { studyAddress, trialAddress } from "../shared/links.js";
 import { chart } from "../figures/chart.js";
@@ -27,7 +27,8 @@ export async function compare(main, ids, signal) {
   const title = h("h1", { tabindex: "-1" }, "Comparison");
   const loading = h("p", { class: "empty", role: "status" }, "Loading the studies …");
   put(main, h("div", { class: "page" }, title, loading));
-  if (ids.length < 2) throw new Error("A comparison takes two studies or more; choose them in the list");
+  if (ids.length < 2)
+    throw new Problem(404, { detail: "A comparison takes two studies or more; choose them in the list" });
   const studies = await Promise.all(ids.map((id) => knownOf(id, signal)));
   const names = studies.map(({ study }) => study.name);
   document.title = `${names.join(", ")} · Straight-through tuner`;

@@ -5,7 +5,7 @@ import { capital, isNumber, number } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
 import { trialAddress } from "../shared/links.js";
 
-/** @import { Curves, Direction, Numbers, Objective, Points, Results, Spec } from "../shared/types.js" */
+/** @import { Curves, Direction, EqualBudget, Numbers, Objective, Points, Results, Spec } from "../shared/types.js" */
 /** @import { ChartData, Series } from "./chart.js" */
 
 /**
@@ -30,7 +30,7 @@ export function curveData({ curves: all }, { id: study, objective }) {
 
 /** @param {{tau_f: number | null, tau_b: number | null}} trial */
 export function temperatures({ tau_f, tau_b }) {
-  return [tau_f !== null && `τf ${number(tau_f, 6)}`, tau_b !== null && `τb ${number(tau_b, 6)}`]
+  return [tau_f !== null && `τf\u00a0${number(tau_f, 6)}`, tau_b !== null && `τb\u00a0${number(tau_b, 6)}`]
     .filter(Boolean)
     .join(", ");
 }
@@ -134,4 +134,26 @@ export function stageData({ stages, baselines }, objective) {
       ...levels(second.tau_b),
     ]),
   ];
+}
+
+/**
+ * What as many trials off the diagonal and on it find; null where there is one of either at most.
+ * @param {EqualBudget | null} found
+ * @param {Objective} objective
+ * @returns {ChartData | null}
+ */
+export function budgetData(found, objective) {
+  if (!found || found.trials.length < 2) return null;
+  const { trials: x, off_diagonal: off, diagonal: on } = found;
+  const none = x.map(() => null);
+  return {
+    series: [
+      { label: capital(methodName("off_diagonal")), x, mean: off, sem: none },
+      { label: capital(methodName("diagonal")), x, mean: on, sem: none },
+    ],
+    xLabel: "k",
+    xName: "k =",
+    yLabel: capital(objective.title),
+    points: false,
+  };
 }

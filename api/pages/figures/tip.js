@@ -4,7 +4,7 @@
  * points.
  */
 
-import { h, put, setStyle } from "../shared/dom.js";
+import { h, onWidth, put, setStyle } from "../shared/dom.js";
 
 /** @typedef {HTMLElement | SVGElement} Mark */
 
@@ -62,9 +62,11 @@ export function withTip(figure, selector, lines) {
   figure.addEventListener("focusin", (event) => show(markOf(event.target, selector)));
   figure.addEventListener("focusout", () => show(null));
   figure.addEventListener("keydown", (event) => event.key === "Escape" && show(null));
-  return () => {
+  const again = () => {
     if (shown) show(shown.isConnected ? shown : null);
   };
+  onWidth(figure, again); // a phone that is turned
+  return again;
 }
 
 /** @type {Record<string, [number, number]>} */

@@ -421,6 +421,14 @@ export interface Results {
   marginals: Marginals | null;
   stages: Stages | null;
   control: Control | null;
+  equal_budget: EqualBudget | null;
+}
+
+/** What the best of k trials off the diagonal and of k on it are worth, for each k. */
+export interface EqualBudget {
+  trials: number[];
+  off_diagonal: number[];
+  diagonal: number[];
 }
 
 /** Everything that the page of a study shows; each part is the same object until it changes. */

@@ -13,19 +13,19 @@ import { CANCELLABLE, MOVING, RESUMABLE } from "../shared/state.js";
 /** @type {Record<"cancel" | "resume" | "remove", (name: string) => Question>} */
 const QUESTIONS = {
   cancel: (name) => ({
-    title: `Cancel ${name}?`,
+    title: `Cancel study “${name}”?`,
     text: "Training stops. What has finished is kept, but a cancelled study cannot be resumed.",
     yes: "Cancel the study",
     no: "Let it run",
   }),
   resume: (name) => ({
-    title: `Resume ${name}?`,
+    title: `Resume study “${name}”?`,
     text: "What has finished is not run again.",
     yes: "Resume it",
     no: "Not now",
   }),
   remove: (name) => ({
-    title: `Delete ${name}?`,
+    title: `Delete study “${name}”?`,
     text: "Its trials, measurements and results are removed. This cannot be undone.",
     yes: "Delete it",
     no: "Keep it",

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What a search learned: the best so far of one that chooses its trials itself, the importance of what was varied, and
- * the paths of trials whose temperatures change.
+ * What a search learned: the best so far of one that chooses its trials itself, what as many trials off the diagonal
+ * and on it find, the importance of what was varied, and the paths of trials whose temperatures change.
  */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
@@ -10,10 +10,10 @@ import { picture } from "../shared/picture.js";
 import { trialLink } from "../shared/links.js";
 import { table } from "../shared/table.js";
 import { chart } from "../figures/chart.js";
-import { between } from "../figures/series.js";
+import { between, budgetData } from "../figures/series.js";
 import { section } from "./part.js";
 
-/** @import { Child, SearchCourse, SearchPath, Study } from "../shared/types.js" */
+/** @import { Child, Results, SearchCourse, SearchPath, Study } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /** @type {Record<string, () => Child>} */
@@ -27,27 +27,47 @@ const NAMES = {
 /** @returns {Part} */
 export function searchPart() {
   const course = chart("Best so far");
-  const progress = h("div", {}, course.element);
+  const progress = h("div", {}, h("h3", {}, "Best so far"), course.element);
+  const budget = chart("As many trials on both sides");
+  const budgets = h("div", {}, h("h3", {}, "As many trials on both sides"), budget.element, budgetHint());
   const shares = h("div", {});
   const ways = h("div", {});
   const surface = h("div", {});
-  const columns = h("div", { class: "columns" }, progress, shares);
+  const columns = h("div", { class: "columns" }, progress, budgets, shares);
   const element = section("The search", columns, surface, ways);
   const drawn = whenChanged((/** @type {string | null} */ name, /** @type {string} */ id) =>
     put(surface, name && figureOf(name, `studies/${id}/figures/${name}.png`)),
   );
-  const draw = whenChanged((/** @type {SearchCourse} */ found, /** @type {Study} */ study) => {
-    const { steps, importance, paths } = found;
-    const chosen = between(study.spec.search.tau_f) && steps.length > 1 && !paths.length;
-    progress.hidden = !chosen;
-    if (chosen) course.update(courseData(found, study));
-    put(shares, importance && importanceTable(importance));
-    put(ways, paths.length > 0 && pathsTable(paths, study));
-    element.hidden = !chosen && !importance && !paths.length;
-    // The figures of a study that moves would have to be drawn anew at every report.
-    drawn(["surface", "trajectories"].find((name) => study.figures.includes(name)) ?? null, study.id);
-  });
-  return { element, update: ({ search, study }) => draw(search, study) };
+  const draw = whenChanged(
+    (
+      /** @type {SearchCourse} */ found,
+      /** @type {Study} */ study,
+      /** @type {Results["equal_budget"]} */ equal,
+    ) => {
+      const { steps, importance, paths } = found;
+      const compared = budgetData(equal, study.objective);
+      budgets.hidden = compared === null;
+      if (compared) budget.update(compared);
+      const chosen = between(study.spec.search.tau_f) && steps.length > 1 && !paths.length;
+      progress.hidden = !chosen;
+      if (chosen) course.update(courseData(found, study));
+      put(shares, importance && importanceTable(importance));
+      put(ways, paths.length > 0 && pathsTable(paths, study));
+      element.hidden = !chosen && !importance && !paths.length && !compared;
+      // The figures of a study that moves would have to be drawn anew at every report.
+      drawn(["surface", "trajectories"].find((name) => study.figures.includes(name)) ?? null, study.id);
+    },
+  );
+  return { element, update: ({ search, study, results }) => draw(search, study, results.equal_budget) };
+}
+
+function budgetHint() {
+  return h(
+    "p",
+    { class: "hint" },
+    "The best of k trials, expected over all choices of k, selected on all but one seed and scored on that one. ",
+    "A method with more trials is ahead by tuning alone; here both have as many.",
+  );
 }
 
 /** What is said of a figure of the report: what it is, and its caption. */

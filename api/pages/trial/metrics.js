@@ -11,6 +11,15 @@ import { SortedTable } from "../shared/sorted_table.js";
 /** @typedef {{key: string, value: Score}} Row */
 
 /**
+ * Decimals that show four digits of the mean, and two of a standard error that is much smaller.
+ * @param {number | null} mean
+ * @param {number | null} sem
+ */
+export function decimalsOf(mean, sem) {
+  return Math.max(decimalsFor([mean]), sem ? decimalsFor([sem], 2) : 0);
+}
+
+/**
  * The table. A press of a metric's name calls `choose`, where it has a curve.
  * @param {Study} study
  * @param {(metric: string) => void} choose
@@ -32,8 +41,9 @@ export function metricsTable(study, choose) {
       {
         key: "mean",
         title: "Mean ± standard error over seeds",
+        label: "Mean ± SE",
         numeric: true,
-        cell: ({ value }) => score(value.mean, value.sem, decimalsFor([value.mean])),
+        cell: ({ value: { mean, sem } }) => score(mean, sem, decimalsOf(mean, sem)),
       },
     ],
     order: { key: "", descending: false },

@@ -106,6 +106,7 @@ function partsOf(study, choose) {
 function facts({ state, reason, role, estimator, epoch, attempts, started_at, finished_at, ...trial }, id) {
   const took = started_at && finished_at && (Date.parse(finished_at) - Date.parse(started_at)) / 1000;
   const scale = trial.variant?.logit_scale;
+  const began = (trial.variant?.schedule ?? []).length > 0 && " at first";
   const fact = (/** @type {Child} */ name, /** @type {Child} */ value) =>
     h("div", {}, h("dt", {}, name), h("dd", { class: "num" }, value));
   return [
@@ -123,8 +124,8 @@ function facts({ state, reason, role, estimator, epoch, attempts, started_at, fi
     h(
       "dl",
       { class: "best" },
-      trial.tau_f !== null && fact(tau("f"), number(trial.tau_f, 6)),
-      trial.tau_b !== null && fact(tau("b"), number(trial.tau_b, 6)),
+      trial.tau_f !== null && fact([tau("f"), began], number(trial.tau_f, 6)),
+      trial.tau_b !== null && fact([tau("b"), began], number(trial.tau_b, 6)),
       fact("Learning rate", number(trial.lr, 6)),
       settingsText(trial.variant?.optimizer ?? {}).map((text) => fact("Optimizer", text)),
       scale && fact("Logit layer", `× ${number(scale, 4)}`),

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describe, points } from "../../../api/pages/figures/points.js";
-import { curveData, marginalData, stageData } from "../../../api/pages/figures/series.js";
+import { budgetData, curveData, marginalData, stageData } from "../../../api/pages/figures/series.js";
 import {
   fullMethodName,
   learn,
@@ -75,12 +75,12 @@ test("softmax is the diagonal: it has no curve of its own beside it", () => {
   const all = { curves: ["diagonal", "softmax", "identity"].map((m) => curve(m)) };
   assert.deepEqual(
     curveData(all, { id: "a", objective }).series.map((line) => line.label),
-    ["On the diagonal, τb 0.5", "Identity ST, τb 0.5"],
+    ["On the diagonal, τb\u00a00.5", "Identity ST, τb\u00a00.5"],
   );
   const alone = { curves: [curve("softmax"), curve("gumbel", [])] };
   assert.deepEqual(
     curveData(alone, { id: "a", objective }).series.map((line) => line.label),
-    ["Softmax ST, τb 0.5"],
+    ["Softmax ST, τb\u00a00.5"],
   );
 });
 
@@ -169,6 +169,27 @@ test("pairs are compared at one epoch while some are under way", () => {
       [6, "partial"],
     ],
   );
+});
+
+test("as many trials off the diagonal and on it are two lines, where there are more than one of each", () => {
+  const found = { trials: [1, 2], off_diagonal: [0.4, 0.3], diagonal: [0.5, 0.4] };
+  const data = budgetData(found, objective);
+  assert.deepEqual(
+    data?.series.map(({ x, mean }) => [x, mean]),
+    [
+      [
+        [1, 2],
+        [0.4, 0.3],
+      ],
+      [
+        [1, 2],
+        [0.5, 0.4],
+      ],
+    ],
+  );
+  assert.equal(data?.yLabel, "Validation loss (nats)");
+  assert.equal(budgetData(null, objective), null);
+  assert.equal(budgetData({ trials: [1], off_diagonal: [0.4], diagonal: [0.5] }, objective), null);
 });
 
 test("a pair says what it is", () => {

@@ -43,6 +43,10 @@ def test_fields_of_a_spec(at_tab):
     assert at_tab("tuner explain search.ta") == ["search.tau_b", "search.tau_b_start", "search.tau_f"]
 
 
+def test_fields_to_sort_trials_by(at_tab):
+    assert at_tab("tuner trials x --sort tau") == ["tau_f", "tau_b"]
+
+
 def test_studies_and_nothing_is_made_by_looking(at_tab, tmp_path):
     assert at_tab("tuner results ") == ["latest"]
     assert not (tmp_path / "home").exists()

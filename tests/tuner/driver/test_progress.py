@@ -19,8 +19,12 @@ def trial(number, loss=None, role="search"):
     return rows.trial(number, [loss] * 3, role=role)
 
 
-def begun(total=40, work=400.0, objective=MINIMIZE, **more):
-    return Progress(total, work, objective, **more)
+def begun(total=40, work=400.0, objective=MINIMIZE, *, confirm_seeds=0, **more):
+    """Progress of a search of so many trials of 3 seeds, which together are so much work."""
+    search = {"strategy": "grid", "tau_f": [0.5], "tau_b": [1 + i / 100 for i in range(total)]}
+    given = {"name": "s", "task": "sbn", "dataset": "digits", "search": search, "seeds": 3, "epochs": 40}
+    spec = parse_spec(given | {"confirm_seeds": confirm_seeds})
+    return Progress(spec, work / (3 * total), objective, **more)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +82,12 @@ def test_the_line_says_how_far_how_good_and_how_long(clock):
     clock.now += 60
     progress.observe("p", report(epoch=10.0, final=True), [trial(0, 0.5), trial(1, 0.25)])
     assert progress.line() == "2/40 trials · best 0.25 (decoupled, tau_f 0.5, tau_b 1) · 25 % · 6:00 left"
-    clock.now += 30  # without news the time left is counted down, to nothing at most
+    clock.now += 30  # without news the time left is counted down
     assert progress.line().endswith("25 % · 5:30 left")
-    clock.now += 3600
-    assert progress.line().endswith("25 % · 0:00 left")
+    clock.now += 329
+    assert progress.line().endswith("25 % · 0:01 left")
+    clock.now += 1  # the work is not done: nothing left is said of it
+    assert progress.line().endswith("25 % · longer than expected")
 
 
 def test_what_has_ended_is_counted_once_and_the_best_of_all_looks_stays():
@@ -110,7 +116,10 @@ def test_work_of_earlier_drivers_counts_as_done_but_not_for_the_speed(clock):  #
 def test_more_work_than_foreseen_is_no_more_than_all(clock):  # noqa: ARG001  # as above
     progress = begun(2, 10.0)
     progress.observe("p", report(epoch=2.0, final=True), [trial(0, 0.5), trial(1, 0.5)])
-    assert progress.line().endswith("100 %")
+    assert (
+        progress.line()
+        == "2/2 trials · best 0.5 (decoupled, tau_f 0.5, tau_b 1) · done with what is planned so far"
+    )
 
 
 def test_a_population_that_failed_has_ended(clock):  # noqa: ARG001  # as above
@@ -177,14 +186,27 @@ def test_on_a_terminal_the_line_is_rewritten_and_wiped(monkeypatch):
     assert text.split("\r\x1b[K") == ["", "1/3 trials · starting Ray", "2/3 trials · starting Ray", ""]
 
 
-def test_after_the_search_the_line_says_what_is_trained_and_no_time_beyond_the_plan(clock):
-    progress = begun(total=3, work=60.0)
-    progress.observe("p", report(epoch=2.0, members=20, final=True), [trial(0, 0.5), trial(1, 0.4)])
-    clock.now += 1
-    ended = [trial(0, 0.5), trial(1, 0.4), trial(2, role="refinement")]
-    progress.observe("q", report(epoch=1.0, members=10), ended)
-    assert " · refining optima · 83 % · " in progress.line()
-    ended = [*ended[:2], trial(2, 0.3, role="refinement"), trial(3, role="confirm")]
-    progress.observe("q", report(epoch=2.0, members=10, final=True), ended)
-    progress.observe("r", report(epoch=1.0, members=10), ended)
-    assert progress.line().endswith(" · fresh seeds")
+def test_what_comes_on_top_of_the_plan_leaves_the_confirmation_to_be_done(clock):
+    # Trainings of 10 epochs: 2 trials of 3 seeds, and their two best on 6 fresh seeds.
+    progress = begun(total=2, work=60.0, confirm_seeds=6)
+    searched = [trial(0, 0.5), trial(1, 0.4)]
+    progress.observe("p", report(epoch=10.0, members=6, final=True), searched)
+    assert (progress.total, progress.work_total) == (3, 60.0 + 60.0)
+    assert progress.line().endswith(" · 50 % · 1:00 left")  # not all: the best one is to be confirmed
+    clock.now += 60
+    extended = [*searched, trial(2, role="extension")]
+    progress.observe("q", report(epoch=10.0, members=3), extended)
+    assert progress.line().startswith("2/4 trials · ")
+    assert " · extending ranges · 60 % · " in progress.line()
+    extended[2] = trial(2, 0.3, role="extension")
+    progress.observe("q", report(epoch=10.0, members=3, final=True), extended)
+    confirming = [*extended, rows.trial(3, role="confirm", seeds=range(6), state="running")]
+    progress.observe("r", report(epoch=9.9, members=6), confirming)
+    assert " · fresh seeds · 99 % · " in progress.line()  # of what is known: never rounded to all of it
+    confirming[3] = rows.trial(3, [0.4] * 6, role="confirm")
+    progress.observe("r", report(epoch=10.0, members=6, final=True), confirming)
+    assert progress.line().endswith(" · fresh seeds · done with what is planned so far")
+    looked = [*confirming, rows.trial(4, role="confirm", seeds=range(6), state="running")]
+    progress.observe("s", report(epoch=5.0, members=6), looked)
+    assert progress.line().startswith("4/5 trials · ")
+    assert " · fresh seeds · 85 % · " in progress.line()

@@ -70,6 +70,8 @@ def test_undecided_says_what_would_have_been_shown_and_how_many_seeds_the_margin
     assert judged(gains, margin=1e-9).seeds_for_margin is None
     assert "takes more than 100,000 seeds" in judged(gains, margin=1e-9).reason
     assert "margin" not in judged(gains).reason
+    assert judgement.tells_power
+    assert not judged([0.020, 0.021, 0.022, 0.019, 0.020]).tells_power
 
 
 def test_better_on_average_and_worse_typically_is_mixed():
@@ -209,6 +211,8 @@ def test_between_two_looks_nothing_is_decided():
     judgement = judged([0.02, 0.021, 0.019, 0.02, 0.018, 0.022, 0.02], LOOKS)
     assert (judgement.verdict, judgement.next_look) == (Verdict.UNDECIDED, 10)
     assert judgement.reason == "7 fresh seeds are trained, and the next look is at 10"
+    assert judgement.detectable is not None
+    assert not judgement.tells_power
 
 
 def test_seeds_that_were_added_later_are_judged_by_what_holds_at_every_number_of_seeds():
