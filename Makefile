@@ -39,7 +39,9 @@ docs: install
 pictures: install
 	$(BIN)/python docs/hooks/pictures.py
 
-test: packages lint types docs
+# mypy beside the linters and the documentation's site: each of them has work for one core.
+test: packages install
+	$(MAKE) --no-print-directory --jobs=2 types lint docs
 	sh tests/api/pages/check.sh test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
