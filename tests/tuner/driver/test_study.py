@@ -189,9 +189,8 @@ def test_mlflow_is_rebuilt_from_the_ledger(finished):
 def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     home = tmp_path
     # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
-    spec = write_spec(
-        home, population=4, epochs=24, reports=4, options={"units": [200, 200]}, extend=False, refine=False
-    )
+    wide, plain = {"units": [200, 200]}, {"extend": False, "refine": False, "baselines": ["identity"]}
+    spec = write_spec(home, population=4, epochs=12, reports=4, options=wide, **plain)
     driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
 
     def in_the_middle():
