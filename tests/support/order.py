@@ -12,7 +12,6 @@ from collections.abc import Mapping
 # Seconds of the files that take long, on two quiet cores with one worker of pytest. They need not be exact:
 # what matters is that the long ones are here.
 SECONDS = {
-    "tests/api/test_client.py": 36,
     "tests/api/test_one_truth.py": 44,
     "tests/api/test_page.py": 100,
     "tests/api/test_page_mlflow.py": 40,
