@@ -42,6 +42,8 @@ TINY = {
     "search": {"strategy": "grid", "tau_f": [0.0, 0.5], "tau_b": [0.5]},
     "seeds": 1,
     "epochs": 1,
+    "extend": False,
+    "refine": False,
     "options": {"units": [8]},
 }
 

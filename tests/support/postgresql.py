@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 from tests.support.patience import patient, wait_for
 from tests.support.processes import descendants, kill
 from tuner.network import any_free_port
@@ -56,6 +58,8 @@ class PostgresqlServer:
                 "-c",
                 "fsync=off",
                 "-c",
+                "dynamic_shared_memory_type=mmap",  # in its folder: what a kill leaves goes with that
+                "-c",
                 "listen_addresses=127.0.0.1",
                 "-c",
                 "unix_socket_directories=",
@@ -97,9 +101,12 @@ class PostgresqlServer:
         """
         if self._reused is None:
             self._reused = self.create("ledger")
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger'"
-        self.psql("postgres", others)
-        self.psql("ledger", "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        with psycopg.connect(self._reused, autocommit=True) as db:
+            db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = 'ledger' AND pid <> pg_backend_pid()"
+            )
+            db.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return self._reused
 
     def psql(self, name, statement):

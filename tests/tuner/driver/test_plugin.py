@@ -112,7 +112,7 @@ def refusal(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.stack
 def test_an_installed_package_brings_a_task_that_runs_from_the_spec_to_the_results(site, tmp_path):
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC | {"extend": False, "refine": False}))
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     installed = partial(tuner, tmp_path, PYTHONPATH=path)
     done = installed("run", "spec.yaml", "--no-mlflow", "--json")
@@ -123,8 +123,7 @@ def test_an_installed_package_brings_a_task_that_runs_from_the_spec_to_the_resul
     assert results["confirmed"]["off_diagonal"]["metrics"].keys() >= {"test_loss", "test_perplexity"}
     trials = json.loads(installed("trials", "latest", "--json").stdout)
     assert {t["state"] for t in trials} == {"succeeded"}
-    searched = [t for t in trials if t["role"] in ("search", "baseline")]  # softmax refines the diagonal
-    assert {t["estimator"] for t in searched} == {"decoupled", "gumbel", "reinmax"}
+    assert {t["estimator"] for t in trials} == {"decoupled", "gumbel", "reinmax"}
     assert all(0 < value < 1 for t in trials for value in t["objective"]["seeds"])
 
 

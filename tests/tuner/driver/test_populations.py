@@ -1,4 +1,4 @@
-"""What a population is called and who is told of it; the files of its models are there whole or not at all."""
+"""What a population is called and who is told of it; the files of its models, there whole or not at all."""
 
 import errno
 from dataclasses import replace

@@ -29,7 +29,7 @@ BASE = {
     "seeds": 2,
     "epochs": 9,
     "reports": 9,
-    "batch_size": 64,
+    "batch_size": 256,
     "options": {"units": [16, 12]},
     "baselines": ["softmax", "identity"],
     "confirm_seeds": 0,  # fresh seeds follow from the study's id, and two studies are compared here
@@ -92,7 +92,7 @@ def alone(spec, trial):
         data,
         [configuration],
         list(trial.seeds),
-        batch_size=64,
+        batch_size=spec["batch_size"],
         dtype=torch.float64,
     )
     reports = spec.get("reports", 20)

@@ -36,8 +36,9 @@ def start(home, *arguments, stderr):
 
 
 def write_spec(folder, **changes):
+    """A spec that is neither extended nor refined, but for what is changed."""
     file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(TINY | changes))
+    file.write_text(yaml.safe_dump(TINY | {"extend": False, "refine": False} | changes))
     return str(file)
 
 
@@ -190,7 +191,7 @@ def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
     home = tmp_path
     # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
     spec = write_spec(
-        home, population=4, epochs=24, reports=4, options={"units": [200, 200]}, extend=False, refine=False
+        home, population=4, epochs=12, reports=4, options={"units": [200, 200]}, baselines=["identity"]
     )
     driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
 
@@ -293,10 +294,10 @@ def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
 
 def test_an_mlflow_that_is_away_neither_stops_nor_loses_a_study(tmp_path):
     home = tmp_path
-    done = tuner(
-        home, "run", write_spec(home, confirm_seeds=0, baselines=[]), TUNER_MLFLOW_URI="http://127.0.0.1:9"
-    )
+    spec = write_spec(home, confirm_seeds=2, baselines=[], extend=True, refine=True)
+    done = tuner(home, "run", spec, TUNER_MLFLOW_URI="http://127.0.0.1:9")
     assert "tuner sync" in done.stdout
     study = done.stdout.split()[1]
     tuner(home, "sync", study)  # into the private server: everything arrives
-    check_ledger_and_mlflow(home, study)
+    trials = check_ledger_and_mlflow(home, study)
+    assert {t.role for t in trials} == {"search", "extension", "refinement", "confirm"}

@@ -1,0 +1,50 @@
+"""In which order the files of the tests are run, so that two workers of pytest are busy until the end.
+
+A file that starts whole stacks waits for processes a part of its time, and two of them at once keep each
+other from two cores. So one worker is to have such a file while the other has quick tests: pytest-xdist gives
+a worker that is done the next file of one list, and a list that is sorted by when each file would begin, if
+one worker had all the stacks and the other all the rest, does that nearly. The long files of either kind come
+first, so that what is left for the end is short.
+"""
+
+from collections.abc import Mapping
+
+# Seconds of the files that take long, on two quiet cores with one worker of pytest. They need not be exact:
+# what matters is that the long ones are here.
+SECONDS = {
+    "tests/api/test_one_truth.py": 44,
+    "tests/api/test_page.py": 100,
+    "tests/api/test_page_mlflow.py": 40,
+    "tests/api/test_service.py": 137,
+    "tests/docs/test_examples.py": 110,
+    "tests/examples/test_examples.py": 40,
+    "tests/trainables/test_blocks.py": 40,
+    "tests/trainables/test_kernels.py": 25,
+    "tests/trainables/test_modules.py": 30,
+    "tests/trainables/test_step_is_device_ready.py": 30,
+    "tests/tuner/driver/test_full_disk.py": 30,
+    "tests/tuner/driver/test_own_task.py": 30,
+    "tests/tuner/driver/test_plugin.py": 35,
+    "tests/tuner/driver/test_rungs.py": 50,
+    "tests/tuner/driver/test_study.py": 260,
+    "tests/tuner/interface/test_search.py": 50,
+}
+OF_A_TEST = 0.08  # seconds, in the other files
+
+
+def in_order(tests: Mapping[str, int], stacks: set[str]) -> list[str]:
+    """The files in the order in which they are to be given to workers.
+
+    Args:
+        tests: how many tests each file has.
+        stacks: the files among them that start whole stacks.
+    """
+    seconds = {file: SECONDS.get(file, OF_A_TEST * count) for file, count in tests.items()}
+    begins = {}
+    for lane in (stacks, tests.keys() - stacks):
+        before = 0.0
+        for file in sorted(lane, key=lambda file: (-seconds[file], file)):
+            begins[file] = before
+            before += seconds[file]
+    # Of two that would begin at once, the stack is first.
+    return sorted(tests, key=lambda file: (begins[file], file not in stacks, file))
