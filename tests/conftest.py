@@ -19,12 +19,13 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30  # all tests together leave 0.7 GB
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Temporary folders are in memory where there is ample room: a ledger waits for its disk at every commit,
-    6 ms, and there 0.1 ms. Whoever sets PYTEST_DEBUG_TEMPROOT decides otherwise.
+    6 ms, and there 0.1 ms. Not those of a run in which whole environments are installed. Whoever sets
+    PYTEST_DEBUG_TEMPROOT decides otherwise.
     """
     room = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
-    if room > ROOM_BYTES:
+    if room > ROOM_BYTES and "not dist" in config.option.markexpr:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
