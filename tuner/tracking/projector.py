@@ -8,7 +8,7 @@ doubles nothing. MLflow may be away for as long as it likes: training does not w
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ for _name, _value in _ENVIRONMENT.items():
 _BATCH = 1000  # metrics in one request: MLflow's limit
 _PASS = 5000  # measurements in one pass, so that the cursor moves
 _EVERY_S = 3.0
+_NO_NUMBER = 2**31 - 1  # of a trial: none is above
 _MOST_EXPERIMENTS = 100  # of one name, all but one of them deleted
 _STUDY_STATUS = {
     StudyState.SUCCEEDED: "FINISHED",
@@ -215,15 +216,20 @@ class Projector:
             self._projection.reset(study.id)
         self._projection.note(study.id, run=run)
         runs: dict[int, str] = {}
+        bare: list[int] = []  # whoever made the run was killed, or lost MLflow, before it had its parameters
         token = None
         while True:
             page = client.search_runs(
                 [self.experiment], f"tags.`mlflow.parentRunId` = '{self._parent}'", page_token=token
             )
             runs |= {int(run.data.tags["trial"]): run.info.run_id for run in page}
+            bare += [int(run.data.tags["trial"]) for run in page if not run.data.params]
             token = page.token
             if not token:
-                return runs
+                break
+        for trial in self._ledger.trials(study.id, numbers=bare, above=_NO_NUMBER) if bare else ():
+            _log_params(client, runs[trial.number], trial_params(study, trial))
+        return runs
 
     def _find_parent(self, client: Any, study: StudyRow) -> str:
         """The id of the study's run, which is made where it is missing."""
@@ -231,22 +237,20 @@ class Projector:
         if study.restarts:  # the run of before has trials that there are no more
             condition += f" and tags.restart = '{study.restarts}'"
         if runs := client.search_runs([self.experiment], condition, max_results=1):
-            found: str = runs[0].info.run_id
-            return found
+            known: str = runs[0].info.run_id
+            if not runs[0].data.params:
+                _log_params(client, known, study_params(study))
+            return known
         created, tags = milliseconds(study.created_at), study_tags(study)
         run_id: str = client.create_run(self.experiment, start_time=created, tags=tags).info.run_id
-        for name, value in study_params(study).items():
-            client.log_param(run_id, name, value)
+        _log_params(client, run_id, study_params(study))
         return run_id
 
     def _create_run(self, client: Any, study: StudyRow, trial: TrialRow) -> str:
-        from mlflow.entities import Param
-
         started = milliseconds(trial.started_at or study.created_at)
         tags = trial_tags(study, trial, self._parent)
         run_id: str = client.create_run(self.experiment, start_time=started, tags=tags).info.run_id
-        params = [Param(name, value) for name, value in trial_params(study, trial).items()]
-        client.log_batch(run_id, params=params)
+        _log_params(client, run_id, trial_params(study, trial))
         assert self._runs is not None
         self._runs[trial.number] = run_id
         return run_id
@@ -266,6 +270,13 @@ class Projector:
             client.set_tag(run, "state", trial.state)
             client.set_terminated(run, _TRIAL_STATUS[trial.state], end_time=milliseconds(trial.finished_at))
         self._projection.note(self._study_id, closed=[t.id for t in trials])
+
+
+def _log_params(client: Any, run_id: str, params: Mapping[str, Any]) -> None:
+    """Writes all of a run's parameters, or none."""
+    from mlflow.entities import Param
+
+    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
 
 
 def _find_experiment(client: Any, name: str) -> str:

@@ -89,3 +89,28 @@ def test_what_was_sent_is_not_sent_again(ledger, uri, client):
     for _ in range(3):
         sent = send(ledger, study, uri)
     assert losses(client, sent) == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("lost", [1, 2])  # the answer about the study's parameters, then the trial's
+def test_a_run_whose_parameters_did_not_arrive_gets_them_from_whoever_finds_it(
+    ledger, uri, client, monkeypatch, lost
+):
+    from mlflow import MlflowClient
+
+    study, _ = measured(ledger)
+    log_batch, sent = MlflowClient.log_batch, []
+
+    def breaks_off(self, run_id, *args, params=(), **more):
+        sent.extend(run_id for _ in params[:1])
+        if params and len(sent) == lost:
+            raise OSError("killed, or MLflow is away")
+        return log_batch(self, run_id, *args, params=params, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", breaks_off)
+    with pytest.raises(OSError, match="killed"):
+        send(ledger, study, uri)
+    projector = send(ledger, study, uri)
+    runs = {run.data.tags.get("trial"): run for run in client.search_runs([projector.experiment])}
+    assert runs["0"].data.params.items() >= {"estimator": "decoupled", "tau_f": "0.5"}.items()
+    assert runs[None].data.params.items() >= {"dataset": "digits", "seeds": "2"}.items()
+    assert len(runs) == 2
