@@ -100,7 +100,7 @@ def test_a_task_that_python_gave_is_told_where_it_is_known():
     with pytest.raises(
         UserError, match=r"given from Python, where tuner.search .* study='ID' knows it again"
     ):
-        parse_spec(SPEC | {"task": "python:Bottleneck"})
+        parse_spec(SPEC | {"task": "python:GivenElsewhere"})
 
 
 @pytest.mark.stack
