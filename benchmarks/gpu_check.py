@@ -26,6 +26,7 @@ from benchmarks.measure import alternate, synchronize
 from benchmarks.paper import PLANS, REPORTS, TINY_REPORTS, Data, StudyFile, built, grid
 from trainables.capture import recorder
 from trainables.data import DataError, Dataset, load
+from trainables.data.fingerprint import fingerprint
 from trainables.layers import PRECISIONS, products
 from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
@@ -288,6 +289,7 @@ def paper(check: Check, in_time: Callable[[], bool]) -> bool:
             continue
         try:
             file.data, dataset = _data(check, study)
+            file.examples = None if check.tiny else fingerprint(dataset)
         except DataError as error:
             check.write(file.name, file.not_started(f"no data: {error}"))
             print(f"  {study.name:<18}{error}")

@@ -136,7 +136,9 @@ class StudyFile:
         self, study: Study, device: dict[str, Any], *, hours: float, tiny: bool, precision: str
     ) -> None:
         self._study, self._tiny, self._precision = study, tiny, precision
-        self.data: Data | None = None  # what it learns from, once that is known
+        # What it learns from, once that is known: its name and options, and its examples' fingerprint.
+        self.data: Data | None = None
+        self.examples: str | None = None
         self._known = {
             "format": FORMAT,
             "version": VERSION,
@@ -178,7 +180,13 @@ class StudyFile:
             data=self.data, precision=self._precision,
         )  # fmt: skip
         spec["seeds"] = len(models.seeds)
-        found = {"spec": spec, "seeds": list(models.seeds), "trials": trials, "reports": self._reports}
+        found = {
+            "examples": self.examples,
+            "spec": spec,
+            "seeds": list(models.seeds),
+            "trials": trials,
+            "reports": self._reports,
+        }
         return self._known | {"state": state, "reason": None} | found
 
 

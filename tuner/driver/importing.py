@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tuner.driver.drive import submit, what_went_wrong
 from tuner.driver.lease_keeping import given_back_on_error
+from tuner.driver.material import RUN
 from tuner.driver.study_file import Report, StudyFile
 from tuner.ledger.lease import Lease
 from tuner.ledger.rows import (
@@ -24,7 +25,6 @@ from tuner.ledger.rows import (
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
 
-RUN = "gpu-check"  # of a study's host and material: which run of the check trained it
 _POPULATION = "imported"
 
 
@@ -52,7 +52,7 @@ def import_study(ledger: Ledger, file: StudyFile) -> Imported:
     study_id = submit(ledger, file.study_spec) if there is None else there.id
     lease = ledger.acquire(study_id, _host(file))
     with given_back_on_error(ledger, lease):
-        ledger.note_material(lease, {RUN: file.run})
+        ledger.note_material(lease, _material(file))
         StudyQueue(ledger).annotate(study_id, tags=_tags(file), comment=_comment(file))
         trials = ledger.trials(study_id) or ledger.start_population(
             lease, _POPULATION, [t.proposal for t in file.trials], file.seeds
@@ -98,6 +98,12 @@ def _end(ledger: Ledger, lease: Lease, file: StudyFile) -> None:
     cause = "the time limit of the check" if over else "the check was ended while it trained"
     detail = f": {cause}, at step {reached} of {spec.steps}"
     StudyQueue(ledger).end_cancelled(lease, TIME_OVER if over else CANCELLED, detail)
+
+
+def _material(file: StudyFile) -> dict[str, str]:
+    """What its trials were made from, as far as the file says."""
+    data = {} if file.examples is None else {f"dataset {file.study_spec.dataset}": file.examples}
+    return {RUN: file.run} | data
 
 
 def _host(file: StudyFile) -> dict[str, str]:

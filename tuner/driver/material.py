@@ -19,6 +19,7 @@ from tuner.ledger.rows import StudyRow, StudyState
 from tuner.spec.study import StudySpec
 
 _PROGRAM = "straight-through-tuner"
+RUN = "gpu-check"  # of an imported study's host and material: which run of the check trained it
 
 
 def material_of(spec: StudySpec, dataset: Dataset) -> dict[str, str]:
@@ -33,12 +34,13 @@ def material_of(spec: StudySpec, dataset: Dataset) -> dict[str, str]:
 
 def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
     """Raises UserError where the study's trials were made from something else."""
-    if study.material is None or study.material == material:
+    if study.material is None:
         return
-    names = sorted(
-        name for name in {*study.material, *material} if study.material.get(name) != material.get(name)
-    )
-    changed = ", ".join(_change(name, study.material.get(name), material.get(name)) for name in names)
+    before = _comparable(study, material)
+    names = sorted(name for name in {*before, *material} if before.get(name) != material.get(name))
+    if not names:
+        return
+    changed = ", ".join(_change(name, before.get(name), material.get(name)) for name in names)
     anew = (
         "submit the study again"  # its trials cannot be restarted: it has ended, and seeds are to be added
         if study.state is StudyState.SUCCEEDED or study.added_seeds
@@ -48,6 +50,21 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
         f"study {study.id} was begun with something else ({changed}), and its trials could not be compared "
         f"with new ones; put that back, or {anew}"
     )
+
+
+def _comparable(study: StudyRow, material: Mapping[str, str]) -> dict[str, str]:
+    """The material of the study's trials.
+
+    A search that was imported was made by another program on purpose. What is confirmed of it is trained
+    here, all methods on the same fresh seeds, so only its data must be the same. Where its file does not say
+    what that was, it is another.
+    """
+    before = dict(study.material or {})
+    if RUN not in before or not (study.state is StudyState.SUCCEEDED or study.added_seeds):
+        return before
+    of_data = {name: which for name, which in before.items() if name.startswith("dataset ")}
+    unknown = {name: "" for name in material if name.startswith("dataset ")}
+    return {**material, **unknown, **of_data}
 
 
 def _change(name: str, before: str | None, now: str | None) -> str:

@@ -66,6 +66,7 @@ class StudyFile(_Part):
     random_data: bool  # whether it learned from random numbers: then it measures nothing
     state: Literal["succeeded", "out of time", "training", "not started"]
     reason: str | None  # why nothing was trained
+    examples: str | None = None  # the fingerprint of its dataset, with which its confirmation can go on here
     spec: dict[str, object] = {}
     seeds: list[int] = []
     trials: list[Trial] = []

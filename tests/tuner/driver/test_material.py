@@ -11,7 +11,7 @@ from trainables.data.dataset import Split
 from trainables.data.fingerprint import fingerprint
 from tuner.driver import material as made_from
 from tuner.driver.drive import submit
-from tuner.driver.material import material_of, refuse_other_material
+from tuner.driver.material import RUN, material_of, refuse_other_material
 from tuner.errors import ForbiddenByStateError, UserError
 from tuner.ledger.rows import Proposal
 from tuner.ledger.study_queue import StudyQueue
@@ -87,6 +87,30 @@ def test_a_study_does_not_go_on_with_anything_else(ledger, digits, change, told)
     with pytest.raises(UserError, match=told) as refused:
         refuse_other_material(ledger.study(study), material | change)
     assert f"`tuner resume {study} --restart-trials`" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("imported", "told"),
+    [
+        ({}, None),
+        ({"dataset digits": "0" * 32}, "dataset digits has other examples now"),
+        ({"dataset digits": None}, "dataset digits has other examples now"),
+    ],
+    ids=["the same data", "other data", "nobody knows"],
+)
+def test_an_imported_search_is_confirmed_on_the_data_that_it_learned_from(ledger, digits, imported, told):
+    spec = parse_spec(TINY)
+    material = material_of(spec, digits)
+    before = {"dataset digits": material["dataset digits"]} | imported
+    study = submit(ledger, spec)
+    lease = ledger.acquire(study, {})
+    ledger.note_material(lease, {RUN: "f00"} | {n: which for n, which in before.items() if which})
+    ledger.release(lease, "succeeded")
+    if told is None:
+        refuse_other_material(ledger.study(study), material)
+    else:
+        with pytest.raises(UserError, match=told):
+            refuse_other_material(ledger.study(study), material)
 
 
 def test_trials_that_are_restarted_are_forgotten_with_all_that_came_of_them(ledger, digits):
