@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also studies whose training was killed, as cancelled, with what they had.",
 )
+@click.option(
+    "--confirm-seeds",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help="Fresh seeds for a confirmation on this machine, which `tuner resume` trains. 0: none.",
+)
 @with_ledger
 def import_(
     settings: "Settings",  # noqa: ARG001  # the settings come with the ledger
     ledger: Any,
     folder: Path,
     unfinished: bool,
+    confirm_seeds: int,
 ) -> None:
     """Put the studies that `make gpu-check` wrote into FOLDER into the ledger. One that is there already
     stays as it is; where a file is not valid, nothing is imported.
@@ -43,7 +50,7 @@ def import_(
         if file.state == "not started":
             click.echo(f"{path.name}  nothing to import: {file.reason}")
             continue
-        done = import_study(ledger, file)
+        done = import_study(ledger, file, confirm_seeds=confirm_seeds)
         what = "imported" if done.new else "is in the ledger already"
         reason = f" ({done.study.reason})" if done.study.reason else ""
         click.echo(

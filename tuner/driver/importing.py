@@ -16,6 +16,7 @@ from tuner.ledger.lease import Lease
 from tuner.ledger.rows import (
     CANCELLED,
     TERMINAL_STUDY_STATES,
+    TERMINAL_TRIAL_STATES,
     TIME_OVER,
     StudyRow,
     StudyState,
@@ -36,20 +37,23 @@ class Imported:
     new: bool  # whether anything was written
 
 
-def import_study(ledger: Ledger, file: StudyFile) -> Imported:
+def import_study(ledger: Ledger, file: StudyFile, *, confirm_seeds: int = 0) -> Imported:
     """Writes a study that has ended or was cut off to the ledger; one that is there stays as it is.
 
     Args:
         ledger: where it goes.
         file: checked, of a study that was started.
+        confirm_seeds: fresh seeds on which a study that has succeeded is to be confirmed: it is then an
+            interrupted one, whose search is done.
 
     Raises:
         UserError: another process is importing it.
     """
-    there = next((s for s in ledger.list_studies(limit=None) if s.host.get(RUN) == file.run), None)
-    if there is not None and there.state in TERMINAL_STUDY_STATES:
+    there = next((s for s in ledger.list_studies(limit=None) if _run_of(s) == file.run), None)
+    if there is not None and (there.state in TERMINAL_STUDY_STATES or _searched(ledger, there)):
         return Imported(there, new=False)
-    study_id = submit(ledger, file.study_spec) if there is None else there.id
+    spec = file.study_spec.model_copy(update={"confirm_seeds": confirm_seeds})
+    study_id = submit(ledger, spec) if there is None else there.id
     lease = ledger.acquire(study_id, _host(file))
     with given_back_on_error(ledger, lease):
         ledger.note_material(lease, _material(file))
@@ -58,7 +62,7 @@ def import_study(ledger: Ledger, file: StudyFile) -> Imported:
             lease, _POPULATION, [t.proposal for t in file.trials], file.seeds
         )
         _record(ledger, lease, file, trials)
-        _end(ledger, lease, file)
+        _end(ledger, lease, file, confirm_seeds)
     return Imported(ledger.study(study_id), new=True)
 
 
@@ -85,12 +89,16 @@ def _row(report: Report, place: int) -> dict[str, list[float]]:
     }
 
 
-def _end(ledger: Ledger, lease: Lease, file: StudyFile) -> None:
+def _end(ledger: Ledger, lease: Lease, file: StudyFile, confirm_seeds: int) -> None:
     """Ends the study as its file says."""
     spec, reached = file.study_spec, file.reports[-1].steps
     if file.state == "succeeded":
         trials = ledger.trials(lease.study_id)
         well = any(t.state is TrialState.SUCCEEDED for t in trials)
+        if well and confirm_seeds:
+            reason = f"its search was imported; `tuner resume {lease.study_id}` confirms it"
+            ledger.release(lease, StudyState.INTERRUPTED, reason)
+            return
         state = StudyState.SUCCEEDED if well else StudyState.FAILED
         ledger.release(lease, state, what_went_wrong(trials))
         return
@@ -98,6 +106,16 @@ def _end(ledger: Ledger, lease: Lease, file: StudyFile) -> None:
     cause = "the time limit of the check" if over else "the check was ended while it trained"
     detail = f": {cause}, at step {reached} of {spec.steps}"
     StudyQueue(ledger).end_cancelled(lease, TIME_OVER if over else CANCELLED, detail)
+
+
+def _searched(ledger: Ledger, study: StudyRow) -> bool:
+    """Whether all of it was imported, and it only waits for its confirmation, or is being confirmed."""
+    return any(t.state in TERMINAL_TRIAL_STATES for t in ledger.trials(study.id))
+
+
+def _run_of(study: StudyRow) -> str | None:
+    """Which run of the check has trained it; its host is another where it was confirmed."""
+    return study.host.get(RUN) or (study.material or {}).get(RUN)
 
 
 def _material(file: StudyFile) -> dict[str, str]:

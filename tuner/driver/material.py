@@ -52,6 +52,12 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
     )
 
 
+def noted(study: StudyRow, material: Mapping[str, str]) -> dict[str, str]:
+    """What is kept of the material of a driver: an import must find the study that it has made."""
+    before = study.material or {}
+    return dict(material) | ({RUN: before[RUN]} if RUN in before else {})
+
+
 def _comparable(study: StudyRow, material: Mapping[str, str]) -> dict[str, str]:
     """The material of the study's trials.
 
@@ -60,7 +66,7 @@ def _comparable(study: StudyRow, material: Mapping[str, str]) -> dict[str, str]:
     what that was, it is another.
     """
     before = dict(study.material or {})
-    if RUN not in before or not (study.state is StudyState.SUCCEEDED or study.added_seeds):
+    if RUN not in before:
         return before
     of_data = {name: which for name, which in before.items() if name.startswith("dataset ")}
     unknown = {name: "" for name in material if name.startswith("dataset ")}

@@ -16,8 +16,9 @@ from benchmarks import gpu_check
 from benchmarks.gpu import STUDIES
 from benchmarks.paper import grid, spec_of
 from tests.support.served import Served
+from tuner.driver.material import RUN, noted
 from tuner.evidence.analysis import results
-from tuner.ledger.rows import StudyState, TrialState
+from tuner.ledger.rows import Role, StudyState, TrialState
 from tuner.ledger.store import Ledger
 from tuner.spec.study import parse_spec
 from tuner.strategies import strategy_for
@@ -128,6 +129,20 @@ def test_the_service_shows_its_curves_and_where_it_comes_from(importing):
     )
     assert study["tags"] == ["gpu-check", "random data"]
     assert "measures nothing" in study["comment"]
+
+
+def test_a_search_may_be_imported_for_a_confirmation_here(importing):
+    importing.keep("sbn")
+    said = importing.run("--confirm-seeds", "3")
+    study, trials, _ = importing.only()
+    assert (study.state, study.spec["confirm_seeds"]) == (StudyState.INTERRUPTED, 3)
+    assert f"`tuner resume {study.id}` confirms it" in said
+    assert study.material == {RUN: importing.read("sbn")["run"]}
+    # What a driver would train of it: each method's best trial on fresh seeds.
+    wanted = strategy_for(parse_spec(study.spec)).suggest(trials, 10)
+    assert {proposal.role for proposal in wanted} == {Role.CONFIRM}
+    assert "is in the ledger already" in importing.run("--confirm-seeds", "3")
+    assert noted(study, {"dataset digits": "f"}) == {"dataset digits": "f", **study.material}
 
 
 def test_a_second_import_doubles_nothing_and_says_so(importing):
