@@ -246,8 +246,8 @@ class Study:
         Raises:
             UserError: there are too few trials for one.
         """
-        if "IPython" in sys.modules:  # then it makes notebooks show figures
-            import matplotlib.pyplot  # noqa: F401
+        if "IPython" in sys.modules:
+            _load_backend()
         with _style(), self.ledger() as ledger:
             from tuner.evidence.figures.study_figures import gallery
 
@@ -312,6 +312,16 @@ class Study:
             if (one.estimator, one.tau_f, one.tau_b, one.lr, one.variant) == mine
         ]
         return Best(self, trial, next(iter(confirmed), None))
+
+
+def _load_backend() -> None:
+    """Loads matplotlib's backend: a notebook's is what makes it show figures, and pyplot alone loads it only
+    with its first figure.
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend(mpl.get_backend())
 
 
 @contextmanager

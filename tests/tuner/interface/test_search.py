@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import closing
 from itertools import count
+from types import ModuleType
 
 import pytest
 import torch
@@ -258,6 +259,19 @@ def test_the_umask_and_matplotlibs_style_stay_the_users(bottleneck, tmp_path):
     finally:
         mpl.rcParams["font.size"] = size
         os.umask(before)
+
+
+def test_a_notebooks_backend_is_loaded_because_it_makes_figures_show(bottleneck, monkeypatch):
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    loaded = []
+    monkeypatch.setattr(plt, "switch_backend", loaded.append)
+    bottleneck.plot_landscape()
+    assert not loaded  # no notebook
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    bottleneck.plot_landscape()
+    assert loaded == [mpl.get_backend()]
 
 
 def test_importing_the_names_is_lazy_and_others_are_not_there():
