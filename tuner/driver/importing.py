@@ -52,7 +52,9 @@ def import_study(ledger: Ledger, file: StudyFile, *, confirm_seeds: int = 0) -> 
     there = next((s for s in ledger.list_studies(limit=None) if _run_of(s) == file.run), None)
     if there is not None and (there.state in TERMINAL_STUDY_STATES or _searched(ledger, there)):
         return Imported(there, new=False)
-    spec = file.study_spec.model_copy(update={"confirm_seeds": confirm_seeds})
+    # The time limit was the check's.
+    confirmed = {"confirm_seeds": confirm_seeds, "max_hours": None} if confirm_seeds else {}
+    spec = file.study_spec.model_copy(update=confirmed)
     study_id = submit(ledger, spec) if there is None else there.id
     lease = ledger.acquire(study_id, _host(file))
     with given_back_on_error(ledger, lease):

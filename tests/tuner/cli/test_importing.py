@@ -136,6 +136,7 @@ def test_a_search_may_be_imported_for_a_confirmation_here(importing):
     said = importing.run("--confirm-seeds", "3")
     study, trials, _ = importing.only()
     assert (study.state, study.spec["confirm_seeds"]) == (StudyState.INTERRUPTED, 3)
+    assert study.spec["max_hours"] is None  # the limit was the check's
     assert f"`tuner resume {study.id}` confirms it" in said
     assert study.material == {RUN: importing.read("sbn")["run"]}
     # What a driver would train of it: each method's best trial on fresh seeds.
