@@ -1,5 +1,5 @@
 """The binary cross-entropy of many members' logits against the same pixels, and its gradient, as two
-operators.
+operators. A CPU takes the formulas as they are: calling an operator of one's own imports torch's compiler.
 """
 
 import torch
@@ -16,7 +16,7 @@ def binary_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
         logits: [S, T, D, B].
         x: [S, D, B], the pixels, from 0 to 1.
     """
-    return _sums(logits, x)
+    return sums_formula(logits, x)
 
 
 @binary_cross_entropy.register_fake
@@ -27,14 +27,14 @@ def _(logits: Tensor, _x: Tensor) -> Tensor:
 @binary_cross_entropy.register_kernel("cuda")
 def _(logits: Tensor, x: Tensor) -> Tensor:
     kernels = triton_kernels("triton_cross_entropy")
-    found: Tensor = (_sums if kernels is None else kernels.sums)(logits, x)
+    found: Tensor = (sums_formula if kernels is None else kernels.sums)(logits, x)
     return found
 
 
 @torch.library.custom_op("straight_through::binary_cross_entropy_backward", mutates_args=())
 def binary_cross_entropy_backward(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
     """The gradient of the logits from that of the sums, dloss [S, T]; the rest as above."""
-    return _gradient(dloss, logits, x)
+    return gradient_formula(dloss, logits, x)
 
 
 @binary_cross_entropy_backward.register_fake
@@ -45,11 +45,12 @@ def _(_dloss: Tensor, logits: Tensor, _x: Tensor) -> Tensor:
 @binary_cross_entropy_backward.register_kernel("cuda")
 def _(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
     kernels = triton_kernels("triton_cross_entropy")
-    found: Tensor = (_gradient if kernels is None else kernels.gradient)(dloss, logits, x)
+    found: Tensor = (gradient_formula if kernels is None else kernels.gradient)(dloss, logits, x)
     return found
 
 
-def _sums(logits: Tensor, x: Tensor) -> Tensor:
+def sums_formula(logits: Tensor, x: Tensor) -> Tensor:
+    """As `binary_cross_entropy`."""
     # -x log sigmoid(o) - (1 - x) log sigmoid(-o) = softplus(o) - x o, and softplus(o) = max(o, 0) - log
     # sigmoid(|o|), which never overflows: a tenth of the time of torch's own softplus, whose log1p is slow
     # on a CPU.
@@ -57,5 +58,6 @@ def _sums(logits: Tensor, x: Tensor) -> Tensor:
     return loss.sub_((logits.flatten(2) @ x.flatten(1)[..., None])[..., 0])
 
 
-def _gradient(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
+def gradient_formula(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
+    """As `binary_cross_entropy_backward`."""
     return torch.sigmoid(logits).sub_(x[:, None]).mul_(dloss[:, :, None, None])

@@ -203,14 +203,16 @@ class _BinaryCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, out: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(out, x)
-        loss: Tensor = cross_entropy.binary_cross_entropy(out, x)
+        sums = cross_entropy.binary_cross_entropy if out.is_cuda else cross_entropy.sums_formula
+        loss: Tensor = sums(out, x)
         return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor, None]:
         out, x = ctx.saved_tensors
-        return cross_entropy.binary_cross_entropy_backward(dloss, out, x), None
+        backward = cross_entropy.binary_cross_entropy_backward
+        return (backward if out.is_cuda else cross_entropy.gradient_formula)(dloss, out, x), None
 
 
 def binary_cross_entropy(out: Tensor, x: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def test_a_file_and_a_request_are_refused_alike(tmp_path, text, said):
     path = of_a_file(tmp_path, text)
     with pytest.raises(UserError, match=f"^the spec {re.escape(str(path))} {re.escape(said)}"):
         load_spec(str(path))
-    with pytest.raises(Problem, match=f"^the body {re.escape(said)}") as refused:
+    with pytest.raises(Problem, match=f"^the text {re.escape(said)}") as refused:
         body.mapping(body.Body(text.encode(), body.YAML))
     assert refused.value.status == 400
 
