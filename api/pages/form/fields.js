@@ -176,9 +176,23 @@ function finer(making) {
     field("reports", "Reports", "number"),
     field("max_hours", "Hours at most", "number"),
     field("members_per_population", "Models in a population", "number"),
+    ofWords(making, "precision", "Precision of products", ["float32", "tf32", "bfloat16"]),
+    ofWords(making, "compile", "Recorded steps", ["auto", "off"]),
     field("options", "Options of the task", "json"),
     field("dataset_options", "Options of the dataset", "json"),
   );
+}
+
+/**
+ * A field of a few words, of which the first is its default.
+ * @param {Making} making
+ * @param {string} name
+ * @param {string} label
+ * @param {string[]} words
+ */
+function ofWords(making, name, label, words) {
+  const change = (/** @type {string} */ word) => making.set(name, word === words[0] ? undefined : word);
+  return choice(making, name, label, words, change, making.choices.defaults[name]?.description);
 }
 
 /**
