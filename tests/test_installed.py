@@ -90,10 +90,10 @@ def test_all_code_is_the_wheels_and_the_layer_has_a_gradient(installed):
 def test_a_preset_runs_to_its_verdict_and_is_taken_home(installed):
     end = json.loads(installed.run("tuner", "run", PRESET, "--json").splitlines()[-1])
     assert end["state"] == "succeeded"
-    results = json.loads(installed.run("tuner", "results", end["id"], "--json"))
+    results = json.loads(installed.run("tuner", "results", end["study"], "--json"))
     assert results["verdict"] != "no verdict"
     assert results["gain"]["confirmed"]
-    installed.run("tuner", "export", end["id"], "taken")
+    installed.run("tuner", "export", end["study"], "taken")
     taken = {
         file.name.partition("-")[0] for file in (installed.folder / "taken").rglob("*") if file.is_file()
     }
