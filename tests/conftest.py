@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -100,6 +101,15 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     return request.getfixturevalue("postgresql").empty()
+
+
+@pytest.fixture
+def ledger(url):
+    """A new ledger in each of the two databases."""
+    from tuner.ledger.store import Ledger
+
+    with closing(Ledger(url)) as opened:
+        yield opened
 
 
 @pytest.fixture

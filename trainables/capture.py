@@ -130,11 +130,11 @@ class Captured:
         population, whose memory is free as soon as nobody else holds it.
         """
         while steps > 0:
-            if self._record is None or self._warm < WARMUP:
-                if self._record is None:
-                    step()
-                else:
-                    self._record.warm(step)
+            if self._record is None:
+                step()
+                steps -= 1
+            elif self._warm < WARMUP:
+                self._record.warm(step)
                 self._warm += 1
                 steps -= 1
             else:

@@ -1,20 +1,10 @@
 """Fixtures of the service's tests: the service in this process, asked without a port."""
 
-from contextlib import closing
-
 import pytest
 from fastapi.testclient import TestClient
 
 from api.application.app import create
 from api.application.settings import ServiceSettings
-from tuner.ledger.store import Ledger
-
-
-@pytest.fixture
-def ledger(url):
-    """A new ledger in each of the two databases."""
-    with closing(Ledger(url)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,49 +8,13 @@ from torch import Tensor
 from trainables.kernels.availability import triton_kernels
 
 
-@torch.library.custom_op("straight_through::binary_cross_entropy", mutates_args=())
-def binary_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
+def sums_formula(logits: Tensor, x: Tensor) -> Tensor:
     """Its sum over pixels and examples, [S, T].
 
     Args:
         logits: [S, T, D, B].
         x: [S, D, B], the pixels, from 0 to 1.
     """
-    return sums_formula(logits, x)
-
-
-@binary_cross_entropy.register_fake
-def _(logits: Tensor, _x: Tensor) -> Tensor:
-    return logits.new_empty(logits.shape[:2])
-
-
-@binary_cross_entropy.register_kernel("cuda")
-def _(logits: Tensor, x: Tensor) -> Tensor:
-    kernels = triton_kernels("triton_cross_entropy")
-    found: Tensor = (sums_formula if kernels is None else kernels.sums)(logits, x)
-    return found
-
-
-@torch.library.custom_op("straight_through::binary_cross_entropy_backward", mutates_args=())
-def binary_cross_entropy_backward(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
-    """The gradient of the logits from that of the sums, dloss [S, T]; the rest as above."""
-    return gradient_formula(dloss, logits, x)
-
-
-@binary_cross_entropy_backward.register_fake
-def _(_dloss: Tensor, logits: Tensor, _x: Tensor) -> Tensor:
-    return torch.empty_like(logits)
-
-
-@binary_cross_entropy_backward.register_kernel("cuda")
-def _(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
-    kernels = triton_kernels("triton_cross_entropy")
-    found: Tensor = (gradient_formula if kernels is None else kernels.gradient)(dloss, logits, x)
-    return found
-
-
-def sums_formula(logits: Tensor, x: Tensor) -> Tensor:
-    """As `binary_cross_entropy`."""
     # -x log sigmoid(o) - (1 - x) log sigmoid(-o) = softplus(o) - x o, and softplus(o) = max(o, 0) - log
     # sigmoid(|o|), which never overflows: a tenth of the time of torch's own softplus, whose log1p is slow
     # on a CPU.
@@ -59,5 +23,37 @@ def sums_formula(logits: Tensor, x: Tensor) -> Tensor:
 
 
 def gradient_formula(dloss: Tensor, logits: Tensor, x: Tensor) -> Tensor:
-    """As `binary_cross_entropy_backward`."""
+    """The gradient of the logits from that of the sums, dloss [S, T]; the rest as above."""
     return torch.sigmoid(logits).sub_(x[:, None]).mul_(dloss[:, :, None, None])
+
+
+binary_cross_entropy = torch.library.custom_op(
+    "straight_through::binary_cross_entropy", sums_formula, mutates_args=()
+)
+binary_cross_entropy_backward = torch.library.custom_op(
+    "straight_through::binary_cross_entropy_backward", gradient_formula, mutates_args=()
+)
+
+
+@binary_cross_entropy.register_fake
+def _(logits: Tensor, _x: Tensor) -> Tensor:
+    return logits.new_empty(logits.shape[:2])
+
+
+@binary_cross_entropy_backward.register_fake
+def _(_dloss: Tensor, logits: Tensor, _x: Tensor) -> Tensor:
+    return torch.empty_like(logits)
+
+
+@binary_cross_entropy.register_kernel("cuda")
+def _(*inputs: Tensor) -> Tensor:
+    kernels = triton_kernels("triton_cross_entropy")
+    found: Tensor = (sums_formula if kernels is None else kernels.sums)(*inputs)
+    return found
+
+
+@binary_cross_entropy_backward.register_kernel("cuda")
+def _(*inputs: Tensor) -> Tensor:
+    kernels = triton_kernels("triton_cross_entropy")
+    found: Tensor = (gradient_formula if kernels is None else kernels.gradient)(*inputs)
+    return found

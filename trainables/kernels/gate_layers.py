@@ -5,6 +5,8 @@ network's inputs, which a seed's trials share, and S*T for the outputs of its la
 beyond the batch may have any value. gate_rows.py says what the rows are.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,90 +14,6 @@ from torch import Tensor
 from trainables.kernels.availability import triton_kernels
 
 WORD = 32  # bits
-
-
-@torch.library.custom_op("straight_through::gates", mutates_args=())
-def gates(
-    bits: Tensor, coefficients: list[Tensor], a: list[Tensor], b: list[Tensor], groups: int
-) -> tuple[Tensor, list[Tensor]]:
-    """The sums [S, T, groups, B] of the last layer's outputs, and every layer's inputs as words.
-
-    Args:
-        bits: [S, D, B] uint8.
-        coefficients: for each layer [S, T, 4, N], rows of gates.COEFFICIENTS.
-        a, b: for each layer [R, N], of Rows.
-        groups: how many; divides the last layer's N.
-    """
-    return _gates(bits, coefficients, a, b, groups)
-
-
-@gates.register_fake
-def _(
-    bits: Tensor, coefficients: list[Tensor], a: list[Tensor], _b: list[Tensor], groups: int
-) -> tuple[Tensor, list[Tensor]]:
-    (S, T), B = coefficients[0].shape[:2], bits.shape[-1]
-    outputs = [bits.shape[1], *(layer.shape[-1] for layer in coefficients)]
-    kept = [
-        bits.new_empty(len(rows), D, -(-B // WORD), dtype=torch.int32)
-        for rows, D in zip(a, outputs, strict=False)
-    ]
-    return coefficients[0].new_empty(S, T, groups, B), kept
-
-
-@gates.register_kernel("cuda")
-def _(
-    bits: Tensor, coefficients: list[Tensor], a: list[Tensor], b: list[Tensor], groups: int
-) -> tuple[Tensor, list[Tensor]]:
-    kernels = triton_kernels("triton_gate_layers")
-    if kernels is None:
-        return _gates(bits, coefficients, a, b, groups)
-    sums, kept = kernels.gates(bits, coefficients, a, b, groups)
-    return sums, kept
-
-
-@torch.library.custom_op("straight_through::gates_backward", mutates_args=())
-def gates_backward(
-    dsums: Tensor,
-    coefficients: list[Tensor],
-    kept: list[Tensor],
-    a: list[Tensor],
-    b: list[Tensor],
-    table: list[Tensor],
-    factors: list[Tensor],
-    bags: list[Tensor],
-) -> list[Tensor]:
-    """The gradients of the coefficients, from those of the sums; the rest as in `gates`, kept what it gave.
-
-    Args:
-        table, factors, bags: for each layer, of Rows.
-    """
-    return _gradients(dsums, coefficients, kept, a, b, table, factors, bags)
-
-
-@gates_backward.register_fake
-def _(_dsums: Tensor, coefficients: list[Tensor], *_others: object) -> list[Tensor]:
-    return [torch.empty_like(layer, memory_format=torch.contiguous_format) for layer in coefficients]
-
-
-@gates_backward.register_kernel("cuda")
-def _(
-    dsums: Tensor,
-    coefficients: list[Tensor],
-    kept: list[Tensor],
-    a: list[Tensor],
-    b: list[Tensor],
-    table: list[Tensor],
-    factors: list[Tensor],
-    bags: list[Tensor],
-) -> list[Tensor]:
-    kernels = triton_kernels("triton_gate_layers")
-    backward = _gradients if kernels is None else kernels.gradients
-    found: list[Tensor] = backward(dsums, coefficients, kept, a, b, table, factors, bags)
-    return found
-
-
-# --- the formulas
-# ---------------------------------------------------------------------------------------------------
 
 
 def follow(x: Tensor, rows: Tensor) -> Tensor:
@@ -106,6 +24,14 @@ def follow(x: Tensor, rows: Tensor) -> Tensor:
 def _gates(
     bits: Tensor, coefficients: list[Tensor], a: list[Tensor], b: list[Tensor], groups: int
 ) -> tuple[Tensor, list[Tensor]]:
+    """The sums [S, T, groups, B] of the last layer's outputs, and every layer's inputs as words.
+
+    Args:
+        bits: [S, D, B] uint8.
+        coefficients: for each layer [S, T, 4, N], rows of gates.COEFFICIENTS.
+        a, b: for each layer [R, N], of Rows.
+        groups: how many; divides the last layer's N.
+    """
     S, T = coefficients[0].shape[:2]
     x, kept = bits[:, None], []
     for layer, rows_a, rows_b in zip(coefficients, a, b, strict=True):
@@ -127,6 +53,11 @@ def _gradients(
     factors: list[Tensor],
     bags: list[Tensor],
 ) -> list[Tensor]:
+    """The gradients of the coefficients, from those of the sums; the rest as in `gates`, kept what it gave.
+
+    Args:
+        table, factors, bags: for each layer, of Rows.
+    """
     S, T, groups, B = dsums.shape
     found: list[Tensor] = []
     dy = dsums.repeat_interleave(coefficients[-1].shape[-1] // groups, 2)  # [S, T, N, B]
@@ -155,3 +86,39 @@ def _bits(words: Tensor, B: int) -> Tensor:
     """Words [R, D, W] as bits [R, D, B] int32."""
     apart = (words[..., None] >> torch.arange(WORD, device=words.device, dtype=torch.int32)) & 1
     return apart.flatten(-2)[..., :B]
+
+
+gates = torch.library.custom_op("straight_through::gates", _gates, mutates_args=())
+gates_backward = torch.library.custom_op("straight_through::gates_backward", _gradients, mutates_args=())
+
+
+@gates.register_fake
+def _(
+    bits: Tensor, coefficients: list[Tensor], a: list[Tensor], _b: list[Tensor], groups: int
+) -> tuple[Tensor, list[Tensor]]:
+    (S, T), B = coefficients[0].shape[:2], bits.shape[-1]
+    outputs = [bits.shape[1], *(layer.shape[-1] for layer in coefficients)]
+    kept = [
+        bits.new_empty(len(rows), D, -(-B // WORD), dtype=torch.int32)
+        for rows, D in zip(a, outputs, strict=False)
+    ]
+    return coefficients[0].new_empty(S, T, groups, B), kept
+
+
+@gates_backward.register_fake
+def _(_dsums: Tensor, coefficients: list[Tensor], *_others: object) -> list[Tensor]:
+    return [torch.empty_like(layer, memory_format=torch.contiguous_format) for layer in coefficients]
+
+
+@gates.register_kernel("cuda")
+def _(*inputs: Any) -> tuple[Tensor, list[Tensor]]:
+    kernels = triton_kernels("triton_gate_layers")
+    found: tuple[Tensor, list[Tensor]] = (_gates if kernels is None else kernels.gates)(*inputs)
+    return found
+
+
+@gates_backward.register_kernel("cuda")
+def _(*inputs: Any) -> list[Tensor]:
+    kernels = triton_kernels("triton_gate_layers")
+    found: list[Tensor] = (_gradients if kernels is None else kernels.gradients)(*inputs)
+    return found

@@ -4,7 +4,7 @@ The shell asks at every press of Tab: nothing here imports pydantic, and a ledge
 made. A shell can show candidates but no sentence: where they cannot be had, there are none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -48,16 +48,24 @@ class StudyName(click.ParamType[str]):
 
 
 class FieldName(click.ParamType[str]):
-    """A field of a trial; -FIELD from the highest down."""
+    """A name of a field, of those that a function tells with what to say of each."""
 
     name = "field"
+
+    def __init__(self, fields: Callable[[], Iterable[tuple[str, str | None]]]) -> None:
+        self._fields = fields
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The fields that every trial has; of metrics only the trials know."""
+        """The fields that begin so."""
         del ctx, param
-        return candidates(((field, None) for field in (*NUMBERS, *TEXTS)), incomplete)
+        return candidates(self._fields(), incomplete)
+
+
+def trial_fields() -> list[tuple[str, str | None]]:
+    """The fields that every trial has; of metrics only the trials know."""
+    return [(field, None) for field in (*NUMBERS, *TEXTS)]
 
 
 def study_items(studies: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:

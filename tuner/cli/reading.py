@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.cli.choosing import chosen
-from tuner.cli.completion import FieldName, StudyName
+from tuner.cli.completion import FieldName, StudyName, trial_fields
 from tuner.cli.families import corrections_of, family_table
 from tuner.cli.group import cli, with_ledger
 from tuner.cli.summary import NUMBERS, analysed, labels_of, summary
@@ -108,7 +108,10 @@ def results(settings: "Settings", ledger: Any, study: str, as_json: bool) -> Non
 @click.argument("study", type=StudyName())
 @click.option("--json", "as_json", is_flag=True, help="As JSON, every number.")
 @click.option(
-    "--sort", type=FieldName(), metavar="FIELD", help="By a column or a metric; -FIELD from the highest down."
+    "--sort",
+    type=FieldName(trial_fields),
+    metavar="FIELD",
+    help="By a column or a metric; -FIELD from the highest down.",
 )
 @click.option(
     "--filter",

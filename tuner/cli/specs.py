@@ -5,9 +5,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
-from tuner.cli.completion import candidates
+from tuner.cli.completion import FieldName
 from tuner.cli.group import cli
 from tuner.cli.tables import columns
 from tuner.output import terminal_width
@@ -37,32 +36,23 @@ def schema() -> None:
     click.echo(json.dumps(spec_schema(), indent=1))
 
 
-class FieldName(click.ParamType[str]):
-    """A field of a spec."""
+def _described() -> dict[str, str]:
+    """What every field of a spec means, {path: description}."""
+    from tuner.spec.schema import describe_fields
 
-    name = "field"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The fields that begin so."""
-        del ctx, param
-        from tuner.spec.schema import describe_fields
-
-        described = {field.path: field.description for field in describe_fields()}
-        return candidates(described.items(), incomplete)
+    return {field.path: field.description for field in describe_fields()}
 
 
 @cli.command()
-@click.argument("field", type=FieldName(), required=False)
+@click.argument("field", type=FieldName(lambda: _described().items()), required=False)
 def explain(field: str | None) -> None:
     """Explain FIELD of a spec, as search.tau_f or tau_f; or name all fields."""
-    from tuner.spec.schema import describe_fields
     from tuner.spec.schema import explain as find
 
     if field is None:
-        named = {described.path: described.description for described in describe_fields()}
-        click.echo(columns(["field", "meaning"], [[path, text] for path, text in named.items()], left=2))
+        click.echo(
+            columns(["field", "meaning"], [[path, text] for path, text in _described().items()], left=2)
+        )
     else:
         click.echo("\n\n".join(map(_paragraph, find(field))))
 

@@ -1,22 +1,12 @@
 """Fresh seeds are added to what has succeeded, once for each time they are asked for."""
 
-from contextlib import closing
-
 import pytest
 
 from tests.support.ledgers import STUDY
 from tuner.errors import ForbiddenByStateError, StudyNotFoundError
 from tuner.ledger.added_seeds import add_seeds
 from tuner.ledger.rows import Proposal
-from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
-
-
-@pytest.fixture
-def ledger(url):
-    """A new ledger in each of the two databases."""
-    with closing(Ledger(url)) as opened:
-        yield opened
 
 
 def ended(ledger, state="succeeded", role="confirm"):

@@ -6,16 +6,8 @@ import pytest
 
 from tests.support.ledgers import create, started
 from tuner.ledger.notices import Notices
-from tuner.ledger.store import Ledger
 from tuner.ledger.study_queue import StudyQueue
 from tuner.ledger.tables import studies
-
-
-@pytest.fixture
-def ledger(url):
-    opened = Ledger(url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

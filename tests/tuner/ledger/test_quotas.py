@@ -17,13 +17,6 @@ TWO_WAIT = Quota(waiting=2)
 
 
 @pytest.fixture
-def ledger(url):
-    """A new ledger in each of the two databases."""
-    with closing(Ledger(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
 def queue(ledger):
     return StudyQueue(ledger)
 

@@ -28,12 +28,6 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def ledger(url):
-    with closing(Ledger(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
 def sqlite_ledger(file):
     with closing(Ledger(f"sqlite:///{file}")) as opened:
         yield opened
