@@ -31,7 +31,7 @@ from trainables.layers import PRECISIONS, products
 from trainables.population import Configuration, Population
 from trainables.scoring import ScoreRule
 
-LIMITS_S = {"correctness": 120.0, "table": 150.0, "kernels": 30.0, "paper": 480.0}
+LIMITS_S = {"correctness": 180.0, "table": 150.0, "kernels": 30.0, "paper": 420.0}
 MEMBERS = {"SBN grid": (25, 250, 1155), "CatAE": (16, 100, 400), "DLN, 16 members": (1, 4, 16)}
 
 

@@ -4,12 +4,14 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests.support.paths import EXAMPLE_TASK, ROOT
 from tests.support.patience import patient
 from tests.support.simulated_device import simulated_device
 from trainables.testing import CHECKS
 from trainables.testing.__main__ import load_task, main
+from trainables.testing.subject import assert_close
 
 OWN = ROOT / "tests" / "support" / "own_models"
 GOOD = f"{OWN / 'good_model.py'}:Task"
@@ -103,3 +105,13 @@ def test_a_task_that_cannot_be_loaded_is_said_in_a_sentence(task, said, capsys):
     assert printed.startswith("the task cannot be built: ")
     assert said in printed
     assert "Traceback" not in printed
+
+
+def test_on_a_gpu_float32_is_compared_by_its_norm_and_what_is_counted_too():
+    expected = {"weight": torch.ones(1000), "batches": torch.tensor([15, 15])}
+    one_weight_off = torch.ones(1000)
+    one_weight_off[3] += 0.5
+    assert_close({**expected, "weight": one_weight_off}, expected, torch.float32, on_gpu=True)
+    for wrong in ({"weight": 1.05 * torch.ones(1000)}, {"batches": torch.tensor([15, 14])}):
+        with pytest.raises(AssertionError, match=f"{next(iter(wrong))} is off by"):
+            assert_close(expected | wrong, expected, torch.float32, on_gpu=True)
