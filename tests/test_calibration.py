@@ -121,7 +121,7 @@ def test_seeds_added_after_a_study_has_ended_call_a_false_gain_in_at_most_5_perc
 
 
 def test_a_search_with_rungs_is_not_played():
-    with pytest.raises(NotImplementedError, match="halving has rungs"):
+    with pytest.raises(ValueError, match="Got halving, which has rungs"):
         play(halving(), WORLDS["on the diagonal, ratio 1"], 0)
 
 

@@ -17,7 +17,7 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def play(spec: StudySpec, world: World, study: int) -> list[TrialRow]:
     """The trials of a study of that number, each ended. For strategies that train every trial to its end.
 
-    Raises NotImplementedError for one with rungs.
+    Raises ValueError for one with rungs.
     """
     history: list[TrialRow] = []
     while True:
@@ -26,7 +26,9 @@ def play(spec: StudySpec, world: World, study: int) -> list[TrialRow]:
         if answer is Signal.DONE:
             return history
         if not isinstance(answer, list) or strategy.rung(answer[0].role, 0) is not None:
-            raise NotImplementedError(f"play: {spec.search.strategy} has rungs, which are not played")
+            raise ValueError(
+                f"strategy must train every trial to its end. Got {spec.search.strategy}, which has rungs."
+            )
         history += [_ended(p, len(history) + i, spec, world, study) for i, p in enumerate(answer)]
 
 

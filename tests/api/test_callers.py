@@ -9,11 +9,16 @@ from fastapi.testclient import TestClient
 from api.answers import events
 from api.application import auth, streams
 from api.application.app import create
+from api.application.auth import Limiter
+from api.application.errors import Problem
 from api.application.settings import ServiceSettings
 from tests.support.patience import patient, wait_for
 from tests.support.served import SMALL
+from tests.support.specs import TINY
+from tests.support.submissions import submitted
 from tuner.errors import UserError
 from tuner.ledger.api_keys import ApiKeys
+from tuner.ledger.store import Ledger
 from tuner.ledger.tables import api_keys
 
 
@@ -233,3 +238,47 @@ def test_the_words_of_the_header_do_not_matter_but_the_key_does(make):
     for wrong in (f"Basic {key}", key, f"Bearer {key}x", "Bearer", "Bearer \x00", ""):
         assert http.get("/tasks", headers={"Authorization": wrong}).status_code == 401
     assert auth.EVERYBODY.sees is None
+
+
+def test_a_key_sees_its_own_studies_and_does_what_its_scopes_say(http, service):
+    before = submitted(http)
+    keys = ApiKeys(service.ledger)
+    mine, reader, admin = (
+        {"Authorization": f"Bearer {keys.create(name, scopes)[0]}"}
+        for name, scopes in (("a", ["read", "submit"]), ("b", ["read"]), ("c", ["admin"]))
+    )
+    refused = http.get("/studies")
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert http.get("/studies", headers={"Authorization": "Bearer nonsense"}).status_code == 401
+    study = http.post("/studies", json=TINY, headers=mine).json()["id"]
+    assert http.post("/studies", json=TINY, headers=reader).status_code == 403
+    assert [r["id"] for r in http.get("/studies", headers=mine).json()["items"]] == [study]
+    assert http.get("/studies", headers=reader).json()["items"] == []
+    assert http.get(f"/studies/{study}", headers=reader).status_code == 404
+    assert [r["id"] for r in http.get("/studies", headers=admin).json()["items"]] == [study, before]
+    keys.revoke(keys.list()[0].id)
+    assert http.get("/studies", headers=mine).status_code == 401
+    assert http.get("/healthz").status_code == http.get("/").status_code == 200  # these need none
+
+
+def test_without_a_key_only_loopback_is_bound(tmp_path):
+    settings = ServiceSettings(home=tmp_path, host="0.0.0.0")
+    with pytest.raises(UserError, match=r"loopback only, not to 0\.0\.0\.0"):
+        create(settings)
+    ledger = Ledger(settings.ledger_address)
+    ApiKeys(ledger).create("first", ["admin"])
+    ledger.close()
+    create(settings).state.service.ledger.close()
+
+
+def test_too_many_requests_wait():
+    now = 0.0
+    limiter = Limiter(60, clock=lambda: now)
+    for _ in range(15):
+        limiter.take("a")
+    with pytest.raises(Problem) as refused:
+        limiter.take("a")
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "2")
+    limiter.take("b")
+    now = 2.0
+    limiter.take("a")

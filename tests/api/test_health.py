@@ -1,6 +1,9 @@
 """/healthz and /readyz: they wait for nobody, and say what each part said last."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.client import BadStatusLine
@@ -12,12 +15,16 @@ from fastapi.testclient import TestClient
 from api.application import costly
 from api.application.app import create
 from api.application.settings import ServiceSettings
+from api.studies import jobs
 from api.studies import probe as probing
 from api.studies.jobs import RayAwayError
 from api.studies.probe import AWAY, NOT_YET, OK, Probe
 from tests.support.patience import patient, wait_for
+from tests.support.processes import kill
+from tests.support.submissions import submitted
 from tuner.errors import LedgerError, UserError
 from tuner.ledger.api_keys import ApiKeys
+from tuner.network import any_free_port, port_is_free
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +175,39 @@ def test_one_caller_leaves_places_for_the_others(served, monkeypatch):
         assert one.result().status_code == 200
         refused = [answer.result().status_code for answer in many].count(503)
     assert refused == 12 - costly.OF_ONE
+
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def test_readiness_names_what_is_down(http):
+    wait_for(lambda: http.get("/readyz").status_code == 200)
+    answer = http.get("/readyz")
+    assert answer.json()["parts"]["ledger"] == "ok"
+    assert "TUNER_RAY_ADDRESS" in answer.json()["parts"]["ray"]
+
+
+@pytest.mark.timeout(60)
+def test_a_ray_that_hangs_is_named_and_stops_no_one(tmp_path, monkeypatch):
+    for patience in ("PATIENCE_S", "SUBMIT_S", "PING_S"):
+        monkeypatch.setattr(jobs, patience, 0.3)
+    # Its port takes connections, as that of Ray's dashboard does while that is suspended.
+    hanging = subprocess.Popen(
+        [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port := any_free_port())], **QUIET
+    )
+    try:
+        wait_for(lambda: not port_is_free(port))
+        hanging.send_signal(signal.SIGSTOP)
+        app = create(
+            ServiceSettings(home=tmp_path, ray_address=f"http://127.0.0.1:{port}", rate_per_minute=0)
+        )
+        with TestClient(app, base_url="http://localhost") as http:
+            wait_for(lambda: http.get("/readyz").json()["parts"]["ray"] == "does not answer")
+            study = submitted(http)
+            assert http.post(f"/studies/{study}/cancel").json()["state"] == "cancelled"
+        service = app.state.service
+        with pytest.raises(jobs.RayHangsError, match=r"does not answer within 0\.3 s"):
+            service.jobs.status(f"{study}-1")
+    finally:
+        kill(hanging.pid)
+        hanging.wait()

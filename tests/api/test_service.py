@@ -17,7 +17,7 @@ from api.machine.ray_head import RayHead
 from api.studies.ray_token import token_environment
 from tests.support.patience import patient, wait_for
 from tests.support.processes import alive, command, descendants, exposed
-from tests.support.served import CHROMIUM, FLAGS, MISSING_BROWSER
+from tests.support.served import CHROMIUM, MISSING_BROWSER
 from tests.support.specs import TINY
 from tuner.ledger.store import Ledger
 from tuner.network import any_free_port
@@ -229,10 +229,43 @@ def test_the_remote_verbs_say_what_the_service_says(api, client):
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")
-def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_that(tmp_path, api, client):
-    from playwright.sync_api import expect, sync_playwright
+def addresses(said):
+    """What `tuner serve` has said of its parts: {part: its address}."""
+    return dict(line.split() for line in said.splitlines() if line.startswith(("page ", "MLflow ", "Ray ")))
 
+
+def follow_the_links(page, address, study):
+    """From a study's page to its run and its trials in MLflow, and to its job and its actors in Ray."""
+    from playwright.sync_api import expect
+
+    slow, title, began = 1000 * patient(30), f"{TINY['name']} · {study}", "population 1: trials 0-"
+
+    def shows(there, text):
+        expect(there.get_by_text(text).first).to_be_visible(timeout=slow)
+
+    page.goto(f"{address}#/studies/{study}")
+    for link, text in (
+        ("MLflow run", TINY["name"]),
+        ("Compare its trials in MLflow", "Objective: val_loss"),
+        ("Ray job", title),
+    ):
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name=link).click()
+        shows(opened.value, text)
+    ray = opened.value
+    shows(ray, began)  # the job's own log
+    for view, text in (("jobs", title), ("actors", f"populations of {title}")):
+        ray.goto(re.sub("#.*", f"#/{view}", ray.url))
+        shows(ray, text)
+    ray.get_by_role("row", name=f"populations of {title}").get_by_role("link").first.click()
+    ray.get_by_role("tab", name="stdout").click()
+    shows(ray, f"{title} · {began}")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")
+def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_that(
+    tmp_path, api, client, browser
+):
     others = api.pids()
     environment = os.environ | {
         "TUNER_HOME": str(tmp_path),
@@ -245,39 +278,14 @@ def test_the_pages_links_lead_there_and_ctrl_c_ends_what_was_started_and_only_th
         serve = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(lambda: serve.poll() is None and "Ctrl-C" in said.read_text(), 120)
-        addresses = dict(
-            line.split()
-            for line in said.read_text().splitlines()
-            if line.startswith(("page ", "MLflow ", "Ray "))
-        )
-        with Client(addresses["page"]) as mine:
+        page = addresses(said.read_text())["page"]
+        with Client(page) as mine:
             study = mine.submit(TINY | {"confirm_seeds": 0, "epochs": 4000, "reports": 400})["id"]
             wait_for(lambda: (links := mine.status(study)["links"])["mlflow"] and links["job"], 90)
         with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
             driver = driver_of(ledger, study)
-            with sync_playwright() as playwright:
-                chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                page = chromium.new_page()
-                page.goto(f"{addresses['page']}#/studies/{study}")
-                title = f"{TINY['name']} · {study}"
-                for link, there in (
-                    ("MLflow run", TINY["name"]),
-                    ("Compare its trials in MLflow", "Objective: val_loss"),
-                    ("Ray job", title),
-                ):
-                    with page.context.expect_page() as opened:
-                        page.get_by_role("link", name=link).click()
-                    expect(opened.value.get_by_text(there).first).to_be_visible(timeout=1000 * patient(30))
-                ray, slow = opened.value, 1000 * patient(30)
-                began = "population 1: trials 0-"
-                expect(ray.get_by_text(began).first).to_be_visible(timeout=slow)  # the job's own log
-                for view, there in (("jobs", title), ("actors", f"populations of {title}")):
-                    ray.goto(re.sub("#.*", f"#/{view}", ray.url))
-                    expect(ray.get_by_text(there).first).to_be_visible(timeout=slow)
-                ray.get_by_role("row", name=f"populations of {title}").get_by_role("link").first.click()
-                ray.get_by_role("tab", name="stdout").click()
-                expect(ray.get_by_text(f"{title} · {began}").first).to_be_visible(timeout=slow)
-                chromium.close()
+            with closing(browser.new_page()) as opened:
+                follow_the_links(opened, page, study)
             started = descendants(serve.pid)
             assert driver in started
             serve.send_signal(signal.SIGINT)

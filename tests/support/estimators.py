@@ -1,5 +1,9 @@
 """What a member of each estimator samples, by the functions that a user calls: for oracles in plain torch."""
 
+from types import SimpleNamespace
+
+import torch
+
 from trainables import (
     decoupled_st,
     decoupled_st_binary,
@@ -16,6 +20,7 @@ from trainables import (
     softmax_st,
     softmax_st_binary,
 )
+from trainables.estimator_names import DISCRETE
 
 
 def sample(c, logits, noise, draws):
@@ -53,3 +58,24 @@ def sample_binary(c, logits, noise, draws):
         "gst": gst_st_binary,
     }
     return plain[c.estimator](logits, c.tau_b, noise=noise)
+
+
+def fresh(noise):
+    """Draws [3, ...] for Gumbel-Rao made of noise alone, so that a member alone has those it has among
+    others.
+    """
+    return None if noise is None else torch.stack([-noise, noise.roll(1, -1), 2 * noise.flip(-1)])
+
+
+def of_all(sample):
+    """Every estimator as a function of (logits, tau_f, tau_b, noise)."""
+
+    def one(name):
+        return lambda x, f, b, g: sample(SimpleNamespace(estimator=name, tau_f=f, tau_b=b), x, g, fresh(g))
+
+    return {name: one(name) for name in DISCRETE}
+
+
+CATEGORICAL, BINARY = of_all(sample), of_all(sample_binary)
+FAMILIES = {"categorical": CATEGORICAL, "binary": BINARY}
+EVERY = [(family, name) for family, functions in FAMILIES.items() for name in functions]

@@ -29,6 +29,13 @@ def record(ledger, lease, interval=1, rows=SCORES, *, final=False):
     ledger.record(lease, interval=interval, epoch=float(interval), training_s=1.5, rows=rows, final=final)
 
 
+def execute(ledger, *statements):
+    """What a test does to the database behind the ledger's back."""
+    with ledger.engine.execution_options(writing=True).begin() as db:
+        for statement in statements:
+            db.exec_driver_sql(statement)
+
+
 def dump(ledger):
     """All that the database holds."""
     with ledger.engine.connect() as db:

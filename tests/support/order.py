@@ -13,7 +13,8 @@ from collections.abc import Mapping
 # what matters is that the long ones are here.
 SECONDS = {
     "tests/api/test_one_truth.py": 44,
-    "tests/api/test_page.py": 100,
+    "tests/api/test_page_screens.py": 40,
+    "tests/api/test_page_study.py": 25,
     "tests/api/test_page_mlflow.py": 40,
     "tests/api/test_service.py": 137,
     "tests/docs/test_examples.py": 110,

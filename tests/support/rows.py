@@ -105,3 +105,26 @@ def finished_study():
         trial(9, 4 + spread, tau_f=None, tau_b=0.5, role="confirm", estimator="gumbel", seeds=FRESH),
     ]
     return searched, confirmed
+
+
+SEQUENTIAL = {  # the field `search` of the study of sequential_trials
+    "strategy": "sequential",
+    "tau_f": [0.0, 0.5, 1.5],
+    "tau_b": [0.3, 1.0, 2.0],
+    "tau_b_start": 1.0,
+}
+
+
+def sequential_trials():
+    """tau_f of 0.5 wins the first stage with its second learning rate; then tau_b of 2 wins, and 0.3
+    diverges.
+    """
+    first = [(0.0, 1.0, 5.0), (0.5, 1.0, 9.0), (1.5, 1.0, 6.0)]
+    second = [(0.5, 0.3, None), (0.5, 2.0, 3.0)]
+    searched = [trial(i, [v, v and v + 0.2], tau_f=f, tau_b=b) for i, (f, b, v) in enumerate(first + second)]
+    searched += [trial(5, [4.0, 4.2], tau_f=0.5, tau_b=1.0, lr=0.1)]
+    softmax = [
+        trial(6 + i, [7.0, 7.2], tau_f=t, tau_b=t, role="baseline", estimator="softmax")
+        for i, t in enumerate((1.0, 0.5))
+    ]
+    return searched, softmax

@@ -5,7 +5,6 @@ The other surrogates' oracles are in test_surrogates.py.
 """
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,47 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from tests.support.estimators import sample, sample_binary
+from tests.support.estimators import CATEGORICAL, EVERY, FAMILIES
 from trainables import (
     decoupled_st,
     decoupled_st_binary,
-    gumbel_rao_st,
-    gumbel_rao_st_binary,
     gumbel_st,
     softmax_st,
     softmax_st_binary,
 )
-from trainables.estimator_names import DISCRETE
-from trainables.estimators import ESTIMATORS, coefficients
+from trainables.estimators import coefficients
 from trainables.primitive import straight_through, straight_through_binary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
 N = 200_000  # samples of a frequency test
 P = 1e-3  # a frequency test fails below this p-value; the seed is fixed, so it is the same draw every time
 LOGITS = torch.tensor([1.0, 0.0, -0.5, 0.3])  # [K]
 UNIT = torch.tensor(0.6)  # one binary unit's logit
-
-
-def fresh(noise):
-    """Draws [3, ...] for Gumbel-Rao made of noise alone, so that a member alone has those it has among
-    others.
-    """
-    return None if noise is None else torch.stack([-noise, noise.roll(1, -1), 2 * noise.flip(-1)])
-
-
-def of_all(sample):
-    """Every estimator as a function of (logits, tau_f, tau_b, noise)."""
-
-    def one(name):
-        return lambda x, f, b, g: sample(SimpleNamespace(estimator=name, tau_f=f, tau_b=b), x, g, fresh(g))
-
-    return {name: one(name) for name in DISCRETE}
-
-
-CATEGORICAL, BINARY = of_all(sample), of_all(sample_binary)
-FAMILIES = {"categorical": CATEGORICAL, "binary": BINARY}
-EVERY = [(family, name) for family, functions in FAMILIES.items() for name in functions]
 CLOSED = ("decoupled", "softmax", "gumbel", "identity")  # whose gradient is one Jacobian of a softmax
 SOFT = {
     "categorical": lambda x: straight_through(x, None, coefficients("soft", None, None)),
@@ -91,10 +65,6 @@ def expected_counts(logits, tau):
             logits.softmax(-1) if logits.ndim else torch.stack([logits.sigmoid(), (-logits).sigmoid()])
         ).numpy()
     )
-
-
-# --- forward: what is sampled
-# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tau_f", [0.3, 1.0, 2.0])
@@ -202,10 +172,6 @@ def test_nothing_that_the_caller_gave_is_written_to(family, name):
         assert torch.equal(z, sample)
 
 
-# --- backward: closed forms
-# -----------------------------------------------------------------------------------------------
-
-
 def jacobian_product(family, q, upstream, tau_b):
     """J h with the matrix written out."""
     if family == "binary":
@@ -298,10 +264,6 @@ def test_extreme_logits_over_tau_neither_overflow_nor_become_nan(family, name, d
     assert gradient.isfinite().all()
 
 
-# --- temperatures as tensors
-# ----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("leading", [(3,), (2, 3)])
 @pytest.mark.parametrize(("family", "name"), EVERY)
 def test_a_temperature_per_member_equals_a_loop_over_members(family, name, leading):
@@ -336,70 +298,3 @@ def test_a_category_has_no_temperature_of_its_own_but_a_binary_unit_may():
     assert torch.equal(
         decoupled_st_binary(logits, tau, 1.0, noise=noise), (logits + tau * noise > 0).double()
     )
-
-
-# --- bad arguments
-# --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bad", [0.0, -0.5, math.nan, math.inf])
-@pytest.mark.parametrize("as_given", [float, lambda v: torch.tensor([1.0, v, 1.0])], ids=["number", "tensor"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_tau_b_that_is_not_positive_and_finite_is_named(family, as_given, bad):
-    for name in ("decoupled", "gumbel", "reinmax", "gumbel_rao", "gst"):
-        with pytest.raises(ValueError, match="tau_b must be > 0 and finite"):
-            FAMILIES[family][name](torch.zeros(3, 4, 5), 1.0, as_given(bad), None)
-    with pytest.raises(ValueError, match=r"tau_. must be > 0 and finite"):
-        FAMILIES[family]["softmax"](torch.zeros(3, 4, 5), None, as_given(bad), None)
-
-
-@pytest.mark.parametrize("bad", [-1e-6, math.nan, math.inf])
-@pytest.mark.parametrize("as_given", [float, lambda v: torch.tensor([1.0, v, 1.0])], ids=["number", "tensor"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_tau_f_that_is_negative_or_not_finite_is_named(family, as_given, bad):
-    with pytest.raises(ValueError, match="tau_f must be >= 0 and finite"):
-        FAMILIES[family]["decoupled"](torch.zeros(3, 4, 5), as_given(bad), 1.0, None)
-
-
-@pytest.mark.parametrize(("family", "name"), EVERY)
-def test_whole_number_logits_are_an_error(family, name):
-    with pytest.raises(ValueError, match="must be floating point"):
-        FAMILIES[family][name](torch.zeros(3, 5, dtype=torch.int64), 1.0, 1.0, None)
-
-
-@pytest.mark.parametrize("shape", [(4,), (2, 3, 5)])
-@pytest.mark.parametrize(("family", "name"), [(family, name) for family, name in EVERY if name != "identity"])
-def test_noise_of_another_shape_is_an_error(family, name, shape):
-    with pytest.raises(ValueError, match="noise must broadcast to the logits"):
-        FAMILIES[family][name](torch.zeros(3, 5), 1.0, 1.0, torch.zeros(shape))
-
-
-@pytest.mark.parametrize("shape", [(7, 4), (7, 2, 3, 5)])
-@pytest.mark.parametrize("function", [gumbel_rao_st, gumbel_rao_st_binary])
-def test_draws_of_another_shape_are_an_error(function, shape):
-    with pytest.raises(ValueError, match="each of the draws must broadcast to the logits"):
-        function(torch.zeros(3, 5), 1.0, draws=torch.zeros(shape))
-
-
-@pytest.mark.parametrize("temperatures", [(None, None), (1.0, None), (None, 1.0), (1.0, 1.0)], ids=str)
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_a_row_refuses_every_temperature_that_it_does_not_take_and_misses_each_that_it_does(
-    name, temperatures
-):
-    takes = {
-        **dict.fromkeys(("identity", "soft"), (None, None)),
-        **dict.fromkeys(("softmax", "decoupled"), (1.0, 1.0)),
-        **dict.fromkeys(("gumbel", "reinmax", "gumbel_rao", "gst"), (None, 1.0)),
-    }
-    if temperatures == takes[name]:
-        assert coefficients(name, *temperatures).surrogate is ESTIMATORS[name].surrogate
-    else:
-        with pytest.raises(ValueError, match=rf"{name} takes .*\. Got tau_[fb]="):
-            coefficients(name, *temperatures)
-
-
-def test_an_unknown_estimator_is_named_with_those_there_are():
-    with pytest.raises(
-        ValueError, match=r"estimator must be one of \['decoupled', .*'softmax'\]\. Got 'reinforce'\."
-    ):
-        coefficients("reinforce", None, None)

@@ -83,21 +83,21 @@ def search(
     of_module = {key: more.pop(key) for key in _OF_A_MODULE if key in more}
     task_name, task, dataset_name = _task(model, data, of_module)
     settings = Settings.from_environment()
-    fields = {
-        "name": name or _label(task.__name__),
-        "task": task_name,
-        "dataset": dataset_name,
-        "search": _search(strategy, tau_f, tau_b, more),
-        "learning_rates": learning_rates,
-        "seeds": seeds,
-        "epochs": epochs,
-        "steps": steps,
-        "batch_size": _fitting(batch_size, own.registered(task_name)),
-        "baselines": baselines,
-        "confirm_seeds": confirm_seeds,
-        "options": options or {},
-    }
-    spec = parse_spec(_plain({key: value for key, value in (fields | more).items() if value is not None}))
+    spec = _spec(
+        more,
+        name=name or _label(task.__name__),
+        task=task_name,
+        dataset=dataset_name,
+        search=_search(strategy, tau_f, tau_b, more),
+        learning_rates=learning_rates,
+        seeds=seeds,
+        epochs=epochs,
+        steps=steps,
+        batch_size=_fitting(batch_size, own.registered(task_name)),
+        baselines=baselines,
+        confirm_seeds=confirm_seeds,
+        options=options or {},
+    )
     with private_folder(settings.home_folder):
         needs = check(spec, settings)
         with closing(Ledger(settings.ledger_address)) as ledger:
@@ -142,6 +142,11 @@ def _search(strategy: str, tau_f: Any, tau_b: Any, more: dict[str, Any]) -> dict
     fields = SEARCHES[strategy].model_fields if strategy in SEARCHES else {}
     own_fields = {key: more.pop(key) for key in [*more] if key in fields}
     return {"strategy": strategy, "tau_f": tau_f, "tau_b": tau_b} | own_fields
+
+
+def _spec(more: Mapping[str, Any], /, **fields: Any) -> StudySpec:
+    """The spec of these fields and of more; what is None has a spec's default. Raises SpecError."""
+    return parse_spec(_plain({key: value for key, value in (fields | more).items() if value is not None}))
 
 
 def _fitting(batch_size: int | None, given: OwnTask | None) -> int | None:

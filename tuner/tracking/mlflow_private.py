@@ -96,6 +96,29 @@ Chart = dict[str, Any]  # of one chart in that state
 
 _MOST_RUNS = 100  # in a chart; the UI is slow beyond
 _ENDS = {"xMin": None, "xMax": None, "yMin": None, "yMax": None}
+# What every chart, every section and every view has beside what is asked for.
+_CHART = {"runsCountToCompare": _MOST_RUNS, "deleted": False, "isGenerated": False}
+_SECTION = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+_STATE: dict[str, Any] = {
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "datasetsFilter": [],
+    "modelVersionFilter": "All Runs",
+    "compareRunsMode": "CHART",
+    "isAccordionReordered": True,  # else the sections are in the order of the alphabet
+    "runsHidden": [],
+    "runsHiddenMode": "SHOWALL",
+    "runsPinned": [],
+    "runsExpanded": {},
+    "viewMaximized": False,
+    "runListHidden": False,
+    "useGroupedValuesInCharts": False,
+    "groupBy": None,
+    "hideEmptyCharts": True,
+    "chartsSearchFilter": "",
+    "autoRefreshEnabled": False,
+    "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+}
 
 
 @dataclass(frozen=True)
@@ -171,55 +194,23 @@ def shared_view(
         params: parameters that are columns of the table of runs.
         metrics: metrics likewise.
     """
-    columns = [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in metrics]
-    charts = [
-        chart
-        | {
-            "uuid": f"chart-{n}-{i}",
-            "runsCountToCompare": _MOST_RUNS,
-            "metricSectionId": f"section-{n}",
-            "deleted": False,
-            "isGenerated": False,
-        }
-        for n, section in enumerate(sections)
-        for i, chart in enumerate(section.charts)
-    ]
-    headings = [
-        {
-            "uuid": f"section-{n}",
-            "name": section.name,
-            "display": True,
-            "isReordered": False,
-            "deleted": False,
-            "isGenerated": False,
-        }
-        for n, section in enumerate(sections)
-    ]
     state = {
+        **_STATE,
         "searchFilter": condition,
         "orderByKey": f"metrics.`{order_by}`",
         "orderByAsc": ascending,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "compareRunsMode": "CHART",
-        "compareRunCharts": charts,
-        "compareRunSections": headings,
-        "isAccordionReordered": True,  # else the sections are in the order of the alphabet
-        "runsHidden": [],
-        "runsHiddenMode": "SHOWALL",
-        "runsPinned": [],
-        "runsExpanded": {},
-        "selectedColumns": columns,
-        "viewMaximized": False,
-        "runListHidden": False,
-        "useGroupedValuesInCharts": False,
-        "groupBy": None,
-        "hideEmptyCharts": True,
-        "chartsSearchFilter": "",
-        "autoRefreshEnabled": False,
-        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+        "compareRunCharts": [
+            chart | _CHART | {"uuid": f"chart-{n}-{i}", "metricSectionId": f"section-{n}"}
+            for n, section in enumerate(sections)
+            for i, chart in enumerate(section.charts)
+        ],
+        "compareRunSections": [
+            _SECTION | {"uuid": f"section-{n}", "name": section.name} for n, section in enumerate(sections)
+        ],
+        "selectedColumns": [
+            *(f"params.`{name}`" for name in params),
+            *(f"metrics.`{name}`" for name in metrics),
+        ],
     }
     return json.dumps(state)
 

@@ -1,11 +1,13 @@
 """One trial against another: the numbers, and what is decided of them."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, trial
+from tests.support.rows import FRESH, MAXIMIZE, MINIMIZE, OBJECTIVES, trial
 from tuner.evidence.confirmed import Rules
 from tuner.evidence.gains import gain, gain_in
+from tuner.evidence.paired import pairs_by_seed
 from tuner.evidence.sequential_design import SequentialDesign
 
 ONE_LOOK, LOOKS = Rules(MINIMIZE, (5,)), Rules(MINIMIZE, (5, 10))
@@ -95,3 +97,71 @@ def test_another_metric_turns_by_its_own_direction_and_decides_nothing():
     assert (measured.mean, measured.missing) == (pytest.approx(0.1), 1)
     assert (measured.confirmed, measured.decision) == (True, "no verdict")
     assert gain_in(mine, its, "val_loss", MINIMIZE, confirmed=True) is None
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("n", [3, 5, 30])
+def test_gain_is_scipys_paired_t_test(n, direction):
+    rng = np.random.default_rng(n)
+    ours, rival = rng.normal(2.0, 1.0, n), rng.normal(2.3, 1.0, n)
+    measured = gain(trial(0, ours), trial(1, rival), Rules(OBJECTIVES[direction], (5,)))
+    expected = stats.ttest_rel(rival, ours) if direction == "minimize" else stats.ttest_rel(ours, rival)
+    interval = expected.confidence_interval(0.95)
+    assert measured.mean == pytest.approx((rival - ours).mean() * (1 if direction == "minimize" else -1))
+    assert measured.p_value == pytest.approx(expected.pvalue)
+    assert measured.ci95 == pytest.approx((interval.low, interval.high))
+    assert (measured.seeds, measured.against, measured.confirmed) == (n, 1, False)
+
+
+@pytest.mark.parametrize("difference", [0.0, 0.5])
+def test_gain_without_any_spread_has_no_p(difference):
+    measured = gain(trial(0, [1.0, 2.0, 3.0]), trial(1, [v + difference for v in (1.0, 2.0, 3.0)]), ONE_LOOK)
+    assert (measured.mean, measured.ci95, measured.p_value) == (difference, (difference, difference), None)
+
+
+def test_two_seeds_have_an_interval_and_no_p():
+    measured = gain(trial(0, [1.0, 2.0]), trial(1, [2.0, 3.5]), ONE_LOOK)
+    interval = stats.ttest_1samp([1.0, 1.5], 0).confidence_interval(0.95)
+    assert measured.ci95 == pytest.approx((interval.low, interval.high))
+    assert measured.p_value is None
+
+
+def test_gain_of_one_seed_has_no_interval():
+    measured = gain(trial(0, [1.0]), trial(1, [1.5]), ONE_LOOK)
+    assert (measured.mean, measured.ci95, measured.p_value, measured.seeds) == (0.5, None, None, 1)
+
+
+def test_gain_pairs_by_seed():
+    ours = trial(0, [1.0, 2.0, 4.0], seeds=(7, 8, 9))
+    rival = trial(1, [9.0, 5.0, 2.5, 6.0], seeds=(9, 1, 8, 7))
+    measured = gain(ours, rival, ONE_LOOK)
+    assert (measured.mean, measured.seeds) == (pytest.approx(np.mean([6 - 1, 2.5 - 2, 9 - 4])), 3)
+
+
+def test_pairs_are_of_the_objective_or_of_a_metric():
+    ours = trial(0, [1.0, 2.0, None], seeds=(7, 8, 9), metrics={"x": [1.0, None, 3.0]})
+    rival = trial(1, [9.0, 5.0, 2.5], seeds=(9, 8, 6), metrics={"x": [0.5, 0.25, 0.0]})
+    assert pairs_by_seed(ours, rival) == [(2.0, 5.0)]
+    assert pairs_by_seed(ours, rival, "x") == [(3.0, 0.5)]
+    assert pairs_by_seed(ours, rival, "y") == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "rival", "missing"),
+    [
+        ([1, None, 1, 1], [2, 2, None, 2], 2),
+        ([1, None], [2, 2], 1),
+        ([1, None], [None, 2], 2),
+        ([1, 2], None, 2),
+        (None, [1, 2], 2),
+    ],
+)
+def test_a_mean_gain_is_of_the_seeds_that_both_have_and_says_how_many_are_missing(ours, rival, missing):
+    n = len(ours or rival)
+    measured = gain(trial(0, ours, seeds=range(n)), trial(1, rival, seeds=range(n)), ONE_LOOK)
+    assert (measured.seeds, measured.missing) == (n, missing)
+    assert (measured.mean is None) == (missing == n)
+
+
+def test_gain_of_disjoint_seeds_is_none():
+    assert gain(trial(0, [1, 2], seeds=(0, 1)), trial(1, [1, 2], seeds=(2, 3)), ONE_LOOK) is None

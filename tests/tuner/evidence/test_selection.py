@@ -1,9 +1,11 @@
 """Methods are told apart by their temperatures, and the best of each is selected, as printed and fair."""
 
+import math
+
 import pytest
 
-from tests.support.rows import MINIMIZE, trial
-from tuner.evidence.selection import kind_of, select, select_as_printed
+from tests.support.rows import MAXIMIZE, MINIMIZE, OBJECTIVES, trial
+from tuner.evidence.selection import best, best_forward, kind_of, select, select_as_printed
 from tuner.ledger.methods import Segment, Variant
 
 
@@ -71,3 +73,56 @@ def test_an_extended_baseline_is_selected_under_its_own_name():
     ]
     assert select(rows, MINIMIZE).baselines["gumbel"].number == 1
     assert select_as_printed(rows, MINIMIZE).baselines["gumbel"].number == 0
+
+
+def test_the_best_has_the_best_mean_and_every_seed():
+    trials = [
+        trial(0, [3, 3]),
+        trial(1, [1, 2]),
+        trial(2, [0, None]),
+        trial(3, None),
+        trial(4, [2, 1]),
+        trial(5, [4, 4]),
+    ]
+    assert best(trials, MINIMIZE) == trials[1]  # of equals the first
+    assert best(reversed(trials), MINIMIZE) == trials[1]
+    assert best(trials, MAXIMIZE) == trials[5]
+    assert best(trials[2:4], MINIMIZE) is None
+
+
+def test_methods_are_selected_apart():
+    trials = [
+        trial(0, [3, 3], tau_f=1.0, tau_b=1.0),
+        trial(1, [2, 2], tau_f=0.0, tau_b=1.0),
+        trial(2, [4, 4], tau_f=None, tau_b=None, role="baseline", estimator="identity"),
+        trial(3, [2.5, 2.5], tau_f=0.5, tau_b=0.5, role="baseline", estimator="softmax"),
+        trial(4, [1, 1], tau_f=None, role="baseline", estimator="gumbel"),
+        trial(5, [0, 0], role="confirm"),
+        trial(6, None, role="baseline", estimator="other"),
+    ]
+    chosen = select(trials, MINIMIZE)
+    assert (chosen.best.number, chosen.off_diagonal, chosen.argmax.number) == (1, None, 1)
+    assert chosen.diagonal.number == 3  # softmax ST is decoupled ST on the diagonal
+    assert {name: t.number for name, t in chosen.baselines.items()} == {
+        "identity": 2,
+        "softmax": 3,
+        "gumbel": 4,
+    }
+    assert [t.number for t in chosen.distinct()] == [1, 3, 4, 2]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_equal_tau_f_the_smallest_is_the_best(direction):
+    trials = [trial(0, [2.0], tau_f=1.0), trial(1, [2.0], tau_f=0.0), trial(2, [2.0], tau_f=0.5)]
+    assert best_forward(trials, OBJECTIVES[direction]) == 0.0
+    assert best_forward(trials[::2], OBJECTIVES[direction]) == 0.5
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
+def test_only_finite_objectives_compete(value, direction):
+    trials = [trial(0, [value, value]), trial(1, [5.0, 5.0], tau_f=0.7), trial(2, [value, value])]
+    assert best(trials, OBJECTIVES[direction]) == trials[1]
+    assert best_forward(trials, OBJECTIVES[direction]) == 0.7
+    assert best(trials[::2], OBJECTIVES[direction]) is None
+    assert best_forward(trials[::2], OBJECTIVES[direction]) is None

@@ -1,59 +1,15 @@
-"""The ledger keeps what happened, once, and lets only the study's one driver write."""
+"""The ledger keeps what happened, once."""
 
-import os
-import sqlite3
-import subprocess
-import sys
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
-from tests.support.ledgers import PROPOSALS, SCORES, create, dump, record, started
-from tuner.errors import LeaseLostError, UserError
+from tests.support.ledgers import PROPOSALS, SCORES, create, dump, execute, record, started
+from tuner.errors import UserError
 from tuner.ledger.methods import Segment, Variant
-from tuner.ledger.projection import Projection
 from tuner.ledger.rows import Continuation, Proposal
-from tuner.ledger.store import Ledger
-from tuner.ledger.tables import metadata
-
-
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / "state" / "ledger.db"
-
-
-@pytest.fixture
-def sqlite_ledger(file):
-    with closing(Ledger(f"sqlite:///{file}")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def study(ledger):
-    return create(ledger)
-
-
-def execute(ledger, *statements):
-    with ledger.engine.execution_options(writing=True).begin() as db:
-        for statement in statements:
-            db.exec_driver_sql(statement)
-
-
-def in_another_process(ledger, code, *arguments):
-    opened = (
-        "import os, sys\nfrom tuner.errors import UserError\nfrom tuner.ledger.store import Ledger\n"
-        "ledger = Ledger(sys.argv[1])\n"
-    )
-    command = [sys.executable, "-c", opened + code, ledger.url, *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-# --- studies ---
 
 
 def test_a_study_is_found_as_it_was_created(ledger, study):
@@ -101,9 +57,6 @@ def test_an_empty_ledger_has_no_latest_study(ledger):
     assert ledger.list_studies() == []
     with pytest.raises(UserError, match="there is no study yet"):
         ledger.find_study("latest")
-
-
-# --- trials and measurements ---
 
 
 def test_trials_are_kept_as_they_were_proposed(ledger, study):
@@ -223,154 +176,6 @@ def test_what_has_ended_is_never_changed(ledger, study, ending):
     assert ledger.measurements(study) == measured
 
 
-# --- the lease ---
-
-
-def test_a_study_has_one_driver_until_it_lets_go(ledger, study):
-    first = ledger.acquire(study, {"torch": "1"})
-    assert ledger.study(study).state == "running"
-    with pytest.raises(UserError, match=f"study {study} is being run by .*:{os.getpid()}"):
-        ledger.acquire(study, {})
-    ledger.release(first, "interrupted", "stopped by the user")
-    assert (ledger.study(study).state, ledger.study(study).reason) == ("interrupted", "stopped by the user")
-    second = ledger.acquire(study, {"torch": "2"})
-    assert second.fence > first.fence
-    row = ledger.study(study)
-    assert (row.state, row.reason, row.host) == ("running", None, {"torch": "2"})
-
-
-def test_the_lease_of_one_study_is_not_anothers(ledger, study):
-    ledger.acquire(study, {})
-    ledger.acquire(create(ledger), {})
-
-
-def test_a_study_that_failed_may_be_driven_again(ledger, study):
-    ledger.release(ledger.acquire(study, {}), "failed", "every trial failed")
-    failed = ledger.study(study)
-    assert (failed.state, failed.reason, failed.finished_at is not None) == (
-        "failed",
-        "every trial failed",
-        True,
-    )
-    ledger.acquire(study, {})
-    again = ledger.study(study)
-    assert (again.state, again.reason, again.started_at, again.finished_at) == (
-        "running",
-        None,
-        failed.started_at,
-        None,
-    )
-
-
-@pytest.mark.parametrize("state", ["succeeded", "cancelled"])
-def test_a_study_that_has_ended_is_not_driven_again(ledger, study, state):
-    ledger.release(ledger.acquire(study, {}), state)
-    assert ledger.study(study).finished_at is not None
-    with pytest.raises(UserError, match=f"has {state}; there is nothing to resume"):
-        ledger.acquire(study, {})
-
-
-@pytest.mark.parametrize(
-    "collected",
-    [
-        pytest.param(True, id="collected"),
-        pytest.param(
-            False,
-            id="zombie",
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc tells a zombie"),
-        ),
-    ],
-)
-def test_the_lease_of_a_dead_process_is_free_at_once(ledger, study, collected):
-    driver = in_another_process(
-        ledger, "ledger.acquire(sys.argv[2], {})\nprint(flush=True)\nsys.stdin.read()\nos._exit(1)", study
-    )
-    with driver:
-        driver.stdout.readline()
-        assert ledger.study(study).state == "running"
-        with pytest.raises(UserError, match=f"is being run by .*:{driver.pid}"):
-            ledger.acquire(study, {})
-        driver.stdin.close()
-        if collected:
-            driver.wait()
-        else:
-            os.waitid(os.P_PID, driver.pid, os.WEXITED | os.WNOWAIT)
-        assert ledger.study(study).state == "interrupted"
-        assert [row.state for row in ledger.list_studies()] == ["interrupted"]
-        ledger.acquire(study, {})
-        assert ledger.study(study).state == "running"
-
-
-WRITES = {
-    "renew": lambda ledger, lease: ledger.renew(lease),
-    "release": lambda ledger, lease: ledger.release(lease, "succeeded"),
-    "start": lambda ledger, lease: ledger.start_population(
-        lease, "p1", [Proposal("search", "decoupled", 2.0, 2.0, 0.1)], [0]
-    ),
-    "restart": lambda ledger, lease: ledger.restart_population(lease, "p0"),
-    "record": lambda ledger, lease: record(ledger, lease, 1, final=True),
-    "fail": lambda ledger, lease: ledger.fail(lease, [0], "no reason"),
-}
-
-
-@pytest.mark.parametrize("write", WRITES)
-def test_a_driver_that_was_replaced_writes_nothing(ledger, study, write, monkeypatch):
-    with monkeypatch.context() as past:
-        past.setattr("tuner.ledger.lease.LEASE_S", -1.0)
-        old = started(ledger, study)
-    assert ledger.study(study).state == "interrupted"
-    new = ledger.acquire(study, {})
-    before = dump(ledger)
-    with pytest.raises(LeaseLostError):
-        WRITES[write](ledger, old)
-    assert dump(ledger) == before
-    WRITES[write](ledger, new)
-    assert dump(ledger) != before
-
-
-@pytest.mark.parametrize("write", WRITES)
-def test_a_lease_that_was_given_back_writes_nothing(ledger, study, write):
-    lease = started(ledger, study)
-    ledger.release(lease, "interrupted")
-    before = dump(ledger)
-    with pytest.raises(LeaseLostError):
-        WRITES[write](ledger, lease)
-    assert dump(ledger) == before
-
-
-def test_renewing_keeps_the_lease(ledger, study, monkeypatch):
-    with monkeypatch.context() as past:
-        past.setattr("tuner.ledger.lease.LEASE_S", -1.0)
-        lease = ledger.acquire(study, {})
-    ledger.renew(lease)
-    assert ledger.study(study).state == "running"
-    with pytest.raises(UserError, match="is being run by"):
-        ledger.acquire(study, {})
-
-
-# --- the projection ---
-
-
-def test_the_projection_follows_its_cursor(ledger, study):
-    lease = started(ledger, study)
-    record(ledger, lease, 1)
-    record(ledger, lease, 2)
-    projection = Projection(ledger)
-    ids = [m.id for m in ledger.measurements(study)]
-    trial = ledger.trials(study)[1].id
-    assert projection.sent(study) == (0, set())
-    assert [m.id for m in ledger.measurements(study, limit=3)] == ids[:3]
-    projection.note(study, cursor=ids[1])
-    assert [m.id for m in ledger.measurements(study, after=ids[1])] == ids[2:]
-    record(ledger, lease, 3, final=True)
-    both = {t.id for t in ledger.trials(study)}
-    assert projection.sent(study) == (ids[1], both)  # whose runs are to be ended
-    projection.note(study, closed=[trial])
-    assert projection.sent(study) == (ids[1], both - {trial})
-    projection.reset(study)
-    assert projection.sent(study) == (0, both)
-
-
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
 def test_a_stream_is_all_measurements_in_order(ledger, study, monkeypatch, page):
     lease = started(ledger, study)
@@ -379,97 +184,6 @@ def test_a_stream_is_all_measurements_in_order(ledger, study, monkeypatch, page)
     monkeypatch.setattr("tuner.ledger.store.PAGE", page)
     assert list(ledger.stream(study)) == ledger.measurements(study)
     assert list(ledger.stream("not there")) == []
-
-
-# --- the database ---
-
-
-def test_the_migrations_make_the_tables(ledger):
-    with ledger.engine.connect() as db:
-        assert compare_metadata(MigrationContext.configure(db), metadata) == []
-
-
-def test_a_ledger_is_opened_again_as_it_was(ledger, study):
-    started(ledger, study)
-    before = dump(ledger)
-    with closing(Ledger(ledger.url)) as again:
-        assert again.trials(study) == ledger.trials(study)
-    assert dump(ledger) == before
-
-
-def test_sqlite_writes_ahead(sqlite_ledger, file):
-    with sqlite_ledger.engine.connect() as db:
-        assert db.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
-        assert db.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
-    with closing(sqlite3.connect(file)) as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_a_ledger_from_the_future_is_refused_and_left_alone(ledger):
-    execute(ledger, "UPDATE alembic_version SET version_num = '9999'")
-    before = dump(ledger)
-    with pytest.raises(UserError, match="newer version of tuner"):
-        Ledger(ledger.url)
-    assert dump(ledger) == before
-
-
-@pytest.mark.parametrize("place", ["folder", "text", "text/ledger.db"])
-def test_a_ledger_that_cannot_be_opened_is_named(tmp_path, place):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "text").write_text("Dear diary, today I wrote no database at all.\n" * 40)
-    with pytest.raises(UserError, match=f"the ledger sqlite:///{tmp_path / place} cannot be opened"):
-        Ledger(f"sqlite:///{tmp_path / place}")
-
-
-def test_a_refused_address_does_not_show_its_password():
-    with pytest.raises(UserError, match="cannot be opened") as error:
-        Ledger("postgresql://tuner:s3cret@127.0.0.1:1/tuner")
-    assert "s3cret" not in str(error.value)
-
-
-WRITER = """
-own, *contended = sys.argv[2:]
-from tuner.ledger.projection import Projection
-from tuner.ledger.rows import Continuation, Proposal
-lease = ledger.acquire(own, {})
-ledger.start_population(lease, "p", [Proposal("search", "decoupled", 0.5, 0.5, 0.1)], [0])
-print(flush=True)
-sys.stdin.readline()
-won = 0
-for interval, study in enumerate(contended, start=1):
-    last = interval == len(contended)
-    rows = {0: {"val_loss": [1.0]}}
-    ledger.record(lease, interval=interval, epoch=1.0, training_s=1.0, rows=rows, final=last)
-    try:
-        ledger.acquire(study, {})
-        won += 1
-    except UserError:
-        pass
-print(won, flush=True)
-sys.stdin.readline()
-ledger.release(lease, "succeeded")
-"""
-
-
-def test_two_processes_that_write_at_once_lose_nothing(ledger):
-    own = [create(ledger), create(ledger)]
-    contended = [create(ledger) for _ in range(40)]
-    with (
-        in_another_process(ledger, WRITER, own[0], *contended) as a,
-        in_another_process(ledger, WRITER, own[1], *contended) as b,
-    ):
-        for _ in range(2):  # both are ready; both have written, and are still there
-            said = [p.stdout.readline() for p in (a, b)]
-            for p in (a, b):
-                p.stdin.write("\n")
-                p.stdin.flush()
-    assert (a.returncode, b.returncode) == (0, 0)
-    assert sum(map(int, said)) == len(contended)  # every study has one driver
-    for study in own:
-        row = ledger.study(study)
-        assert (row.state, row.training_s) == ("succeeded", 40.0)
-        assert [t.state for t in ledger.trials(study)] == ["succeeded"]
-        assert [m.interval for m in ledger.measurements(study)] == list(range(1, 41))
 
 
 def test_a_variant_makes_another_trial_of_the_same_configuration(ledger, study):
@@ -482,10 +196,6 @@ def test_a_variant_makes_another_trial_of_the_same_configuration(ledger, study):
     assert [t.variant for t in ledger.trials(study)] == [Variant(), scaled.variant]
     with pytest.raises(IntegrityError):
         ledger.start_population(lease, "q", [scaled], (0, 1))
-
-
-# --- pausing
-# ------------------------------------------------------------------------------------------------------------
 
 
 def test_trials_pause_are_decided_upon_at_once_and_continue(ledger, study):

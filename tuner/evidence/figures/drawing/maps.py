@@ -1,7 +1,7 @@
 """Values over the plane of the two temperatures, and the gates' distribution: heat maps."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,16 +14,9 @@ from tuner.evidence.figures.drawing.style import COLUMN_IN, PAGE_IN, STAR, TAU_B
 _MOST_TICKS = 24  # labels that a side holds
 _MOST_COLUMNS = 8  # of cells into which numbers are written, and which fit one column of a paper
 _LINES = 60  # cells of a side between which lines are drawn
-
-
-_POINT: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 3,
-    "color": "white",
-    "mec": "black",
-    "mew": 0.5,
-    "linestyle": "none",
-}
+_POINT: dict[str, Any] = {"marker": "o", "markersize": 3, "color": "white", "mec": "black", "mew": 0.5}
+_WITHOUT_VALUE = ListedColormap(["#dddddd"])  # grey
+_COVERED = 90  # percent of the values that the colours tell apart
 
 
 def landscape(
@@ -50,64 +43,63 @@ def landscape(
             point.
         title: above the figure.
     """
-    values = np.array(
-        [[np.nan if v is None else v for v in row] for row in mean], dtype=float
-    ).T  # [G, F]: tau_b upwards
+    # [G, F]: tau_b upwards
+    values = np.array([[np.nan if v is None else v for v in row] for row in mean], dtype=float).T
+    was_run = np.array([[ran is None or (f, b) in ran for f in tau_f] for b in tau_b])
+    colours = _colours(values, minimize)
     narrow = len(tau_f) <= _MOST_COLUMNS
     drawn = figure(COLUMN_IN if narrow else PAGE_IN, min(max(2.3, 0.24 * len(tau_b) + 1.1), 6.0))
     axes = drawn.add_subplot()
-    # One bad corner of the grid would take the whole scale: colours end at the 90th percentile, and the bar
-    # says so.
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, (0, 90) if minimize else (10, 100)) if finite.size else (0, 1)
-    was_run = np.array([[ran is None or (f, b) in ran for f in tau_f] for b in tau_b])
     lines = _lines(values)
     corners = np.arange(len(tau_f) + 1), np.arange(len(tau_b) + 1)
-    axes.pcolormesh(
-        *corners,
-        np.ma.masked_array(np.ones(values.shape), ~was_run),
-        cmap=ListedColormap(["#dddddd"]),
-        **lines,
-    )
+    grey = np.ma.masked_array(np.ones(values.shape), ~was_run)
+    axes.pcolormesh(*corners, grey, cmap=_WITHOUT_VALUE, **lines)
     mesh = axes.pcolormesh(
         *corners, np.ma.masked_invalid(values),
-        cmap="viridis" if minimize else "viridis_r", vmin=low, vmax=max(high, low + 1e-12), **lines,
+        cmap="viridis" if minimize else "viridis_r",
+        vmin=colours.low, vmax=max(colours.high, colours.low + 1e-12), **lines,
     )  # fmt: skip
     _temperatures(axes, tau_f, tau_b)
-    for i, f in enumerate(tau_f):
-        for j, b in enumerate(tau_b):
-            if f == b:
-                width = 1.4 if was_run[j, i] else 0.5
-                axes.add_patch(
-                    Rectangle((i + 0.04, j + 0.04), 0.92, 0.92, fill=False, ec="#D55E00", linewidth=width)
-                )
-            if (f, b) in sure:
-                axes.plot(
-                    i + 0.16,
-                    j + 0.82,
-                    marker="o",
-                    markersize=3,
-                    color="white",
-                    markeredgecolor="black",
-                    markeredgewidth=0.5,
-                )
+    _outline_diagonal(axes, tau_f, tau_b, was_run)
+    for i, j in ((i, j) for i, f in enumerate(tau_f) for j, b in enumerate(tau_b) if (f, b) in sure):
+        axes.plot(i + 0.16, j + 0.82, **_POINT)
     if narrow and len(tau_b) <= 2 * _MOST_COLUMNS:
-        _write_values(axes, values, low, high, minimize)
-    if finite.size:
-        row, column = np.unravel_index(
-            np.nanargmin(values) if minimize else np.nanargmax(values), values.shape
-        )
+        _write_values(axes, values, colours.low, colours.high, minimize)
+    if np.isfinite(values).any():
+        best = np.nanargmin(values) if minimize else np.nanargmax(values)
+        row, column = np.unravel_index(best, values.shape)
         axes.plot(column + 0.5, row + 0.78, markersize=7, markeredgewidth=0.5, **STAR)
-    extend = (
-        "neither"
-        if not finite.size or (finite.max() <= high and finite.min() >= low)
-        else "max"
-        if minimize
-        else "min"
-    )
-    drawn.colorbar(mesh, ax=axes, label=objective, extend=extend, pad=0.02)
+    drawn.colorbar(mesh, ax=axes, label=objective, extend=colours.extend, pad=0.02)
     axes.set_title(title or _explained(sure))
     return drawn
+
+
+class _Colours(NamedTuple):
+    """The values between which the colours run."""
+
+    low: float
+    high: float
+    extend: Literal["neither", "min", "max"]  # the end of the bar that says that there are values beyond
+
+
+def _colours(values: np.ndarray, minimize: bool) -> _Colours:
+    """Colours end at the 90th percentile: one bad corner of the grid would take the whole scale."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return _Colours(0.0, 1.0, "neither")
+    low, high = np.percentile(finite, (0, _COVERED) if minimize else (100 - _COVERED, 100))
+    beyond = finite.max() > high or finite.min() < low
+    extend: Literal["neither", "min", "max"] = "neither" if not beyond else "max" if minimize else "min"
+    return _Colours(low, high, extend)
+
+
+def _outline_diagonal(
+    axes: Axes, tau_f: Sequence[float], tau_b: Sequence[float], was_run: np.ndarray
+) -> None:
+    """The cells whose two temperatures are equal; thin where nothing was run."""
+    for i, j in ((i, j) for i, f in enumerate(tau_f) for j, b in enumerate(tau_b) if f == b):
+        width = 1.4 if was_run[j, i] else 0.5
+        axes.add_patch(Rectangle((i + 0.04, j + 0.04), 0.92, 0.92, fill=False, ec="#D55E00", linewidth=width))
 
 
 def _explained(sure: Collection[tuple[float, float]]) -> str:
