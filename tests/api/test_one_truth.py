@@ -87,7 +87,9 @@ def test_the_service_and_the_command_line_say_it(served, studies, found, monkeyp
             assert f"\n{found[name].verdict_line}\n  {found[name].verdict_reason}\n" in said, (name, more)
 
 
-def test_the_report_and_mlflow_say_it(served, studies, found, tmp_path):
+def test_the_report_and_mlflow_say_it(served, studies, found, tmp_path, monkeypatch):
+    # Its figures, which say nothing of it, would be drawn for seconds.
+    monkeypatch.setattr("tuner.evidence.figures.study_figures.gallery", lambda *_, **__: {})
     for name in ("confirming", "cancelled late", "off the diagonal"):
         row = served.ledger.study(studies[name])
         trials, stream = served.ledger.trials(row.id), served.ledger.stream(row.id)

@@ -144,7 +144,7 @@ def _search(strategy: str, tau_f: Any, tau_b: Any, more: dict[str, Any]) -> dict
     return {"strategy": strategy, "tau_f": tau_f, "tau_b": tau_b} | own_fields
 
 
-def _spec(more: Mapping[str, Any], /, **fields: Any) -> StudySpec:
+def _spec(more: dict[str, Any], /, **fields: Any) -> StudySpec:
     """The spec of these fields and of more; what is None has a spec's default. Raises SpecError."""
     return parse_spec(_plain({key: value for key, value in (fields | more).items() if value is not None}))
 

@@ -46,7 +46,7 @@ SPECS = {"halving": HALVING, "pbt": PBT}
 def exactly():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("trainables.population_run.CHECKPOINT_EVERY_S", -1.0)  # after every interval
-        patch.setattr("trainables.tasks.sbn.SAMPLES", 2)  # of the 16 passes of an evaluation, half of the time
+        patch.setattr("trainables.tasks.sbn.SAMPLES", 2)  # passes of an evaluation, which has 16
         # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change
         # the rest.
         patch.setattr("trainables.population_run.Population", partial(Population, dtype=torch.float64))

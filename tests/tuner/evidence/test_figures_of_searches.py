@@ -3,9 +3,12 @@
 import math
 import random
 
+import matplotlib as mpl
 import pytest
+from matplotlib.image import imread
 
 from tests.support.rows import study, trial
+from tuner.evidence.figures.drawing.style import as_bytes, figure, save
 from tuner.evidence.figures.study_figures import figure_bytes, figure_names
 from tuner.ledger.methods import Segment, Variant
 
@@ -83,3 +86,14 @@ def test_population_based_training_shows_trajectories_in_place_of_a_landscape():
     assert "trajectories" in names
     assert not {"landscape", "importance", "surface"} & {*names}
     assert figure_bytes("trajectories", "png", of, rows, []).startswith(b"\x89PNG")
+
+
+def test_a_figure_is_white_whatever_style_the_user_has(tmp_path):
+    with mpl.rc_context({"figure.facecolor": "black"}):
+        drawn = figure(1.0, 1.0)
+    assert drawn.get_facecolor() == (0.0, 0.0, 0.0, 1.0)
+    (picture, *_) = save(drawn, tmp_path, "empty")
+    assert (imread(picture) == 1.0).all()
+    assert as_bytes(drawn, "png") == picture.read_bytes()
+    with pytest.raises(ValueError, match=r"suffix must be png, svg or pdf\. Got 'gif'"):
+        as_bytes(drawn, "gif")

@@ -7,10 +7,13 @@ A figure is laid out once, then written in every format.
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 COLUMN_IN, PAGE_IN = 3.3, 6.9  # widths of one column and of two
@@ -86,8 +89,9 @@ def spread(values: list[float], ratio: float = 20.0) -> bool:
 
 def as_bytes(drawn: Figure, suffix: str) -> bytes:
     """A figure as png, svg or pdf."""
+    _lay_out(drawn)
     file = BytesIO()
-    drawn.savefig(file, format=suffix, metadata=_UNDATED.get(suffix))
+    _write(drawn, suffix, file)
     return file.getvalue()
 
 
@@ -95,12 +99,35 @@ def save(drawn: Figure, folder: Path, name: str) -> Iterator[Path]:
     """Writes NAME.png into a folder and NAME.svg and NAME.pdf into its subfolder `vector`; yields the
     files.
     """
-    drawn.draw_without_rendering()
-    drawn.set_layout_engine("none")  # laid out already; each format would do it again
+    _lay_out(drawn)
     vector = folder / "vector"
     vector.mkdir(parents=True, exist_ok=True)
-    drawn.savefig(folder / f"{name}.png")
-    yield folder / f"{name}.png"
-    for suffix in VECTOR:
-        drawn.savefig(vector / f"{name}.{suffix}", metadata=_UNDATED[suffix])
-        yield vector / f"{name}.{suffix}"
+    for suffix, place in (("png", folder), *((suffix, vector) for suffix in VECTOR)):
+        path = place / f"{name}.{suffix}"
+        with path.open("wb") as file:
+            _write(drawn, suffix, file)
+        yield path
+
+
+def _lay_out(drawn: Figure) -> None:
+    """Places what a figure is made of, once for all formats: each would do it again."""
+    FigureCanvasAgg(drawn)  # measures text
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
+
+
+def _write(drawn: Figure, suffix: str, file: IO[bytes]) -> None:
+    """Writes a figure that is laid out. Not by savefig, which draws everything twice: for what it cuts off
+    at the edges, and we cut nothing off.
+    """
+    drawn.set_facecolor("white")  # whatever the user's style has
+    dpi = drawn.dpi
+    if suffix == "png":
+        FigureCanvasAgg(drawn).print_png(file)
+    elif suffix == "svg":
+        FigureCanvasSVG(drawn).print_svg(file, metadata=_UNDATED["svg"])
+    elif suffix == "pdf":
+        FigureCanvasPdf(drawn).print_pdf(file, metadata=_UNDATED["pdf"])
+    else:
+        raise ValueError(f"suffix must be png, svg or pdf. Got {suffix!r}.")
+    drawn.set_dpi(dpi)  # those of vectors are 72
