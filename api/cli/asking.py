@@ -101,7 +101,7 @@ class ServiceStudy(click.ParamType[str]):
                 rows = client.newest()
         except UserError:  # there is no place for a sentence
             return []
-        return study_items(((r["id"], f"{r['name']}, {r['state']}") for r in rows), incomplete)
+        return study_items(((r["id"], r["name"], r["state"]) for r in rows), incomplete)
 
 
 def fetch(client: Any, study: str, name: str, folder: Path, place: str) -> None:

@@ -23,7 +23,7 @@ WIDTHS, HEIGHT, SCHEMES = (1440, 1024, 390), 900, ("light", "dark")
 # What each view shows when it has its data.
 READY = (
     ".studies tbody tr, .plan strong, .metrics td, .compared, .verdict h2, .failure, dialog[open], "
-    ".empty:not([role])"
+    ".empty:not([role]), .empty a"
 )
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 CONTRAST = ("color-contrast",)  # all that another colour scheme can break

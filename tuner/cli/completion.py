@@ -4,11 +4,18 @@ The shell asks at every press of Tab: nothing here imports pydantic, and a ledge
 made. A shell can show candidates but no sentence: where they cannot be had, there are none.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from tuner.cli.choosing import NUMBERS, TEXTS
 from tuner.cli.group import cli
@@ -17,6 +24,39 @@ from tuner.errors import UserError
 SHELLS = ("bash", "zsh", "fish")
 _PRESETS = Path(__file__).parent.parent / "spec" / "presets"
 _MOST_STUDIES = 1000  # the newest
+_BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n' found
+    COMPREPLY=()
+    for found in $(env COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1"); do
+        case "${found%%%%,*}" in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            *) COMPREPLY+=("${found#*,}") ;;
+        esac
+    done
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+
+class BashOfLines(BashComplete):
+    """bash, which is asked about the line up to the cursor.
+
+    Its own words break at ":" and "=" as well: the address of a service would be five of them, and --server
+    would name none.
+    """
+
+    source_template = _BASH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor, and what the word at it begins with."""
+        line = os.environ["COMP_LINE"]
+        words = split_arg_string(line)[1:]
+        return (words[:-1], words[-1]) if words and not line[-1].isspace() else (words, "")
+
+
+add_completion_class(BashOfLines)
 
 
 class SpecName(click.ParamType[str]):
@@ -68,9 +108,10 @@ def trial_fields() -> list[tuple[str, str | None]]:
     return [(field, None) for field in (*NUMBERS, *TEXTS)]
 
 
-def study_items(studies: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
-    """Candidates from studies as (id, what to say of it)."""
-    return candidates((("latest", "the newest study"), *studies), incomplete)
+def study_items(studies: Iterable[tuple[str, str, str]], incomplete: str) -> list[CompletionItem]:
+    """Candidates from studies as (id, name, state). No comma: fish would show what stands before it alone."""
+    named = ((key, f"{name} ({state})".replace(",", " ")) for key, name, state in studies)
+    return candidates((("latest", "the newest study"), *named), incomplete)
 
 
 def candidates(named: Iterable[tuple[str, str | None]], incomplete: str) -> list[CompletionItem]:
@@ -78,8 +119,8 @@ def candidates(named: Iterable[tuple[str, str | None]], incomplete: str) -> list
     return [CompletionItem(name, help=text) for name, text in named if name.startswith(incomplete)]
 
 
-def _local_studies() -> list[tuple[str, str]]:
-    """The studies of this machine's ledger, newest first."""
+def _local_studies() -> list[tuple[str, str, str]]:
+    """The studies of this machine's ledger as (id, name, state), newest first."""
     from tuner.ledger.store import Ledger
     from tuner.settings import Settings
 
@@ -91,7 +132,7 @@ def _local_studies() -> list[tuple[str, str]]:
     except UserError:
         return []
     try:
-        return [(row.id, f"{row.name}, {row.state}") for row in ledger.list_studies(_MOST_STUDIES)]
+        return [(row.id, row.name, row.state) for row in ledger.list_studies(_MOST_STUDIES)]
     except UserError:
         return []
     finally:

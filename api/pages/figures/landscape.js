@@ -135,7 +135,7 @@ function legendOf({ study, found, scale, decimals, marks, at }, free, cell) {
       seen("partial") && key("partial", study.state === "running" ? "training" : "not trained to the end"),
       seen("waiting") && key("waiting", "no value yet"),
       seen("dropped") && key("dropped", "dropped before the end"),
-      seen("void") && key("void", "no finite value"),
+      seen("void") && key("void", "no value: failed or diverged"),
     ),
   ];
 }

@@ -139,6 +139,24 @@ export function sentence(text) {
 }
 
 /**
+ * A share in percent, without digits that mean nothing.
+ * @param {number} share
+ */
+export function shareText(share) {
+  const percent = 100 * share;
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
+  return `${percent < 9.95 ? Math.round(10 * percent) / 10 : Math.round(percent)} %`;
+}
+
+/**
+ * The temperatures of a text of the API's as the page writes them.
+ * @param {string} text
+ */
+export function spelled(text) {
+  return text.replaceAll(/\btau_([fb])\b/g, "τ$1");
+}
+
+/**
  * What a search chose of the optimiser's fields: "weight decay 0.01", "betas 0.9, 0.99".
  * @param {{ [field: string]: number | null | number[] }} settings
  */

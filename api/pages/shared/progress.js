@@ -73,8 +73,8 @@ export function clockText({ state, started_at: started, progress }, endsAt, now)
 const OF_ROLE = {
   search: "of the search",
   baseline: "of the baselines",
-  extension: "that extend ranges",
-  refinement: "that refine optima",
+  extension: "beyond the ranges",
+  refinement: "around the optima",
   confirm: "on fresh seeds",
   control: "of the rescaling control",
 };

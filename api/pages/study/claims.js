@@ -2,7 +2,7 @@
 /** The paper's claims, where the results answer them. */
 
 import { h, put, whenChanged } from "../shared/dom.js";
-import { capital, count, sentence } from "../shared/format.js";
+import { capital, count, sentence, spelled } from "../shared/format.js";
 import { MOVING } from "../shared/state.js";
 import { section } from "./part.js";
 
@@ -33,8 +33,8 @@ export function claims() {
 function answer(name, { claim, status, reason, parts }) {
   const said = h("span", { class: `answer ${status.replaceAll(" ", "-")}` }, capital(status));
   return [
-    h("dt", {}, said, ` ${name}: ${claim}`),
-    h("dd", {}, parts.length > 1 ? listed(parts) : sentence(reason)),
+    h("dt", {}, said, ` ${name}: ${spelled(claim)}`),
+    h("dd", {}, parts.length > 1 ? listed(parts) : sentence(spelled(reason))),
   ];
 }
 
@@ -44,7 +44,11 @@ function answer(name, { claim, status, reason, parts }) {
  */
 function listed(parts) {
   const line = (/** @type {ClaimPart} */ { what, status, reason, counts }) =>
-    h("li", {}, `${capital(what)}${counts ? "" : " (beside)"}: ${status}. ${sentence(reason)}`);
+    h(
+      "li",
+      {},
+      `${capital(spelled(what))}${counts ? "" : " (beside)"}: ${status}. ${sentence(spelled(reason))}`,
+    );
   const counting = parts.filter(({ counts }) => counts).length;
   const which = counting < parts.length ? `, of which ${counting} count` : "";
   const title = h("summary", {}, count(parts.length, "part") + which);

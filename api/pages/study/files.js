@@ -13,7 +13,7 @@ import { section } from "./part.js";
 
 /** @returns {Part} */
 export function filesPart() {
-  const holder = h("div", {});
+  const holder = h("div", {}, h("p", { class: "hint" }, "Looking for files …"));
   let state = ""; // of which the files are shown
 
   /** @param {Study} study */
@@ -116,13 +116,21 @@ function grouped(files, key) {
 }
 
 /**
+ * What a figure is called: some redraw one of the paper's, whose number is their name.
+ * @param {string} name
+ */
+function figureName(name) {
+  return plain(name).replace(/^figure(?=\d)/, "the paper's figure ");
+}
+
+/**
  * @param {string} id
  * @param {string} name
  * @param {StudyFile[]} formats
  */
 function figureLine(id, name, formats) {
   const saves = formats.map((file) => saveFile(id, file, file.name.split(".").at(-1)?.toUpperCase() ?? ""));
-  return h("span", { class: "file-group" }, plain(name), saves);
+  return h("span", { class: "file-group" }, figureName(name), saves);
 }
 
 /**

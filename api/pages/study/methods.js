@@ -5,6 +5,7 @@ import { h, put, tau, whenChanged } from "../shared/dom.js";
 import { capital, count, decimalsFor, number, score, settingsText } from "../shared/format.js";
 import { fullMethodName } from "../shared/labels.js";
 import { trialLink } from "../shared/links.js";
+import { MOVING } from "../shared/state.js";
 import { table } from "../shared/table.js";
 import { section } from "./part.js";
 
@@ -62,7 +63,7 @@ function content(results, study, objective) {
     ...Object.entries(results.baselines),
   ];
   const chosen = named.flatMap(([name, trial]) => (trial ? [{ name, trial }] : []));
-  if (!chosen.length) return h("p", { class: "empty" }, "No trial has finished.");
+  if (!chosen.length) return h("p", { class: "empty" }, nothing(results));
   const fresh = (/** @type {string} */ name) => results.confirmed[name]?.objective;
   const decimals = decimalsFor(
     chosen.flatMap(({ name, trial }) => [trial.objective.mean, fresh(name)?.mean]),
@@ -95,6 +96,11 @@ function content(results, study, objective) {
       "the fresh seeds were not used to select.",
     ),
   ];
+}
+
+/** @param {Results} results */
+function nothing({ state }) {
+  return MOVING.has(state) ? "No trial has finished yet." : "No trial has succeeded.";
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
-import { capital, decimalsFor, fixed, number } from "../shared/format.js";
+import { capital, decimalsFor, fixed, number, shareText } from "../shared/format.js";
 import { picture } from "../shared/picture.js";
 import { trialLink } from "../shared/links.js";
 import { table } from "../shared/table.js";
@@ -121,11 +121,7 @@ function importanceTable(shares) {
     table(
       "importance",
       [{ title: "What was varied" }, { title: "Importance", numeric: true }, { title: "Share" }],
-      Object.entries(shares).map(([name, share]) => [
-        NAMES[name]?.() ?? name,
-        `${number(100 * share, 2)} %`,
-        bar(share),
-      ]),
+      Object.entries(shares).map(([name, share]) => [NAMES[name]?.() ?? name, shareText(share), bar(share)]),
     ),
     h(
       "p",

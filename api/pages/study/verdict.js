@@ -2,12 +2,12 @@
 /** The verdict: what a study found, in words, with the best pair and the gains over every rival. */
 
 import { h, put, tau, whenChanged } from "../shared/dom.js";
-import { capital, count, number, sentence, settingsText } from "../shared/format.js";
+import { capital, count, number, sentence, settingsText, spelled } from "../shared/format.js";
 import { methodName } from "../shared/labels.js";
 import { outcomeOf, verdictOf } from "../shared/verdicts.js";
 import { gains } from "./gains.js";
 
-/** @import { Child, Comparison, Results, Study, Trial } from "../shared/types.js" */
+/** @import { Comparison, Results, Study, Trial } from "../shared/types.js" */
 /** @import { Part } from "./part.js" */
 
 /** @returns {Part} */
@@ -15,14 +15,14 @@ export function verdictPanel() {
   const element = h("section", { class: "verdict unclear", "aria-label": "Verdict" });
   const draw = whenChanged((/** @type {Study} */ study, /** @type {Results} */ results) => {
     const { text, kind } = verdictOf(results);
-    const notes = results.notes.map((note) => h("li", {}, sentence(note)));
+    const notes = results.notes.map((note) => h("li", {}, sentence(spelled(note))));
     element.className = `verdict ${kind}`;
     put(
       element,
       h("p", { class: "eyebrow" }, "Verdict"),
       h("h2", {}, text),
-      h("p", { class: "because" }, sentence(results.verdict_reason)),
-      results.best && bestPair(results.best),
+      h("p", { class: "because" }, sentence(spelled(results.verdict_reason))),
+      judged(results),
       gains(results, study.objective.label),
       confirmed(results),
       beside(results),
@@ -59,7 +59,7 @@ function beside({ argmax, as_printed: printed }) {
   ) =>
     comparison && [
       h("dt", {}, name),
-      h("dd", {}, h("strong", {}, `${say(comparison.verdict)}. `), sentence(comparison.reason)),
+      h("dd", {}, h("strong", {}, `${say(comparison.verdict)}. `), sentence(spelled(comparison.reason))),
     ];
   if (!argmax && !printed) return null;
   return h("dl", { class: "beside" }, [
@@ -68,18 +68,37 @@ function beside({ argmax, as_printed: printed }) {
   ]);
 }
 
-/** @param {Trial} best */
-function bestPair({ tau_f, tau_b, lr, variant }) {
-  const part = (/** @type {Child} */ name, /** @type {string} */ value) =>
-    h("div", {}, h("dt", {}, name), h("dd", { class: "num" }, value));
+/**
+ * What the verdict is about: the best pair off the diagonal and the best on it, and argmax, which has no
+ * partner there. The best of the search may be any of them.
+ * @param {Results} results
+ */
+function judged({ off_diagonal_best: off, diagonal_best: on, argmax_best: argmax }) {
+  const pairs = [
+    off && pair("Best off the diagonal", off),
+    on && pair("Best on the diagonal", on),
+    argmax && pair("Best with argmax", argmax),
+  ];
+  return pairs.some(Boolean) && h("dl", { class: "best" }, pairs);
+}
+
+/**
+ * @param {string} name
+ * @param {Trial} trial
+ */
+function pair(name, { tau_f, tau_b, lr, variant }) {
   const changes = (variant?.schedule?.length ?? 1) - 1;
+  const beside = [
+    `learning rate ${number(lr, 6)}`,
+    ...settingsText(variant?.optimizer ?? {}),
+    ...(changes > 0 ? [`then scheduled, ${count(changes, "change")}`] : []),
+  ];
+  const value = [tau("f"), ` ${number(tau_f, 6)}, `, tau("b"), ` ${number(tau_b, 6)}`];
   return h(
-    "dl",
-    { class: "best" },
-    part(["Best ", tau("f")], number(tau_f, 6)),
-    part(["Best ", tau("b")], number(tau_b, 6)),
-    part("Learning rate", number(lr, 6)),
-    settingsText(variant?.optimizer ?? {}).map((text) => part("Optimizer", text)),
-    changes > 0 && part("Then", `scheduled, ${count(changes, "change")}`),
+    "div",
+    {},
+    h("dt", {}, name),
+    h("dd", { class: "num" }, value),
+    h("dd", { class: "hint" }, beside.join(", ")),
   );
 }

@@ -12,7 +12,9 @@ import {
   number,
   score,
   sentence,
+  shareText,
   span,
+  spelled,
 } from "../../../api/pages/shared/format.js";
 
 test("a number has its significant digits and a real minus", () => {
@@ -69,4 +71,13 @@ test("a sentence begins with a capital and ends once", () => {
   assert.equal(sentence(" Really? "), "Really?");
   assert.equal(count(1, "trial"), "1 trial");
   assert.equal(count(1200, "study", "studies"), "1,200 studies");
+});
+
+test("a share has no digits that mean nothing", () => {
+  const shown = [0, 2.5e-10, 0.0004, 0.0051, 0.0994, 0.0996, 0.634, 1].map(shareText);
+  assert.deepEqual(shown, ["0 %", "< 0.1 %", "< 0.1 %", "0.5 %", "9.9 %", "10 %", "63 %", "100 %"]);
+});
+
+test("temperatures are spelled as the page spells them, and fields of a spec are not touched", () => {
+  assert.equal(spelled("the diagonal tau_f = tau_b; tau_b_start"), "the diagonal τf = τb; tau_b_start");
 });

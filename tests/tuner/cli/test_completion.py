@@ -17,12 +17,7 @@ def at_tab(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNER_SERVER", raising=False)
 
     def offered(line, group=cli):
-        words = line.split(" ")
-        variables = {
-            "_TUNER_COMPLETE": "bash_complete",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(len(words) - 1),
-        }
+        variables = {"_TUNER_COMPLETE": "bash_complete", "COMP_LINE": line}
         done = CliRunner().invoke(group, [], prog_name="tuner", env=variables)
         return [found.partition(",")[2] for found in done.output.split()]
 

@@ -129,9 +129,12 @@ def _write_values(axes: Axes, values: np.ndarray, low: float, high: float, minim
             lightness = np.clip((value - low) / max(high - low, 1e-12), 0, 1)
             lightness = lightness if minimize else 1 - lightness
             colour = "black" if lightness > 0.6 else "white"
-            axes.text(
-                i + 0.5, j + 0.38, f"{value:.3g}", ha="center", va="center", fontsize=size, color=colour
-            )
+            axes.text(i + 0.5, j + 0.38, _short(value), ha="center", va="center", fontsize=size, color=colour)
+
+
+def _short(value: float) -> str:
+    """Three digits, of every number in a table alike: 0.400 beside 0.442."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def bias(

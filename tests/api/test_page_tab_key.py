@@ -1,0 +1,73 @@
+"""Every view with the Tab key alone: it comes to all that can be used, shows where it is, and leaves."""
+
+import pytest
+
+from tests.support.screens import READY
+from tests.support.served import CHROMIUM, MISSING_BROWSER, opened
+from tests.support.stages import SEARCHES, finished
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
+MOST = 400  # presses of Tab
+# Marks what has the focus, and says what is wrong with it: None where the focus has left the view.
+LOOK = """() => {
+    const e = document.activeElement;
+    if (e === document.body || e.dataset.reached) return null;
+    e.dataset.reached = "yes";
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    const x = Math.min(Math.max((box.left + box.right) / 2, 0), innerWidth - 1);
+    const y = Math.min(Math.max((box.top + box.bottom) / 2, 0), innerHeight - 1);
+    const there = document.elementFromPoint(x, y);
+    const wrong = [];
+    if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) wrong.push("no outline");
+    if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth)
+        wrong.push("out of sight");
+    else if (!e.contains(there) && !there?.contains(e) && there?.closest("label")?.control !== e)
+        wrong.push("covered by " + there?.outerHTML.slice(0, 80));
+    return wrong.map((what) => what + ": " + e.outerHTML.slice(0, 120));
+}"""
+# What can be used and was never reached; of radio buttons and the like one stands for its group.
+MISSED = """() => [...document.querySelectorAll(
+        'a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex="0"]')]
+    .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.dataset.reached && e.tabIndex >= 0)
+    .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+def addresses(served):
+    """Views with all that they have, by what they are called. One study has a table of cells, one points."""
+    grid, gp = (
+        finished(search=SEARCHES[name]).played(served.ledger, served.create, name) for name in ("grid", "gp")
+    )
+    return {
+        "list": "",
+        "form": "#/new",
+        "study with cells": f"#/studies/{grid}",
+        "study with points": f"#/studies/{gp}",
+        "trial": f"#/studies/{grid}/trials/1",
+        "comparison": f"#/compare?ids={grid},{gp}",
+    }
+
+
+def walk(page):
+    """Presses Tab from the top until the focus leaves the page. What was wrong on the way."""
+    found = []
+    for presses in range(MOST):
+        page.keyboard.press("Tab")
+        wrong = page.evaluate(LOOK)
+        if wrong is None:
+            assert presses > 5
+            return found
+        found += wrong
+    raise AssertionError(f"after {MOST} presses of Tab the focus is still on new elements")
+
+
+def test_tab_comes_to_everything_and_it_is_seen_where_it_is(browser, served):
+    for name, view in addresses(served).items():
+        with opened(browser, served.address + view) as page:
+            page.locator(f":is({READY}):visible").first.wait_for()
+            page.wait_for_load_state("networkidle")
+            for closed in page.locator("details:not([open]) > summary:visible").all():
+                closed.click()
+            page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+            page.locator("#skip").evaluate("e => e.focus()")
+            assert walk(page) == [], name
+            assert page.evaluate(MISSED) == [], name
