@@ -46,7 +46,9 @@ SPECS = {"halving": HALVING, "pbt": PBT}
 def exactly():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("trainables.population_run.CHECKPOINT_EVERY_S", -1.0)  # after every interval
-        patch.setattr("trainables.tasks.sbn.SAMPLES", 2)  # of the 16 passes of an evaluation, half of the time
+        patch.setattr(
+            "trainables.tasks.sbn.SAMPLES", 2
+        )  # of the 16 passes of an evaluation, half of the time
         # Stacks of another size round otherwise, and a bit that is sampled the other way for it would change
         # the rest.
         patch.setattr("trainables.population_run.Population", partial(Population, dtype=torch.float64))
@@ -128,8 +130,7 @@ def assert_measured_once(ledger, study):
         assert sorted(mine) == list(range(1, trial.intervals + 1))
 
 
-# --- halving
-# ------------------------------------------------------------------------------------------------------------
+# --- halving ---
 
 
 def test_survivors_of_halving_are_the_members_that_a_full_grid_trains(ledger, home):
@@ -186,8 +187,7 @@ def test_a_study_that_is_killed_and_resumed_ends_as_if_nothing_had_happened(
     assert_measured_once(ledger, study)
 
 
-# --- population based training
-# --------------------------------------------------------------------------------------------
+# --- population based training ---
 
 
 def test_a_schedule_trained_from_scratch_is_the_member_whose_lineage_it_is(ledger, home):
