@@ -2,9 +2,9 @@
 
 (a) correctness, on random data; (b) the time of a step beside what this card's measured bandwidth and peak
 allow, and the kernels that it goes into; (c) the paper's studies on the data of a folder, most valuable
-first. Each part has a time limit, and
-writes what it has found as JSON as it goes, so that a limit loses nothing. On a CPU, or with --tiny, it only
-shows that the check runs: nothing there is a measurement of a GPU.
+first. Each part has a time limit, and writes its results as JSON as soon as it has them, so that reaching the
+limit loses nothing. On a CPU, or with --tiny, it only shows that the check runs: none of its numbers is then
+a measurement of a GPU.
 """
 
 import argparse
@@ -117,8 +117,7 @@ def described(device: torch.device) -> dict[str, Any]:
     return found
 
 
-# --- (b) the table
-# -----------------------------------------------------------------------------------------------
+# --- (b) the table ---
 
 
 def _driver() -> str:
@@ -270,8 +269,7 @@ def _profiled(device: torch.device, run: Callable[[], object]) -> list[tuple[str
     return sorted((row for row in rows if row[2] > 0), key=lambda row: -row[2])
 
 
-# --- (c) the paper
-# -----------------------------------------------------------------------------------------------
+# --- (c) the paper ---
 
 
 def paper(check: Check, in_time: Callable[[], bool]) -> bool:

@@ -65,13 +65,8 @@ EXTRA = {
     "trainables/logic_network.py": {"numpy"},  # for those who have no torch
     # Imported on GPUs of CUDA only, for which torch brings triton.
     **{file: {"triton"} for file in ONLY_IN["triton"]},
-    # Where the data is read, and where what was measured of examples is written.
-    **{
-        f"trainables/data/{name}.py": {"numpy"}
-        for name in ("digits", "fingerprint", "originals", "shuffling")
-    },
-    "trainables/population_run.py": {"numpy"},
-    "trainables/data/array_file.py": {"numpy", "safetensors"},  # imported when such a file is read
+    "trainables/population_run.py": {"numpy"},  # writes what was measured of examples
+    "trainables/data/array_file.py": {"safetensors"},  # imported when such a file is read
     "trainables/model_file.py": {"safetensors"},  # imported when a model is written or read
 }
 PACKAGES = ("trainables/", "tuner/", "api/")
@@ -124,7 +119,8 @@ def breaches(path: str, source: str) -> set[str]:
     if path.startswith(PACKAGES):
         found |= {name for name in names & ONLY_IN.keys() if not path.startswith(tuple(ONLY_IN[name]))}
     if path.startswith("trainables/") and path != "trainables/ray_trainable.py":
-        found |= names - TRAINABLES_USE - EXTRA.get(path, set())
+        read = {"numpy"} if path.startswith("trainables/data/") else set()  # where data is read
+        found |= names - TRAINABLES_USE - EXTRA.get(path, set()) - read
     return found
 
 

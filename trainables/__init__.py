@@ -1,8 +1,8 @@
 """The science: straight-through estimators, tasks, and populations of models trained as stacked tensors.
 torch only.
 
-The estimators are imported when they are asked for: whoever wants a part that is free of torch need not wait
-for it.
+The estimators are imported at first use, so that parts of the package which do not need torch can be imported
+without waiting for it.
 """
 
 from importlib import import_module
@@ -43,7 +43,7 @@ __all__ = [
     "softmax_st_binary",
 ]
 
-if not TYPE_CHECKING:  # which would take any name for one of ours
+if not TYPE_CHECKING:  # a type checker would otherwise accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:

@@ -1,6 +1,6 @@
-"""What members begin with: their parameters, and what a task is told of them.
+"""Initial parameters of members, and the object (`Members`) through which a task samples for them.
 
-A seed's trials begin alike, whatever else is in their population.
+The trials of a seed begin with the same parameters, whatever else is in their population.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""A population that is trained in blocks: whole if it fits the device, else in parts, one after the other.
+"""A population trained in blocks: as a whole if it fits the device, else in parts, one after the other.
 
 A block that runs out of memory is split in two, by its trials or, when it has one trial left, by its seeds,
 and both halves are tried again; a block of one member that does not fit is an error. Members do not depend on
-their neighbours, so the results are those of the whole population, up to the rounding that population.py
-speaks of. Blocks that wait are kept on the host.
+each other, so the results are those of the whole population, up to rounding (population.py says which).
+Blocks that wait are kept in the host's memory.
 """
 
 import gc

@@ -1,11 +1,11 @@
 """Training steps recorded once and replayed, so that neither Python nor the launch of each operation costs
-time: CUDA graphs of several steps, and of one for what remains.
+time: CUDA graphs of several steps, and one of a single step for the remainder.
 
-A recorded step reads and writes the tensors that it was recorded with. A step of an accelerator is made so
-(Population.step): parameters, moments, the number of the step, the epoch's order and the losses' sum stay the
-same tensors. What the host changes, the order of the next epoch or another configuration, it changes between
-replays, into the same tensors or with a new recording. A recorder is an argument, so that all but CUDA's own
-recording is tested on a CPU.
+A replay reads and writes the tensors that were used in the recording. A step for an accelerator
+(Population.step) is made for that: parameters, moments, the number of the step, the order of the epoch and
+the sum of losses always are the same tensors. What the host changes (the order of the next epoch, another
+configuration) it changes between replays, in place or followed by a new recording. The recorder is an
+argument, so that everything but CUDA's own recording is tested on a CPU.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""What is tuned of one trial: an estimator, its temperatures, a learning rate, and what the optimiser has
-beside it.
+"""The configuration of a trial: an estimator, its temperatures, a learning rate, and the other settings of
+the optimiser.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Configuration:
     which begins at 0 and is the configuration itself, from the start.
 
     The optimizer, or a mapping of its fields, adds weight decay, clipping, and a schedule of the learning
-    rate that multiplies what holds at a step. (With clipping the rescaling control is none: a gradient's norm
-    depends on the logits' scale.)
+    rate that multiplies what holds at a step. (With clipping there is no rescaling control, because a
+    gradient's norm depends on the logits' scale.)
     """
 
     estimator: str

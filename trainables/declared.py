@@ -32,7 +32,7 @@ def from_json(given: Mapping[str, Any]) -> Metrics:
     """The reverse of as_json.
 
     Raises:
-        ValueError: it is none; was it written by another version?
+        ValueError: `given` is not what as_json makes; it may be from another version.
     """
     try:
         collapsed = given["collapsed"]

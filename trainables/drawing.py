@@ -1,9 +1,9 @@
-"""Which examples and which noise the next training step sees, and which noise measurements are made with: on
-a CPU from torch's generators, on an accelerator from counters (counters.py says why).
+"""The examples and noise of the next training step, and the noise of measurements: on a CPU from torch's
+generators, on an accelerator from counters (counters.py says why).
 
-All are functions of (seed, purpose, step) alone, so that nothing about a population enters. On an
-accelerator the step is a tensor of the device: what draws there needs nothing from the host until an epoch
-ends.
+All of them are functions of (seed, purpose, step) alone, and do not depend on the population. On an
+accelerator the number of the step is a tensor of the device, so that drawing needs nothing from the host
+until an epoch ends.
 """
 
 import math

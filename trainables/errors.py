@@ -9,8 +9,8 @@ _LONGEST = 64  # of a name that a similar one is looked for; the search takes th
 class OptionError(ValueError):
     """An option that is unknown, missing or wrong.
 
-    Raise it in an `Options`' __post_init__: the command line and the API then tell the user at this option.
-    A plain ValueError is told as well, but of the options as a whole.
+    Raise it in an `Options`' __post_init__: the command line and the API then report it for this option. A
+    plain ValueError is reported as well, but for the options as a whole.
     """
 
     def __init__(self, field: str, message: str, got: str | None = None) -> None:
@@ -19,15 +19,14 @@ class OptionError(ValueError):
         self.field, self.message, self.got = field, message, got
 
     def __reduce__(self) -> tuple[type["OptionError"], tuple[str, str, str | None]]:
-        """From one process to another, as Ray's workers do it."""
+        """For pickling: Ray's workers send errors to the driver."""
         return OptionError, (self.field, self.message, self.got)
 
 
 def unknown(name: object, kind: str, names: Iterable[str], have: str = "it has") -> str:
-    """The sentence about a name that is none of `names`.
-
-    "is not an option of this task (did you mean units?); it has units, signed": it does not repeat the name,
-    which stands before it. `kind` says what the name should be, `have` comes before the names.
+    """The message for a name that is not among `names`, such as "is not an option of this task (did you mean
+    units?); it has units, signed". It is to follow the name. `kind` is what the name should be, `have` the
+    words before the list of names.
     """
     there = list(names)
     by_lower = {one.lower(): one for one in there}

@@ -1,8 +1,8 @@
 """Straight-through estimators as one table, and as functions of logits.
 
-Every estimator here samples alike, and differs in its noise and in its surrogate, the stand-in for the
-sample's derivative (Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator",
-Algorithm 2 and Eq. 6):
+All estimators sample in the same way. They differ in their noise and in their surrogate, the function whose
+derivative takes the place of the sample's (Shah et al., "Improving Discrete Optimisation Via Decoupled
+Straight-Through Estimator", Algorithm 2 and Eq. 6):
 
     forward    z = onehot(argmax(l + s*g))      binary: z = 1[l + s*n > 0]
     backward   dL/dl = surrogate(dL/dz)         trainables/surrogates.py
@@ -112,8 +112,7 @@ def coefficients(estimator: str, tau_f: Temperature | None, tau_b: Temperature |
     return row.coefficients(tau_f, tau_b)
 
 
-# --- the public functions
-# -------------------------------------------------------------------------------------------------
+# --- the public functions ---
 
 
 def decoupled_st(
@@ -124,8 +123,7 @@ def decoupled_st(
     Args:
         logits: [..., K], float32, float64 or bfloat16 (half precision is computed in float32).
         tau_f: forward temperature >= 0; 0 is argmax. A number, or a tensor whose axes are the first axes of
-            logits
-            (shape [M] gives every member of logits [M, B, K] its own).
+            logits: shape [M] gives each of the M models of logits [M, B, K] a temperature of its own.
         tau_b: backward temperature > 0, likewise.
         noise: Gumbel(0, 1), broadcastable to logits; drawn if absent.
 
@@ -141,15 +139,16 @@ def decoupled_st(
 
 
 def softmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Softmax straight-through (Hinton 2012): decoupled_st on the diagonal tau_f = tau_b = tau > 0. Arguments
-    as there.
+    """Softmax straight-through (Hinton 2012): decoupled_st with tau_f = tau_b = tau > 0.
+
+    Arguments as for decoupled_st.
     """
     return _categorical("softmax", logits, tau, tau, noise)
 
 
 def gumbel_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Straight-through Gumbel-softmax (Jang et al. 2016): samples at temperature 1, surrogate softmax((l +
-    g)/tau).
+    """Straight-through Gumbel-softmax (Jang et al. 2016): samples at temperature 1, with the gradient of
+    softmax((l + g) / tau), where l are the logits and g the noise of the sample.
 
     Arguments as for decoupled_st. Equals torch.nn.functional.gumbel_softmax(logits, tau, hard=True) with the
     same noise.
@@ -158,15 +157,15 @@ def gumbel_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) 
 
 
 def identity_st(logits: Tensor) -> Tensor:
-    """Identity straight-through (Bengio et al. 2013): argmax over the last axis [..., K], gradients pass
-    unchanged.
+    """Identity straight-through (Bengio et al. 2013): one-hot argmax over the last axis of logits [..., K];
+    the gradient passes unchanged.
     """
     return _categorical("identity", logits, None, None, None)
 
 
 def reinmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """ReinMax (Liu et al. 2023): samples at temperature 1, a gradient of second order; the paper uses tau >=
-    1.
+    """ReinMax (Liu et al. 2023): samples at temperature 1, with a second-order correction of the gradient.
+    The paper uses tau >= 1.
 
     Arguments as for decoupled_st.
     """
@@ -176,17 +175,18 @@ def reinmax_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None)
 def gumbel_rao_st(
     logits: Tensor, tau: Temperature, *, noise: Tensor | None = None, draws: Tensor | None = None
 ) -> Tensor:
-    """Gumbel-Rao (Paulus et al. 2021): ST-GS's gradient averaged over noise that gives the same sample.
+    """Gumbel-Rao (Paulus et al. 2021): the gradient of gumbel_st, averaged over noise that gives the same
+    sample.
 
-    Arguments as for decoupled_st, and draws: fresh Gumbel(0, 1) noise [R, *noise's shape]; R = RAO_DRAWS are
-    drawn if absent.
+    Arguments as for decoupled_st, and draws: R draws of Gumbel(0, 1) noise, [R, *shape of noise]; RAO_DRAWS
+    are drawn if absent.
     """
     return _categorical("gumbel_rao", logits, None, tau, noise, draws)
 
 
 def gst_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """GST-1.0 (Fan et al. 2022): samples at temperature 1; the surrogate's logits are shifted to agree with
-    the sample.
+    """GST-1.0 (Fan et al. 2022): samples at temperature 1; the gradient is that of a softmax of logits that
+    are shifted so that the sampled category has the largest one.
 
     Arguments as for decoupled_st.
     """
@@ -196,10 +196,10 @@ def gst_st(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> 
 def decoupled_st_binary(
     logits: Tensor, tau_f: Temperature, tau_b: Temperature, *, noise: Tensor | None = None
 ) -> Tensor:
-    """Decoupled straight-through for units with one logit each: values in {0, 1}, P(1) = sigmoid(logits /
-    tau_f).
+    """Decoupled straight-through for units with one logit each: values in {0, 1}, with P(1) = sigmoid(logits
+    / tau_f).
 
-    As decoupled_st, but every element of logits [...] is a unit and the noise is Logistic(0, 1).
+    As decoupled_st, but every element of logits [...] is a unit, and the noise is Logistic(0, 1).
     """
     return _binary("decoupled", logits, tau_f, tau_b, noise)
 
@@ -210,8 +210,8 @@ def softmax_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None 
 
 
 def gumbel_st_binary(logits: Tensor, tau: Temperature, *, noise: Tensor | None = None) -> Tensor:
-    """Straight-through Gumbel-softmax for binary units: surrogate sigmoid((l + n)/tau), Logistic(0, 1) noise
-    n.
+    """Straight-through Gumbel-softmax for binary units: the gradient of sigmoid((l + n) / tau), where l are
+    the logits and n the Logistic(0, 1) noise of the sample.
     """
     return _binary("gumbel", logits, None, tau, noise)
 
@@ -248,8 +248,7 @@ def logistic_noise(like: Tensor) -> Tensor:
     return logistic_(torch.empty_like(like, dtype=working_dtype(like)))
 
 
-# --- arguments
-# ------------------------------------------------------------------------------------------------------------
+# --- arguments ---
 
 
 def _categorical(
@@ -278,8 +277,8 @@ def _noise(
     if noise is not None:
         _check_broadcasts("noise", noise.shape, logits)
         return noise
-    silent = not isinstance(c.s, Tensor) and c.s == 0
-    return None if silent else draw(logits)
+    without_noise = not isinstance(c.s, Tensor) and c.s == 0
+    return None if without_noise else draw(logits)
 
 
 def _draws(
@@ -300,8 +299,8 @@ def _check_broadcasts(name: str, shape: torch.Size, logits: Tensor) -> None:
 
 
 def fitted(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
-    """Aligns tensor temperatures with the first axes of logits; `units` is how many axes may carry a
-    temperature.
+    """Aligns tensor temperatures with the first axes of logits; `units` is the number of axes over which a
+    temperature may vary. Raises ValueError where the shapes do not fit.
     """
 
     def align(tau: Temperature) -> Temperature:
@@ -325,8 +324,8 @@ def fitted(c: Coefficients, logits: Tensor, *, units: int) -> Coefficients:
 
 
 def _check(tau: Temperature, name: str, *, zero_allowed: bool) -> None:
-    # Written so that NaN fails too; infinity is refused because the surrogate's gradient would be 0/inf. A
-    # number is looked at without torch, whose calls would take as long as sampling a small layer.
+    # The comparisons are written so that NaN fails too. Infinity is refused, because the gradient divides by
+    # it. A number is checked without torch, whose calls would take as long as sampling a small layer.
     if isinstance(tau, Tensor):
         valid = bool(((tau >= 0 if zero_allowed else tau > 0) & torch.isfinite(tau)).all())
     else:

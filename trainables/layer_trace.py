@@ -1,4 +1,4 @@
-"""Where a forward pass is: the layers of a module that it is in, and which layer drew a random number."""
+"""Which layers of a module a forward pass is in, and which of them drew a random number."""
 
 from collections.abc import Callable
 from typing import Any

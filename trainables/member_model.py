@@ -1,4 +1,4 @@
-"""A module as a function: of its tensors, a batch, and the noise that its sites are given.
+"""A module as a function of its tensors, a batch, and the noise of its sites.
 
 `functional_call` puts a member's tensors in the place of the module's own, so that one module serves all
 members of a population (trainables/stacking.py).

@@ -1,4 +1,4 @@
-"""What to do about a module that cannot be called: torch says what it met, and the cause is one of a few."""
+"""Advice for a module that cannot be called: torch says what went wrong, and the cause is one of a few."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,10 +1,10 @@
-"""What is looked at before a module is trained: whether it can be, and whether vmap can do it.
+"""Checks of a module before it is trained: whether it can be trained at all, and whether under vmap.
 
 One training step on a few examples finds what would otherwise fail, or be silently wrong, in the middle of a
 study. Every error names the module, and the layer where that is known, and says what to do.
 
-All of it is looked at on the CPU, where torch tells which layer draws random numbers and a sum is the same
-every time; on another device, then, only whether the module works there too.
+All checks run on the CPU, where torch tells which layer draws random numbers and where sums are reproducible;
+on another device it is then only checked that the module works there too.
 """
 
 import logging

@@ -236,7 +236,7 @@ def _fits(value: Any, default: Any) -> bool:
 
 
 def _check_function(what: str, function: Any) -> None:
-    """Raises ValueError where a loss or metric is none, or would have to be trained."""
+    """Raises ValueError for a loss or metric that is not a function, or that has parameters to be trained."""
     asked = f"the {what} must be a function (output, target) -> scalar"
     if isinstance(function, type):
         raise ValueError(  # noqa: TRY004  # one kind of error for a module that cannot be used

@@ -1,6 +1,6 @@
-"""What a population is told, and what it reports: plain types, which travel between a driver and its workers.
+"""What a driver sends to a population (PopulationConfig), and what the population reports: plain types.
 
-Free of torch and of Ray: a driver plans populations and reads their reports, and trains none.
+Free of torch and of Ray, because the driver plans populations and reads their reports, and trains none.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -9,8 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PopulationConfig:
-    """What a Tune trial is told: one population and how to train it. Plain types only, so that Tune can write
-    it down.
+    """One population and how to train it: the config of a Tune trial. Plain types only, so that Tune can
+    store it.
     """
 
     task: str

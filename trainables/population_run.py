@@ -61,8 +61,8 @@ class PopulationRun:
     """Trains one population.
 
     Args:
-        config: what it is told.
-        own: the task and its data, where they cannot be had by their names here.
+        config: which population, and how to train it.
+        own: the task and its data, if workers cannot load them by name.
     """
 
     def __init__(self, config: PopulationConfig, own: OwnTask | None = None) -> None:

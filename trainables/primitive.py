@@ -1,7 +1,7 @@
-"""The one primitive of all estimators: a sample whose gradient is its surrogate's.
+"""The autograd function that all estimators share: it returns a sample, whose gradient is the surrogate's.
 
-It draws nothing and checks nothing. estimators.py says which noise and which surrogate each estimator has,
-and looks at what users give; populations call this directly, with all their members stacked.
+It draws no noise and checks no arguments. estimators.py says which noise and which surrogate each estimator
+has, and checks what users pass; populations call this file directly, with all their members stacked.
 """
 
 from dataclasses import dataclass

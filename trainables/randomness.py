@@ -1,8 +1,7 @@
 """Common random numbers: every draw is a function of (seed, purpose, step) alone.
 
-Nothing about a population enters, so a member's trajectory cannot depend on its neighbours, and a checkpoint
-needs no generator
-state: a resumed population draws what it would have drawn.
+No draw depends on the population, so a member's training cannot depend on the other members, and a checkpoint
+needs no state of a generator: a resumed population draws what it would have drawn.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""When a trial's score is taken: at the best report of its training, at the last, or at a given epoch.
+"""Which report of a training gives a trial's score: the best one, the last, or that of a given epoch.
 
-A network that overfits is worse at its end than it was on the way, and people stop early. Which report is the
-best is chosen on one half of the validation examples, and confirmed trials are measured on the other half at
-that report: the choice then flatters nobody. Trials of a search are both chosen and measured on the first
-half, because they are only compared with each other to select some of them.
+A network that overfits is worse at its end than earlier, and in practice training is stopped early. The best
+report is chosen on one half of the validation examples, and confirmed trials are measured on the other half
+at that report, so that the choice does not inflate their scores. Trials of a search are both chosen and
+measured on the first half, because they are only compared with each other to select some of them.
 """
 
 from collections.abc import Mapping

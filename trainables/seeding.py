@@ -1,4 +1,4 @@
-"""Where the numbers drawn for a seed and a purpose begin. Apart from randomness.py, which takes torch."""
+"""The seed of the random generator for a seed and a purpose. In a file of its own, free of torch."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Whether a module learns through its sampling layers: where it does not, its temperatures change nothing,
+"""Checks that a module learns through its sampling layers. If it does not, its temperatures have no effect,
 and a study of them would compare noise with noise.
 """
 

@@ -129,9 +129,8 @@ class SharedDropout(nn.Module):
     def __init__(self, p: float, channel_axes: int | None) -> None:
         super().__init__()
         self.p = p
-        self._channel_axes = (
-            channel_axes  # axes behind the channels that are dropped as a whole; None: single values
-        )
+        # Number of axes behind the channels that are dropped as a whole; None: single values are dropped.
+        self._channel_axes = channel_axes
         self.site: Callable[[Tensor, Sequence[int]], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:

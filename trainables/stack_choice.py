@@ -1,4 +1,6 @@
-"""Whether vmap can train a module, tried on a small population: it must work, be fast, and change nothing."""
+"""Whether a module is trained under vmap, tried on a small population: vmap must work, be fast, and give the
+same results.
+"""
 
 import warnings
 

@@ -32,8 +32,8 @@ RAO_DRAWS = 10  # conditional noise draws of Gumbel-Rao; the smallest number of 
 
 @dataclass(frozen=True)
 class Pass:
-    """What a forward pass leaves to its backward pass. Of the last three, what the surrogate does not keep is
-    None.
+    """What the forward pass saves for the backward pass. Of the last three, those that the surrogate does not
+    name in `keeps` are None.
     """
 
     logits: Tensor  # [..., K, ...] in the working dtype
@@ -44,9 +44,8 @@ class Pass:
     z: Tensor  # the sample, as logits
 
 
-Gradient: TypeAlias = Callable[
-    [Pass, Tensor], Tensor
-]  # (pass, h as logits) -> dL/dl as logits, a fresh tensor or h itself
+# (pass, h) -> dL/dl; both have the shape of the logits. The result is a fresh tensor, or h itself.
+Gradient: TypeAlias = Callable[[Pass, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,19 @@ class Surrogate:
     binary: Gradient
     keeps: frozenset[str] = frozenset()  # of "noise", "draws", "z": what it needs beside the logits
     needs_logits: bool = True
-    relaxed: bool = (
-        False  # the forward pass yields q itself, not a sample: no estimator at all, and no discretisation
-    )
+    # The forward pass returns q itself instead of a sample: no discretisation, so not an estimator.
+    relaxed: bool = False
 
 
-# --- categorical
-# ----------------------------------------------------------------------------------------------------------
+# --- categorical ---
 
 
 def _narrow(x: Tensor, dim: int) -> bool:
-    """Whether torch's softmax kernels fall back to scalar code: a last axis shorter than a vector register
-    (16 floats here).
+    """Whether torch's softmax kernels would use slow scalar code: on a CPU, where the axis is the last one
+    and shorter than a vector register (16 floats).
 
-    There the formulas written out are five times as fast: [1024, 4, 8] takes 0.12 ms instead of 0.59 ms (one
-    Zen 4 core).
+    Writing the formula out is then five times as fast: [1024, 4, 8] takes 0.12 ms instead of 0.59 ms (one Zen
+    4 core).
     """
     return x.device.type == "cpu" and dim in (-1, x.ndim - 1) and x.shape[dim] < 16
 
@@ -126,8 +123,7 @@ def _reinmax(p: Pass, h: Tensor) -> Tensor:
     return first.sub_(_jacobian_product(softmax(p.logits, p.dim), h, p.dim), alpha=0.5)
 
 
-# --- binary
-# ------------------------------------------------------------------------------------------------------------
+# --- binary ---
 
 
 def _softmax_binary(p: Pass, h: Tensor) -> Tensor:
@@ -173,5 +169,6 @@ GAPPED = Surrogate(_gapped, _gapped_binary, keeps=frozenset({"z"}))
 REINMAX = Surrogate(_reinmax, _reinmax_binary, keeps=frozenset({"z"}))
 RELAXED = Surrogate(_softmax, _softmax_binary, relaxed=True)
 
-# By their numbers, which kernels tell them apart by.
+# All of them. A place in this tuple is the number by which the kernels (kernels/sampling.py) know a
+# surrogate: add a new one at the end.
 SURROGATES = (IDENTITY, SOFTMAX, GUMBEL, RAO, GAPPED, REINMAX, RELAXED)

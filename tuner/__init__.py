@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Study", "search"]
 
-if not TYPE_CHECKING:  # which would take any name for one of ours
+if not TYPE_CHECKING:  # a type checker would otherwise accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:

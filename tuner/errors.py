@@ -15,7 +15,7 @@ Those of one room alone are defined there: they are UserErrors, too.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-MOST_FIELD_ERRORS = 50  # that are told; whoever has more has sent something else than a spec
+MOST_FIELD_ERRORS = 50  # reported at once; a text with more errors is hardly a spec
 _LONGEST = 80  # characters of what came that are repeated
 
 

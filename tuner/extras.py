@@ -1,5 +1,5 @@
-"""Which extra of the package brings a module that is not there: the package by itself needs torch and numpy
-alone.
+"""Which extra of the package provides a module that is missing: without extras the package needs torch and
+numpy only.
 """
 
 _PACKAGE = "straight-through-tuner"

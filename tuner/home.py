@@ -1,8 +1,8 @@
-"""The state folder: its owner's alone, and held by one stack at a time.
+"""The state folder: readable by its owner only, and used by one stack at a time.
 
 The lock is the kernel's (flock on a file): it is free when every process that has the file open has ended,
-however it ended. The watchers of child processes keep it open, too, so a new stack begins when nothing of the
-one before is left.
+however it ended. The watchers of child processes keep the file open, too, so a new stack begins only when
+nothing of the one before is left.
 """
 
 import errno
@@ -63,7 +63,7 @@ _USERS_MASK = _users_mask()  # of this process, before a state folder was opened
 
 
 def _close(path: Path) -> None:
-    """Takes a file or folder of ours from other users. Those of other owners are theirs to close."""
+    """Removes other users' permissions from a file or folder, if it is ours."""
     with suppress(PermissionError, FileNotFoundError):
         mode = path.lstat().st_mode
         if mode & _OTHERS and not stat.S_ISLNK(mode):
@@ -71,7 +71,7 @@ def _close(path: Path) -> None:
 
 
 def identity(folder: Path) -> str:
-    """A text that names a folder and that nobody else can know: made once, by whoever asks first."""
+    """A secret random name of a folder, created at the first call and kept in the folder."""
     file = folder / "identity"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,10 +91,10 @@ def held(home: Path, what: str) -> Iterator[list[int]]:
 
     Args:
         home: the state folder.
-        what: the command, for whoever is refused meanwhile.
+        what: the command, named in the error of another process that wants the folder meanwhile.
 
-    Raises UserError where another process holds it. One that was killed is waited for: what it had started
-    is ending.
+    Raises UserError where another process holds it. If that process was killed, waits until the processes
+    that it had started have ended.
     """
     file = os.open(home / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,7 +1,7 @@
-"""Ports on loopback, and whether a proxy stands between us and an address.
+"""Free ports on loopback, and whether a proxy is configured for an address.
 
-Ray, MLflow and the service on one machine talk over loopback, which no proxy can reach: whatever the
-environment names, loopback is asked directly.
+Ray, MLflow and the service on one machine talk over loopback, which no proxy can reach: loopback addresses
+are always asked directly, whatever the environment says about proxies.
 """
 
 import errno
@@ -17,8 +17,9 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether this port can be bound on a host's address. True for a host that is none of this machine's:
-    whoever binds to it says so.
+    """Whether this port can be bound on a host's address. True also for an address that is not this
+    machine's:
+    binding to it will fail with an error of its own.
     """
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -119,7 +120,7 @@ def proxy_variable(url: str) -> str | None:
 
 
 def unusable_proxy(error: Exception) -> str:
-    """What to tell where a client cannot be made, because a proxy of the environment is none."""
+    """The message where an HTTP client cannot be made because of a malformed proxy in the environment."""
     names = [f"{scheme}_proxy" for scheme in ("http", "https", "all")]
     given = [n for name in names for n in (name, name.upper()) if os.environ.get(n)]
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]

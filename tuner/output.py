@@ -1,8 +1,8 @@
-"""What a command prints, where the other end may be gone (`| head -1`), full (`> /dev/full`), or a terminal
-of some width.
+"""Printing, where the other end may be closed (`| head -1`), full (`> /dev/full`), or a terminal of some
+width.
 
-Most commands are about their output and end with it. A study is not: it goes on, and what it would have said
-is in the ledger.
+Most commands are only there for their output, and end with it. A training study continues without it:
+everything is in the ledger.
 """
 
 import errno
@@ -61,7 +61,7 @@ def finish() -> None:
 
 
 def sentence(error: OSError) -> str | None:
-    """What to tell of it on the other stream; None where the reader has gone and there is nobody to tell."""
+    """The message for the other stream; None where the reader has gone, so that nobody would read it."""
     return None if error.errno == errno.EPIPE else f"the output cannot be written: {error.strerror}"
 
 
@@ -71,7 +71,7 @@ def colours_wanted() -> bool | None:
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """The columns of the terminal that a stream, standard output by default, is; None where it is none."""
+    """The columns of a stream (standard output by default) that is a terminal; None for any other stream."""
     stream = stream or sys.stdout
     if stream is None or not stream.isatty():
         return None

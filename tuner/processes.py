@@ -1,9 +1,9 @@
-"""Child processes that end with the one that started them, whatever ends it.
+"""Child processes that end when their parent ends, for whatever reason.
 
-Two things see to that. Beside the child stands a watcher (this file as a program): it holds the reading end
-of a pipe from the parent and ends the child's process group when that pipe closes. And on Linux the kernel
-tells the child when its parent has died, should the watcher have been killed, too. The watcher is no parent
-of the child: one that is killed is replaced, and the child runs on.
+Two mechanisms ensure that. A watcher (this file, run as a program) holds the reading end of a pipe from the
+parent, and ends the child's process group when that pipe closes. And on Linux the kernel signals the child
+when its parent has died, in case the watcher was killed as well. The watcher is not the child's parent: if it
+is killed it is replaced, and the child keeps running.
 """
 
 import ctypes

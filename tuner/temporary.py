@@ -1,8 +1,9 @@
-"""Temporary folders for sockets: closed to other users, with short paths, and swept when their owner is gone.
+"""Temporary folders for sockets: closed to other users, with short paths, and removed when their owner has
+ended.
 
-A socket's path has at most 107 bytes on Linux and 103 on macOS, and Ray adds 70 to its folder's. A process
-that is killed cannot remove its folder; the next one that makes such a folder does, as the kernel tells it
-which are in use: each is locked (flock) as long as it is.
+A socket's path may have 107 bytes on Linux and 103 on macOS, and Ray adds 70 to the path of its folder. A
+process that is killed cannot remove its folder; the next process that makes such a folder removes it. Each
+folder in use is locked (flock), so that the kernel tells which ones are not.
 """
 
 import fcntl

@@ -1,5 +1,5 @@
-"""What is costly to make and can be made again: kept by what it depends on, up to a size; the one used least
-lately goes first.
+"""Answers that take long to make, kept by the version of what they were made from, up to a total size; the
+least recently used goes first.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Answers with an ETag: whoever has the current one is told so, and is not sent it again."""
+"""Answers with an ETag: a client that has the current version gets 304 instead of the content."""
 
 import hashlib
 import os

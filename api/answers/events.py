@@ -1,4 +1,4 @@
-"""Server-sent events of one study, from the ledger: whoever asks, and whichever process answers, sees the
+"""Server-sent events of one study. They are made from the ledger, so that every process of the API sends the
 same.
 """
 
@@ -13,7 +13,7 @@ from tuner.errors import LedgerError, StudyNotFoundError
 from tuner.ledger.rows import TERMINAL_STUDY_STATES
 
 EVERY_S = 1.0
-_ALIVE_S = 15.0  # a comment now and then, so that nothing on the way takes the silence for death
+_ALIVE_S = 15.0  # a comment is sent so often, because proxies close connections that are silent
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ async def follow(
     Args:
         service: what the routes work with.
         study_id: the study.
-        caller: a name of whoever asks; streams of the same name are looked after together.
-        welcome: whether the caller may still see it; asked at every look.
+        caller: identifies the caller; `welcome` is called once for all streams of the same caller.
+        welcome: whether the caller may still see the study; asked again and again.
     """
     version, said = "", time.monotonic()
     while True:
         seen = None
         try:
             if not await service.looks.at(("caller", caller), welcome, fresh_s=EVERY_S / 2):
-                return  # who asks again is told why
+                return  # a new request is answered with the reason
             seen = await service.looks.at(
                 ("study", study_id), lambda: _look(service, study_id), fresh_s=EVERY_S / 2
             )

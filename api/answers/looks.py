@@ -1,7 +1,7 @@
-"""Looks that many streams share: what all of them ask about the same thing, every second, is asked once.
+"""One answer for many event streams: what all of them ask about the same thing every second is asked once.
 
 A stream by itself costs a few queries a second. Five hundred of them would keep every thread of the service
-and a core busy, and whoever asks for anything else would wait.
+and a core busy, and every other request would wait.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Measurements of studies that are looked at again and again while they run: what was read once is not read
-again.
+"""Measurements of running studies, which are asked for again and again: those that were read once are not
+read again.
 
 A measurement never changes, and those of one study are written by one driver at a time, so their ids grow in
-the order in which they can be seen.
+the order in which they become visible.
 """
 
 import threading

@@ -1,5 +1,5 @@
-"""Trials before their end: what their last report says, and what is fair to compare while some are further
-than others.
+"""Trials that are still training: the numbers of their last report, and the epoch at which all of them can be
+compared fairly.
 """
 
 from collections.abc import Mapping

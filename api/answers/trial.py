@@ -1,5 +1,5 @@
-"""One trial with all that is known of it: every metric over its training, seed by seed, its files, the trials
-that repeat it.
+"""Everything about one trial: each metric over its training, seed by seed, its files, and other trials with
+the same configuration.
 """
 
 from collections.abc import Sequence

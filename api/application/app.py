@@ -1,4 +1,4 @@
-"""The application: its parts put together, and what runs beside the requests."""
+"""The FastAPI application: routes, middleware, the page, and the background threads (`create`)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +10,11 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
-from api.answers.health import router as health
 from api.answers.metrics import Timing
 from api.application import errors, schemas
 from api.application.auth import Guard
 from api.application.head import Head
+from api.application.health import router as health
 from api.application.parts_of_studies import router as parts_of_studies
 from api.application.request_id import RequestId
 from api.application.routes import router
@@ -39,8 +39,7 @@ _ABOUT = """Finds the two temperatures of a straight-through estimator. Submit a
 verdict.
 
 Errors are RFC 9457 problems: `errors` names the fields. Where the service has API keys, send
-`Authorization: Bearer KEY`; a key sees the studies that were submitted with it, a key with the scope
-`admin` sees all."""
+`Authorization: Bearer KEY`; a key sees the studies of its owner, a key with the scope `admin` sees all."""
 
 
 def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) -> FastAPI:
@@ -48,8 +47,8 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     runs it.
 
     Args:
-        settings: None takes them from the environment.
-        jobs: of a Ray that was started for it; None: of the Ray that the settings name.
+        settings: None: from the environment.
+        jobs: the Ray that runs studies; None: the one that the settings name.
     """
     known = settings or ServiceSettings.from_environment()
     logs.install(known.log_format)
@@ -59,7 +58,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     if jobs is None and known.ray_address:
         jobs = Jobs(known.ray_address)
     service = Service(known, Ledger(known.ledger_address), jobs)
-    _refuse_strangers(service)
+    _require_keys(service)
     notifier = _notifier(service)
 
     @asynccontextmanager
@@ -100,8 +99,8 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     return app
 
 
-def _refuse_strangers(service: Service) -> None:
-    """Without a key the service is for this machine only. Raises UserError."""
+def _require_keys(service: Service) -> None:
+    """Raises UserError where others than this machine could reach a service that has no API keys."""
     if not service.settings.loopback and not service.keys.exist():
         host = service.settings.host
         service.ledger.close()
@@ -112,7 +111,9 @@ def _refuse_strangers(service: Service) -> None:
 
 
 def _notifier(service: Service) -> Notifier | None:
-    """Who tells of ends, if anybody is to be told. Raises UserError where an address is none."""
+    """What sends notifications of studies that end; None where TUNER_NOTIFY names nobody. Raises UserError
+    for a wrong address.
+    """
     settings = service.settings
     if not settings.notify:
         return None
@@ -122,7 +123,7 @@ def _notifier(service: Service) -> Notifier | None:
 
 
 def _beside(service: Service, notifier: Notifier | None) -> list[Probe | Reconciler | Completer | EndsTold]:
-    """What works beside the requests."""
+    """The background threads."""
     workers: list[Probe | Reconciler | Completer | EndsTold] = [service.probe]
     if service.jobs:
         reconciler = Reconciler(
@@ -148,7 +149,7 @@ def _serve_page(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> FileResponse:
-        """FastAPI's own takes its viewer from a CDN, and has a script in its HTML, which our
+        """A page of our own: FastAPI's loads its viewer from a CDN, and has an inline script, which our
         Content-Security-Policy forbids.
         """
         return FileResponse(PAGES / "docs.html")
@@ -161,12 +162,12 @@ def _serve_page(app: FastAPI) -> None:
 def _serve_dashboard(app: FastAPI) -> None:
     @app.get("/ray", include_in_schema=False)
     def with_slash() -> RedirectResponse:
-        """Its links are relative."""
+        """Redirects to /ray/, because the dashboard's links are relative."""
         return RedirectResponse(DASHBOARD, 307)
 
     @app.get(DASHBOARD + "{path:path}", include_in_schema=False)
     async def dashboard(path: str, request: Request) -> Response:
-        """Ray's, where `tuner serve` has started it."""
+        """Ray's dashboard, if `tuner serve` has started that Ray."""
         found = app.state.service.dashboard
         if found is None:
             raise errors.Problem(404, "there is no Ray here that the service has started")
@@ -180,7 +181,7 @@ def _serve_dashboard(app: FastAPI) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """Adds the schemas of what routes read by hand."""
+    """Adds to the OpenAPI description the schemas of bodies that routes parse themselves."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:

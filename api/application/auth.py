@@ -1,4 +1,5 @@
-"""Who asks, and what they may: API keys with scopes, and a guard against other sites' pages.
+"""Authentication: API keys with scopes, limits on requests, and protection against requests that another
+site's page sends from a user's browser.
 
 Without any key the service answers everybody who can reach it, which is this machine: it binds to loopback
 only. A page of another site that the user has open could still send requests there, from the user's browser;
@@ -24,9 +25,9 @@ from tuner.ledger.api_keys import SCOPES, ApiKeys
 from tuner.network import is_loopback, neighbourhood
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SAFE = ("GET", "HEAD", "OPTIONS")
-_SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-_PAGE = {
+_READING_METHODS = ("GET", "HEAD", "OPTIONS")
+_SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -82,8 +83,8 @@ def still_welcome(keys: ApiKeys, caller: Caller, *, local: bool) -> bool:
 
 
 def only_this_machine(request: Request) -> bool:
-    """Whether only this machine can reach the service, as far as the settings and the address that the
-    request came to say.
+    """Whether only this machine can reach the service, judged by the settings and by the address at which the
+    request arrived.
     """
     settings = request.app.state.service.settings
     host, *_ = request.scope.get("server") or ("",)
@@ -91,7 +92,7 @@ def only_this_machine(request: Request) -> bool:
 
 
 def name_of(caller: Caller, request: Request) -> str:
-    """By which a caller's requests are counted: its key, or its address where there are no keys."""
+    """The name under which a caller's requests are counted: its key or, where there are none, its address."""
     return f"key {caller.id}" if caller.id else _address(request)
 
 
@@ -158,8 +159,9 @@ class Limiter:
 
 
 class Guard:
-    """Refuses requests that come by a name that is not ours, or from a page that is not ours; adds the
-    headers of safety. Counts those that need no key: the page, its files, the description.
+    """Middleware that refuses requests with a foreign Host header or from another site's page, and adds
+    security headers to the answers. It also counts the requests that need no key (the page, its files, the
+    API's description) against the caller's limit.
     """
 
     def __init__(self, app: ASGIApp, names: frozenset[str], limiter: Limiter) -> None:
@@ -185,7 +187,7 @@ class Guard:
             except Problem as refusal:
                 await refusal.response()(scope, receive, send)
                 return
-        kept = _SAFETY | (_PAGE if page else {})
+        kept = _SECURITY_HEADERS | (_PAGE_HEADERS if page else {})
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -203,7 +205,7 @@ class Guard:
                 "the Host header names no address of this service; "
                 "TUNER_ALLOWED_HOSTS lists those it may name"
             )
-        if method in _SAFE:
+        if method in _READING_METHODS:
             return None
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         ours = origin is None or origin.partition("://")[2].lower() == host.lower()

@@ -1,7 +1,7 @@
-"""Request bodies as strict JSON, or as YAML, which is read as a spec's file is.
+"""Request bodies: strict JSON, or YAML by the rules for spec files.
 
-What Python's parser lets pass and JSON does not know is refused: NaN, Infinity, 1e999, a name given twice,
-half a surrogate pair, nesting without end.
+Some things that Python's JSON parser accepts are refused: NaN, Infinity, 1e999, a name given twice, half a
+surrogate pair, very deep nesting.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def read(request: Request, most_bytes: int) -> Body:
         raise Problem(
             408, f"the body did not come within {BODY_S:g} s", headers={"Connection": "close"}
         ) from error
-    except ClientDisconnect as error:  # nobody hears it; without it the log would tell of a fault of ours
+    except ClientDisconnect as error:  # without this the log would have an internal error
         raise Problem(400, "the connection ended before the body") from error
     return Body(bytes(body), media)
 

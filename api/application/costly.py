@@ -1,5 +1,5 @@
-"""Work that takes seconds, a report with all of its figures for instance: how much of it is done and waited
-for at once. The rest of the threads is for those who ask for something else.
+"""Limits on work that takes seconds, such as a report with all of its figures: how much of it runs, and how
+much may wait. So there are always threads left for other requests.
 """
 
 import threading
@@ -14,14 +14,14 @@ from api.answers.cache import Cache
 from api.application.errors import Problem
 
 T = TypeVar("T")
-AT_ONCE = 2  # it computes, and Python computes in one thread at a time
-MOST = 16  # that are done and wait; the routes share 40 threads
-OF_ONE = 8  # of them for one caller; a browser asks for six things at a time
+AT_ONCE = 2  # running at once; more would not help, because Python computes in one thread at a time
+MOST = 16  # running or waiting; the routes share 40 threads
+OF_ONE = 8  # of these for one caller; a browser sends six requests at a time
 
 
 @dataclass
 class _Asker:
-    """Who makes the request that this is done for."""
+    """The caller whose request the current work is for."""
 
     name: str = ""  # until it is known
 
@@ -30,25 +30,25 @@ _ASKER: ContextVar[_Asker | None] = ContextVar("asker", default=None)
 
 
 def a_request_begins() -> None:
-    """What the request does from here on, in whatever thread, is done for one caller."""
+    """Begins a request: work in its context counts for its caller, in whatever thread it is done."""
     _ASKER.set(_Asker())
 
 
 def asked_by(name: str) -> None:
-    """Says who that is."""
+    """Names the caller of the current request."""
     asker = _ASKER.get()
     if asker is not None:
         asker.name = name
 
 
 class Costly:
-    """Places for such work."""
+    """A limited number of places for costly work."""
 
     def __init__(self, at_once: int = AT_ONCE, most: int = MOST, of_one: int = OF_ONE) -> None:
         """Args:
-        at_once: how much is done at a time.
-        most: how much of it may be done and wait together.
-        of_one: how much of that for one caller.
+        at_once: how many pieces of work run at a time.
+        most: how many may run or wait.
+        of_one: how many of these for one caller.
         """
         self._of_one, self._taken, self._lock = of_one, Counter[str](), threading.Lock()
         self._turns, self._most = threading.Semaphore(at_once), most
@@ -56,8 +56,8 @@ class Costly:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Waits for its turn; a thread whose turn it is has it for all that it does. Raises Problem 503 where
-        as many wait as may, of this caller or of all.
+        """Waits for a turn. Nested use in the thread that has the turn does not wait again. Raises Problem
+        503 where too many wait already, of this caller or of all.
         """
         if getattr(self._mine, "turn", False):
             yield
@@ -87,8 +87,8 @@ class Costly:
                 del self._taken[asker]
 
     def once(self, cache: Cache[T], what: Hashable, version: Hashable, make: Callable[[], T]) -> T:
-        """What a cache has, at once; or what takes a place to be made, and is kept there. Whoever wants the
-        same meanwhile waits in a place, too.
+        """The value that the cache has for `what` at `version`, at once; or else what `make` returns, which
+        takes a place, and is kept. Other requests for the same value meanwhile wait in a place, too.
         """
         kept = cache.find(what, version)
         if kept is not None:

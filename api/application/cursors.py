@@ -1,4 +1,4 @@
-"""Cursors of pages: where the next page begins, as a text that clients hand back as it is."""
+"""Cursors of pages: where the next page begins, as a text that clients send back unchanged."""
 
 import base64
 import binascii
@@ -37,5 +37,5 @@ def time(text: str) -> datetime:
 
 
 def no_cursor() -> Problem:
-    """What is answered to a text that is none."""
+    """The error for a text that is not a cursor."""
     return refused("cursor", "must be the `next` of an earlier answer")

@@ -1,4 +1,4 @@
-"""The routes below a study: one of its trials, its files, what users write beside it."""
+"""Routes below a study: one of its trials, its files, its tags and comment, and confirming on more seeds."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,6 @@
-"""The routes of the contract that submit and read studies; those that change one are in steering.py."""
+"""Routes that submit and read studies. steering.py has those that cancel, resume and delete,
+parts_of_studies.py those below a study.
+"""
 
 import hashlib
 import re
@@ -37,9 +39,7 @@ from tuner.spec.study import StudySpec
 
 
 class _StudyInPath(StringConvertor):
-    """A study's id in a path. The names of routes are none: GET /studies/plan is a method that is not
-    allowed, and no study that is not there.
-    """
+    """A study's id in a path. "plan" is not an id: GET /studies/plan answers 405, not 404."""
 
     regex = "(?!plan$)[^/]+"
 
@@ -261,7 +261,7 @@ def get_trials(
         items = [brief_trial(row.objective.name, t, equal) for t in trials[:limit]]
         return as_json({"items": items, "next": following, "compared_at": equal.epoch})
 
-    return _versioned(service, row, match, ("trials", state, brief, limit, after), make)
+    return versioned(service, row, match, ("trials", state, brief, limit, after), make)
 
 
 @router.get(
@@ -323,9 +323,12 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
 # --- within ---
 
 
-def _versioned(
+def versioned(
     service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
 ) -> Response:
+    """What `make` makes of a study, with an ETag: kept, under the name `what`, until the study's results
+    change.
+    """
     tag = found_etag(row)
     return answer(match, tag, lambda: service.answers.get((row.id, what), tag, make))
 
@@ -338,7 +341,7 @@ def costly_answer(
     make: Callable[[], bytes],
     media_type: str = "application/json",
 ) -> Response:
-    """What is made of all that a study has found: kept until it finds something else."""
+    """As `versioned`, for what takes seconds: only so many of these are made at once (costly.py)."""
     tag, kept = found_etag(row), service.answers if media_type == "application/json" else service.drawings
     return answer(match, tag, lambda: service.costly.once(kept, (row.id, what), tag, make), media_type)
 

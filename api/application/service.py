@@ -1,5 +1,5 @@
-"""What the routes work with: the parts of the ledger, the views, the caches. All of it can be made again from
-the ledger.
+"""Service: what all routes share, such as the ledger, views and caches. It holds no state of its own:
+everything can be made again from the ledger.
 """
 
 import re
@@ -32,7 +32,7 @@ _CACHE_BYTES = 32_000_000
 
 @dataclass
 class Service:
-    """One process's view of the ledger."""
+    """What the routes of one process share."""
 
     settings: ServiceSettings
     ledger: Ledger
@@ -55,7 +55,7 @@ class Service:
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 
     def show(self, dashboard: Dashboard) -> None:
-        """The jobs' links lead to a dashboard under the service's own address."""
+        """Serves Ray's dashboard under the service's own address, and makes the links to jobs lead there."""
         self.dashboard = dashboard
         self.views.job_page = dashboard.job
 

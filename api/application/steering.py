@@ -1,4 +1,4 @@
-"""The routes that change what becomes of a study: cancel, resume, delete."""
+"""Routes that cancel, resume and delete a study."""
 
 from collections.abc import Callable
 from typing import Annotated

@@ -1,5 +1,5 @@
-"""How a verb goes to a service: the options --server and --key, the client that they open, and the service's
-studies for a shell that completes their ids.
+"""How a verb asks a service: the options --server and --key, the client that they open, and the completion of
+a service's study ids.
 """
 
 from collections.abc import Callable

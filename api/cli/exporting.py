@@ -1,4 +1,4 @@
-"""export with --server: the files that a local export writes, as the service has them."""
+"""export --server: writes the files that a local export would write, fetched from the service."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

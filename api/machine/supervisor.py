@@ -1,5 +1,5 @@
-"""Minds the parts that `tuner serve` has started: one that ends is started again, after a pause that grows;
-one that does not stay up ends the service, which says which it was.
+"""Watches the parts that `tuner serve` has started. One that ends is started again, after a growing pause;
+one that keeps ending ends the service, which says which part it was.
 """
 
 import logging

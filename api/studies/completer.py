@@ -19,8 +19,8 @@ AGAIN_S = 300.0  # a study that MLflow did not take is tried again after so long
 
 
 class Completer:
-    """Drivers send to MLflow while they live; this is for afterwards. Sending again doubles nothing, whoever
-    does it.
+    """Sends to MLflow what drivers have left unsent when they ended. Sending something again creates no
+    duplicates.
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, uri: str) -> None:

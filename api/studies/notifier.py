@@ -1,4 +1,4 @@
-"""Tells the operator of studies that end, in a thread of its own: a receiver may be slow."""
+"""Sends notifications of studies that have ended, in a thread of its own, because a receiver may be slow."""
 
 import logging
 import threading
@@ -8,13 +8,13 @@ from tuner.errors import LedgerError
 
 _LOG = logging.getLogger("tuner.notifier")
 EVERY_S = 5.0
-# Studies may end while the service is away, and are told of when it is back; but not those of the time before
-# there was anybody to tell.
+# For studies that ended while the service was down, notifications are sent when it is back, if they ended
+# within this time; older ones may be from before notifications were switched on.
 REMEMBERED_S = 3600.0
 
 
 class EndsTold:
-    """Looks for ends every few seconds."""
+    """Looks for studies that have ended, every few seconds, and sends the notifications."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

@@ -1,7 +1,7 @@
-"""Whether the parts that the service depends on answer: each is asked again and again by a thread of its own,
-and whoever wants to know is told what came out last.
+"""Whether the parts that the service depends on answer. Each is asked again and again by a thread of its own,
+and requests get the last result.
 
-So nobody waits: a part that hangs holds its own thread, and no request.
+So a part that hangs holds up its own thread, and no request.
 """
 
 import http.client

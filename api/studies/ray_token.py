@@ -1,5 +1,5 @@
-"""Ray's token, which everybody who talks to a cluster needs: where Ray itself looks for it, and one of our
-own for the Ray that we start.
+"""Ray's token, which every client of a cluster needs: read from where Ray itself looks for it, or made for
+the Ray that we start.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Keeps ledger and Ray jobs in agreement: starts what waits, ends what is to end, queues again what lost its
-job.
+"""Keeps ledger and Ray jobs in agreement: submits studies that wait, stops those that are cancelled, and
+queues again those that lost their job.
 
-Whatever it does is decided from the ledger and from Ray's answer, and written with a comparison, so that it
-may be killed at any point, and run in several processes at once. It remembers only since when Ray has not
-known a job. A state that is terminal is never changed.
+Every decision follows from the ledger and from Ray's answer, and is written only if the ledger has not
+changed meanwhile. So the reconciler may be killed at any point, and may run in several processes at once. The
+only thing it remembers is since when Ray has not known a job. A terminal state is never changed.
 """
 
 import logging
@@ -18,12 +18,13 @@ from tuner.ledger.study_queue import Job, StudyQueue
 
 _LOG = logging.getLogger("tuner.reconciler")
 EVERY_S = 2.0
-DRIVER_MAY_TAKE_S = 10.0  # to react to a cancel; then its job is stopped
-DRIVER_MAY_BE_SILENT_S = 300.0  # after its lease has run out; the ledger may have been away for it alone
-# A job that Ray does not know: a driver that was left behind trains nothing, but would keep its place. Then
-# its study is taken from it.
+DRIVER_MAY_TAKE_S = 10.0  # a driver has so long to react to a cancel; then its job is stopped
+# So long after its lease has run out a driver may go on: perhaps only it cannot reach the ledger.
+DRIVER_MAY_BE_SILENT_S = 300.0
+# After so long a study is taken from a driver whose job Ray does not know: it trains nothing, but would count
+# as running.
 RAY_MAY_FORGET_S = 300.0
-# A job that another cluster's service was to start, or to take note of, is ours after so long.
+# After so long this service takes over a job that another cluster's service should have started or ended.
 OTHERS_MAY_TAKE_S = 300.0
 
 

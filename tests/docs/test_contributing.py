@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.markdown import DOCS, links, names, read
+from tests.support.markdown import DOCS, links, names, read, tables
 from tests.support.paths import ROOT
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
@@ -106,14 +106,34 @@ def test_every_path_that_a_recipe_names_exists(recipe):
 
 
 NAMED_IN = {  # what a recipe says is in a file
-    "estimator": ("METHODS", "BY_ESTIMATOR", "ESTIMATORS", "TEMPERATURES", "RELAXED"),
-    "task": ("Declaration", "_BUILT_IN", "BUILT_IN", "TASKS", "OPTIONS", "logit_parameters"),
-    "strategy": ("StrategyName", "SEARCHES", "study_seed", "strategy_for", "trainings_total", "SPECS"),
+    "estimator": (
+        "METHODS",
+        "BY_ESTIMATOR",
+        "ESTIMATORS",
+        "TEMPERATURES",
+        "RELAXED",
+        "SURROGATES",
+        "WRITTEN",
+    ),
+    "task": ("Declaration", "_BUILT_IN", "TASKS", "OPTIONS", "logit_parameters"),
+    "strategy": (
+        "ListedSearch",
+        "BoundedSearch",
+        "WithRungs",
+        "HINTS",
+        "OWN",
+        "StrategyName",
+        "SEARCHES",
+        "study_seed",
+        "strategy_for",
+        "trainings_total",
+        "SPECS",
+    ),
     "figure": ("_MAKERS", "Material", "Picture"),
     "metric": ("evaluate", "metrics"),
-    "route": ("_versioned", "answer", "Submitter"),
+    "route": ("versioned", "costly_answer", "answer", "Submitter"),
     "command": ("cli", "with_ledger", "find_study", "columns", "say", "UserError", "remote_or_local"),
-    "setting": ("_for_drivers", "ServiceSettings", "ClientSettings"),
+    "setting": ("_for_drivers", "_NOT_FOR_JOBS", "ServiceSettings", "ClientSettings"),
     "dataset": ("DATASETS", "BUILT_IN", "hold_out", "DataError"),
     "migration": ("server_default", "downgrade"),
 }
@@ -128,6 +148,17 @@ def test_the_names_in_a_recipe_are_in_the_files_that_it_names(recipe):
     for name in NAMED_IN[recipe]:
         assert name in text
         assert re.search(rf"\b{name}\b", code), name
+
+
+def test_what_there_is_to_look_for_is_where_the_table_says():
+    rows = tables(CONTRIBUTING, "Where to look")[0][1:]
+    assert len(rows) > 10
+    for _, answer in rows:
+        files, sought = paths(answer), [name for name in names(answer) if "/" not in name]
+        code = "\n".join(read(ROOT / file) for file in files)
+        assert sought
+        defined = r"(?:def|class|function) {0}\b|^{0}\b"
+        assert [name for name in sought if not re.search(defined.format(name), code, re.MULTILINE)] == []
 
 
 def test_paths_outside_the_recipes_exist_too():

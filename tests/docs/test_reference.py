@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+from importlib import import_module
 
 import pytest
 import yaml
@@ -11,7 +12,8 @@ from api.application.app import create
 from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
 from tests.support.markdown import DOCS, blocks, names, tables
-from trainables.data import DATASETS, OWN_DATA, array_file, image_folder, load, options
+from tests.support.tasks import BUILT_IN, OPTIONS
+from trainables.data import DATASETS, OWN_DATA, load, options
 from trainables.estimators import ESTIMATORS
 from trainables.population import Configuration, Population
 from trainables.tasks import task_metrics, task_type
@@ -22,12 +24,6 @@ from tuner.spec.search import SEARCHES
 from tuner.spec.study import StudySpec, load_spec, preset_names
 
 REFERENCE = DOCS / "reference"
-TASKS = ("sbn", "catae", "dln")
-SMALL = {
-    "sbn": {"units": [4]},
-    "catae": {"hidden": [4], "latents": 2, "classes": 3},
-    "dln": {"widths": [20]},
-}
 SPEC_PAGE = (REFERENCE / "spec.md").read_text(encoding="utf-8")
 
 
@@ -80,7 +76,7 @@ def test_every_field_of_a_search_is_there_with_its_default():
     assert {names(row[0])[0]: row[1] for row in rows("spec.md", "Search", 1)} == expected
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", BUILT_IN)
 def test_every_option_of_a_task_is_there_with_its_default(task):
     found = {names(row[0])[0]: row[1] for row in rows("spec.md", task)}
     options = dataclasses.fields(task_type(task).options_type)
@@ -89,7 +85,7 @@ def test_every_option_of_a_task_is_there_with_its_default(task):
     }
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", BUILT_IN)
 def test_the_datasets_of_a_task_are_told(task):
     part = re.search(rf"^### {task}\n\n(.+?)\n\n", SPEC_PAGE, re.MULTILINE | re.DOTALL)[1]
     assert tuple(names(part)) == task_type(task).datasets
@@ -98,20 +94,20 @@ def test_the_datasets_of_a_task_are_told(task):
 def test_every_dataset_is_there():
     values = {names(row[0])[0]: names(row[2]) for row in rows("spec.md", "Fields")}
     assert values["dataset"] == [OWN_DATA, *DATASETS]
-    assert set(TASKS) <= set(values["task"])
+    assert set(BUILT_IN) <= set(values["task"])
 
 
-@pytest.mark.parametrize("dataset", [image_folder, array_file], ids=["image_folder", "arrays"])
-def test_every_option_of_a_dataset_is_there_with_its_default(dataset, request):
-    name = request.node.callspec.id
-    given = inspect.signature(dataset.load).parameters
+@pytest.mark.parametrize("name", options.BUILT_IN)
+def test_every_option_of_a_dataset_is_there_with_its_default(name):
+    module, _, function = DATASETS[name].partition(":")
+    given = inspect.signature(getattr(import_module(f"trainables.data.{module}"), function)).parameters
     expected = {
         option: "required" if row.required else as_written(given[option].default)
         for option, row in options.BUILT_IN[name].items()
     }
     assert {names(row[0])[0]: row[1] for row in rows("spec.md", name)} == expected
     told = {heading for heading in DATASETS if re.search(rf"^### {heading}$", SPEC_PAGE, re.MULTILINE)}
-    assert told == {"image_folder", "arrays"}
+    assert told == options.BUILT_IN.keys()
 
 
 # --- presets, estimators
@@ -144,12 +140,12 @@ def test_every_estimator_is_there_with_its_temperatures():
 # --- metrics
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=BUILT_IN)
 def measured(request, one_thread):  # noqa: ARG001
     """(task, the metrics that a report of it has, those that diagnostics add)."""
     cls = task_type(request.param)
     dataset = load("digits", "unused")
-    task = cls(dataset, cls.options_type.parse(SMALL[request.param]))
+    task = cls(dataset, cls.options_type.parse(OPTIONS[request.param]))
     trial = Configuration("decoupled", 0.5, 1.0, 0.01)
     population = Population(task, dataset, [trial], [0], batch_size=32)
     return request.param, set(population.evaluate()), set(population.diagnose(passes=2))

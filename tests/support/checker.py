@@ -1,5 +1,5 @@
-"""What must hold after any fault, read from the ledger's and MLflow's databases: ended once, run once,
-measured once.
+"""Invariants that must hold after any fault, checked in the ledger's and MLflow's databases: studies ended
+once, trials run once, measurements written once.
 """
 
 from contextlib import closing

@@ -1,5 +1,5 @@
-"""A day in the life of a cluster: a paced study, and all that it depends on, as processes to be killed and
-put right again.
+"""A day in the life of a cluster: a paced study and everything it depends on, as processes that a test kills
+and restarts.
 """
 
 import os

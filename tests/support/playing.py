@@ -1,11 +1,10 @@
-"""Strategies played without training: what they propose is run, and ends, as a test says."""
+"""Plays strategies without training: what they propose is "run", and ends as a test says."""
 
 import random
 from dataclasses import replace
 
 from tests.support.rows import running
 from tuner.ledger.rows import TrialState
-from tuner.spec.search import GridSearch, HalvingSearch, SequentialSearch
 from tuner.spec.study import parse_spec
 from tuner.strategies import Continue, Decision, Signal
 
@@ -62,7 +61,6 @@ def pbt(**changes):
     return spec(search=search | {"rounds": 3} | changes.pop("search", {}), **changes)
 
 
-LISTED = (GridSearch, SequentialSearch, HalvingSearch)  # what they propose is known before
 SPECS = {
     "grid": spec(),
     "grid without baselines": spec(baselines=[]),

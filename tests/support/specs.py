@@ -1,4 +1,4 @@
-"""Specs as users write them, changed in one field, and what is said where they are refused."""
+"""Specs as users write them, variants with one field changed, and the message where one is refused."""
 
 import copy
 

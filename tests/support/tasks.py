@@ -1,4 +1,4 @@
-"""The tasks that the package comes with, the example of a user's own, small, on some digits."""
+"""The built-in tasks and the example of a user's own task, small, on some digits."""
 
 from dataclasses import replace
 from functools import cache
@@ -9,7 +9,7 @@ import torch
 from tests.support.paths import EXAMPLE_TASK
 from trainables.data import load
 from trainables.population import Population
-from trainables.tasks import task_type
+from trainables.tasks import is_built_in, task_names, task_type
 from trainables.testing.subject import BATCH, BY_ESTIMATOR, SILENT, STEPS
 
 EXAMPLE = EXAMPLE_TASK / "codebook_task.py"
@@ -23,8 +23,9 @@ def example_task():
     return module.Codebook
 
 
-TASKS = {name: task_type(name) for name in ("sbn", "catae", "dln")} | {"codebook": example_task()}
-OPTIONS = {
+BUILT_IN = tuple(name for name in task_names() if is_built_in(name))
+TASKS = {name: task_type(name) for name in BUILT_IN} | {"codebook": example_task()}
+OPTIONS = {  # that make each of them small
     "sbn": {"units": [16, 12]},
     "catae": {"hidden": [24], "latents": 3, "classes": 5, "kl_weight": 0.1},
     "dln": {"widths": [60, 50], "thresholds": [0.2, 0.5]},

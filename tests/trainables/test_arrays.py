@@ -25,8 +25,7 @@ def numbered(n):
     return torch.arange(n, dtype=torch.float32)[:, None]
 
 
-# --- in memory
-# --------------------------------------------------------------------------------------------------
+# --- in memory ---
 
 
 def test_shares_are_a_seeded_partition():
@@ -207,8 +206,7 @@ def test_the_memory_of_this_machine_is_told():
     assert 2**20 < arrays_module.free_bytes() < 2**50
 
 
-# --- from a file
-# --------------------------------------------------------------------------------------------------
+# --- from a file ---
 
 X, Y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 3
 
@@ -294,8 +292,7 @@ def test_options_of_arrays_are_looked_at_before_a_file_is(options, said):
         check_options("arrays", {"file": "all.npz"})
 
 
-# --- plugged in
-# --------------------------------------------------------------------------------------------------
+# --- plugged in ---
 
 
 def counting(_folder, *, n=20):

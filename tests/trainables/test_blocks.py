@@ -119,8 +119,7 @@ def assert_same(results, expected):
         assert mine.artifacts == theirs.artifacts
 
 
-# --- splitting
-# ------------------------------------------------------------------------------------------------------------
+# --- splitting ---
 
 
 @pytest.mark.parametrize(
@@ -191,8 +190,7 @@ def test_artifacts_are_the_first_seeds_of_every_trial(monkeypatch, trials, seeds
     assert len(blocks) == trials * seeds / most
 
 
-# --- saving
-# ------------------------------------------------------------------------------------------------------------
+# --- saving ---
 
 
 def saved(blocks):
@@ -252,8 +250,7 @@ def test_the_state_of_other_trials_is_an_error(monkeypatch, most):
         resume()
 
 
-# --- what cannot be helped
-# ------------------------------------------------------------------------------------------------
+# --- what cannot be helped ---
 
 
 @pytest.mark.parametrize("method", ["train", "evaluate"])
@@ -317,8 +314,7 @@ def test_an_error_that_follows_one_of_memory_is_one_of_memory():
     assert not is_out_of_memory(circle[0])
 
 
-# --- a real limit
-# -----------------------------------------------------------------------------------------------------------
+# --- a real limit ---
 
 SPARE = 128  # MB that the limited process has after its first steps
 

@@ -105,8 +105,7 @@ class PlainAutoencoder(nn.Module):
         }
 
 
-# --- training
-# ------------------------------------------------------------------------------------------------------------
+# --- training ---
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -170,8 +169,7 @@ def test_the_loss_of_very_sure_pixels_stays_finite_and_has_a_gradient():
     assert out.grad.flatten().tolist() == [-1, 1]
 
 
-# --- metrics
-# ------------------------------------------------------------------------------------------------------------
+# --- metrics ---
 
 
 def evaluation_noise(task, n):
@@ -292,8 +290,7 @@ def models_logits(models, inputs):
     return PlainAutoencoder(models, 0, 0, SMALL).logits(inputs[0]).detach()
 
 
-# --- the picture
-# ----------------------------------------------------------------------------------------------------------
+# --- the picture ---
 
 
 def test_the_picture_shows_examples_above_their_reconstructions():
@@ -322,8 +319,7 @@ def test_the_picture_shows_examples_above_their_reconstructions():
         assert torch.equal(row[:, 1:-1, 1:-1], expected)
 
 
-# --- options
-# ------------------------------------------------------------------------------------------------------------
+# --- options ---
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,7 @@ def test_a_single_pass_has_no_spread():
         population("sbn", [BY_ESTIMATOR["decoupled"]], [0]).diagnose(1)
 
 
-# --- closed forms: a task whose gradient is told beforehand
-# ----------------------------------------------------------------
+# --- closed forms: a task whose gradient is told beforehand ---
 
 MEAN, SPREAD = 3.0, 2.0
 

@@ -76,8 +76,7 @@ class PlainNetwork:
         return x.view(len(x), 10, -1).sum(-1) / self.options.group_sum_temperature
 
 
-# --- training
-# ------------------------------------------------------------------------------------------------------------
+# --- training ---
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -148,8 +147,7 @@ def test_no_tensor_of_a_training_step_has_an_axis_of_gates_and_one_of_the_batch(
     assert largest.elements == 16 * max(widths) * batch_size
 
 
-# --- the model
-# ------------------------------------------------------------------------------------------------------------
+# --- the model ---
 
 
 @pytest.mark.parametrize(
@@ -196,8 +194,7 @@ def test_initial_logits_are_standard_normal_and_each_seeds_own():
     assert not torch.equal(*gates)
 
 
-# --- metrics
-# ------------------------------------------------------------------------------------------------------------
+# --- metrics ---
 
 
 def direct_metrics(plain, split, options):
@@ -251,8 +248,7 @@ def test_gates_that_nothing_reads_have_no_gradient():
     assert models.evaluate()["gates_without_gradient"].item() >= 280 / 310
 
 
-# --- the network that is handed out
-# -----------------------------------------------------------------------------------------
+# --- the network that is handed out ---
 
 
 @pytest.mark.parametrize(
@@ -316,8 +312,7 @@ def test_inputs_of_another_shape_are_an_error(tmp_path, shape):
         LogicNetwork.load(network_file(tmp_path)).scores(np.zeros(shape, dtype=np.uint8))
 
 
-# --- options
-# ------------------------------------------------------------------------------------------------------------
+# --- options ---
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,7 @@ def test_too_many_codes_are_an_error_and_make_no_file():
     assert errors_as_json([], [1.0], [1.0]) is None
 
 
-# --- of a task
-# ------------------------------------------------------------------------------------------------------------
+# --- of a task ---
 
 
 def population(task, **keywords):

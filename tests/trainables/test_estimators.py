@@ -21,7 +21,7 @@ from trainables import (
     softmax_st,
     softmax_st_binary,
 )
-from trainables.estimators import coefficients
+from trainables.estimators import ESTIMATORS, coefficients
 from trainables.primitive import straight_through, straight_through_binary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -92,7 +92,7 @@ def test_softmax_samples_at_its_one_temperature(function, logits, tau):
 
 
 @pytest.mark.parametrize("tau", [0.5, 1.5])
-@pytest.mark.parametrize("name", ["gumbel", "reinmax", "gumbel_rao", "gst"])
+@pytest.mark.parametrize("name", [name for name, row in ESTIMATORS.items() if row.s == 1])
 @pytest.mark.parametrize(("family", "logits"), [("categorical", LOGITS), ("binary", UNIT)])
 def test_the_others_sample_at_temperature_one_whatever_their_surrogates_is(family, logits, name, tau):
     torch.manual_seed(2)

@@ -44,8 +44,7 @@ GROUPS = 3
 S, B = 2, 8
 
 
-# --- the table
-# ------------------------------------------------------------------------------------------------------------
+# --- the table ---
 
 
 @pytest.mark.parametrize("gate", range(16))
@@ -57,8 +56,7 @@ def test_a_gates_coefficients_and_its_number_are_its_truth_table(gate):
     assert [PROBABILITY[gate](int(a), int(b)) for a, b in ROWS] == truth  # the oracle below
 
 
-# --- a network
-# ------------------------------------------------------------------------------------------------------------
+# --- a network ---
 
 
 def mixture_layer(x, weights, wires):
@@ -186,8 +184,7 @@ def test_activations_of_hard_gates_are_bytes_and_none_are_kept_where_no_gradient
     assert group_sums(bits, coefficients, wires, groups=GROUPS, soft=soft).grad_fn is None
 
 
-# --- wires
-# ------------------------------------------------------------------------------------------------------------
+# --- wires ---
 
 
 @pytest.mark.parametrize(("inputs", "gates_"), [(10, 5), (10, 7), (7, 100), (100, 7), (1, 3)])

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.support.tasks import BUILT_IN
 from trainables.metrics import (
     GRAD_SNR,
     Category,
@@ -28,7 +29,7 @@ def metric(name="a", **declared):
     return Metric(name, name, **declared)
 
 
-@pytest.mark.parametrize("name", ["sbn", "catae", "dln"])
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_what_is_had_without_the_task_is_what_the_task_declares(name):
     task = task_type(name)
     assert task_metrics(name) == Metrics(task.metrics, task.collapsed)

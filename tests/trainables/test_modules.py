@@ -38,8 +38,7 @@ from trainables.testing import CHECKS, Subject
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-# --- members
-# --------------------------------------------------------------------------------------------------
+# --- members ---
 
 
 @cache
@@ -140,8 +139,7 @@ def test_a_looped_member_that_diverged_leaves_its_neighbours_as_they_are():
     assert torch.equal(metrics[keep], healthy.evaluate()["val_loss"][keep])
 
 
-# --- the module's form
-# --------------------------------------------------------------------------------------------------
+# --- the module's form ---
 
 
 def test_shared_frozen_and_unused_parameters_are_what_they_are_in_torch():
@@ -227,8 +225,7 @@ def test_a_module_is_built_under_its_seed_and_leaves_torchs_generator_as_it_was(
     assert not torch.equal(other["signs"], first["signs"])
 
 
-# --- parts and rungs
-# --------------------------------------------------------------------------------------------------
+# --- parts and rungs ---
 
 
 def blocks_of(task, configurations):
@@ -253,8 +250,7 @@ def test_trials_go_on_beside_others_with_their_buffers(name):
         torch.testing.assert_close(value, expected[metric][:, [2, 0]], rtol=1e-9, atol=1e-9)
 
 
-# --- the contract of a task
-# --------------------------------------------------------------------------------------------------
+# --- the contract of a task ---
 
 
 @cache

@@ -30,8 +30,7 @@ def gradient(output, inputs):
     return torch.autograd.grad((output * weights).sum(), inputs)[0]
 
 
-# --- ordinary use
-# --------------------------------------------------------------------------------------------------
+# --- ordinary use ---
 
 
 @both
@@ -171,8 +170,7 @@ def test_weights_may_be_discrete():
     assert gradient(output, weight).abs().sum() > 0
 
 
-# --- torch.func
-# --------------------------------------------------------------------------------------------------
+# --- torch.func ---
 
 SHAPE, M = (5, 4), 3
 

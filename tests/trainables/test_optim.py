@@ -147,8 +147,7 @@ def test_a_reloaded_state_continues_bit_for_bit(learning_rates):
     assert all(torch.equal(resumed[name], expected[name]) for name in SHAPES)
 
 
-# --- weight decay, betas, clipping, schedules
-# --------------------------------------------------------------------------------------------------
+# --- weight decay, betas, clipping, schedules ---
 
 OPTIMIZERS = {
     "weight decay": [Optimizer(weight_decay=0.1), Optimizer(weight_decay=0.1), Optimizer(weight_decay=3.0)],

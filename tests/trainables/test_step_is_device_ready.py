@@ -149,8 +149,7 @@ def test_an_epoch_shows_no_example_twice_and_the_next_is_shuffled_anew():
     assert torch.equal(models.batch()[0], orders[0][:, 3 * 32 : 4 * 32])
 
 
-# --- tracing
-# -----------------------------------------------------------------------------------------------
+# --- tracing ---
 
 
 @every_task

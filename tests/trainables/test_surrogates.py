@@ -71,8 +71,7 @@ def errors_apart(first, second):
     return (first.mean(0) - second.mean(0)).abs() / error
 
 
-# --- ReinMax and GST-1.0
-# --------------------------------------------------------------------------------------------------
+# --- ReinMax and GST-1.0 ---
 
 
 @pytest.mark.parametrize("tau", [0.7, 1.0, 1.5, 5.0])
@@ -110,8 +109,7 @@ def test_gst_is_its_authors(tau):
     torch.testing.assert_close(gradient, expected, **CLOSE)
 
 
-# --- Gumbel-Rao
-# -----------------------------------------------------------------------------------------------------------
+# --- Gumbel-Rao ---
 
 
 def conditioned(logits, z, fresh):
@@ -254,8 +252,7 @@ def test_it_has_the_mean_of_gumbel_and_less_variance(family, tau):
     assert mine.var(0).sum() < 0.8 * theirs.var(0).sum()
 
 
-# --- a binary unit is a category of two
-# -----------------------------------------------------------------------------------
+# --- a binary unit is a category of two ---
 
 
 def with_zero(x):
@@ -295,8 +292,7 @@ def test_gumbel_raos_binary_unit_is_a_category_of_two_in_the_mean(one):
     assert errors_apart(mine, expected[:, 0]) <= Z
 
 
-# --- another axis than the last
-# -------------------------------------------------------------------------------------------
+# --- another axis than the last ---
 
 
 @pytest.mark.parametrize("K", range(2, 17))
@@ -336,8 +332,7 @@ def test_of_several_largest_the_first_wins():
     assert torch.equal(straight_through(tied.T.contiguous(), None, c, dim=-2), first.T)
 
 
-# --- memory
-# ------------------------------------------------------------------------------------------------------------
+# --- memory ---
 
 
 @pytest.mark.parametrize("family", ["categorical", "binary"])

@@ -34,8 +34,7 @@ def test_the_contract(name, check):
     CHECKS[check](subject(name))
 
 
-# --- beyond the contract
-# --------------------------------------------------------------------------------------------------
+# --- beyond the contract ---
 
 
 @every_task
@@ -79,8 +78,7 @@ def test_an_estimator_that_the_task_does_not_list_is_refused_by_name(name, estim
         population(name, [DECOUPLED, BY_ESTIMATOR[estimator]], [0])
 
 
-# --- torch alone
-# ----------------------------------------------------------------------------------------------------------
+# --- torch alone ---
 
 TORCH_ALONE = """
 import json, sys

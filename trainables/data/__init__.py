@@ -115,7 +115,7 @@ def plugged_in_version(name: str) -> tuple[str, str] | None:
 
 
 def _loader(name: str) -> Callable[..., Dataset]:
-    """What reads a dataset. Whatever goes wrong in a user's own is told with its name."""
+    """The function that reads a dataset. Errors of importing a user's own name the dataset."""
     if name in DATASETS:
         module, _, function = DATASETS[name].partition(":")
         built_in: Callable[..., Dataset] = getattr(import_module(f"{__name__}.{module}"), function)

@@ -168,8 +168,7 @@ def _tensor(value: Any, name: str, what: str) -> Tensor:
     return tensor
 
 
-# --- a map-style Dataset
-# --------------------------------------------------------------------------------------------------
+# --- a map-style Dataset ---
 
 
 def _is_map_style(data: Any) -> bool:

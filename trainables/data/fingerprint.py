@@ -1,6 +1,4 @@
-"""What a dataset is, in a few characters: the same for the same examples, whatever machine reads them, and
-whether they are tensors or arrays.
-"""
+"""A hash of a dataset's examples: the same on every machine, and for tensors and arrays."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""The options of datasets: what they are called and what they must be. Apart from the readers, because a spec
-is checked where nothing is read.
+"""The options of datasets: their names, and what values they take. In a file of its own, because a spec is
+checked without reading data.
 """
 
 import re

@@ -1,11 +1,12 @@
-"""Training and validation examples drawn anew for every seed, from both together; the test set stays.
+"""Training and validation examples drawn anew for every seed, from both together; the test set stays the
+same.
 
-One split for all seeds makes a gain that holds for that split: how much it would change with another is in no
-interval. Where each fresh seed has its own split, the spread over seeds has it in it. Trials of a seed share
-its split, so they are still compared pair by pair.
+With one split for all seeds a gain holds for that split, and no interval says how much it would change with
+another. If each fresh seed has its own split, the spread over seeds includes it. Trials of a seed share its
+split, so they are still compared pair by pair.
 
 A population keeps one table of examples and a permutation for each seed, so training costs one more look-up a
-batch; evaluation is seed by seed, because each has other examples.
+batch; evaluation goes seed by seed, because each has other examples.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
-"""Rows of a table that samples of categories choose, and their gradients: the operators of sampling.py where
-nobody wants the samples themselves.
+"""Operators that return the rows of a table which samples of categories choose, and their gradients. They
+take the place of sampling.py where the samples themselves are not needed.
 
-A logic gate is sampled from 16, and the network reads 4 coefficients of it. As one-hot samples that is 16
-floats, written, read by a product of matrices, and once more on the way back; here it is a byte, and the 4.
+A logic gate is sampled from 16, and the network reads 4 coefficients of it. As one-hot samples that would be
+16 floats, written, read by a matrix product, and read again in the backward pass; here it is one byte, and
+the 4 coefficients.
 """
 
 import torch

@@ -1,7 +1,9 @@
 """The kernels of sampling.py: noise, comparison and surrogate in one pass, with an estimator for each trial.
 
-A surrogate's number is its place in SURROGATES: 0 identity, 1 softmax, 2 gumbel, 3 rao, 4 gapped, 5 reinmax,
-6 relaxed. The formulas are those of surrogates.py. Gumbel-Rao, which reads ten further draws, has no kernel.
+The kernels know a surrogate by its number, which is its place in SURROGATES: 0 identity, 1 softmax, 2 gumbel,
+4 gapped, 5 reinmax, 6 relaxed. The formulas are those of surrogates.py. A surrogate that is not in WRITTEN
+has no kernel, and the operators use its formula: 3, Gumbel-Rao, which reads ten further draws of noise, and
+any that is added to SURROGATES without being added here.
 """
 
 from collections.abc import Sequence
@@ -11,11 +13,21 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from trainables.surrogates import GAP, RAO, SURROGATES
+from trainables.surrogates import (
+    GAP,
+    GAPPED,
+    GUMBEL,
+    IDENTITY,
+    REINMAX,
+    RELAXED,
+    SOFTMAX,
+    SURROGATES,
+)
 
 BLOCK = 1024  # numbers of a program
 LARGEST_K = 512
-_RAO = SURROGATES.index(RAO)
+# The surrogates whose formulas are written below, by their numbers.
+WRITTEN = frozenset(map(SURROGATES.index, (IDENTITY, SOFTMAX, GUMBEL, GAPPED, REINMAX, RELAXED)))
 
 
 @triton.jit
@@ -196,7 +208,7 @@ def choose_gradient_kernel(  # noqa: PLR0917  # a kernel has no other arguments
 def takes(logits: Tensor, noise: Tensor, runs: Sequence[int], dim: int) -> bool:
     """Whether there is a kernel for these arguments of the operator."""
     return (
-        _RAO not in runs[::2]
+        WRITTEN.issuperset(runs[::2])
         and logits.dtype in (torch.float32, torch.float64)
         and noise.dtype == logits.dtype
         and noise.shape[1] == 1

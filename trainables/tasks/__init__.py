@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from trainables.metrics import Metrics
 from trainables.tasks import own
-from trainables.tasks.built_in_metrics import BUILT_IN as _BUILT_IN_METRICS
 
 if TYPE_CHECKING:
     from trainables.tasks.base import Task
@@ -62,7 +61,8 @@ def task_type(name: str) -> "type[Task]":
 
 
 def task_declaration(name: str) -> "type[Declaration]":
-    """What a task declares: of one that comes with the package without torch; one's own is its declaration.
+    """The declaration of a task. Of a built-in task it is imported without torch; a user's task is its own
+    declaration.
 
     Raises:
         ValueError: as task_type.
@@ -89,12 +89,18 @@ def task_metrics(name: str) -> Metrics:
     A study may be older than what is installed: for a task that cannot be used here nothing is declared, and
     `problem` says why.
     """
-    if name in _BUILT_IN_METRICS:
-        return _BUILT_IN_METRICS[name]
+    if name in _BUILT_IN:
+        return _built_in_metrics(name)
     try:
         task = task_declaration(name)
     except ValueError as error:
         return Metrics(problem=str(error).rstrip("."))
+    return Metrics(task.metrics, task.collapsed)
+
+
+@cache
+def _built_in_metrics(name: str) -> Metrics:
+    task = task_declaration(name)
     return Metrics(task.metrics, task.collapsed)
 
 
@@ -111,9 +117,7 @@ def plugged_in_version(name: str) -> tuple[str, str] | None:
 
 
 def _load(entry: EntryPoint) -> "type[Task]":
-    """Imports a user's task. Whatever goes wrong there is told with the task's name, because it is not our
-    code.
-    """
+    """Imports a user's task. Errors of the import name the task, because the code is the user's."""
     from trainables.tasks.base import Task
 
     try:

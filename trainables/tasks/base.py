@@ -2,8 +2,8 @@
 
 A task is a dataset, a model, a loss and metrics. It is written over stacked tensors: parameters carry the
 axes [S, T] (seeds, trials) in front, data carries [S] only, because members that share a seed share their
-batches, and noise carries [S, 1]. A task never looks at who its members are: it samples through `Members`,
-which knows the estimator of each.
+batches, and noise carries [S, 1]. A task does not know the estimators and temperatures of its members: it
+samples through `Members`, which does.
 """
 
 from abc import abstractmethod
@@ -52,8 +52,8 @@ NoiseShapes = dict[str, tuple[str, tuple[int, ...]]]  # {name: (a key of counter
 
 
 def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
-    """The noise and, for estimators that average over more of its kind, RAO_DRAWS times as much: draw(k) is
-    the k-th part.
+    """The noise, and RAO_DRAWS further draws of the same kind under the names {name + DRAWS}, for estimators
+    that average over them; draw(k) returns the k-th draw.
     """
     drawn = [draw(k) for k in range(RAO_DRAWS)]
     return noise | {name + DRAWS: torch.stack([d[name] for d in drawn]) for name in noise}
@@ -61,7 +61,7 @@ def with_draws(noise: Noise, draw: Callable[[int], Noise]) -> Noise:
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring trials whose estimators have one surrogate."""
+    """Trials next to each other whose estimators have the same surrogate, so that one call samples all."""
 
     trials: int
     surrogate: Surrogate
@@ -78,7 +78,7 @@ class Run:
 
 @dataclass(frozen=True)
 class _Table:
-    """The estimators of all trials as tensors, for operators that take them all at once."""
+    """The estimators of all trials as tensors, for operators that sample all trials in one launch."""
 
     s: Tensor  # [T]
     tau_b: Tensor  # [T]
@@ -105,10 +105,8 @@ class _Table:
 
 
 class Members:
-    """What tells the members of a population apart beside their parameters: an estimator per trial, constants
-    per seed.
-
-    A task samples through it and never looks at who its members are.
+    """What members differ in beside their parameters: an estimator and temperatures for each trial, constants
+    for each seed. A task samples through this object.
     """
 
     def __init__(
@@ -120,9 +118,11 @@ class Members:
         *,
         accelerator: bool = False,
     ) -> None:
-        """Takes the coefficients of T trials, as numbers, and the constants {name: [S, ...]} of the seeds.
-
-        With `accelerator`, all trials are sampled in one launch: see Population.
+        """Args:
+        estimators: the coefficients of T trials, as numbers.
+        constants: of the seeds, {name: [S, ...]}.
+        dtype, device: of the temperatures.
+        accelerator: whether all trials are sampled in one launch: see Population.
         """
         self.constants = constants
         self.accelerator = accelerator
@@ -159,21 +159,31 @@ class Members:
         return any("draws" in run.surrogate.keeps for run in self._runs)
 
     def with_constants(self, change: Callable[[Tensor], Tensor]) -> "Members":
-        """The same estimators with other constants: what `change` makes of each [S, ...]."""
+        """A copy with other constants: what `change` returns for each [S, ...]."""
         other = copy(self)
         other._made = {}
         other.constants = {name: change(constant) for name, constant in self.constants.items()}
         return other
 
     def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
-        """What a task makes of its members and their constants alone, made when it is first asked for."""
+        """What `make` returns, called once and kept: for what a task derives from its members and their
+        constants alone.
+        """
         if name not in self._made:
             self._made[name] = make()
         return cast(Made, self._made[name])
 
     def sample(self, logits: Tensor, noise: Noise | None, name: str, *, dim: int = -2) -> Tensor:
-        """One-hot samples over the axis `dim` of logits [S, T, ...]. The noise is noise[name]; without noise
-        it is argmax.
+        """One-hot samples of every member.
+
+        Args:
+            logits: [S, T, ...], with the categories along the axis `dim`.
+            noise: of the step; noise[name] broadcasts against the logits. None: the sample is the argmax.
+            name: of the noise.
+            dim: the axis of the categories, counted from the end.
+
+        Returns:
+            As logits.
         """
         if noise is None:
             return straight_through(logits, None, Coefficients(0.0, 1.0, IDENTITY), dim=dim)
@@ -186,17 +196,16 @@ class Members:
         return self._by_run(logits, one)
 
     def sample_rows(self, logits: Tensor, noise: Noise | None, name: str, table: Tensor) -> Tensor:
-        """The rows of a table [K, C] that samples of logits [S, T, K, N] choose, [S, T, C, N]: its product
-        with the samples, which an accelerator never writes. Arguments as for `sample`.
+        """The rows of `table` [K, C] that samples of logits [S, T, K, N] choose, [S, T, C, N]. The result is
+        the product of the table and the samples, but an accelerator does not write the samples to memory.
+        Arguments as for `sample`.
         """
         if noise is None or self._table is None or len(table) > LARGEST_K:
             return table.T @ self.sample(logits, noise, name)
         return self._table.choose(logits, noise[name], noise.get(name + DRAWS), table)
 
     def sample_binary(self, logits: Tensor, noise: Noise | None, name: str) -> Tensor:
-        """Samples in {0, 1} for every logit [S, T, ...]. The noise is noise[name]; without noise it is
-        argmax.
-        """
+        """Samples in {0, 1} for every logit [S, T, ...]; other arguments as for `sample`."""
         if noise is None:
             return (logits > 0).to(logits.dtype)
         if self._table is not None:
@@ -208,9 +217,9 @@ class Members:
         return self._by_run(logits, one)
 
     def _by_run(self, logits: Tensor, sample: Callable[[Tensor, Coefficients], Tensor]) -> Tensor:
-        """Each run of one surrogate by itself, on a CPU. A population for each surrogate would save taking
-        apart and joining, and is slower: 20 trials of 4 surrogates, ms a step on one thread in one population
-        and in four: 81 and 83 (SBN), 48 and 58 (CatAE), 189 and 205 (DLN).
+        """Samples each run by itself, on a CPU, and joins the results. A separate population for each
+        surrogate would save the joining, but is slower: 20 trials of 4 surrogates take 81 ms a step in one
+        population and 83 in four (SBN), 48 and 58 (CatAE), 189 and 205 (DLN), on one thread.
         """
         if len(self._runs) == 1:
             return sample(logits, self._runs[0].coefficients(logits.ndim))
@@ -222,8 +231,8 @@ class Members:
 
 @dataclass(frozen=True)
 class Code:
-    """A loss that depends on its logits only through L samples of K categories, for n examples: what can be
-    enumerated.
+    """The loss of n examples as a function of L sampled categories each, of K values: a code, all values of
+    which can be enumerated (trainables/enumeration.py).
     """
 
     logits: Tensor  # [n, L, K]
@@ -231,30 +240,30 @@ class Code:
 
 
 class Task(Declaration):
-    """A dataset, a model, a loss and metrics. Subclasses are final: nothing below is overridden twice.
+    """A dataset, a model, a loss and metrics. Subclasses are final: no method is overridden twice.
 
-    What it must say of itself is in `Declaration`: `datasets`, `objective` and `options_type`, a constructor,
-    and `bytes_per_member`.
+    A subclass must also define what `Declaration` asks for: `datasets`, `objective`, `options_type`, a
+    constructor, and `bytes_per_member`.
     """
 
     @abstractmethod
     def init(self, generator: torch.Generator) -> Parameters:
-        """Initial parameters of ONE model, {name: [...]}, drawn from a CPU generator: the same on every
-        device.
+        """Initial parameters of ONE model, {name: [...]}. The generator is the CPU's, so that they are the
+        same on every device.
         """
 
     def buffers(self) -> tuple[str, ...]:
         """Names of the parameters that are not trained but change in training: running statistics.
 
-        Most tasks have none. A task that has some says in `step` what they become.
+        Most tasks have none. If there are some, `step` returns their new values.
         """
         return ()
 
     def constants(self, generator: torch.Generator) -> Constants:  # noqa: ARG002  # most tasks have none
-        """What a seed fixes beside the initial parameters and is never trained, {name: [...]}: random wiring,
-        for instance.
+        """Tensors that are drawn once for a seed and never trained, {name: [...]}: random wiring, for
+        instance.
 
-        Drawn from a CPU generator. Stacked over seeds, it comes back as `members.constants`.
+        The generator is the CPU's. Stacked over seeds they are `members.constants`.
         """
         return {}
 
@@ -263,14 +272,15 @@ class Task(Declaration):
         """The noise of one training step for ONE seed, {name: [...]}, on the generator's device."""
 
     def noise_shapes(self, batch_size: int) -> NoiseShapes | None:  # noqa: ARG002  # says nothing
-        """The same noise as kinds and shapes, for accelerators, which draw it for all seeds at once and alike
-        on every device; None where only `noise` can draw it, seed by seed, from the device's own generator.
+        """Kinds and shapes of what `noise` draws, {name: (kind, [...])}. With them an accelerator draws the
+        noise of all seeds at once, the same on every device. None: it calls `noise` for each seed, with the
+        device's own generator.
         """
         return None
 
     @property
     def recordable(self) -> bool:
-        """Whether each step is the same operations on the same tensors, so that a GPU may record it once and
+        """Whether each step runs the same operations on the same tensors, so that a GPU may record a step and
         replay it (capture.py).
         """
         return True
@@ -283,38 +293,39 @@ class Task(Declaration):
 
         Args:
             parameters: {name: [S, T, ...]}.
-            inputs: [S, B, D] uint8 for images; [S, B, ...], or {name: [S, B, ...]}, as the dataset has them.
-            labels: [S, B] int64 for classes; as the dataset has them, or None.
+            inputs: [S, B, D] uint8 for images; else as in the dataset: [S, B, ...], or {name: [S, B, ...]}.
+            labels: [S, B] int64 for classes; else as in the dataset, or None.
             noise: {name: [S, 1, ...]}.
-            members: what to sample with; holds the constants.
+            members: to sample through; has the constants.
 
         Returns:
-            [S, T]. Its sum over members is differentiated, so no member may enter another's entry.
+            [S, T]. The sum of all entries is differentiated, so an entry must depend on its own member only.
         """
 
     def step(
         self, parameters: Parameters, inputs: Batch, labels: Batch, noise: Noise, members: Members
     ) -> tuple[Tensor, Parameters]:
-        """The loss of a training step, and what the buffers are after it, {name: [S, T, ...]}."""
+        """The loss of a training step, and the buffers after it, {name: [S, T, ...]}."""
         return self.loss(parameters, inputs, labels, noise, members), {}
 
     @abstractmethod
     def evaluate(self, parameters: Parameters, split: Split, members: Members) -> dict[str, Tensor]:
         """Metrics of every member on a split, {name: [S, T]}, with the same noise for all members, seeds and
-        intervals.
+        reports.
         """
 
     def example_losses(self, parameters: Parameters, split: Split, members: Members) -> Tensor | None:  # noqa: ARG002  # many tell none
-        """The objective of every member on each example of a split, [S, T, N], whose mean over the examples
-        is what `evaluate` returns; None where it is no mean over examples, or the task does not tell.
+        """The objective of every member on each of N examples of a split, [S, T, N]; its mean over the
+        examples must be what `evaluate` returns. None where the objective is not a mean over examples, or
+        where the task does not define this.
 
-        From it the uncertainty over examples is estimated, beside that over seeds.
+        It is needed for the interval of a gain over seeds and examples.
         """
         return None
 
     def artifacts(self, parameters: Parameters, split: Split, members: Members) -> dict[str, bytes]:  # noqa: ARG002  # none here
-        """Files worth keeping of ONE trained member, {file name: content}: pictures, the model in a form for
-        others to use.
+        """Files to keep of ONE trained member, {file name: content}: pictures, or the model in a format for
+        other programs.
 
         Args:
             parameters: {name: [1, 1, ...]}.
@@ -324,8 +335,8 @@ class Task(Declaration):
         return {}
 
     def code(self, parameters: Parameters, inputs: Tensor) -> Code | None:  # noqa: ARG002  # most tasks have none
-        """The code of ONE trained member for inputs [n, D] uint8, or None where the loss is not a function of
-        a single code.
+        """The code of ONE trained member for inputs [n, D] uint8; None where the loss is not a function of a
+        few sampled categories.
 
         parameters: {name: [1, 1, ...]}.
         """

@@ -16,7 +16,6 @@ from trainables.metrics import (
     Distribution,
     Family,
     Metric,
-    Metrics,
     Panel,
     Threshold,
     Trend,
@@ -104,5 +103,3 @@ DLN = (
     *map(_gate, GATES),
     Metric("gates_without_gradient", "share of gates without a gradient", direction="minimize"),
 )  # fmt: skip
-
-BUILT_IN = {"sbn": Metrics(SBN), "catae": Metrics(CATAE, CATAE_COLLAPSED), "dln": Metrics(DLN)}

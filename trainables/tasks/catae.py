@@ -36,8 +36,7 @@ class CatAE(DeclaredCatAE, Task):
 
     Metrics of `evaluate`, each [S, T]:
         val_loss: binary cross-entropy in nats, summed over pixels, of one sampled pass, averaged over 4 such
-            passes. The
-            objective; the KL term is no part of it.
+            passes. It is the objective, and does not contain the KL term.
         val_loss_argmax: the same with every latent at its most probable category.
         perplexity: exp of the entropy of a latent's mean one-hot over the split (sampled pass), averaged over
             latents; at most K.

@@ -52,22 +52,22 @@ class Options:
 
 
 class Declaration(ABC):
-    """What a task says of itself. A task of one's own is a `Task`, which is one; those that come with the
-    package declare it in a file of its own (declarations/), so that it is had without torch.
+    """What a task says of itself before training. `Task` is a subclass, so a user's task declares all of this
+    in its own class. Built-in tasks have a declaration in a separate file (declarations/), which does not
+    import torch.
     """
 
-    datasets: ClassVar[
-        tuple[str, ...]
-    ]  # names that `trainables.data.load` knows and this task can learn from
+    datasets: ClassVar[tuple[str, ...]]  # the datasets, by name, that this task can learn from
     objective: ClassVar[Objective]  # one of the metrics that `evaluate` returns
     options_type: ClassVar[type[Options]]
-    estimators: ClassVar[tuple[str, ...]] = (
-        DISCRETE  # those that its members may have; "soft" where it makes sense as well
-    )
-    # What `evaluate` returns, and the engine's metrics where the task has more to say of them. What is not
-    # declared has a label made of its name, and serves no panel and no claim.
+    # The estimators that its members may have. "soft", which does not sample, is added by tasks that allow
+    # it.
+    estimators: ClassVar[tuple[str, ...]] = DISCRETE
+    # The metrics that `evaluate` returns, and metrics of the engine whose declaration the task wants to
+    # change. A metric that is not declared has a label made of its name, and is used by no panel and no
+    # claim.
     metrics: ClassVar[tuple[Metric, ...]] = ()
-    collapsed: ClassVar[Collapse | None] = None  # what it means that a trained member is of no use
+    collapsed: ClassVar[Collapse | None] = None  # when a trained member counts as collapsed
 
     @classmethod
     def own_dataset(cls) -> Dataset | None:
@@ -94,11 +94,9 @@ class Declaration(ABC):
         """
 
     def logit_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that make the logits: scaled by c, they scale every logit by c and change
-        nothing else.
-
-        A linear layer's weight and bias, for instance. It is what the rescaling control needs; a task without
-        cannot have it.
+        """Names of the parameters that make the logits, a linear layer's weight and bias for instance:
+        multiplied by c they must multiply every logit by c, and change nothing else. The rescaling control
+        needs them; without any there is no such control.
         """
         return ()
 

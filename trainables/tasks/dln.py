@@ -54,17 +54,14 @@ class DLN(DeclaredDLN, Task):
 
     Metrics of `evaluate`, each [S, T]:
         val_loss, val_accuracy: with every gate at its most probable type, the network that would be deployed.
-            val_loss, the
-            cross-entropy of the class scores, is the objective.
-        val_loss_sampled, val_accuracy_sampled: of the network as it is trained, averaged over 4 gate samples
-            (one pass of the
-            un-discretised network for the reference estimator "soft").
+            val_loss, the cross-entropy of the class scores in nats, is the objective.
+        val_loss_sampled, val_accuracy_sampled: of the network as it is trained, averaged over 4 samples of
+            its gates; for the reference estimator "soft", one pass of the network without discretisation.
         discretisation_gap: val_accuracy_sampled - val_accuracy.
-        gate_perplexity: exp of the entropy of the distribution of the most probable types over the 16; at
-            most 16. gate_false, gate_and, ...: that distribution.
+        gate_false, gate_and, ...: share of gates of which that type is the most probable one.
+        gate_perplexity: exp of the entropy of these 16 shares; at most 16.
         gates_without_gradient: share of gates all of whose logits receive a gradient of exactly 0 from a pass
-            over the split's
-            first 500 examples.
+            over the split's first 500 examples.
     """
 
     def init(self, generator: torch.Generator) -> Parameters:
@@ -116,9 +113,8 @@ class DLN(DeclaredDLN, Task):
                 torch.stack(m).mean(0) for m in zip(*results, strict=True)
             )
         metrics["discretisation_gap"] = metrics["val_accuracy_sampled"] - metrics["val_accuracy"]
-        shares = (
-            F.one_hot(parameters["gates"].argmax(2), _K).to(parameters["gates"].dtype).mean(2)
-        )  # [S, T, 16]
+        chosen = F.one_hot(parameters["gates"].argmax(2), _K)  # [S, T, N, 16]
+        shares = chosen.to(parameters["gates"].dtype).mean(2)  # [S, T, 16]
         metrics["gate_perplexity"] = torch.special.entr(shares).sum(-1).exp()
         metrics |= {f"gate_{name}": shares[..., k] for k, name in enumerate(GATES)}
         noise = noises[0]

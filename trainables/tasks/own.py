@@ -1,7 +1,8 @@
-"""Tasks that no installed package brings: a file's, called by its path, and those that Python code gives.
+"""Tasks that no installed package provides: classes in a file, named by its path, and tasks given from
+Python.
 
-They are registered by whoever may run code on this machine: `tuner run`, and `tuner.search`. The service
-registers none, so that no request can make it run a file.
+They are registered only by `tuner run` and `tuner.search`, whose users may run code on this machine anyway.
+The service registers none, so that no request can make it run a file.
 """
 
 import hashlib
@@ -88,10 +89,10 @@ def from_file(name: str) -> "type[Task]":
 
 
 def checked(name: str, found: Any, attribute: str) -> "type[Task]":
-    """What a name stands for, if it is a task.
+    """`found`, the object that a name stands for, if it is a subclass of Task.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not.
     """
     from trainables.tasks.base import Task
 

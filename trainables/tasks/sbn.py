@@ -30,18 +30,16 @@ class SBN(DeclaredSBN, Task):
     """Stochastic binary network.
 
     Metrics of `evaluate`, each [S, T]:
-        val_loss: cross-entropy of one sampled pass, averaged over 16 such passes (the expected loss of the
-            network as it is
-            trained, and the objective: 16 draws make it precise).
+        val_loss: cross-entropy in nats of one sampled pass, averaged over 16 such passes: an estimate of the
+            expected loss of the network as it is trained. It is the objective.
         val_loss_argmax: cross-entropy with every unit at its more probable value.
         val_loss_16: cross-entropy of the class probabilities averaged over the 16 passes.
         val_accuracy, val_accuracy_argmax, val_accuracy_16: accuracy of the same three predictions.
-        inactive_1e-07 ... inactive_1e-04: share of hidden units whose |dL/dlogit|, L the loss of one example,
-        averaged over the
-            split, is below that threshold (one sampled pass, the member's own estimator). Not of the mean
-            loss: its gradients are as many times smaller as the split has examples, and a threshold would
-            mean another thing for every dataset.
-    On another split than validation the names are the same; the caller knows what it asked for.
+        inactive_1e-07 ... inactive_1e-04: share of hidden units for which the mean over the split of
+            |dL/dlogit|, L being the loss of one example, is below that threshold (one sampled pass, with the
+            member's own estimator). It is not the gradient of the mean loss: that shrinks with the number of
+            examples, so a threshold would mean something else for every dataset.
+    The names begin with `val_` on every split.
     """
 
     def init(self, generator: torch.Generator) -> Parameters:
@@ -133,9 +131,8 @@ class SBN(DeclaredSBN, Task):
         y = y.expand(*first.shape[:2], -1)
         argmax = self._scores(parameters, [first], None, members).log_softmax(2)
         single_loss = single_hits = torch.zeros((), device=first.device)
-        averaged: Tensor | None = (
-            None  # log of the sum of the passes' probabilities; in logs, a probability of 1e-50 is not 0
-        )
+        # Log of the sum of the passes' probabilities; in logs a probability of 1e-50 is not 0.
+        averaged: Tensor | None = None
         for noise in noises:
             scores = self._scores(parameters, [first], noise, members).log_softmax(2)
             single_loss = single_loss + _loss(scores, y).sum(-1) / len(noises)

@@ -1,8 +1,8 @@
-"""Arrays of a user's own as the vectors of features that built-in tasks learn from.
+"""Users' arrays as the vectors of features that built-in tasks take.
 
-A built-in task takes inputs [n, D], and labels from 0 on where it is a classifier. Arrays have any form:
-what cannot be taken so is an error that says what came and what to do, before anything is trained. Free of
-torch: a driver looks at arrays of numpy, training at tensors.
+A built-in task takes inputs [n, D], and, if it is a classifier, labels from 0 on. Arrays have any shape;
+those that cannot be taken are an error that says what came and what to do, before anything is trained. Free
+of torch: a driver passes numpy arrays, training passes tensors.
 """
 
 from collections.abc import Mapping

@@ -22,8 +22,7 @@ from trainables.testing.subject import (
     state,
 )
 
-# --- evaluation
-# --------------------------------------------------------------------------------------------------
+# --- evaluation ---
 
 
 def _measured(subject: Subject, split: str) -> None:
@@ -129,8 +128,7 @@ def _diagnosed(subject: Subject) -> None:
     assert identical(state(models), before), "measuring changed the members"
 
 
-# --- what the engine asks of a task before it trains
-# --------------------------------------------------------------------------------------------------
+# --- what the engine asks of a task before it trains ---
 
 
 @check("a task names what a study chooses from")

@@ -29,8 +29,7 @@ from trainables.testing.subject import (
     state,
 )
 
-# --- members are independent of each other
-# --------------------------------------------------------------------------------------------------
+# --- members are independent of each other ---
 
 
 def _alike_in(subject: Subject, company: str, dtype: torch.dtype) -> None:
@@ -97,8 +96,7 @@ for _harm in ("NaN parameters", "one NaN", "a huge learning rate"):
         CHECKS[_said] = partial(_divergence_stays, harm=_harm, others=_others)
 
 
-# --- everything random is a function of the seed
-# --------------------------------------------------------------------------------------------------
+# --- everything random is a function of the seed ---
 
 
 @check("the same seed gives the same result, another seed another")
@@ -151,8 +149,7 @@ def _named_noise(subject: Subject) -> None:
     )
 
 
-# --- saving, selecting
-# --------------------------------------------------------------------------------------------------
+# --- saving, selecting ---
 
 
 def _saved(subject: Subject, company: str) -> None:

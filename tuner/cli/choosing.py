@@ -1,4 +1,4 @@
-"""Which trials are shown, and in which order: `--filter` and `--sort` of `tuner trials`."""
+"""`--filter` and `--sort` of `tuner trials`."""
 
 import operator
 import re

@@ -1,7 +1,7 @@
-"""The verb that lets a shell complete `tuner`: completion; and what it completes specs and studies with.
+"""The verb completion, which lets a shell complete `tuner`, and the completion of specs and studies.
 
-The shell asks at every press of Tab: nothing here imports pydantic, and a ledger that is not there is not
-made. A shell can show candidates but no sentence: where they cannot be had, there are none.
+The shell asks at every press of Tab, so nothing here imports pydantic, and a ledger that does not exist is
+not created. A shell can show candidates but no error: where they cannot be found out, there are none.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The verb that takes a study's results out of here: export."""
+"""The verb export: writes weights, tables, the spec and a snippet of a study."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

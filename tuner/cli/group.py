@@ -1,4 +1,4 @@
-"""`tuner` itself: the group of all verbs, how the process begins and ends, and what most verbs need.
+"""The click group of all verbs, how the process begins and ends, and helpers that most verbs need.
 
 Wrong input is one sentence on stderr and exit code 2.
 """

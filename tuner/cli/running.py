@@ -91,7 +91,7 @@ def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> Non
 
 @contextmanager
 def _end_told(settings: "Settings", ledger: Any, study: str) -> Iterator[None]:
-    """Whoever TUNER_NOTIFY names is told when the study has ended in a block, or is interrupted there."""
+    """Sends notifications to TUNER_NOTIFY if the study ends, or is interrupted, while the block runs."""
     if not settings.notify:
         yield
         return

@@ -1,11 +1,11 @@
-"""How a driver hears that it is to stop: a cancel, for which it looks into the ledger every second or two,
-the end of its study's time, or the end of its Ray.
+"""How a driver learns that it must stop: because of a cancel, which it looks for in the ledger every second
+or two, the end of its study's time, or the end of its Ray.
 
 The main thread is inside Ray, waiting for a report that may be minutes away. A signal ends that wait as
-Ctrl-C does, Ray takes the training processes down with it, and the driver then says in the ledger what
-happened. A Ray job's driver is a child of Ray's, in a session of its own: where Ray ends it would be left
-behind, and Ray's part of it waits for minutes for a Ray that comes back, deaf to signals. So that driver
-gives its study back, and ends itself, from a thread.
+Ctrl-C does, Ray ends the training processes, and the driver then writes to the ledger what happened. The
+driver of a Ray job is a child process of Ray's in a session of its own. If Ray ends, that driver is left
+behind, and Ray's code in it waits for minutes for Ray to come back, ignoring signals. So a thread of the
+driver then gives the study back and ends the process.
 """
 
 import signal

@@ -1,5 +1,5 @@
-"""Runs or resumes one study on Ray: the driver. It holds the study's lease, and writes everything that
-happens to the ledger.
+"""The driver: runs or resumes one study on Ray. It holds the study's lease, and writes to the ledger whatever
+happens.
 """
 
 import gc
@@ -46,7 +46,7 @@ _JOBS_MLFLOW_PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made."""
+    """What a driver has made of a study."""
 
     study: StudyRow
     files: list[Path]  # report, JSON, figures, the folder of their vector forms
@@ -68,8 +68,8 @@ def submit(ledger: Ledger, spec: StudySpec) -> str:
 
 
 def add_fresh_seeds(ledger: Ledger, study: StudyRow, settings: Settings, seeds: int) -> None:
-    """Adds a block of fresh seeds to a study that has succeeded, for a driver on this machine. Raises
-    UserError where they could not be trained: nothing is added then.
+    """Adds a block of fresh seeds to a study that has succeeded, to be trained by a driver on this machine.
+    Raises UserError, and adds nothing, where they could not be trained.
     """
     spec = parse_spec(study.spec)
     refuse_other_material(study, check(spec, settings).material)
@@ -85,27 +85,28 @@ def drive(
     job: str | None = None,
     say: Callable[[str], None],
 ) -> Outcome:
-    """Trains what the study lacks, to its end.
+    """Trains what the ledger lacks of a study, and writes its report. A new study lacks everything; one that
+    was interrupted, also by a kill, goes on from the trials and checkpoints that it has.
 
     Args:
         ledger: holds the study.
         study_id: the study.
-        settings: where things are.
-        mlflow: whether the study is shown in MLflow.
-        job: the Ray job that this driver is, as the service named it.
+        settings: folders, addresses and devices.
+        mlflow: whether the study is sent to MLflow.
+        job: submission id of the Ray job that this driver is; None for a driver that is no Ray job.
         say: prints a line for the user.
 
     Raises:
-        UserError: it cannot be trained, or another driver has it.
+        UserError: the study cannot be trained, or another driver has it.
         LeaseLostError: another driver took it over.
         KeyboardInterrupt: the user stopped it, by Ctrl-C or a signal (StoppedBySignal); it can be resumed.
-        CancelledError: the user cancelled it, and that is done.
+        CancelledError: the user cancelled it; the ledger says so already.
     """
     reach_loopback_directly()
     open_home(settings.home_folder)
     row = ledger.study(study_id)
     if job is None:
-        _know(row.task)
+        _register_file(row.task)
     spec = parse_spec(row.spec).with_added(row.added_seeds)
     needs = check(spec, settings)
     refuse_other_material(row, needs.material)
@@ -141,8 +142,10 @@ def drive(
         return Outcome(row, files, projector.address if projector else None, problem)
 
 
-def _know(task: str) -> None:
-    """Loads a file's task, which the study names. A job of the service runs no file. Raises UserError."""
+def _register_file(task: str) -> None:
+    """Loads the task if its name is that of a file (my_model.py:Task). Jobs of the service run no files.
+    Raises UserError.
+    """
     if own.is_file(task) and own.registered(task) is None:
         try:
             own.register_file(task)
@@ -151,7 +154,7 @@ def _know(task: str) -> None:
 
 
 def _end_with_ray(ledger: Ledger, lease: Lease) -> Callable[[], None] | None:
-    """What a Ray job does when its Ray has ended; None for a driver that is no job."""
+    """What this driver does, if it is a Ray job, when its Ray has ended; None if it is no Ray job."""
     if not in_job():
         return None
 
@@ -165,14 +168,14 @@ def _end_with_ray(ledger: Ledger, lease: Lease) -> Callable[[], None] | None:
 def drive_job(
     ledger: Ledger, study_id: str, settings: Settings, *, job: str | None, say: Callable[[str], None]
 ) -> None:
-    """Drives a study that the service has accepted. One that cannot be trained at all has failed; the
-    sentence says why.
+    """Drives a study that the service has accepted. If it cannot be trained at all, it ends in the state
+    failed, with the error as its reason.
     """
     study = ledger.study(study_id)
     try:
         refuse_other_material(study, check(parse_spec(study.spec), settings).material)
     except UserError as error:
-        # What seeds were added to has succeeded, and what it has found stands.
+        # A study to which seeds were added has succeeded before, and its earlier results stand.
         state, what = (
             (StudyState.SUCCEEDED, "fresh seeds were added and are not trained: ")
             if study.added_seeds
@@ -189,8 +192,8 @@ def drive_job(
 
 
 def resend(ledger: Ledger, study_ids: Sequence[str], settings: Settings) -> Iterator[tuple[str, str | None]]:
-    """Sends studies to MLflow from their beginnings, one after the other. Yields each with its address there;
-    raises UserError where MLflow does not take one.
+    """Sends studies to MLflow from the beginning, one after the other. Yields each id with the address of its
+    run; raises UserError where MLflow does not accept a study.
     """
     with _mlflow(settings, ready=True) as uri:
         for study_id in study_ids:
@@ -206,8 +209,8 @@ def resend(ledger: Ledger, study_ids: Sequence[str], settings: Settings) -> Iter
 
 @contextmanager
 def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
-    """The address of the MLflow server that the settings name, or of a private one, which need not be ready
-    at once.
+    """The address of the MLflow server that the settings name, or of a private one that is started here.
+    Waits until a private one answers only if `ready`.
     """
     if settings.mlflow_uri:
         yield settings.mlflow_uri
@@ -222,7 +225,7 @@ def _mlflow(settings: Settings, *, ready: bool = False) -> Iterator[str]:
 
 
 def _settle(ledger: Ledger, lease: Lease, spec: StudySpec) -> None:
-    """Ends the study in the state that its trials say: it has failed where no trial succeeded."""
+    """Ends the study, as failed if no trial succeeded. Raises UserError if trials are lacking."""
     trials = ledger.trials(lease.study_id)
     if not all(t.terminal for t in trials) or strategy_for(spec).suggest(trials, 1) is not Signal.DONE:
         raise UserError(
@@ -248,8 +251,8 @@ def what_went_wrong(trials: Sequence[TrialRow]) -> str | None:
 
 
 def report_files(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Path]:
-    """Writes a study's report into its folder, and returns the files. Raises UserError where that cannot
-    be.
+    """Writes a study's report into its folder, and returns the files. Raises UserError where it cannot be
+    written.
     """
     folder = settings.report_folder(study.id)
     try:
@@ -270,8 +273,8 @@ def report_files(ledger: Ledger, study: StudyRow, settings: Settings) -> list[Pa
 
 
 def _complete(projector: Projector, files: Sequence[Path], artifacts: Path, patience_s: float) -> str | None:
-    """Sends the rest to MLflow, artifacts included. Returns what went wrong; the study is safe in the ledger
-    either way.
+    """Sends the rest to MLflow, artifacts included. Returns what went wrong, or None; the study is complete
+    in the ledger either way.
     """
     if not projector.finish(patience_s):
         return projector.problem or f"it did not take everything within {patience_s:.0f} s"
@@ -280,7 +283,7 @@ def _complete(projector: Projector, files: Sequence[Path], artifacts: Path, pati
 
 
 def this_host() -> dict[str, str]:
-    """What a study ran on."""
+    """Versions of the packages, and the machine, that a study runs on."""
     packages = {"tuner": "straight-through-tuner", "torch": "torch", "ray": "ray"}
     return {
         "python": platform.python_version(),

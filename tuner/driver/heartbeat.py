@@ -1,4 +1,5 @@
-"""Whether a driver gets on: its main thread says so at every turn, and others look how long ago that was.
+"""Whether a driver still makes progress: its main thread notes the time at every turn, and other threads
+check how long ago that was.
 
 A driver whose Ray has died at the wrong moment waits for it for ever, and its other threads would keep its
 lease for ever, too.

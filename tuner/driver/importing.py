@@ -1,7 +1,8 @@
-"""Puts a study that was trained elsewhere into the ledger, as its driver would have written it.
+"""Writes a study that was trained elsewhere to the ledger, as its driver would have written it.
 
-The run's own name is kept in the study's host, so that a second import finds it: the ledger has it once. An
-import that was killed is taken up where it stopped, because a report that is there is not written again.
+The name of the run is kept in the study's `host`, so that a second import finds the study instead of adding
+it again. An import that was killed continues where it stopped, because a report that is there is not written
+again.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""What a study's trials are made from: the examples that they learn from, and the versions of what trains
-them.
+"""What a study's trials are made from: the examples that they learn from, and the versions of the packages
+that train them.
 
-A study may go on weeks after it was begun. If the data or the program has changed meanwhile, trials of before
-and after cannot be compared, and the best of them is nothing's best; so what they were made from is in the
-ledger, and a driver looks whether it is still the same.
+A study may be resumed weeks after it was begun. If the data or the program has changed meanwhile, trials from
+before and after cannot be compared. So the ledger keeps what they were made from, and a driver checks that it
+is still the same.
 """
 
 from collections.abc import Mapping

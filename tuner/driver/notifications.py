@@ -1,8 +1,8 @@
-"""Tells whoever the operator names that a study has ended or is interrupted: by mail, chat, webhook, whatever
-Apprise knows.
+"""Notifies the addresses that the operator names when a study has ended or is interrupted: by mail, chat,
+webhook, or whatever else Apprise supports.
 
-The addresses are a setting of the operator's and in no spec: they hold secrets, and with them the service
-sends to anywhere. Nothing here stops a study: what cannot be sent is logged.
+The addresses are a setting of the operator, and are in no spec: they hold secrets, and with them the service
+can send anywhere. Nothing here stops a study: a notification that cannot be sent is logged.
 """
 
 import logging
@@ -28,7 +28,7 @@ _KINDS = {  # Apprise's, by which receivers choose a colour
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told of a study."""
+    """A message about a study that has ended or is interrupted."""
 
     title: str
     body: str
@@ -36,7 +36,7 @@ class Notice:
 
     @classmethod
     def of(cls, study: StudyRow, ledger: Ledger, link: str | None) -> "Notice":
-        """Name, state, verdict, and where to read more."""
+        """The message: the study's name, state, verdict, and where to read more."""
         lines = [study.reason] if study.reason else []
         if study.state is StudyState.INTERRUPTED:
             lines.append(f"`tuner resume {study.id}` continues it.")
@@ -60,10 +60,11 @@ class Notifier:
     def __init__(self, addresses: str, ledger: Ledger, link: Callable[[StudyRow], str | None]) -> None:
         """Args:
             addresses: as Apprise has them, with spaces or commas between them.
-            ledger: what is known of studies.
-            link: where to read more of a study.
+            ledger: holds the studies.
+            link: the address of a study's page.
 
-        Raises UserError where an address is none, saying which and not repeating it: it holds secrets.
+        Raises UserError for an address that Apprise does not accept. The message gives its place in the list,
+        and does not repeat it, because it may contain secrets.
         """
         from apprise import Apprise
         from apprise.utils.parse import parse_urls
@@ -74,12 +75,12 @@ class Notifier:
             if not self._receivers.add(address):
                 kind = address.partition("://")[0]
                 raise UserError(
-                    f"{PREFIX}NOTIFY: address {place} (it begins with {kind}) is none that Apprise knows; "
+                    f"{PREFIX}NOTIFY: address {place} (it begins with {kind}) is not one that Apprise knows; "
                     "https://github.com/caronc/apprise/wiki lists them"
                 )
 
     def leave_out(self, older_than_s: float) -> None:
-        """Tells nobody of ends that are older."""
+        """Sends no messages about studies that ended longer ago."""
         self._notices.leave_out(older_than_s)
 
     def tell_all(self) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# On a CPU the matrix products are compute-bound from a few members on, and larger stacks only leave the
-# caches.
+# On a CPU a few members are enough to make the matrix products compute-bound, and larger stacks no longer fit
+# the caches.
 CPU_MEMBERS = 64
 _MEMORY_SHARE = 0.6  # of the device's free memory; the rest is for the dataset, evaluation and the allocator
 
@@ -17,7 +17,7 @@ class Placement:
     cpus: int  # threads of each
     memory_bytes: int  # free on each
     gpus: float = 0.0  # that Ray reserves for a population; a fraction lets several share one
-    studies_at_once: int = 1  # that a device of CPUs is shared by
+    studies_at_once: int = 1  # how many studies share the CPUs
 
     @property
     def resources(self) -> dict[str, float]:

@@ -1,7 +1,8 @@
-"""The populations of one study: how many trials each holds, what it is told, and the files that it leaves.
+"""The populations of one study: how many trials each holds, the configuration it is sent, and the files it
+leaves.
 
-What the searcher knows of training. It knows nothing of Ray and decides nothing about trials; the searcher
-asks it.
+The searcher asks this file everything about training. It knows nothing of Ray, and decides nothing about
+trials.
 """
 
 import math
@@ -51,7 +52,7 @@ class Populations:
     def config(
         self, population: str, place: int, trials: Sequence[TrialRow], start: int, until: int | None
     ) -> PopulationConfig:
-        """What a population is told, as it begins.
+        """The config of a new population.
 
         Args:
             population: its id.

@@ -1,7 +1,7 @@
-"""What we use of Ray that its documentation does not promise. A test looks each of these up in the installed
-Ray, so that an update that changes one is noticed there.
+"""Parts of Ray that we use though its documentation does not promise them. A test looks each of them up in
+the installed Ray, so that an update that changes one is noticed there.
 
-Imports nothing of Ray: the service reads this file, too, and starts without Ray's import.
+It imports nothing of Ray, because the service reads this file too and starts without importing Ray.
 """
 
 import os

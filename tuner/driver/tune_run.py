@@ -1,4 +1,4 @@
-"""Training what a study lacks, on Ray: whether it can be trained at all, and the Tune run that trains it."""
+"""Whether a study can be trained (`check`), and the Ray Tune run that trains what it lacks (`train`)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -34,16 +34,18 @@ _MAX_FAILURES = 2  # times Ray restarts a population whose worker died
 
 @dataclass(frozen=True)
 class Needs:
-    """What the driver must know of a study's task before it trains."""
+    """What the driver must know of a study's task before training."""
 
     bytes_per_member: int
     epochs: float  # length of one member's training
     material: Mapping[str, str]  # what trials are made from, see material.py
-    own: OwnTask | None = None  # the task and its data, where workers cannot have them by their names
+    own: OwnTask | None = None  # the task and its data, where workers cannot load them by name
 
 
 def check(spec: StudySpec, settings: Settings) -> Needs:
-    """Checks that a study can be trained at all: its data is there, its batch fits. Raises UserError."""
+    """Checks that a study can be trained at all: its data is there, the batch is not larger than the data,
+    the options fit the dataset. Raises UserError; SpecError, which is one, names the field.
+    """
     carried = _carried(spec)
     dataset = carried.dataset if carried is not None else None
     if dataset is None:
@@ -73,7 +75,9 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
 
 
 def _carried(spec: StudySpec) -> OwnTask | None:
-    """What workers are sent of a task: itself where it was registered, and the data that it brings."""
+    """What workers must be sent, because they cannot load it by name: a registered task, and data that a task
+    itself provides. None where they can load both.
+    """
     registered = own.registered(spec.task)
     if spec.dataset != OWN_DATA:
         return None if registered is None else replace(registered, dataset=None)
@@ -90,12 +94,14 @@ def _loaded(spec: StudySpec, settings: Settings) -> Dataset:
     """The dataset that a study names."""
     ours = settings.data_folder.is_relative_to(settings.home_folder)
     try:
-        with nullcontext() if ours else open_to_others():  # what it downloads may be for others, too
+        # A data folder outside of the state folder may be shared: what is downloaded there is readable by
+        # others.
+        with nullcontext() if ours else open_to_others():
             dataset = read(spec.dataset, settings.data_folder, spec.dataset_options)
     except DataError as error:
         raise UserError(str(error)) from error
-    # The declaration of a task that comes with the package takes arrays; a task of one's own is the task
-    # itself, which is written for tensors.
+    # Declarations of built-in tasks take numpy arrays. A user's task has no separate declaration, and takes
+    # tensors.
     return dataset if is_built_in(spec.task) else dataset.to("cpu")
 
 
@@ -115,12 +121,12 @@ def train(
         lease: the study's.
         spec: the study's.
         needs: what `check` found.
-        settings: where things are.
+        settings: folders, addresses and devices.
         say: prints a line for the user.
-        heartbeat: told at every turn of the run.
+        heartbeat: is told at every turn of Tune's loop that the driver makes progress.
 
     Raises:
-        UserError: Ray does not start, or gave up, or what was trained cannot be written down.
+        UserError: Ray does not start, or gave up, or the results cannot be written to the ledger.
         LeaseLostError: another driver took the study over.
     """
     history = History(ledger, lease.study_id)
@@ -157,7 +163,7 @@ def train(
 
 @contextmanager
 def _ray_for(lease: Lease, settings: Settings) -> Iterator[Any]:
-    """The connected module ray. Where it does not start, the error says how the study goes on."""
+    """The module ray, connected. If Ray does not start, the error says how to resume the study."""
     with ExitStack() as stack:
         try:
             ray = stack.enter_context(connected(settings))
@@ -175,8 +181,8 @@ def _tuner(
     heartbeat: Heartbeat,
     own_task: OwnTask | None,
 ) -> Any:
-    """The Tune experiment: a Tune trial is a population. What Tune would write or print beside the ledger is
-    off.
+    """The Tune experiment, in which a Tune trial is a population. What Tune itself would write to files or
+    print is switched off.
     """
     from ray import tune
 
@@ -184,7 +190,7 @@ def _tuner(
     from tuner.driver.tune_searcher import StopOnFatal
     from tuner.driver.watchdog import Watchdog
 
-    # Each population by itself is spread over the nodes: Ray would fill one before it takes the next.
+    # Populations are spread over the nodes; by default Ray would fill one node before it uses the next.
     trainable = PopulationTrainable if own_task is None else _carrying(own_task)
     resources = tune.PlacementGroupFactory([placement.resources], strategy="SPREAD")
     return tune.Tuner(
@@ -194,7 +200,7 @@ def _tuner(
             num_samples=-1,
             max_concurrent_trials=placement.devices,
             reuse_actors=True,
-            # Tune would make the folder's name of the whole config.
+            # By default Tune would put the whole config into the folder's name.
             trial_dirname_creator=lambda trial: str(trial.trial_id),
         ),
         run_config=tune.RunConfig(
@@ -210,8 +216,8 @@ def _tuner(
 
 
 def _carrying(task: OwnTask) -> Any:
-    """The Trainable with a task that is sent along: the code of one's own by value, so that no machine of a
-    cluster needs the files, and the data once.
+    """The Trainable with a user's task sent along: its code by value, so that no machine of a cluster needs
+    the files, and its data once for all populations.
     """
     from ray import cloudpickle, tune
 

@@ -1,5 +1,5 @@
-"""One searcher between any strategy and Ray Tune: proposals become populations, populations' reports become
-ledger rows.
+"""The adapter between any strategy and Ray Tune: proposals become populations, and their reports become rows
+of the ledger.
 """
 
 import hashlib

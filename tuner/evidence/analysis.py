@@ -1,14 +1,14 @@
 """What a study shows: statistics and verdict, from its trials and their measurements. Pure functions, no I/O.
 
 The gain is the difference, seed by seed, between the best trial off the diagonal (with noise, tau_f > 0) and
-the best on it (tau_f = tau_b), positive where off the diagonal is better. Argmax (tau_f = 0) has no partner
-on the diagonal, so it is a method of its own and stands beside. The comparison with the diagonal is the
-primary one, named before any data, and stands uncorrected; claims 2 and 3 are one family, corrected by Holm's
-method.
+the best on it (tau_f = tau_b), positive where off the diagonal is better. Argmax (tau_f = 0) has no
+counterpart on the diagonal, so it is a method of its own and is compared with the diagonal separately. The
+comparison with the diagonal is the primary one, fixed before any data, and is not corrected; claims 2 and 3
+are one family, corrected by Holm's method.
 
-Selecting the best of many trials on the same seeds flatters the winner, so only a gain on fresh seeds (role
-confirm) decides. And a diagonal that was searched more coarsely than the rest loses although the optimum lies
-on it, so ranges are extended and optima refined before the confirmation: see strategies/refinement.py.
+The score of the best of many trials is inflated by the selection, so only a gain on fresh seeds (role
+confirm) decides. And a diagonal that was searched more coarsely than the rest can lose although the optimum
+lies on it, so ranges are extended and optima refined before the confirmation: see strategies/refinement.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,10 +82,14 @@ def results(
 ) -> Results:
     """The results of a study: what `tuner results --json` prints and the API returns.
 
-    Without the measurements what is read from curves (speed of convergence, how long a trial was trained) is
-    left undecided. `metrics` is what the study's task declares (trainables.tasks.task_metrics): without it
-    claims that rest on a task's metrics have no parts. `losses` has the losses of test examples that
-    confirmed trials have left (example_gains.LossFiles): without it there is no interval over examples.
+    Args:
+        study, trials: rows of the ledger.
+        measurements: of the trials, for what is read from learning curves: speed of convergence, and how long
+            each trial was trained. Without them that is left undecided.
+        metrics: what the study's task declares (trainables.tasks.task_metrics); without it the claims that
+            rest on a task's metrics have no parts.
+        losses: reads the losses of test examples that confirmed trials have saved (example_gains.LossFiles);
+            without it there is no interval over examples.
     """
     objective, rules = study.objective, rules_of(study, metrics)
     curves = Curves.gathered(measurements)

@@ -1,4 +1,6 @@
-"""What a claim is judged by, and a piece of evidence for it before the correction for all pieces."""
+"""The data that claims are judged by, and the evidence for a part of a claim before the correction for
+multiple comparisons.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,10 @@
-"""The verdict: what fresh seeds say of a method off the diagonal against the best on it, and why not more.
+"""The verdict of a study: the best pair off the diagonal against the best on it, by fresh seeds; or why there
+is no verdict.
 
-Whatever state a study is in there is a sentence that is true of it: that it still runs, was cancelled, has no
-confirmation, has nothing to compare. The verdict is withheld where the diagonal's optimum lies at the edge of
-what was searched and the range was not extended: a better value of the diagonal may lie beyond it.
+There is a sentence for every state of a study: it still runs, was cancelled, has no confirmation, has nothing
+to compare. A directional verdict is withheld where the diagonal's optimum lies at the edge of what was
+searched and the range was not extended, because a better value of the diagonal may lie beyond the edge. How
+two methods are judged is in verdicts.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

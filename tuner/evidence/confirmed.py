@@ -1,9 +1,9 @@
-"""What the confirmation shows: selected methods on fresh seeds, compared pair by pair, look by look.
+"""The confirmation: selected configurations on fresh seeds, compared pair by pair, look by look.
 
-Confirmed trials of one method on several blocks of seeds are one sample. The comparison of off the diagonal
-with on it is the primary one; that of argmax with the diagonal stands beside it, because argmax has no
-partner on the diagonal. A study's strategy asks here whether its next block of seeds is needed, and its
-results ask here for the verdict, so both judge alike.
+Confirmed trials of one configuration on several blocks of seeds are one sample. The comparison of the best
+pair off the diagonal with the best on it is the primary one; argmax, which has no counterpart on the
+diagonal, is compared with the diagonal separately. A study's strategy asks `decided` whether another block of
+seeds is needed, and its results ask `compare` for the verdict, so both judge by the same rules.
 """
 
 from collections import defaultdict
@@ -43,7 +43,9 @@ class Rules:
 
     @property
     def decide_from(self) -> int:
-        """Seeds below which nothing is decided; not more than the last look has, which would decide never."""
+        """The number of seeds below which nothing is decided; at most that of the last look, so that
+        something can be decided.
+        """
         wanted = FROM_WHERE_MAY_COLLAPSE if self.may_collapse else FEWEST_SEEDS
         return min(wanted, max(self.looks, default=wanted))
 
@@ -60,11 +62,10 @@ class Rules:
 
 
 def confirmed_trials(trials: Sequence[TrialRow]) -> dict[Method, TrialRow]:
-    """The confirmed trials that have ended, each method once: its blocks of seeds as one trial.
+    """The confirmed trials that have ended, {method: one trial with all of its blocks of seeds}.
 
-    Seeds on which a training failed for a reason outside of it (its worker died) are left out, and so are
-    those on which it was stopped on the way; those on which it diverged are not. The number and the files
-    are those of the first block, the look is the last one's.
+    Seeds on which a training failed (its worker died) or was stopped are left out; those on which it diverged
+    are not. The trial's number is that of the first block, its look that of the last one.
     """
     blocks: dict[Method, list[TrialRow]] = defaultdict(list)
     for t in sorted(trials, key=lambda t: t.look):
@@ -93,7 +94,9 @@ def _joined(parts: Sequence[TrialRow]) -> TrialRow:
 def compare(
     mine: TrialRow, rival: TrialRow, rules: Rules, *, margin: float, names: Names | None = None
 ) -> Judgement | None:
-    """What is said of a confirmed trial and its rival; None where no number of seeds could decide."""
+    """The judgement on a confirmed trial and its rival; None where the study's looks have too few seeds to
+    decide anything.
+    """
     added = rules.added(mine, rival)
     if rules.design is None and not added:
         return None

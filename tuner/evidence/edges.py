@@ -28,7 +28,7 @@ class Edge:
 
 
 def edges(trials: Sequence[TrialRow], chosen: Selection) -> list[Edge]:
-    """The edges at which the selected trials lie. tau_f = 0 is none: there is nothing below argmax."""
+    """The edges at which the selected trials lie. tau_f = 0 is not an edge: there is nothing below argmax."""
     found = []
     for kind, best in chosen.named().items():
         if best.schedule or (kind == SOFTMAX and chosen.diagonal is not None):

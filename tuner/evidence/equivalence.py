@@ -1,14 +1,14 @@
 """Whether a difference is too small to matter: two one-sided tests (Schuirmann 1987).
 
-"Not significantly different" is no evidence of being the same: with few seeds everything is. Two methods are
-called equivalent where the mean difference is shown to lie above -margin and below +margin, each at 5 %; that
-is, where its 90 % interval lies within the margin. They are called different where that interval lies wholly
-outside of it.
+"Not significantly different" is no evidence of being the same: with few seeds hardly any difference is
+significant. Two methods are called equivalent where the mean difference is shown to lie above -margin and
+below +margin, each at 5 %; that is, where its 90 % interval lies within the margin. They are called different
+where that interval lies wholly outside of it.
 
-The rescaling control is such a question. The control trains the same network in other coordinates, so it
-should end where the original does; a relative deviation of 5 % from it says nothing, since that can be the
-whole gain under examination. A control that stays within half of the gain leaves more than half of it to what
-the control keeps, so half the gain is the margin.
+The rescaling control is judged this way. The control trains the same network in other coordinates, so it
+should end where the original does. A fixed tolerance such as 5 % would be useless, since that can be the
+whole gain under examination. A control that ends within half of that gain has more than half of the gain
+itself; so half the gain is the margin.
 """
 
 from collections.abc import Sequence

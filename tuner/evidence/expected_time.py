@@ -1,4 +1,4 @@
-"""How long a study will take, by studies before it: for whoever is about to start it."""
+"""An estimate of how long a study will take, from earlier studies; shown before it is started."""
 
 import statistics
 from collections.abc import Iterable

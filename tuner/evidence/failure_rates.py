@@ -1,4 +1,4 @@
-"""How often trainings of each method diverged or collapsed: what a mean over seeds hides."""
+"""How often trainings of each method diverged or collapsed, which a mean over seeds hides."""
 
 from collections.abc import Mapping, Sequence
 

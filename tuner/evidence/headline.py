@@ -1,7 +1,7 @@
-"""A study's verdict in one line. Where there is none the line says why, by the study's state.
+"""A study's verdict in one line, or the reason why there is none.
 
-It is made here alone, so that the list, the page, the API, the command line, the report and MLflow say the
-same words of a study, whatever became of it.
+It is made here only, so that the list, the page, the API, the command line, the report and MLflow use the
+same words.
 """
 
 from tuner.evidence.over_seeds import Gain

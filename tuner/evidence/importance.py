@@ -2,10 +2,10 @@
 
 A Gaussian process is fitted to the mean objective of the trials over (sqrt tau_f, log tau_b, log learning
 rate, and the place of each searched setting of the optimiser among its values), scaled to the unit cube, with
-a Matern 5/2 kernel that has a length for each axis. The importance of an
-axis is the share of the surface's variance over the cube that is a function of this axis alone (Hutter, Hoos
-and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", 2014, with a process in
-place of their forest; Sobol's first-order index). What is left is interaction.
+a Matern 5/2 kernel that has a length for each axis. The importance of an axis is the share of the surface's
+variance over the cube that is a function of this axis alone (Hutter, Hoos and Leyton-Brown, "An efficient
+approach for assessing hyperparameter importance", 2014, with a process in place of their forest; Sobol's
+first-order index). What is left is interaction.
 
 Trials that are further behind the median than the best is ahead of it are drawn up to there: one cliff would
 else be all of the variance. A description; no verdict rests on it.

@@ -1,9 +1,9 @@
-"""The level at which a comparison is held at the seeds that it has: at a planned look, between two, or beyond
-the last.
+"""The level at which a comparison is tested at the number of seeds that it has: at a planned look, between
+two looks, or beyond the last.
 
-At a planned look it is the design's nominal level. Seeds that were added afterwards were not planned, so with
-them a study is judged by p-values and intervals that hold at every number of seeds. Between two looks
-nothing is decided; the interval that is shown is the one that holds at every number of seeds, too.
+At a planned look it is the design's nominal level. Seeds that were added afterwards were not planned, so a
+study with such seeds is judged by p-values and intervals that hold at every number of seeds. Between two
+looks nothing is decided; the interval that is shown there also holds at every number of seeds.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The results of a study that the ledger has: judged as its task declares, with what its trials have left."""
+"""The results of a study in the ledger, with its task's declaration and its trials' files."""
 
 from pathlib import Path
 

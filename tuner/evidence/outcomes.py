@@ -1,10 +1,11 @@
-"""What came out of each seed, told without assuming that it is near a normal distribution.
+"""Outcomes seed by seed, without the assumption of a normal distribution.
 
 Some outcomes are not numbers (a training diverged), some are numbers of another kind (it collapsed to the
-mean image). A mean over seeds hides both. Beside it stand: rates with exact intervals (Clopper and Pearson
-1934); how many seeds a method wins, which needs no number, with divergence ranked worst, and the exact sign
-test of it; the median; and the interquartile mean, the mean of the middle half, which the field reports since
-Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", 2021 (rliable).
+mean image). A mean over seeds hides both. So the results also have: rates with exact intervals (Clopper and
+Pearson 1934); on how many seeds a method is better than its rival, which needs no numbers, with divergence
+ranked worst, and the exact sign test of that; the median; and the interquartile mean, the mean of the middle
+half, which is common in the field since Agarwal et al., "Deep reinforcement learning at the edge of the
+statistical precipice", 2021 (rliable).
 """
 
 from collections.abc import Sequence

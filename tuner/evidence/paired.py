@@ -5,11 +5,10 @@ are what varies least. Two tests are made of them, both two-sided:
 
     paired t-test    assumes that the differences are independent and nearly normal; gives the 95 % interval
                      as well
-    sign-flip test   assumes only that they are independent and, where there is no gain, as likely positive as
-                     negative
-                     (symmetric): the p-value is the share of all 2^n ways to flip their signs with a mean as
-                     far from 0. It cannot be below 2^(1-n): with 5 seeds not below 0.0625, so it accompanies
-                     and does not decide.
+    sign-flip test   assumes only that they are independent and, where there is no gain, symmetric (as likely
+                     positive as negative): the p-value is the share of all 2^n ways to flip their signs whose
+                     mean is as far from 0. It cannot be below 2^(1-n), with 5 seeds not below 0.0625; so it
+                     is shown beside the t-test and does not decide.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""The gain of one method over another, seed by seed, in every form that the verdict is read from.
+"""The gain of one method over another, seed by seed: the numbers from which a verdict follows.
 
 The two methods were trained on the same seeds. Where both have a number on a seed there is a difference;
-where one of them diverged there is a win. Means, medians and intervals are over the differences, so with a
-divergence they are over the survivors only, which flatters the method that diverges: they are marked, and
-decide nothing.
+where one of them diverged the other one wins that seed. Means, medians and intervals are over the
+differences. With a divergence they leave out seeds, which favours the method that diverged; they are then
+marked (`survivors_only`) and decide nothing.
 """
 
 from collections.abc import Sequence

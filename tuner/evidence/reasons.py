@@ -1,6 +1,4 @@
-"""The sentences of a verdict: what was measured, and what follows. Each is true of its numbers, whatever they
-are.
-"""
+"""The sentences of a verdict: what was measured, and what follows from it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

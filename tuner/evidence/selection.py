@@ -1,4 +1,6 @@
-"""The best trial of every method: what a search selects. Pure functions of the ledger's rows."""
+"""Selection: the best trial of every method, and which method a trial belongs to (`kind_of`). Pure functions
+of the ledger's rows.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +15,7 @@ from tuner.ledger.rows import COMPETING, PRINTED, Role, TrialRow
 __all__ = ["ARGMAX", "OFF", "ON", "Selection", "best", "best_forward", "finished", "kind_of", "searched",
            "select", "select_as_printed", "taken"]  # fmt: skip
 
-# What methods are called; a baseline is called by its estimator.
+# The names of decoupled ST's methods; a baseline's name is its estimator's.
 OFF, ARGMAX, ON = "off_diagonal", "argmax", "diagonal"
 
 
@@ -53,10 +55,10 @@ class Selection:
 
 
 def select(trials: Sequence[TrialRow], objective: Objective) -> Selection:
-    """The best of every method, as the search and what followed it for fairness found them.
+    """The best trial of every method, among those of the search, its baselines, extension and refinement.
 
-    Where ranges were extended or optima refined, the best off the diagonal and on it are chosen by the
-    smoothed surface of both: see smoothing.py.
+    Where ranges were extended or optima refined, the best off the diagonal and the best on it are chosen by a
+    smooth surface through the trials of both: see smoothing.py.
     """
     competing = [t for t in trials if t.role in COMPETING]
     smooth = any(t.role in (Role.EXTENSION, Role.REFINEMENT) for t in competing)

@@ -1,9 +1,9 @@
-"""The best trial by a surface through all of them, where the best mean over a few seeds is mostly luck.
+"""The best trial by a smooth surface through all trials, because the best mean over a few seeds is largely
+luck.
 
-Off the diagonal there are many trials and on it there are few. The best mean of many is a luckier one than
-the best of few, and the nearest of many is nearer to an optimum than the nearest of few. A Gaussian process
-through the trials of both, with the noise that the seeds show, lets every trial be judged by its neighbours
-too.
+There are many trials off the diagonal and few on it, and the best mean of many is inflated by luck more than
+the best mean of few. A Gaussian process fitted to the trials of both, with the noise that the seeds show,
+judges every trial by its neighbours as well.
 """
 
 from collections.abc import Sequence

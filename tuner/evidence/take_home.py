@@ -1,5 +1,5 @@
-"""What of a study goes into a paper and into other code: trained weights, the trials as tables, a LaTeX table
-of the methods, the spec, and a snippet for plain torch.
+"""What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables, a
+LaTeX table of the methods, the spec, and a snippet for plain torch.
 """
 
 import shutil

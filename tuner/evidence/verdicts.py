@@ -1,17 +1,20 @@
-"""The verdict on two methods that were trained on the same fresh seeds: what one may say, and why.
+"""What may be said of two methods that were trained on the same fresh seeds, and why. `judge` decides:
 
-    better, worse           the interval of the mean gain excludes 0 and the median agrees in sign; *relevant*
-                            where the interval excludes the margin too
-    practically equal       the 90 % interval lies within the margin (two one-sided tests at 5 % each)
-    mixed                   one of mean and wins shows a gain and the typical seed, or the mean, says the
-                            opposite: better on average is not better typically where one method collapses
-    undecided               otherwise, with the gain that these seeds would have shown and the seeds it takes
-    no verdict              nothing to compare, or not yet
+    better, worse           the interval of the mean gain excludes 0, and the median has the same sign; also
+                            *relevant* where the interval excludes the margin
+    practically equal       the 90 % interval of the gain lies within the margin (two one-sided tests at 5 %
+                            each), even where the gain is certainly not 0
+    mixed                   the mean is significant and the median has the opposite sign, or the wins are
+                            significant and the mean has the opposite sign: for instance because one method
+                            collapses on a few seeds
+    undecided               none of these; the reason says which gain these seeds could have detected
+    no verdict              there is nothing to compare, or not yet
 
-Where a method diverged on any seed there is no mean: the wins decide, by the exact sign test, with divergence
-ranked worst. Levels are those of the planned looks (`sequential_design`); where seeds were added afterwards,
-those that hold at every number of seeds (`always_valid`). A gain within the margin is called practically
-equal even where it is surely not 0.
+A verdict "off the diagonal" is the decision "better" on the best pair off the diagonal and the best on it
+(VERDICTS). Where a method diverged on any seed there is no mean: then the number of seeds on which each
+method is better (its wins) decides, by the exact sign test, with divergence ranked worst. The levels are
+those of the planned looks (`sequential_design`), or, where seeds were added afterwards, levels that hold at
+every number of seeds (`always_valid`).
 """
 
 from collections.abc import Mapping
@@ -120,12 +123,17 @@ def judge(
     decide_from: int = FEWEST_SEEDS,
     added: bool = False,
 ) -> Judgement:
-    """The decision on a method and its rival at the seeds that they have.
+    """The decision on a method and its rival, from the seeds that they have.
 
-    `margin` is in units of the objective; None or 0: nothing is too small to matter, and nothing is called
-    equal. `decide_from` is the number of seeds below which nothing is decided: 10 for tasks whose trainings
-    collapse now and then, of which fewer seeds may show none. `added`: some of the seeds were added after the
-    planned looks; a design of None has had none that could decide.
+    Args:
+        gain: the differences seed by seed, and the wins.
+        design: the planned looks; None where none of them has enough seeds to decide.
+        margin: in units of the objective; None or 0: no gain is too small to matter, and nothing is called
+            practically equal.
+        names: of the two methods, for the reason.
+        decide_from: the number of seeds below which nothing is decided: 10 for tasks some of whose trainings
+            collapse, because fewer seeds may show no collapse.
+        added: whether some of the seeds were added after the planned looks.
     """
     say = Sentences(gain, names, margin or None)
     if gain.seeds == 0:
@@ -138,13 +146,13 @@ def judge(
 
 
 def no_verdict(why: Missing) -> Judgement:
-    """Where there is nothing to judge."""
+    """The judgement where there is nothing to judge."""
     return Judgement(Decision.NONE, why.value)
 
 
 def withheld(judgement: Judgement, reason: str) -> Judgement:
-    """The same numbers without a decision, for a reason that lies outside of them: an optimum at the edge of
-    what was searched.
+    """The same numbers without a decision, for a reason that is not in the numbers, such as an optimum at the
+    edge of what was searched.
     """
     return replace(judgement, decision=Decision.UNDECIDED, by=None, reason=reason)
 
@@ -222,7 +230,7 @@ def _without_spread(judgement: Judgement, measured: SeedMean, levels: Levels, sa
 
 
 def _numbers(gain: PairedGain, levels: Levels, margin: float | None) -> Judgement:
-    """What is said whatever is decided."""
+    """The judgement before anything is decided: intervals, p-values, levels."""
     measured, spread = gain.measured, gain.measured is not None and gain.measured.spread
     interval = levels.interval(measured) if measured else None
     p = levels.t_p(measured) if measured else None
@@ -238,7 +246,7 @@ def _numbers(gain: PairedGain, levels: Levels, margin: float | None) -> Judgemen
 
 
 def _with_power(judgement: Judgement, levels: Levels) -> Judgement:
-    """With what these seeds could have shown."""
+    """Adds what these seeds could have detected."""
     measured = judgement.gain.measured if judgement.gain else None
     if measured is None or not measured.tested or measured.sem is None:
         return judgement
@@ -258,7 +266,7 @@ def _with_power(judgement: Judgement, levels: Levels) -> Judgement:
 
 
 def _without_power(judgement: Judgement) -> Judgement:
-    """Without it, where no t-test was made."""
+    """Removes that again, where no t-test was made."""
     return replace(judgement, detectable=None, seeds_for_margin=None, exaggeration=None)
 
 

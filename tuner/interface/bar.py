@@ -4,18 +4,16 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tqdm import TqdmWarning
 
-if TYPE_CHECKING:
-    from tuner.interface.study import Progress
+from tuner.interface.progress import Progress
 
 _FORMAT = "{desc}: {percentage:3.0f} %|{bar}| [{elapsed}<{remaining}{postfix}]"
 
 
 @contextmanager
-def bar(name: str) -> "Iterator[Callable[[Progress], None]]":
+def bar(name: str) -> Iterator[Callable[[Progress], None]]:
     """Gives a function that shows a study's progress while a block runs."""
     with warnings.catch_warnings():  # a notebook without ipywidgets gets a bar of characters
         warnings.simplefilter("ignore", TqdmWarning)
@@ -24,7 +22,7 @@ def bar(name: str) -> "Iterator[Callable[[Progress], None]]":
         with tqdm(total=100.0, desc=name, bar_format=_FORMAT, leave=True) as shown:
             said = ""
 
-            def show(progress: "Progress") -> None:
+            def show(progress: Progress) -> None:
                 nonlocal said
                 parts = [f"{progress.trials}/{progress.trials_total} trials", progress.stage]
                 text = ", ".join([*filter(None, parts), *([f"best {progress.best}"] * bool(progress.best))])

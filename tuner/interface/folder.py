@@ -1,5 +1,5 @@
-"""The state folder, opened from a process that is not ours: what we write is the owner's alone, and what the
-user's code writes is as open as before.
+"""The state folder, opened from a user's own process: files that we write are readable by their owner only,
+and files that the user's code writes are as it would create them without us.
 """
 
 import os

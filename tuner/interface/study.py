@@ -28,6 +28,7 @@ from tuner.interface.bar import bar
 from tuner.interface.child import Errand
 from tuner.interface.folder import private_folder
 from tuner.interface.page import as_html, as_text
+from tuner.interface.progress import Progress
 from tuner.interface.running import Run
 from tuner.interface.trained import module_of
 from tuner.ledger.rows import StudyRow, StudyState
@@ -41,18 +42,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _NEARLY = 0.99  # the share of a study that may yet add trials: what it finds decides
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a study is."""
-
-    state: StudyState
-    trials: int  # that have ended
-    trials_total: int  # planned; a study may add some, or end with fewer
-    share: float  # of the training that is known of, from 0 to 1, which it is when the study has succeeded
-    stage: str  # what follows the search and is trained now: "refining optima"; "" during the search
-    best: str  # objective and configuration of the best trial so far; "" while there is none
 
 
 @dataclass(frozen=True)
@@ -232,7 +221,7 @@ class Study:
         """The best configuration of a method: off_diagonal, argmax, diagonal, or a baseline.
 
         Raises:
-            UserError: there is none.
+            UserError: the study has no successful trial of this method.
         """
         found = self.results
         if method not in found.chosen:

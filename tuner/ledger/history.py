@@ -1,8 +1,8 @@
-"""A study's trials as its driver sees them, read again and again: what has ended is read once.
+"""A study's trials as its driver reads them again and again, without reading ended trials twice.
 
 A driver asks for the trials at every suggestion and every report. Trials that have ended never change in the
-ledger, so only the others and the new ones are read again: the cost of a look does not grow with the trials
-that are done.
+ledger, so only the others and new ones are read again, and the cost does not grow with the number of ended
+trials.
 """
 
 from collections.abc import Sequence

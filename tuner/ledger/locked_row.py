@@ -1,5 +1,5 @@
-"""One study's row, read and changed in one transaction: what a step decides from it is still true when it is
-written.
+"""One study's row, read and changed in one transaction, so that what a decision was based on still holds when
+it is written.
 """
 
 from typing import Any

@@ -1,8 +1,11 @@
-"""What is trained, as values: a variant (what a configuration has beside its estimator, temperatures and
-learning rate) and a method (a configuration whatever its role in a study).
+"""What a trial trains, as values: a Variant (everything of a configuration but its estimator, temperatures
+and learning rate) and a Method (a configuration, whatever its role in a study). A Method says whether it lies
+off the diagonal, on it, or is argmax.
 
-A variant is kept in the database as a JSON object with sorted keys, and as an empty text where there is
-nothing to say; only this file reads and writes that text.
+In the evidence and the results "method" is also the name of a group of such configurations: off_diagonal,
+argmax, diagonal, or a baseline's estimator (evidence/selection.py). A variant is kept in the database as a
+JSON object with sorted keys, or as an empty text where it is empty; only this file reads and writes that
+text.
 """
 
 import json
@@ -22,7 +25,7 @@ Setting = float | tuple[float, float] | None
 
 
 class Segment(NamedTuple):
-    """Of a schedule: what holds from an epoch on."""
+    """A part of a schedule: temperatures and learning rate from an epoch on."""
 
     epoch: float
     tau_f: float
@@ -32,8 +35,8 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """What a configuration is trained with beside its estimator, temperatures and learning rate; it is false
-    where that is nothing.
+    """What a configuration is trained with beside its estimator, temperatures and learning rate. An empty
+    variant is false.
     """
 
     schedule: tuple[Segment, ...] = ()  # temperatures that change; the first segment is the trial's own
@@ -43,7 +46,7 @@ class Variant:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Variant":
-        """From the fields of its JSON. Raises LedgerError where they are none of a variant."""
+        """From the fields of its JSON. Raises LedgerError where they are not a variant's."""
         try:
             segments = tuple(Segment(*map(float, segment)) for segment in fields.get("schedule", ()))
             scale = fields.get("logit_scale")
@@ -70,7 +73,7 @@ class Variant:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of its JSON: those that say something."""
+        """The fields of its JSON; empty ones are left out."""
         said: dict[str, Any] = {}
         if self.logit_scale is not None:
             said["logit_scale"] = self.logit_scale
@@ -84,7 +87,7 @@ class Variant:
 
     @property
     def text(self) -> str:
-        """As it is in the database: JSON with sorted keys; "" where it is nothing."""
+        """The text in the database: JSON with sorted keys; "" for an empty variant."""
         return json.dumps(self.fields, sort_keys=True) if self else ""
 
     def __bool__(self) -> bool:
@@ -92,8 +95,8 @@ class Variant:
 
     @property
     def steady(self) -> bool:
-        """Whether temperatures stay as they are, and logits have their usual scale: of such trials each place
-        on the plane of temperatures can be compared with the others.
+        """Whether temperatures do not change during training, and logits have their usual scale. Only such
+        trials can be compared with each other as points in the plane of temperatures.
         """
         return not self.schedule and self.logit_scale is None
 
@@ -107,13 +110,13 @@ PLAIN = Variant()
 
 
 def chosen_settings(given: Mapping[str, Any]) -> tuple[tuple[str, Setting], ...]:
-    """Settings of the optimiser by name, from JSON. Raises TypeError or ValueError where they are none."""
+    """Settings of the optimiser by name, from JSON. Raises TypeError or ValueError for other values."""
     return tuple((str(name), _setting(given[name])) for name in sorted(given))
 
 
 def settings_by_name(variants: Iterable[Variant]) -> dict[str, list[Setting]]:
-    """What each of some variants has of the optimiser's fields that any of them has, by name; None where it
-    has none.
+    """The optimiser's fields that any of the variants has: {name: the value of each variant}, None for a
+    variant without that field.
     """
     chosen = [dict(variant.optimizer) for variant in variants]
     names = sorted({name for settings in chosen for name in settings})
@@ -128,7 +131,7 @@ def _setting(value: Any) -> Setting:
 
 
 def setting_text(value: Setting) -> str:
-    """For people."""
+    """A setting as text."""
     if isinstance(value, tuple):
         return " ".join(f"{x:g}" for x in value)
     return "none" if value is None else f"{value:g}"
@@ -144,8 +147,8 @@ def _not_a_variant(given: object) -> LedgerError:
 
 @dataclass(frozen=True)
 class Method:
-    """What was trained, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau): one method, not
-    two.
+    """A configuration, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau), so both are the
+    same Method.
     """
 
     estimator: str  # never softmax
@@ -156,7 +159,7 @@ class Method:
 
     @cached_property
     def off_diagonal(self) -> bool:
-        """Whether it is decoupled ST with tau_f != tau_b, at some time of its training."""
+        """Whether it is decoupled ST with tau_f != tau_b, at least for a part of its training."""
         pairs = [(self.tau_f, self.tau_b), *((s.tau_f, s.tau_b) for s in self.variant.schedule)]
         return self.estimator == DECOUPLED and any(tau_f != tau_b for tau_f, tau_b in pairs)
 

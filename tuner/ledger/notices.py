@@ -1,7 +1,8 @@
-"""Ends of studies that somebody is to be told of, each once.
+"""Ends of studies for which a notification is due, each once.
 
-Whoever tells claims the end first, so that of several processes one does. An end is a state and the driver it
-came under: a study that is resumed and ends again is told of again.
+A process claims an end before it sends the notification, so that only one of several processes does. An end
+is identified by its state and by the driver under which it came: a study that is resumed and ends again is
+notified of again.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,9 @@ class Notices:
 
     @retried
     def claim(self, study_id: str) -> bool:
-        """Takes it on oneself to tell of a study's end; False where there is none, or somebody has."""
+        """Claims the notification of a study's end. False if it has not ended, or if another process has
+        claimed it.
+        """
         with self._ledger.writing() as db:
             for row in _candidates(db, studies.c.id == study_id):
                 if (state := study_state(row)) in ENDS:
@@ -49,7 +52,9 @@ class Notices:
 
     @retried
     def leave_out(self, older_than_s: float) -> None:
-        """Nobody is told of ends that are older: they are from before there was anybody to tell."""
+        """Claims all ends that are older, so that no messages are sent about them: they are from before
+        notifications were switched on.
+        """
         since = datetime.now(UTC) - timedelta(seconds=older_than_s)
         with self._ledger.writing() as db:
             old = studies.c.finished_at.is_(None) | (studies.c.finished_at < since)

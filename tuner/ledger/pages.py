@@ -1,6 +1,4 @@
-"""Reading many studies and trials at once: a page at a time, with what they have done so far counted by the
-database.
-"""
+"""Reading many studies and trials: a page at a time, with their progress counted by the database."""
 
 from collections import defaultdict
 from collections.abc import Iterable

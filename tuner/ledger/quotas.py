@@ -1,7 +1,7 @@
-"""How many studies one owner may have, and how many of them may wait: whoever accepts a study, or puts one
-back into the queue for a user, asks here, inside the transaction that does it.
+"""How many studies an owner may have, and how many of these may wait. Checked inside the transaction that
+accepts a study, or that queues one again for a user.
 
-A study that goes back by itself, because its job was lost, is not asked about: it was accepted before.
+A study that is queued again because its job was lost is not checked: it was accepted before.
 """
 
 from dataclasses import dataclass

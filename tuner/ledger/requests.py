@@ -1,5 +1,5 @@
-"""Requests that come twice: the same idempotency key and body make one study. A key is known for a day longer
-than its study, so that a request that is sent again after a deletion does not bring the study back.
+"""Requests that are sent twice: the same idempotency key and body make one study. A key is kept for a day
+longer than its study, so that a request that is repeated after a deletion does not create the study again.
 """
 
 import hashlib

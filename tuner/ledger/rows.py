@@ -49,8 +49,10 @@ class Role(StrEnum):
     CONTROL = "control"  # the rescaling control
 
 
-# Trials whose configurations compete to be selected; the later two follow the search as the spec asks for it.
+# The roles of the search alone, "as printed": what a protocol runs as a paper prints it, without extension
+# and refinement.
 PRINTED = (Role.SEARCH, Role.BASELINE)
+# The roles whose configurations compete to be selected.
 COMPETING = (*PRINTED, Role.EXTENSION, Role.REFINEMENT)
 TERMINAL_STUDY_STATES = (StudyState.SUCCEEDED, StudyState.FAILED, StudyState.CANCELLED)
 TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIVERGED, TrialState.STOPPED)
@@ -90,7 +92,9 @@ class StudyRow:
     tags: tuple[str, ...] = ()  # words that users gave it
     comment: str = ""  # what users write beside it
     run_s: float = 0.0  # that drivers have had it
-    material: dict[str, str] | None = None  # what its trials are made from; None: not known
+    material: dict[str, str] | None = (
+        None  # what its trials are made from (driver/material.py); None: not known
+    )
     restarts: int = 0  # times that its trials were started anew
     outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
     outcome_of: str | None = None  # by what it was found, and at which end of the study
@@ -156,10 +160,7 @@ class TrialRow:
     variant: Variant = PLAIN
     intervals: int = 0  # report intervals that it was trained for
     epoch: float = 0.0  # the same in epochs
-    source: int | None = (
-        None  # number of the trial whose state it goes on from; None while nothing is decided
-    )
-
+    source: int | None = None  # number of the trial whose state it goes on from; None: not decided
     look: int = 0  # as Proposal's
 
     @property

@@ -55,9 +55,8 @@ studies = sa.Table(
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
     # grows with every change of it or its trials
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
-    sa.Column(
-        "tags", sa.Text, nullable=False, server_default="[]"
-    ),  # JSON: a list of words that users gave it
+    # JSON: a list of words that users gave it
+    sa.Column("tags", sa.Text, nullable=False, server_default="[]"),
     sa.Column("comment", sa.Text, nullable=False, server_default=""),  # what users write beside it
     sa.Column("told", sa.String(32)),  # the end that was told of, STATE FENCE; NULL: none
     # JSON: what its task declares of its metrics, where no package brings the task
@@ -94,9 +93,8 @@ trials = sa.Table(
     sa.Column("intervals", sa.Integer, nullable=False, server_default="0"),
     sa.Column("epoch", sa.Float, nullable=False, server_default="0"),  # the same in epochs
     sa.Column("source", sa.Integer),  # number of the trial whose state it goes on from
-    sa.Column(
-        "look", sa.Integer, nullable=False, server_default="0"
-    ),  # block of fresh seeds of a confirmation
+    # which block of fresh seeds a confirmation is trained on; 0 is the first
+    sa.Column("look", sa.Integer, nullable=False, server_default="0"),
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("study", "number", name="uq_trials_number"),
     sa.UniqueConstraint("study", "key", name="uq_trials_key"),

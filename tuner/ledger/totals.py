@@ -1,4 +1,4 @@
-"""Numbers about all studies of a ledger together, counted by the database: what monitoring asks for."""
+"""Numbers about all studies of a ledger, counted by the database for monitoring."""
 
 import json
 from dataclasses import dataclass

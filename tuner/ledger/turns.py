@@ -1,4 +1,4 @@
-"""In which order the studies that wait are started: those of each owner by age, and the owners in turn."""
+"""The order in which waiting studies are started: each owner's by age, and the owners in turn."""
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection

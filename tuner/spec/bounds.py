@@ -1,7 +1,7 @@
-"""How large a spec may be, looked at before anything else is: whatever is checked afterwards is short.
+"""Limits on the size of a spec, checked first, so that all later checks work on something short.
 
 Checking costs more than reading: every wrong value becomes a sentence, and every unknown name is compared
-with the known ones. Without these bounds a text of 30 KB would take minutes.
+with the known ones. Without these limits a text of 30 KB would take minutes.
 """
 
 from collections.abc import Mapping

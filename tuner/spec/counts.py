@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 from trainables.estimator_names import TEMPERATURES
 from tuner.spec.judging import MOST_SEEDS, Boundary, Looks
 from tuner.spec.optimizer import OptimizerSpec
-from tuner.spec.search import HalvingSearch, PbtSearch, SampledSearch, Search
+from tuner.spec.search import BoundedSearch, HalvingSearch, PbtSearch, SampledSearch, Search
 from tuner.spec.temperatures import Strict
 
 EXTENSIONS = 4  # steps by which a range is extended at most, each by a factor of sqrt(3)
@@ -122,8 +122,8 @@ class Counted(Strict):
 
     @property
     def tunings(self) -> int:
-        """In how many ways each pair of temperatures is trained: learning rates times settings of the
-        optimiser.
+        """The number of combinations of learning rate and optimiser settings with which each pair of
+        temperatures is trained.
         """
         return len(self.learning_rates) * len(self.optimizer_choices)
 
@@ -163,8 +163,8 @@ class Counted(Strict):
 
     @property
     def _printed_on(self) -> int:
-        """Trials of the search that lie on the diagonal."""
-        if isinstance(self.search, SampledSearch | PbtSearch):
+        """Trials of the search alone that lie on the diagonal."""
+        if isinstance(self.search, BoundedSearch):
             return self.diagonal_trials
         return len({*self.search.forward} & {*self.search.backward}) * self.tunings
 
@@ -205,7 +205,7 @@ class Counted(Strict):
             return 0
         on = self._printed_on
         off = self.trials_of("search") - on + REFINEMENTS + 2 * EXTENSIONS * self.extend
-        if isinstance(self.search, SampledSearch | PbtSearch):
+        if isinstance(self.search, BoundedSearch):
             on += self._softmax
         else:
             on = max(on, self._softmax)  # which repeats what the search has on the diagonal
@@ -214,9 +214,8 @@ class Counted(Strict):
     @property
     def most_trials(self) -> int:
         """Trials of all roles where everything is extended and refined, and every look is needed."""
-        extra = (
-            2 if self.looks and (self.extend or self.refine) else 0
-        )  # what the search alone would have selected
+        # The two that the search alone would have selected are confirmed as well.
+        extra = 2 if self.looks and (self.extend or self.refine) else 0
         further_looks = max(0, len(self.looks) - 1) * (self.confirm_total + extra)
         return self.planned_trials + self.extension_most + self.refinement_most + extra + further_looks
 
@@ -253,9 +252,9 @@ class Counted(Strict):
         return sum(self.planned(role)[1] for role in ROLES)
 
     def unplanned(self, begun: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-        """What has come on top of the plan: trials that extend a range, refine an optimum or confirm at a
-        further look. Begun and planned ones together are what a study has in all, so that its share of work
-        done never says that a confirmation which is still to come were done.
+        """What was begun beyond the plan: trials that extend a range, refine an optimum or confirm at a
+        further look. The progress of a study is counted against the planned trials and these together, so
+        that it does not reach 100 % before the confirmation.
 
         Args:
             begun: trials and members of each role that have begun.
@@ -310,7 +309,7 @@ class Counted(Strict):
             return None
 
         def values(axis: Sequence[float]) -> tuple[float, ...]:
-            between = self.baseline_temperatures if isinstance(self.search, SampledSearch | PbtSearch) else []
+            between = self.baseline_temperatures if isinstance(self.search, BoundedSearch) else []
             return tuple(sorted({*axis, *(tau for tau in between if axis[0] < tau < axis[-1])}))
 
         return {

@@ -1,4 +1,6 @@
-"""What a spec's validators raise where a value is wrong. pydantic collects it, and messages.py tells it."""
+"""The errors that a spec's validators raise, with the text that users see. pydantic collects them, and
+messages.py makes FieldErrors of them.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +9,9 @@ from tuner.errors import FieldError, shown
 
 
 class InvalidError(ValueError):
-    """Wrong fields, named from the field that is validated on; "" is that field itself."""
+    """Errors of one or several fields. Their names are relative to the field that is validated; "" is that
+    field itself.
+    """
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(map(str, errors)))
@@ -15,15 +19,18 @@ class InvalidError(ValueError):
 
 
 def wrong(message: str, *got: object) -> InvalidError:
-    """The error of the field that is validated: what it must be, and what came if that is to be shown."""
+    """The error of the field that is validated: `message` says what the value must be ("must be ..."); `got`
+    is the value that came, if it is to be shown.
+    """
     return InvalidError([FieldError("", message, shown(got[0]) if got else None)])
 
 
 def option_error(field: str, error: Exception) -> FieldError:
-    """What a check of `trainables` says about the options in a field of the spec, at the option it names.
+    """The error of `trainables` about the options of a task or dataset, as the error of that option in the
+    spec's `field` (options or dataset_options).
 
-    A task of a user's own may raise a plain ValueError, or stumble over a value of another type: that is told
-    of the options as a whole.
+    A user's task may raise another exception instead of an OptionError; that becomes an error of the whole
+    field.
     """
     if isinstance(error, OptionError):
         return FieldError(f"{field}.{error.field}", error.message, error.got)

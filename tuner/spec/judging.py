@@ -1,4 +1,4 @@
-"""How a study is judged: when a score is taken, on how many fresh seeds, and what gain is of interest."""
+"""The fields of a spec about judging: which report is the score, how many fresh seeds, which gain matters."""
 
 import math
 from itertools import pairwise

@@ -1,7 +1,8 @@
-"""What is said of a spec that is not valid: pydantic's errors as FieldErrors, in the words of a spec.
+"""The text of errors in a spec: turns pydantic's errors into FieldErrors, in the words of a spec.
 
-pydantic names the branch of a union in an error's path ("list[constrained-float]", "Range") and speaks of its
-own types; users know fields, numbers, lists and mappings.
+pydantic puts the branch of a union into an error's path ("list[constrained-float]", "Range") and speaks of
+its own types; users know fields, numbers, lists and mappings. What our own validators raise (invalid.py)
+keeps its text.
 """
 
 from collections.abc import Sequence
@@ -36,8 +37,9 @@ def spec_error(error: ValidationError, fields: Sequence[str]) -> SpecError:
     names = {*fields, *SEARCH_FIELDS, *(name for part in BRANCHES.values() for name in part.model_fields)}
     complaints: dict[Path, Any] = {}
     for e in error.errors(include_url=False):
-        complaints.setdefault(_path(e, names), e)  # of a union's branches that complain, the first is told
-    # Of two complaints, about a field and about a part of it, the one about the part is the user's.
+        # If several branches of a union fail, the first is reported.
+        complaints.setdefault(_path(e, names), e)
+    # Of two errors, about a field and about a part of it, the one about the part is reported.
     wholes = {path[:length] for path in complaints for length in range(len(path))}
     told = [(path, e) for path, e in complaints.items() if path not in wholes]
     worded = told[:MOST_FIELD_ERRORS]

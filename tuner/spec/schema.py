@@ -1,8 +1,8 @@
 """A spec described: as JSON Schema for editors, and field by field for readers.
 
-Both are made from the models that check a spec, so that they cannot say anything else. What the models leave
-to validators (which tasks and datasets there are, the options of each) is filled in as this installation has
-it.
+Both are generated from the models that check a spec, so that they cannot differ from it. What the models
+leave to validators (the names of tasks and datasets, and the options of each) is filled in for this
+installation.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,7 @@
 """What each strategy searches: the field `search` of a spec, one model for each strategy."""
 
 import math
+from abc import abstractmethod
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -37,7 +38,7 @@ class StrategyName(StrEnum):
     PBT = "pbt"
 
 
-class _Listed(Strict):
+class ListedSearch(Strict):
     """A search over lists of temperatures. A temperature is a list of values, one value, or a Range."""
 
     strategy: str  # here, so that it comes first
@@ -64,12 +65,22 @@ class _Listed(Strict):
         """Whether some pair has tau_f = tau_b."""
         return bool({*self.forward} & {*self.backward})
 
-    def baseline_temperatures(self, tunings: int) -> list[float]:  # noqa: ARG002  # as _Bounded's
+    def baseline_temperatures(self, tunings: int) -> list[float]:  # noqa: ARG002  # as BoundedSearch's
         """The one-temperature baselines are tuned over every positive value that either temperature takes."""
         return sorted({tau for tau in (*self.forward, *self.backward) if tau > 0})
 
 
-class GridSearch(_Listed):
+class WithRungs(Strict):
+    """A search whose trials pause at rungs, where the strategy decides which of them go on."""
+
+    rungs_field: ClassVar[str]  # the field of the spec that says how many rungs there are
+
+    @abstractmethod
+    def ladder(self, intervals: int) -> list[int]:
+        """The report intervals at which the rungs are, ascending; the last one is the end of training."""
+
+
+class GridSearch(ListedSearch):
     """Every pair (tau_f, tau_b)."""
 
     strategy: Literal["grid"] = Field(description=_STRATEGY)
@@ -79,7 +90,7 @@ class GridSearch(_Listed):
         return len(self.forward) * len(self.backward) * tunings
 
 
-class SequentialSearch(_Listed):
+class SequentialSearch(ListedSearch):
     """First tau_f at tau_b_start, then tau_b at the best tau_f: O(n) pairs where a grid has O(n^2) (Shah et
     al., section 5.1).
     """
@@ -101,11 +112,12 @@ class SequentialSearch(_Listed):
         return (len(self.forward) + len(self.backward) - 1) * tunings
 
 
-class HalvingSearch(_Listed):
+class HalvingSearch(ListedSearch, WithRungs):
     """The grid, of which at each rung about one trial in eta goes on (successive halving: Jamieson &
     Talwalkar 2016).
     """
 
+    rungs_field: ClassVar = "rungs"
     strategy: Literal["halving"] = Field(description=_STRATEGY)
     eta: Count = Field(default=3, ge=2, le=10, description="One trial in so many goes on from a rung.")
     rungs: Count = Field(
@@ -134,7 +146,7 @@ class HalvingSearch(_Listed):
         return sum(n * length for n, length in zip(going, lengths, strict=True)) / intervals
 
 
-class _Bounded(Strict):
+class BoundedSearch(Strict):
     """A search over all values between bounds. tau_f.low may be 0, which is argmax."""
 
     strategy: str
@@ -164,7 +176,7 @@ class _Bounded(Strict):
         positive = [tau for tau in (*self.forward, *self.backward) if tau > 0]
         return Bounds(low=min(positive), high=max(positive))
 
-    def trials_total(self, tunings: int) -> int:  # noqa: ARG002  # as _Listed's
+    def trials_total(self, tunings: int) -> int:  # noqa: ARG002  # as ListedSearch's
         """How many trials the search has in the plane of both temperatures: each chooses its own tuning, too.
         Those on the diagonal come on top, see Counted.
         """
@@ -183,7 +195,7 @@ class _Bounded(Strict):
         return sorted({readable(tau, low, high, last + 1) for tau in spaced})
 
 
-class SampledSearch(_Bounded):
+class SampledSearch(BoundedSearch):
     """Optuna's samplers: tpe, tree-structured Parzen estimators (Bergstra et al. 2011); gp, a Gaussian
     process.
     """
@@ -192,11 +204,12 @@ class SampledSearch(_Bounded):
     batch: Count = Field(default=8, ge=1, le=MAX_TRIALS, description="Pairs that are proposed at a time.")
 
 
-class PbtSearch(_Bounded):
+class PbtSearch(BoundedSearch, WithRungs):
     """Population based training (Jaderberg et al. 2017): temperatures, and learning rates, that change during
     training.
     """
 
+    rungs_field: ClassVar = "rounds"
     strategy: Literal["pbt"] = Field(description=_STRATEGY)
     trials: Count = Field(ge=4, le=200, description="The size of a generation; the diagonal has another one.")
     rounds: Count = Field(

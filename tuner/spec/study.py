@@ -25,7 +25,7 @@ from tuner.spec.invalid import InvalidError, option_error, wrong
 from tuner.spec.judging import AtEpoch, Looks, Margin
 from tuner.spec.messages import spec_error
 from tuner.spec.optimizer import OptimizerSpec
-from tuner.spec.search import MAX_TRIALS, HalvingSearch, PbtSearch, Search
+from tuner.spec.search import MAX_TRIALS, Search, WithRungs
 from tuner.spec.temperatures import Count, Number, listed
 from tuner.spec.yaml_reader import YamlError, read_yaml
 
@@ -47,7 +47,7 @@ def _known_baseline(name: str) -> str:
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """A spec is kept as JSON: options must be made of what that can say."""
+    """Options must be expressible in JSON, because specs are stored as JSON."""
     for name, value in options.items():
         try:
             json.dumps(value, allow_nan=False)
@@ -64,7 +64,8 @@ Baseline = Annotated[str, AfterValidator(_known_baseline)]
 PlainOptions = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
-# The fields by which one training is another than that of the same configuration and seed in another study.
+# The fields that have an influence on a training, beside its configuration and its seed. Two studies that
+# agree in them train the same configuration and seed to the same result.
 TRAINED = frozenset(
     {
         "task",
@@ -229,7 +230,7 @@ class StudySpec(Counted):
 
     @model_validator(mode="after")
     def _together(self, info: ValidationInfo) -> "StudySpec":
-        """What no field can know of itself. All of it that is wrong is told at once."""
+        """Checks that involve several fields. All errors are reported at once."""
         for_the_task = [] if _accepted(info) else self._wrong_for_the_task()
         errors = [*self._wrong_length(), *for_the_task, *self._wrong_size()]
         if errors:
@@ -278,10 +279,10 @@ class StudySpec(Counted):
                 yield option_error(field, error)
 
     def _wrong_size(self) -> Iterator[FieldError]:
-        if isinstance(self.search, HalvingSearch | PbtSearch):
+        if isinstance(self.search, WithRungs):
+            field = self.search.rungs_field
             ladder = self.search.ladder(self.intervals)
             if len({*ladder}) < len(ladder):
-                field = "rungs" if isinstance(self.search, HalvingSearch) else "rounds"
                 yield FieldError(
                     f"search.{field}",
                     f"each of the {len(ladder)} must end with a report of its own, and the training has "
@@ -298,10 +299,10 @@ class StudySpec(Counted):
 
 
 def read_spec(given: object) -> StudySpec:
-    """The spec of a study in the ledger, to be read and not to be run: it was accepted once, and neither its
-    task nor its dataset need be known here.
+    """The spec of a study in the ledger, for reading only: it was accepted before, so its task and its
+    dataset need not be installed here.
 
-    Raises SpecError: it is of another version.
+    Raises SpecError: it is from another version of this program.
     """
     return parse_spec(given, accepted=True)
 
@@ -309,10 +310,10 @@ def read_spec(given: object) -> StudySpec:
 def parse_spec(
     given: object, note: Callable[[str], None] | None = None, *, accepted: bool = False
 ) -> StudySpec:
-    """Builds a spec from a mapping; `note` hears what is accepted and should be written otherwise, `accepted`
-    as read_spec says.
+    """Builds a spec from a mapping. `note` is called with a sentence about everything that is accepted but
+    should be written differently. With `accepted` the task and dataset need not be known, as in read_spec.
 
-    Raises SpecError: one sentence naming each wrong field and what it may be.
+    Raises SpecError: one sentence that names each wrong field and what it may be.
     """
     if errors := too_large(given):
         raise SpecError(errors)
@@ -324,7 +325,7 @@ def parse_spec(
 
 
 def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None) -> dict[str, Any]:
-    """The mapping with fields under the names that they have now. Raises SpecError where both are given."""
+    """The mapping with old names of fields replaced by the new. Raises SpecError where both are given."""
     renamed = dict(given)
     for old, new in RENAMED.items():
         if old not in renamed:
@@ -343,7 +344,7 @@ def with_new_names(given: Mapping[str, Any], note: Callable[[str], None] | None)
 def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySpec:
     """Reads a spec from a YAML file, or from a preset's name; `note` as in parse_spec. Raises UserError.
 
-    Where its task is a file's, `my_model.py:Task`, that file is run: a path begins in the spec's folder.
+    If its task is a class in a file, `my_model.py:Task`, that file is run. The path is relative to the spec.
     """
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
@@ -369,7 +370,7 @@ def load_spec(source: str, note: Callable[[str], None] | None = None) -> StudySp
 
 
 def _with_files_task(given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The mapping with the name of a file's task made absolute, and that task registered."""
+    """The mapping with the path of a task in a file made absolute, and the task registered."""
     name = given.get("task")
     if not isinstance(name, str) or not own.is_file(name):
         return given

@@ -1,11 +1,11 @@
-"""Specs as YAML, held to what JSON can say, so that a file and a request mean the same and are refused alike.
+"""Specs as YAML, restricted to what JSON can express, so that files and requests follow the same rules.
 
-A value is text, a number, true, false, null, a list or a mapping, as YAML 1.2 has them: a date is text, and
-so are on, off, yes and no; 1e-3 is a number. A field's name is text, whatever it looks like. There are no
-aliases, which would let a few lines stand for gigabytes, no tags, no second document, and no field is given
-twice.
+A value is text, a number, true, false, null, a list or a mapping, as in YAML 1.2: a date is text, and so are
+on, off, yes and no; 1e-3 is a number. A field's name is always text. Not allowed are aliases, which would let
+a few lines stand for gigabytes, tags, second documents, and fields given twice.
 
-The text is read event by event, by libyaml where PyYAML has it, and nothing is made of what is refused.
+The text is parsed event by event, by libyaml where PyYAML has it, and nothing is constructed from what is
+refused.
 """
 
 import re

@@ -23,8 +23,8 @@ __all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
-    """The strategy of a study, with its confirmation and its control if it has them; of one that has ended
-    and to which seeds were added, their confirmation alone.
+    """The strategy of a study: its search, followed by extension, refinement, confirmation and control, as
+    the spec says. If fresh seeds were added to a study that has ended, only the confirmation on these.
     """
     if spec.added:
         return AddedSeeds(looks=len(spec.looks), blocks=len(spec.added))
@@ -49,14 +49,14 @@ def strategy_for(spec: StudySpec) -> Strategy:
 
 
 def _confirmed(search: Strategy, spec: StudySpec, objective: Objective) -> Strategy:
-    """A search that is made fair and confirmed, as its spec says."""
+    """A search followed by extension and refinement, and by its confirmation."""
     rules = rules_of(spec, objective)
 
     def enough(history: Sequence[TrialRow]) -> bool:
         return decided(history, select(history, objective), rules)
 
-    fair = Refined(search, spec, objective) if spec.extend or spec.refine else search
-    return Confirmed(fair, objective, looks=len(spec.looks), decided=enough)
+    refined = Refined(search, spec, objective) if spec.extend or spec.refine else search
+    return Confirmed(refined, objective, looks=len(spec.looks), decided=enough)
 
 
 def rules_of(spec: StudySpec, objective: Objective) -> Rules:

@@ -1,7 +1,8 @@
-"""Seeds that are added to a study after its end: what it has confirmed is trained on each block of them.
+"""The strategy of a study to which fresh seeds were added after its end: trains the confirmed configurations
+on each added block of seeds.
 
-Nothing is searched or selected again, so what stood before stays as it is, in a later version of this
-program, too.
+Nothing is searched or selected again, so the earlier results stay as they are, even if a later version of
+this program would select otherwise.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""A strategy proposes trials. It is a function of the ledger and holds no state, so a study resumes from the
-ledger alone.
+"""The contract of a strategy, which proposes trials. It is a function of a study's trials in the ledger and
+holds no state, so a study can be resumed from the ledger alone.
 """
 
 from abc import ABC, abstractmethod
@@ -19,10 +19,9 @@ class Signal(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of trials that are queued at a rung. It is written to the ledger as a whole, and the
-    strategy is asked again.
-
-    A queued trial for which it is decided has a source.
+    """Which of the trials queued at a rung continue, and which are stopped. It is written to the ledger in
+    one transaction, and then the strategy is asked again. A queued trial that is to continue has a `source`
+    then.
     """
 
     go_on: Sequence[Continuation]
@@ -31,8 +30,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Continue:
-    """Queued trials, all of one rung and all decided, that are to be trained on: their numbers, at most as
-    many as asked for.
+    """Numbers of queued trials that are to be trained further: all of one rung, all with a `source`, and at
+    most as many as were asked for.
     """
 
     numbers: Sequence[int]
@@ -46,16 +45,16 @@ class Strategy(ABC):
 
     @abstractmethod
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """From 1 to n proposals that the history lacks; or WAIT, only while some trial runs; or DONE.
+        """What to do next, for a study with the trials `history`: from 1 to n proposals that it lacks; or
+        WAIT, only while some trial runs; or DONE.
 
-        Confirmations and controls never come in one answer with other roles: they may be trained on other
-        seeds. A strategy with rungs also answers what becomes of the trials there.
+        Proposals with the role confirm or control never come in one answer with other roles, because they may
+        be trained on other seeds. A strategy with rungs may also answer a Decision or a Continue.
         """
 
     def rung(self, role: Role, interval: int) -> int | None:  # noqa: ARG002  # most have none
-        """The report interval at which a trial of that role, trained so far up to `interval`, pauses next.
-
-        There it is queued until the strategy decides. None: it is trained to its end.
+        """The next report interval at which a trial of that role pauses, after `interval`. There it is queued
+        until the strategy decides. None: it is trained to its end.
         """
         return None
 
@@ -67,8 +66,8 @@ def lacking(wanted: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
 
 
 def continuing(history: Sequence[TrialRow], n: int) -> Continue | None:
-    """Up to n of the queued trials for which it is decided, those of the earliest rung first; None where
-    there are none.
+    """Up to n of the queued trials that are to continue, those of the earliest rung first; None where there
+    are none.
     """
     decided = [t for t in history if t.state is TrialState.QUEUED and t.source is not None]
     first = min((t.intervals for t in decided), default=0)

@@ -1,8 +1,8 @@
-"""Confirmation: what a search selected is trained again on fresh seeds, so that its gain is not a winner's
-curse.
+"""Confirmation: what a search selected is trained again on fresh seeds, because its score in the search is
+inflated by the selection (the winner's curse).
 
-Seeds come in blocks, the looks of a group-sequential design: after each the verdict is looked at, and where
-it is not decided yet all selected methods are trained on the next block.
+Seeds come in blocks, one for each look of a group-sequential design: after each block the verdict is
+computed, and while it is undecided all selected configurations are trained on the next block.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,8 +53,8 @@ class Confirmed(Strategy):
         return Signal.DONE
 
     def _selected(self, searched: Sequence[TrialRow]) -> list[TrialRow]:
-        """The best of every method; and off the diagonal and on it what the search alone would have selected,
-        where that is another.
+        """The best trial of every method; and, off the diagonal and on it, also the one that the search alone
+        would have selected, where that is another one.
         """
         chosen: dict[Method, TrialRow] = {}
         printed = select_as_printed(searched, self._objective)

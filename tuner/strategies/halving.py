@@ -2,14 +2,14 @@
 on.
 
 Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every
-method (off the diagonal, argmax, on it, each baseline) is halved among its own, so that none is judged by
-fewer of its trials than another, and each has at least one that is trained to its end. What goes on from
-several populations is joined in new ones.
+trial competes only with trials of its own method (off the diagonal, argmax, on the diagonal, each baseline),
+so that every method keeps the same share of its trials, and at least one is trained to its end. The trials
+that go on from several populations are joined in new populations.
 
-Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but one at
-least: the best by the mean objective over seeds. The cut is drawn by noisy numbers, so some that miss it go
-on, too: those within one standard error of the last trial that made it, by their differences seed by seed;
-at most half as many as made it.
+Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but at
+least one: those with the best mean objective over seeds. Because these means are noisy, some trials below the
+cut go on as well: those within one standard error, by their differences seed by seed, of the last trial above
+the cut; at most half as many as there are above it.
 """
 
 from collections import defaultdict
@@ -55,8 +55,8 @@ class Halving(Strategy):
         return Signal.WAIT if any(t.state is TrialState.RUNNING for t in history) else Signal.DONE
 
     def _decide(self, method: Sequence[TrialRow], go_on: list[Continuation], stop: dict[int, str]) -> None:
-        """Adds what becomes of the trials of a method that are queued at a rung, if none is still on its way
-        there.
+        """Decides about the trials of a method that are queued at a rung, once none is still being trained up
+        to it: adds to `go_on` and `stop`.
         """
         queued = [t for t in method if t.state is TrialState.QUEUED and t.source is None]
         if not queued:

@@ -5,12 +5,12 @@ Two samplers run side by side: one over the plane of both temperatures, and one 
 as many trials, so that neither method is tuned better than the other. The trials of the baseline softmax lie
 on the diagonal and are the first of those.
 
-Optuna samples, it does not store: an in-memory study is rebuilt from the history at every request and thrown
-away after it. Finished trials are told with their mean objective over seeds, and running ones are told as
-running: both samplers then keep away from them (TPE counts them among the bad, the Gaussian process
-integrates over their outcome), so that batches spread out. A trial that diverged is told as the worst seen,
-and one that failed as failed. Neither is proposed again, nor is any other: in the place of one that the study
-has comes a neighbour.
+Optuna stores nothing: an in-memory study is rebuilt from the history at every request and discarded after it.
+Finished trials are reported to it with their mean objective over seeds, and running ones as running; both
+samplers then avoid them (TPE counts them among the bad, the Gaussian process integrates over their outcome),
+so that batches spread out. A trial that diverged is reported with the worst value seen, one that failed as
+failed. If a sampler asks for a configuration that the study already has, a random neighbour is proposed
+instead.
 
 Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Watanabe 2023 on Optuna's multivariate
 TPE. The Gaussian process has a Matern kernel, fits the noise of the objective, and maximises the logarithm of

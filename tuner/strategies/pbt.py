@@ -1,17 +1,18 @@
 """Population based training: temperatures that change during training. Its result is a schedule.
 
 Jaderberg et al. 2017, "Population based training of neural networks". Training is divided into rounds. After
-each of them, but the last, a trial among the worst quarter that is worse than a random one of the best
-quarter, by more than a standard error of their difference seed by seed, takes that one's place: its
-parameters, moments and settings of the optimiser, each seed from the same seed, so that common random numbers
-stay common (exploit), with temperatures a random step away (explore). The others go on as they are.
+each round but the last, each trial of the worst quarter is compared with a random one of the best quarter. If
+it is worse by more than a standard error of their difference seed by seed, it continues as a copy of the
+better one (exploit): with its parameters, moments and settings of the optimiser, each seed from the same
+seed, so that common random numbers stay common; and with temperatures a random step away (explore). The
+others go on as they are.
 
 There are two populations of one size, which do not mix: one off the diagonal, and one on it, tau_f = tau_b at
 all times, so that schedules are compared with schedules.
 
-A trial's past is then its source's: its schedule says with which temperatures its parameters were trained
-from the beginning, so training that schedule from scratch on the same seeds gives the same model, and on
-fresh seeds a fair confirmation.
+The copy takes over the past of the better trial: its schedule says with which temperatures its parameters
+were trained from the beginning. So training that schedule from scratch gives the same model on the same
+seeds, and a fair confirmation on fresh ones.
 """
 
 import random
@@ -119,7 +120,7 @@ class Pbt(Strategy):
         return made
 
     def _explore(self, space: Space, source: TrialRow, generator: random.Random) -> Proposal:
-        """The source's past, and from now on temperatures a step away from its own."""
+        """The source's schedule so far, followed by temperatures a random step away from its own."""
         assert source.tau_f is not None
         assert source.tau_b is not None
         past = source.schedule or (Segment(0.0, source.tau_f, source.tau_b, source.lr),)

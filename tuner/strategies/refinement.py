@@ -1,21 +1,25 @@
-"""What makes the comparison fair: ranges are extended at whose end an optimum lies, and optima are refined.
+"""Extension and refinement, which make the comparison fair: they try values beyond a range at whose end an
+optimum lies, and values between the searched ones beside each optimum.
 
 A search off the diagonal has many more trials than the diagonal has, and its values of tau_f and tau_b need
-not be values at which the diagonal was tried. Where the true optimum lies on the diagonal between two
-searched values, some pair off the diagonal is then nearer to it than any pair on it, and fresh seeds confirm
-that. So after a search, and before its confirmation:
+not be values at which the diagonal was tried. Where the true optimum lies on the diagonal, between two
+searched values, some pair off the diagonal may be nearer to it than any pair tried on it; fresh seeds then
+find that pair better, although the optimum lies on the diagonal. So after a search, and before its
+confirmation:
 
     extension    where a method's best value is the first or the last of its range, the next one beyond it is
                  tried, by a factor of sqrt(3), up to four times;
     refinement   between a method's best value and its neighbours their geometric mean is tried, until the
                  neighbours are near (a factor of 1.35) and differ by less than a standard error. The diagonal
-                 is refined until it has had as many trials as there are off it, and also where the best pair
-                 off it points: at its tau_f, its tau_b, and between them. The others have a few trials.
+                 is refined until it has had as many trials as there are off it, and is also tried at the
+                 tau_f, the tau_b, and their geometric mean, of the best pair off it. The other methods have
+                 at most six trials (REFINEMENTS).
 
-Both look at lines, along which one temperature changes: the diagonal, argmax along tau_b, a baseline along
-its temperature, and through the best pair off the diagonal along either temperature. They keep learning rate
-and optimiser of the line's best trial. The best off the diagonal and on it are two each: by their mean over
-seeds, and by the smoothed surface that will select what is confirmed (evidence/smoothing.py).
+Both work along lines, on which only one temperature changes: the diagonal, argmax along tau_b, a baseline
+along its temperature, and through the best pair off the diagonal along either temperature. New trials have
+the learning rate and the optimiser's settings of the line's best trial. Off the diagonal and on it there may
+be two best trials: the one with the best mean over seeds, and the one that is best by the smoothed surface
+that later selects what is confirmed (evidence/smoothing.py). Both have lines.
 """
 
 import math
@@ -134,7 +138,7 @@ class Refined(Strategy):
         return error is not None and abs(sum(differences) / len(differences)) <= error
 
     def _pointed_at(self, line: Line, on: Sequence[TrialRow], leader: TrialRow) -> Iterator[Proposal]:
-        """The places on the diagonal that a best pair off it points at."""
+        """On the diagonal: the tau_f, the tau_b and their geometric mean of a best pair off it."""
         if not leader.tau_f or not leader.tau_b:
             return
         tried, places = {line.tau(t) for t in on}, [line.tau(t) for t in finished(on)]
@@ -145,7 +149,7 @@ class Refined(Strategy):
                 yield line.at(tau, leader)
 
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
-        """The lines along which some method of the study has its best trial, those without noise in them."""
+        """The lines through the best trials of all methods of the study."""
         kinds = {kind_of(t) for t in history if t.role in COMPETING and t.variant.steady}
         for kind in (ON, ARGMAX, OFF, *sorted(kinds & TEMPERATURES.keys())):
             for leader in self._tops(history, kind):
@@ -191,8 +195,8 @@ def _lines_through(leader: TrialRow, kind: str) -> Iterator[Line]:
 
 
 def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:
-    """Those whose configuration no trial has, whatever its role; and none that is off the diagonal no
-    more.
+    """Those whose configuration no trial has, whatever its role, each once. Pairs that would lie on the
+    diagonal are left out, unless they are proposed as such (softmax).
     """
     have = {t.method for t in history if t.role in COMPETING}
     new: dict[Method, Proposal] = {}
@@ -203,8 +207,9 @@ def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
 
 
 def _untried_between(low: float, high: float, tried: set[float]) -> float | None:
-    """The geometric mean of two neighbours; where that was tried and diverged, so that nothing is known
-    there, a third of the way from either. None where all were tried, or would lie too near to an end.
+    """The geometric mean of two neighbours; if that was tried without a result, because it diverged, a value
+    a third of the way from either of them (on a logarithmic scale). None where all three were tried, or lie
+    too near to a neighbour.
     """
     for share in (1 / 2, 1 / 3, 2 / 3):
         tau = significant(low * (high / low) ** share)
@@ -231,7 +236,7 @@ def _on_diagonal(tau: float, like: TrialRow) -> Proposal:
 
 
 def _of_kind(history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
-    """The competing trials of a kind whose temperatures stay."""
+    """The competing trials of a kind whose temperatures do not change during training."""
     return [t for t in history if t.role in COMPETING and t.variant.steady and kind_of(t) == kind]
 
 

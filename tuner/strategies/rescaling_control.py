@@ -2,8 +2,8 @@
 rescaled logit layer.
 
 With Adam and linear logit layers, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f) where
-the initial values and the learning rate of the logits' parameters are divided by tau_f. A trial and its
-control should agree; what tells them apart is Adam's eps, and rounding.
+the initial values and the learning rate of the logits' parameters are divided by tau_f. So a trial and its
+control should agree, up to Adam's epsilon and rounding.
 """
 
 from collections.abc import Iterator, Sequence

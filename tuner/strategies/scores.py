@@ -1,5 +1,5 @@
-"""How good trials are that wait at a rung: by their score so far, seed by seed; lower is
-better here.
+"""Compares trials that wait at a rung by their scores so far, seed by seed. Scores have their sign changed
+where a high objective is good, so that lower is always better in this file.
 """
 
 from tuner.evidence.over_seeds import sem

@@ -1,10 +1,10 @@
 """The space of a search between bounds, on scales where equal steps matter equally; and where its random
 choices come from.
 
-tau_b, and a tau_f that stays above 0, are on a logarithmic scale. A tau_f that may be 0 is the square of a
-coordinate that begins a little below 0: what is below 0 is argmax, tau_f = 0. So argmax is a tenth of the
-space and not a single point of it, and small temperatures, where a change shows most, have more room than
-large ones.
+tau_b, and a tau_f whose lower bound is above 0, are on a logarithmic scale. A tau_f that may be 0 is the
+square of its coordinate, and every coordinate below 0 means tau_f = 0, argmax. The coordinate begins so far
+below 0 that argmax takes a tenth of the range instead of a single point. Small temperatures, where a change
+matters most, have more room than large ones.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tuner.errors import UserError
 from tuner.ledger.methods import DECOUPLED, PLAIN, Variant
 from tuner.ledger.rows import Proposal, Role
-from tuner.spec.search import PbtSearch, SampledSearch
+from tuner.spec.search import BoundedSearch
 from tuner.spec.study import TRAINED, StudySpec
 from tuner.spec.temperatures import Bounds, readable
 
@@ -101,12 +101,12 @@ class Space:
     purpose: tuple[str, ...] = ()  # what tells its random choices from the other's
 
     @classmethod
-    def plane(cls, search: SampledSearch | PbtSearch) -> "Space":
+    def plane(cls, search: BoundedSearch) -> "Space":
         """Both temperatures, each between its own bounds."""
         return cls((Axis(search.tau_f, search.trials), Axis(search.tau_b, search.trials)))
 
     @classmethod
-    def diagonal(cls, search: SampledSearch | PbtSearch) -> "Space":
+    def diagonal(cls, search: BoundedSearch) -> "Space":
         """One temperature, from the lowest positive bound to the highest."""
         # Values for four times as many trials: on one axis a search would else run out of them.
         return cls((Axis(search.diagonal, _VALUES * search.trials),), ("diagonal",))

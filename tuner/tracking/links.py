@@ -1,5 +1,5 @@
-"""Addresses in the MLflow UI: a study's run, a comparison of its trials. Made of what the ledger keeps;
-MLflow is not asked.
+"""Addresses in the MLflow UI: a study's run, a comparison of its trials. They are made from what the ledger
+keeps, without asking MLflow.
 """
 
 from tuner.ledger.rows import StudyRow

@@ -1,4 +1,4 @@
-"""What metrics are called in MLflow, whose charts have a section for what stands before a slash."""
+"""Names of metrics in MLflow, which groups its charts by what stands before a slash."""
 
 from trainables.metrics import Metrics
 

@@ -1,8 +1,8 @@
-"""What we use of MLflow that its documentation does not promise. A test looks each of these up in the
-installed MLflow, so that an update that changes one is noticed there.
+"""Parts of MLflow that we use though its documentation does not promise them. A test looks each of them up in
+the installed MLflow, so that an update that changes one is noticed there.
 
-Where one has changed, studies are sent all the same: a link opens MLflow's own view in place of ours, or the
-server starts processes that nobody needs.
+If one has changed, studies are sent all the same: a link then opens MLflow's own view in place of ours, or
+the server starts processes that nobody needs.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""`mlflow server` over SQLite and files in a folder, on a listening socket that this program has as its
-standard input.
+"""Runs `mlflow server`, over SQLite and files in a folder, on a listening socket that it gets as standard
+input.
 
-Several may start over a new folder at once. MLflow makes its tables when it starts and does not expect
-company, so they start one after the other: the lock is released when the server answers, or ends.
+Several may start over a new folder at once. MLflow creates its tables at the start and cannot do so twice at
+a time, so they start one after the other: the lock is released when the server answers, or ends.
 """
 
 import fcntl

@@ -1,8 +1,8 @@
 """The optima of all studies in one experiment of MLflow: a run for each study and confirmed method, so that
 the optima off the diagonal can be compared across studies.
 
-Kept from the ledger: a run has a fingerprint of what it says, and one that says something else by now is
-replaced. So sending again doubles nothing.
+It is made from the ledger. A run carries a hash of its content, and is replaced when the content has changed.
+So sending it again creates no duplicates.
 """
 
 import hashlib

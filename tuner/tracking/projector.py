@@ -1,8 +1,8 @@
-"""MLflow as a projection of the ledger: one parent run for a study, one child run for each trial.
+"""Sends a study from the ledger to MLflow: one parent run for the study, one child run for each trial.
 
-A background thread sends the ledger's measurements, from a cursor on that the ledger keeps. A run is looked
-for by its tags before it is created, and timestamps come from the ledger, so sending again after a failure
-doubles nothing. MLflow may be away for as long as it likes: training does not wait for it.
+A background thread sends the measurements; the ledger keeps how far it has come. A run is looked for by its
+tags before it is created, and timestamps come from the ledger, so sending again after a failure creates no
+duplicates. MLflow may be unreachable for any length of time: training does not wait for it.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A small MLflow server on loopback, as a child process: SQLite and files in the state folder.
 
-This process holds the port, and the child answers on it: whoever asks there gets this MLflow or waits, before
-the child is ready, and also between its end and its next start.
+This process holds the port, and the child answers on it. So a client either reaches this MLflow or waits,
+also before the child is ready and while it is restarted.
 """
 
 import http.client

@@ -1,7 +1,7 @@
-"""What MLflow's charts and columns show first of a study's trials, and of the optima of all studies.
+"""Which charts and columns MLflow shows first: for the trials of a study, and for the optima of all studies.
 
-Left to itself MLflow draws a chart for every metric, in the order of the alphabet: the first dozens are
-diagnostics, and its table has no column for the objective or the temperatures.
+By default MLflow draws a chart for every metric, in alphabetical order: the first dozens are diagnostics, and
+its table has no columns for the objective or the temperatures.
 """
 
 from trainables.metrics import Metrics

@@ -35,7 +35,7 @@ const OWN = {
 /** What a task of the package is. */
 /** @type {Record<string, string>} */
 const TASKS = {
-  sbn: "Stochastic binary network: predicts the lower half of an image from the upper one.",
+  sbn: "Stochastic binary network: classifies examples through layers of sampled bits.",
   catae: "Categorical autoencoder: codes an image by a few categories and draws it again.",
   dln: "Logic gate network: classifies images by gates whose kinds are learned.",
 };

@@ -128,8 +128,7 @@ def assert_measured_once(ledger, study):
         assert sorted(mine) == list(range(1, trial.intervals + 1))
 
 
-# --- halving
-# ------------------------------------------------------------------------------------------------------------
+# --- halving ---
 
 
 def test_survivors_of_halving_are_the_members_that_a_full_grid_trains(ledger, home):
@@ -186,8 +185,7 @@ def test_a_study_that_is_killed_and_resumed_ends_as_if_nothing_had_happened(
     assert_measured_once(ledger, study)
 
 
-# --- population based training
-# --------------------------------------------------------------------------------------------
+# --- population based training ---
 
 
 def test_a_schedule_trained_from_scratch_is_the_member_whose_lineage_it_is(ledger, home):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.rows import study
+from tests.support.tasks import BUILT_IN
 from trainables.declared import as_json, from_json
 from trainables.metrics import Collapse, Metric, Metrics, Panel
 from trainables.tasks import task_metrics
@@ -22,7 +23,7 @@ OWN = Metrics(
 GONE = "/not/here.py:Task"
 
 
-@pytest.mark.parametrize("name", ["sbn", "catae", "dln"])
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_a_declaration_comes_back_from_its_json(name):
     declared = task_metrics(name)
     assert from_json(json.loads(json.dumps(as_json(declared)))) == declared

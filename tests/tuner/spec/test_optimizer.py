@@ -48,8 +48,7 @@ def test_the_control_and_clipping_exclude_each_other():
     assert message.startswith("the spec is not valid: optimizer.clip_norm: must be left out with control")
 
 
-# --- lists, which are searched
-# --------------------------------------------------------------------------------------------------
+# --- lists, which are searched ---
 
 LISTS = {"weight_decay": [0, 0.1], "betas": [[0.9, 0.999], [0.5, 0.9]], "clip_norm": [None, 1], "warmup": 0.1}
 

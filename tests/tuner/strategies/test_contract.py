@@ -5,7 +5,6 @@ from functools import cache
 import pytest
 
 from tests.support.playing import (
-    LISTED,
     SPECS,
     any_first,
     diverge,
@@ -19,6 +18,7 @@ from tests.support.playing import (
 )
 from trainables.estimators import ESTIMATORS
 from tuner.ledger.rows import Role
+from tuner.spec.search import ListedSearch
 from tuner.strategies import Signal, strategy_for
 
 
@@ -69,7 +69,7 @@ def test_proposals_are_plain_and_within_the_spec(studied):
         elif p.role in ("extension", "refinement", "confirm"):
             assert (p.tau_f or 0) >= 0
             assert p.tau_b is None or p.tau_b > 0
-        elif isinstance(search, LISTED):
+        elif isinstance(search, ListedSearch):
             assert {p.tau_f, p.tau_b} <= taus
             assert p.role != "search" or (p.tau_f in search.forward and p.tau_b in search.backward)
         elif p.method.on_diagonal and p.role == "search":
@@ -100,7 +100,7 @@ def test_the_whole_search_is_proposed_once_whatever_happens(name, studied, n, or
     keys = [t.proposal.key for t in history]
     assert len(set(keys)) == len(keys)
     assert len(searched(history)) == studied.trials_total - never_proposed(studied, finish)
-    if isinstance(studied.search, LISTED):
+    if isinstance(studied.search, ListedSearch):
         assert searched(history) == searched_one_by_one(name, finish)
 
 
@@ -109,7 +109,7 @@ def test_the_same_spec_makes_the_same_proposals_and_another_spec_others(studied)
         play(lambda: strategy_for(studied), 4, finish=unlucky, order=any_first)[0] for _ in range(2)
     )
     assert first == second
-    if not isinstance(studied.search, LISTED):
+    if not isinstance(studied.search, ListedSearch):
         other = studied.model_copy(update={"epochs": 2})
         third, _ = play(lambda: strategy_for(other), 4, finish=unlucky, order=any_first)
         assert searched(third) != searched(first)

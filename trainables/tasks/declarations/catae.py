@@ -21,9 +21,8 @@ class CatAEOptions(Options):
     hidden: tuple[int, ...] = (512, 256)  # units of the encoder's hidden layers; the decoder mirrors them
     latents: int = 4
     classes: int = 8  # categories of each latent
-    kl_weight: float = (
-        0.0  # of the KL divergence from the code's distribution, softmax(logits), to the uniform one
-    )
+    # Weight of the KL divergence from the code's distribution, softmax(logits), to the uniform one.
+    kl_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if not (

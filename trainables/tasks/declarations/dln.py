@@ -27,9 +27,8 @@ class DLNOptions(Options):
         0.5,
         0.75,
     )  # a pixel, in [0, 1], becomes one bit for each: whether it is above
-    residual: bool = (
-        False  # start near the identity: every gate passes its first input on (Petersen et al. 2024)
-    )
+    # Start near the identity: every gate passes its first input on (Petersen et al. 2024).
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if not (

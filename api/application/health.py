@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it can work, and what it measures."""
+"""Routes for operators: whether the process lives, whether its parts answer, and Prometheus metrics."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
