@@ -70,10 +70,9 @@ def test_a_study_under_way_has_none(alone):
     assert optimum_runs(row, results(row, alone.ledger.trials(study))) == []
 
 
-def test_sending_again_doubles_nothing_and_replaces_what_has_changed(alone, tmp_path):
+def test_sending_again_doubles_nothing_and_replaces_what_has_changed(alone, uri):
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = MlflowClient(tracking_uri=uri)
 
     def runs():

@@ -21,12 +21,6 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def uri(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return f"sqlite:///{tmp_path}/mlflow.db"
-
-
-@pytest.fixture
 def client(uri):
     from mlflow import MlflowClient
 
