@@ -1,56 +1,18 @@
-"""Whole studies as a user runs them: the command, a real Ray, a real MLflow server, a real ledger, a real
-kill -9.
-"""
+"""Whole studies as a user runs them: the command, a real Ray, a real MLflow server, a real ledger."""
 
 import json
-import os
 import re
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.support import checker
-from tests.support.commands import TUNER, tuner
-from tests.support.patience import patient, wait_for
-from tests.support.processes import descendants, exposed
+from tests.support.commands import tuner
 from tests.support.specs import TINY
+from tests.support.whole_studies import check_ledger_and_mlflow, mlflow_runs, write_spec
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.store import Ledger
-from tuner.strategies import strategy_for
-from tuner.strategies.base import Signal
 
 pytestmark = pytest.mark.stack
-
-
-def start(home, *arguments, stderr):
-    """`tuner run` in the background: (its process, the study's id, the ledger it writes)."""
-    environment = os.environ | {"TUNER_HOME": str(home)}
-    driver = subprocess.Popen(
-        [TUNER, "run", *arguments], env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
-    )
-    study = driver.stdout.readline().split()[1]
-    return driver, study, Ledger(f"sqlite:///{home / 'ledger.db'}")
-
-
-def write_spec(folder, **changes):
-    """A spec that is neither extended nor refined, but for what is changed."""
-    file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(TINY | {"extend": False, "refine": False} | changes))
-    return str(file)
-
-
-def mlflow_runs(home):
-    """What the private MLflow has."""
-    return checker.mlflow_runs(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-
-
-def check_ledger_and_mlflow(home, study):
-    """The checker, on the private ledger and MLflow of a state folder."""
-    ledger, mlflow = f"sqlite:///{home / 'ledger.db'}", f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
-    return checker.check_ledger_and_mlflow(ledger, mlflow, study, intervals=4)
 
 
 @pytest.fixture(scope="module")
@@ -187,81 +149,6 @@ def test_mlflow_is_rebuilt_from_the_ledger(finished):
     check_ledger_and_mlflow(home, study)  # sent twice, there once
 
 
-def test_after_kill_9_a_resumed_study_ends_every_trial_exactly_once(tmp_path):
-    home = tmp_path
-    # Populations of 2 trials each, and intervals long enough that the kill comes in the middle of one.
-    spec = write_spec(
-        home, population=4, epochs=12, reports=4, options={"units": [200, 200]}, baselines=["identity"]
-    )
-    driver, study, ledger = start(home, spec, stderr=subprocess.DEVNULL)
-
-    def in_the_middle():
-        assert driver.poll() is None
-        ended = [t.terminal for t in ledger.trials(study)]
-        return sum(ended) >= 4 and not all(ended)
-
-    wait_for(in_the_middle, 120)
-    assert exposed([driver.pid, *descendants(driver.pid)]) == []
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    driver.stdout.close()
-    before = ledger.trials(study)
-    finished = checker.outcomes(before)
-    unfinished = [t.number for t in before if not t.terminal]
-    assert finished
-    assert unfinished
-    assert ledger.find_study("latest").state == "interrupted"
-    assert strategy_for_study(ledger, study) is not Signal.DONE
-
-    done = tuner(home, "resume", study)
-
-    assert "Traceback" not in done.stderr
-    after = {t.number: t for t in check_ledger_and_mlflow(home, study)}
-    assert {
-        n: outcome for n, outcome in checker.outcomes(after.values()).items() if n in finished
-    } == finished
-    assert all(after[number].attempts == 2 for number in unfinished)
-    assert strategy_for_study(ledger, study) is Signal.DONE
-    ledger.close()
-
-
-def test_after_kill_9_between_rungs_a_halving_study_ends_as_it_would_have(tmp_path):
-    search = {"strategy": "halving", "tau_f": [0.0, 0.3, 1.0], "tau_b": [0.1, 0.5, 1.0]}
-    spec = write_spec(tmp_path, search=search, epochs=45, reports=9, baselines=["identity"], confirm_seeds=0)
-    driver, study, ledger = start(tmp_path, spec, "--no-mlflow", stderr=subprocess.DEVNULL)
-
-    def past_a_rung():
-        assert driver.poll() is None
-        return any(t.state == "running" and t.source is not None for t in ledger.trials(study))
-
-    wait_for(past_a_rung, 120, every_s=0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    driver.stdout.close()
-    before = {t.number: t for t in ledger.trials(study)}
-    stopped = [n for n, t in before.items() if t.state == "stopped"]
-    assert stopped
-
-    done = tuner(tmp_path, "resume", study, "--no-mlflow")
-
-    assert "Traceback" not in done.stderr
-    after = {t.number: t for t in ledger.trials(study)}
-    assert [after[n] for n in stopped] == [before[n] for n in stopped]
-    assert {t.state for t in after.values()} == {"stopped", "succeeded"}
-    assert sum(t.epoch for t in after.values()) < 45 * len(after) / 2
-    for trial in after.values():
-        measured = [m.interval for m in ledger.measurements(study) if m.trial_id == trial.id]
-        assert measured == list(range(1, trial.intervals + 1))
-    assert not list((tmp_path / "checkpoints").glob("*"))
-    ledger.close()
-
-
-def strategy_for_study(ledger, study):
-    from tuner.spec.study import parse_spec
-
-    return strategy_for(parse_spec(ledger.study(study).spec)).suggest(ledger.trials(study), 1)
-
-
 def test_a_running_study_has_one_driver(tmp_path):
     home = tmp_path
     ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
@@ -274,22 +161,6 @@ def test_a_running_study_has_one_driver(tmp_path):
     ledger.close()
     assert done.returncode == 2
     assert f"study {study} is being run by" in done.stderr
-
-
-def test_ctrl_c_leaves_a_study_that_can_be_resumed(tmp_path):
-    home = tmp_path
-    driver, study, ledger = start(
-        home, write_spec(home, epochs=2000, reports=200), "--no-mlflow", stderr=subprocess.PIPE
-    )
-    wait_for(lambda: ledger.measurements(study), 120)
-    driver.send_signal(signal.SIGINT)
-    _, said = driver.communicate(timeout=patient(60))
-    assert driver.returncode in (2, 130)
-    assert f"tuner resume {study}" in said
-    assert "Traceback" not in said
-    row = ledger.study(study)
-    ledger.close()
-    assert (row.state, row.reason) == ("interrupted", "stopped by the user")
 
 
 def test_an_mlflow_that_is_away_neither_stops_nor_loses_a_study(tmp_path):
