@@ -16,6 +16,11 @@ HOSTILE = '<img src="x" onerror="document.title=1">'
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr("api.answers.events.EVERY_S", 0.1)  # that the service looks for something new
+
+
 def cells(page, kind):
     return page.locator(f".cell.{kind}")
 

@@ -10,7 +10,8 @@ from tests.support.patience import wait_for
 from tests.support.specs import TINY
 
 
-def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgresql, tmp_path):
+def test_a_service_whose_database_is_away_says_so_and_works_again_after(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr("api.studies.probe.EVERY_S", 0.05)
     service = create(
         ServiceSettings(home=tmp_path, ledger_url=postgresql.create("service"), rate_per_minute=0)
     )
