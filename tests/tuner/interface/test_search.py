@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, redirect_stderr
+from io import StringIO
 from itertools import count
 from types import ModuleType
 
@@ -67,21 +68,29 @@ class InThisProcess:
         return True
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
+def live_in(home, monkeypatch):
+    """Studies have their state in a folder, and are trained in this process."""
     # A study's fresh seeds follow from its id, which is random: here they are the same in every run.
     ids = count(1)
     monkeypatch.setattr("tuner.ledger.store.secrets.token_hex", lambda n: f"{next(ids):0{2 * n}x}")
-    monkeypatch.setenv("TUNER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TUNER_HOME", str(home))
     monkeypatch.setattr(study_module, "Run", InThisProcess)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    live_in(tmp_path / "home", monkeypatch)
     return tmp_path / "home"
 
 
-@pytest.fixture
-def bottleneck(capsys):
-    study = tuner.search(Bottleneck, **GRID, **MODULE, options={"width": 4}, baselines=["gumbel"])
-    assert "100 %|" in (err := capsys.readouterr().err)
-    assert "10/10 trials, best " in err
+@pytest.fixture(scope="module")
+def bottleneck(tmp_path_factory):
+    """A finished study, which is only looked at."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as said:
+        live_in(tmp_path_factory.mktemp("bottleneck"), patch)
+        study = tuner.search(Bottleneck, **GRID, **MODULE, options={"width": 4}, baselines=["gumbel"])
+    assert "100 %|" in said.getvalue()
+    assert "10/10 trials, best " in said.getvalue()
     return study
 
 
