@@ -18,7 +18,9 @@ LOOK = """() => {
     const y = Math.min(Math.max((box.top + box.bottom) / 2, 0), innerHeight - 1);
     const there = document.elementFromPoint(x, y);
     const wrong = [];
-    if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) wrong.push("no outline");
+    const seen = (mark, width) => mark !== "none" && parseFloat(width) >= 2;
+    const drawn = e instanceof SVGElement && parseFloat(style.strokeWidth) >= 4;  // a point of a landscape
+    if (!drawn && !seen(style.outlineStyle, style.outlineWidth)) wrong.push("no outline");
     if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth)
         wrong.push("out of sight");
     else if (!e.contains(there) && !there?.contains(e) && there?.closest("label")?.control !== e)

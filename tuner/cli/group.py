@@ -18,7 +18,7 @@ from tuner.home import open_home
 from tuner.network import reach_loopback_directly
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="straight-through-tuner", prog_name="tuner")
 def cli() -> None:
     """Finds the temperatures of a straight-through estimator, and says how sure that is.

@@ -34,12 +34,13 @@ export function strategiesOf(openapi) {
 }
 
 /**
- * Whether a field takes a list of values; else it takes bounds.
+ * Whether a field takes a list of values, maybe among other things; else it takes bounds.
  * @param {Schema | undefined} field
+ * @returns {boolean}
  */
 export function takesList(field) {
-  const kinds = field?.anyOf ?? field?.oneOf ?? [field ?? {}];
-  return kinds.some((/** @type {Schema} */ kind) => kind.type === "array");
+  const kinds = [...(field?.anyOf ?? []), ...(field?.oneOf ?? [])];
+  return field?.type === "array" || kinds.some(takesList);
 }
 
 /**

@@ -142,7 +142,10 @@ export function scheduleTable(segments) {
   return table(
     "the schedule",
     [{ title: "From epoch" }, numeric(tau("f")), numeric(tau("b")), numeric("Learning rate")],
-    segments.map((segment) => segment.map((value) => number(value, 6))),
+    segments.map(([from, ...values]) => [
+      [h("span", { class: "on-phone" }, "From epoch "), number(from, 6)],
+      ...values.map((value) => number(value, 6)),
+    ]),
   );
 }
 

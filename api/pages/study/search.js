@@ -149,7 +149,7 @@ function pathsTable(paths, { id, objective }) {
         { title: capital(objective.label), numeric: true },
       ],
       paths.map(({ trial, source, segments, mean }) => [
-        trialLink(id, trial, trial, "path"),
+        trialLink(id, trial, [h("span", { class: "on-phone" }, "Trial "), trial], "path"),
         segments.map(pair).join(" → "),
         source === null ? "itself" : trialLink(id, source, `trial ${source}`, `source-of-${trial}`),
         fixed(mean, decimals),

@@ -85,7 +85,7 @@ test("a change makes a copy, and undefined takes a field away", () => {
   assert.equal(at(spec, "options.size"), undefined);
 });
 
-const list = { anyOf: [{ type: "array" }, { $ref: "#/Range" }] };
+const list = { anyOf: [{ oneOf: [{ type: "array" }, { $ref: "#/Range" }] }, { type: "number" }] };
 const grid = { strategy: {}, tau_f: list, tau_b: list };
 const between = { strategy: {}, tau_f: {}, tau_b: {}, trials: { minimum: 4, maximum: 200 } };
 

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from tests.support.rows import study, trial
+from tuner.evidence.figures.drawing import landscape
 from tuner.evidence.figures.drawing.style import as_bytes, figure, save
 from tuner.evidence.figures.study_figures import figure_bytes, figure_names
 from tuner.ledger.methods import Segment, Variant
@@ -97,3 +98,9 @@ def test_a_figure_is_white_whatever_style_the_user_has(tmp_path):
     assert as_bytes(drawn, "png") == picture.read_bytes()
     with pytest.raises(ValueError, match=r"suffix must be png, svg or pdf\. Got 'gif'"):
         as_bytes(drawn, "gif")
+
+
+def test_every_number_in_a_cell_has_three_digits():
+    mean = [[0.4, 0.442], [12.0, 886.0]]
+    drawn = landscape([0.1, 0.5], [0.1, 0.5], mean, objective="loss", minimize=True)
+    assert {text.get_text() for text in drawn.axes[0].texts} == {"0.400", "0.442", "12.0", "886"}

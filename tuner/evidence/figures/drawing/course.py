@@ -82,11 +82,14 @@ def surface(
     largest = min(max(tau_f), max(tau_b))
     axes.plot([0, largest], [0, largest], color=COLOURS[1], linewidth=0.9)
     pairs = np.array(tried, dtype=float)
+    # Of what lies at a border both halves are to be seen.
     axes.plot(
-        pairs[:, 0], pairs[:, 1], marker="o", markersize=2.5, mec="black", mew=0.4, color="white", ls=""
-    )
+        pairs[:, 0], pairs[:, 1], marker="o", markersize=2.5, mec="black", mew=0.4, color="white", ls="",
+        clip_on=False, zorder=3,
+    )  # fmt: skip
     place = np.unravel_index((values if minimize else -values).argmin(), values.shape)
-    axes.plot(tau_f[int(place[1])], tau_b[int(place[0])], markersize=9, markeredgewidth=0.6, **STAR)
+    best = tau_f[int(place[1])], tau_b[int(place[0])]
+    axes.plot(*best, markersize=9, markeredgewidth=0.6, clip_on=False, zorder=4, **STAR)
     axes.set(xlabel=TAU_F, ylabel=TAU_B, xlim=(min(tau_f), max(tau_f)), ylim=(min(tau_b), max(tau_b)))
     axes.set_title("points: tried; star: predicted optimum; line: diagonal")
     drawn.colorbar(mesh, ax=axes, label=objective, pad=0.02)
