@@ -120,6 +120,7 @@ NAMED_IN = {  # what a recipe says is in a file
         "ListedSearch",
         "BoundedSearch",
         "WithRungs",
+        "_FREE",
         "HINTS",
         "OWN",
         "StrategyName",

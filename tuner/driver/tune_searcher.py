@@ -29,10 +29,10 @@ class _Running:
 
 
 class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
-    """Asks the strategy for as many trials as a population should hold, and writes what comes back.
+    """Asks the strategy for as many trials as a population should hold, and writes the reports to the ledger.
 
-    An exception here (the ledger is gone, the lease was lost) is no failure of a population. Tune would take
-    it for one and retry, so it is kept in `fatal`, which ends the run through `StopOnFatal`.
+    An exception here (the ledger is gone, the lease was lost) is not a failure of a population, but Tune
+    would treat it as one and retry. So it is kept in `fatal`, which ends the run through `StopOnFatal`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         self.fatal: BaseException | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        """The next population as a Tune config; None to wait; FINISHED."""
+        """The next population as a Tune config; None: ask again later; FINISHED: the study is done."""
         if self.fatal:
             return Searcher.FINISHED
         try:
@@ -75,13 +75,13 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             self._guarded(lambda: self._ledger.fail(self._lease, running.numbers, reason))
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger has it all."""
+        """Does nothing: the ledger has everything."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: studies resume from the ledger."""
+        """Does nothing: studies resume from the ledger."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing, for the same reason: Tune pickles its searcher into every snapshot, and a ledger cannot be
+        """Empty, for the same reason: Tune pickles its searcher into every snapshot, and a ledger cannot be
         pickled.
         """
         return {}
@@ -108,7 +108,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         return self._populations.config(population, self._begun, trials, start, until).to_tune()
 
     def _ask(self) -> Any:
-        """The strategy's answer; its decisions are written on the way."""
+        """The strategy's answer, after its Decisions, if any, have been written to the ledger."""
         n = self._populations.size(Role.SEARCH)
         while isinstance(answer := self._strategy.suggest(self._history.trials(), n), Decision):
             self._ledger.decide(self._lease, answer.go_on, answer.stop)
@@ -133,8 +133,8 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         return population, self._ledger.start_population(self._lease, population, chosen, seeds(chosen[0]))
 
     def _go_on(self, numbers: Sequence[int]) -> tuple[str, list[TrialRow]]:
-        """A population of trials that had paused, from whatever populations; those that wait are spread over
-        idle devices.
+        """A population of trials that had paused, which may come from several populations. Waiting trials are
+        divided among the idle devices.
         """
         idle = max(1, self._populations.at_once - len(self._running))
         chosen = numbers[: -(-len(numbers) // idle)]
@@ -152,13 +152,12 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         return rung
 
     def _take(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Writes a report, once: Tune tells the last one of a population twice."""
+        """Writes a report, once: Tune calls twice with the last report of a population."""
         running = self._running.get(trial_id)
         if self.fatal or running is None or not result["report"]:
             return
         report = Report.from_tune(result)
-        # Tune keeps the last result of every Tune trial to the end: of thousands of trials, and with the
-        # files of trained models.
+        # Tune keeps the last result of every Tune trial to the end, with the files of trained models in it.
         result["report"].clear()
         self._guarded(lambda: self._write(running, report))
 
@@ -187,7 +186,7 @@ class PopulationSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
 
 
 def _population_id(parts: Iterable[str]) -> str:
-    """A population's id: what is trained decides it."""
+    """A population's id: a hash of what is trained."""
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
 
 

@@ -45,8 +45,8 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, job: str | N
         db: a transaction that writes.
         study_id: the study.
         host: versions and device of the driver.
-        job: the Ray job that the driver is; None for a driver that is none.
-        repeated: whether an earlier try may have taken it already: then that lease is this process's own.
+        job: the Ray job that the driver is; None for a driver that is not a Ray job.
+        repeated: whether an earlier try of this call may have taken the lease already; then it is kept.
 
     Raises:
         UserError: another driver holds it, another job is to run it, or the study has ended or is gone.
@@ -96,8 +96,8 @@ def hold(db: Connection, lease: Lease, **values: Any) -> RowMapping:
 
 
 def renew(db: Connection, lease: Lease, ran_s: float) -> None:
-    """Keeps the lease for another LEASE_S, and adds to the time that the study has run. Its revision stays:
-    nothing that users see has changed.
+    """Keeps the lease for another LEASE_S, and adds to the time that the study has run. The study's revision
+    does not change, because nothing that users see has changed.
     """
     values = {"lease_until": clock(db) + LEASE_S, "run_s": studies.c.run_s + ran_s}
     hold(db, lease, revision=studies.c.revision, **values)
