@@ -66,9 +66,8 @@ def write_report(
         file.write("\n}\n")
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
-    page.write_text(
-        _render(study, trials, found, metrics, pictures, images, _kept(trials, artifacts)), encoding="utf-8"
-    )
+    with page.open("w", encoding="utf-8") as file:
+        file.writelines(_render(study, trials, found, metrics, pictures, images, _kept(trials, artifacts)))
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
@@ -243,7 +242,8 @@ def _render(
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
     kept: list[KeptFiles],
-) -> str:
+) -> Iterator[str]:
+    """The page, piece by piece."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
@@ -251,7 +251,7 @@ def _render(
     sections: dict[str, dict[str, Picture]] = {}
     for name, picture in pictures.items():
         sections.setdefault(picture.section, {})[name] = picture
-    return environment.get_template("report.html").render(
+    return environment.get_template("report.html").generate(
         study=study,
         found=found,
         methods=methods_table(found),
