@@ -1,7 +1,7 @@
 """What we use of Ray that its documentation does not promise. A test looks each of these up in the installed
 Ray, so that an update that changes one is noticed there.
 
-Imports nothing of Ray: the service reads this file, too, and starts without Ray's import.
+It imports nothing of Ray when it is read: the service reads it, too, and starts without Ray's import.
 """
 
 import os
@@ -62,3 +62,12 @@ def actor_of(tune_trial: Any) -> Any:
             "the installed Ray does not tell which worker trains a Tune trial "
             "(Trial.temporary_state.ray_actor is gone)"
         ) from error
+
+
+def spare_usage_statistics() -> None:
+    """Keeps Tune from counting which of its own callbacks a run has, for usage statistics, which are off: it
+    imports MLflow to know them, a second and 36 MB.
+    """
+    from ray.air._internal import usage
+
+    usage.tag_callbacks = lambda _callbacks: False
