@@ -3,6 +3,7 @@ number as JSON.
 """
 
 import base64
+import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -48,7 +49,10 @@ def write_report(
     curves = Curves(measurements)
     found = results(study, trials, curves, metrics=metrics, losses=LossFiles(artifacts))
     pictures = gallery(study, trials, curves, metrics=metrics, found=found, artifacts=artifacts)
-    drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
+    drawn: list[Path] = []
+    for name, picture in pictures.items():
+        drawn += save(picture.draw(), folder, name)
+        gc.collect(1)  # what a figure is made of holds each other; of 10,000 cells it is 40 MB
     numbers = folder / "results.json"
     with numbers.open("w", encoding="utf-8") as file:
         ran = asdict(_ran(study, trials, found))

@@ -2,14 +2,17 @@
 number.
 """
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from tests.support.rows import NOW, trial
+from tests.support.rows import NOW, finished_study, study, trial
 from tuner.evidence.curves import Curves
 from tuner.evidence.importance import main_effects
+from tuner.evidence.report import write_report
 from tuner.evidence.surface import best_probabilities
 from tuner.ledger.rows import Measurement
 
@@ -57,3 +60,17 @@ def test_curves_are_little_more_than_their_numbers():
     numbers_mib = TRIALS * METRICS * SEEDS * 8 / MIB
     assert held[0].of(trial(6), "metric 2").values == ((9.0, 10.0, 11.0),)
     assert peak < 5 * numbers_mib
+
+
+def test_of_a_reports_figures_none_is_kept(tmp_path):
+    """Also in a driver, in which the garbage collector comes seldom."""
+    searched, _ = finished_study()
+    before = {id(there) for there in gc.get_objects() if isinstance(there, Figure)}
+    gc.disable()
+    try:
+        files = write_report(study(), searched[:2], [], tmp_path, artifacts=tmp_path / "none")
+        kept = [there for there in gc.get_objects() if isinstance(there, Figure) and id(there) not in before]
+    finally:
+        gc.enable()
+    assert any(file.suffix == ".png" for file in files)
+    assert kept == []
