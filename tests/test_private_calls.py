@@ -5,6 +5,8 @@ installed library has it.
 import ast
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -132,6 +134,24 @@ def test_a_tune_trial_has_its_actor_where_the_watchdog_looks():
     actor = SimpleNamespace(get_auto_filled_metrics=SimpleNamespace(remote=lambda **_: None))
     trial.set_ray_actor(actor)
     assert ray_private.actor_of(trial) is actor
+
+
+COUNTED = """
+import sys
+from ray import tune
+from ray.air._internal import usage
+from tuner.driver.ray_private import spare_usage_statistics
+
+spare_usage_statistics()
+assert usage.tag_callbacks([tune.Callback()]) is False
+sys.exit("mlflow" in sys.modules)
+"""
+
+
+def test_tune_counts_no_callbacks_and_imports_no_mlflow_for_it():
+    calls = (installed("ray") / "tune" / "tune.py").read_text(encoding="utf-8")
+    assert "air_usage.tag_callbacks(callbacks)" in calls
+    assert subprocess.run([sys.executable, "-c", COUNTED], check=False, cwd=ROOT).returncode == 0
 
 
 def test_a_tune_trial_without_it_is_a_clear_error():

@@ -1,7 +1,7 @@
 """Parts of Ray that we use though its documentation does not promise them. A test looks each of them up in
 the installed Ray, so that an update that changes one is noticed there.
 
-It imports nothing of Ray, because the service reads this file too and starts without importing Ray.
+Importing it imports nothing of Ray: the service imports this file too, and starts without Ray.
 """
 
 import os
@@ -62,3 +62,12 @@ def actor_of(tune_trial: Any) -> Any:
             "the installed Ray does not tell which worker trains a Tune trial "
             "(Trial.temporary_state.ray_actor is gone)"
         ) from error
+
+
+def spare_usage_statistics() -> None:
+    """Keeps Tune from counting which of its own callbacks a run has, for usage statistics, which are off: it
+    imports MLflow to know them, a second and 36 MB.
+    """
+    from ray.air._internal import usage
+
+    usage.tag_callbacks = lambda _callbacks: False

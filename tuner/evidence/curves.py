@@ -25,25 +25,43 @@ class Curve:
         return list(epochs), list(means), list(errors)
 
 
+class _Column:
+    """A metric's values of all measurements that have it, one after the other."""
+
+    def __init__(self) -> None:
+        self._starts = array("q")  # of each measurement up to the last one that has it; the others are empty
+        self._values = array("d")  # NaN where not finite
+
+    def put(self, place: int, values: Iterable[float | None]) -> None:
+        """Takes the values per seed of a measurement, which comes after those that it has."""
+        self._starts.extend([len(self._values)] * (place + 1 - len(self._starts)))
+        self._values.extend(math.nan if v is None else v for v in values)
+
+    def at(self, place: int) -> tuple[float | None, ...]:
+        """The values of a measurement; none where it does not have the metric."""
+        ends = self._starts[place + 1 : place + 2] or [len(self._values)]
+        values = self._values[self._starts[place] : ends[0]] if place < len(self._starts) else ()
+        return tuple(None if math.isnan(v) else v for v in values)
+
+
 class Curves:
-    """The measurements of a study by trial, as columns of plain numbers: a large study has millions of
-    them.
+    """The measurements of a study by trial, as columns of plain numbers over all trials: a large study has
+    millions of them, and an object for each trial and metric is larger than its numbers.
     """
 
     def __init__(self, measurements: Iterable[Measurement]) -> None:
-        # trial id -> metric -> (epochs [I], values [I * S], NaN where not finite); not every metric is in
-        # every report
-        self._columns: dict[int, dict[str, tuple[array[float], array[float]]]] = defaultdict(dict)
+        self._epochs = array("d")  # of each measurement, in the order in which they come
+        self._places: dict[int, array[int]] = {}  # of its measurements, by a trial's id
+        self._columns: dict[str, _Column] = defaultdict(_Column)  # by metric
         self._last: dict[int, float] = {}
-        for m in measurements:
+        for place, m in enumerate(measurements):
             self._last[m.trial_id] = max(m.epoch, self._last.get(m.trial_id, m.epoch))
-            mine = self._columns[m.trial_id]
+            self._epochs.append(m.epoch)
+            if m.trial_id not in self._places:
+                self._places[m.trial_id] = array("q")
+            self._places[m.trial_id].append(place)
             for name, values in m.metrics.items():
-                if name not in mine:
-                    mine[name] = array("d"), array("d")
-                epochs, numbers = mine[name]
-                epochs.append(m.epoch)
-                numbers.extend(math.nan if v is None else v for v in values)
+                self._columns[name].put(place, values)
 
     @classmethod
     def gathered(cls, measurements: "Iterable[Measurement] | Curves") -> "Curves":
@@ -52,12 +70,15 @@ class Curves:
 
     def of(self, trial: TrialRow, metric: str) -> Curve | None:
         """A trial's metric over the training; None where it has none."""
-        epochs, numbers = self._columns.get(trial.id, {}).get(metric, ((), ()))
-        if not epochs:
+        column = self._columns.get(metric)
+        if column is None:
             return None
-        seeds = len(numbers) // len(epochs)
-        values = [None if math.isnan(v) else v for v in numbers]
-        return Curve(tuple(epochs), tuple(tuple(values[i : i + seeds]) for i in range(0, len(values), seeds)))
+        rows = ((self._epochs[place], column.at(place)) for place in self._places.get(trial.id, ()))
+        there = [(epoch, values) for epoch, values in rows if values]
+        if not there:
+            return None
+        epochs, values = zip(*there, strict=True)
+        return Curve(epochs, values)
 
     def last_epochs(self) -> dict[int, float]:
         """The last measured epoch of each trial, by its id."""

@@ -3,6 +3,7 @@ number as JSON.
 """
 
 import base64
+import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -48,7 +49,10 @@ def write_report(
     curves = Curves(measurements)
     found = results(study, trials, curves, metrics=metrics, losses=LossFiles(artifacts))
     pictures = gallery(study, trials, curves, metrics=metrics, found=found, artifacts=artifacts)
-    drawn = [file for name, picture in pictures.items() for file in save(picture.draw(), folder, name)]
+    drawn: list[Path] = []
+    for name, picture in pictures.items():
+        drawn += save(picture.draw(), folder, name)
+        gc.collect(1)  # what a figure is made of holds each other; of 10,000 cells it is 40 MB
     numbers = folder / "results.json"
     with numbers.open("w", encoding="utf-8") as file:
         ran = asdict(_ran(study, trials, found))
@@ -66,9 +70,8 @@ def write_report(
         file.write("\n}\n")
     page = folder / "report.html"
     images = {file.stem: _base64(file) for file in drawn if file.suffix == ".png"}
-    page.write_text(
-        _render(study, trials, found, metrics, pictures, images, _kept(trials, artifacts)), encoding="utf-8"
-    )
+    with page.open("w", encoding="utf-8") as file:
+        file.writelines(_render(study, trials, found, metrics, pictures, images, _kept(trials, artifacts)))
     vector = [folder / "vector"] if drawn else []
     return [page, numbers, *(file for file in drawn if file.suffix == ".png"), *vector]
 
@@ -243,7 +246,8 @@ def _render(
     pictures: "Mapping[str, Picture]",
     images: Mapping[str, str],
     kept: list[KeptFiles],
-) -> str:
+) -> Iterator[str]:
+    """The page, piece by piece."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
@@ -251,7 +255,7 @@ def _render(
     sections: dict[str, dict[str, Picture]] = {}
     for name, picture in pictures.items():
         sections.setdefault(picture.section, {})[name] = picture
-    return environment.get_template("report.html").render(
+    return environment.get_template("report.html").generate(
         study=study,
         found=found,
         methods=methods_table(found),

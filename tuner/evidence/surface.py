@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 SURE = 0.95
 FEWEST_CELLS = 8  # of a surface
 MOST_CELLS = 400  # of a surface: the best ones
-_DRAWS = 10_000
+_DRAWS, _AT_ONCE = 10_000, 500  # all at once are a hundred megabytes
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,9 @@ def best_probabilities(mean: Floats, covariance: Floats) -> Floats:
     """The probability of each of jointly normal numbers to be the lowest, [C], from 10,000 draws."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    draws = mean + np.random.default_rng(0).normal(size=(_DRAWS, len(mean))) @ root.T
-    shares: Floats = np.bincount(draws.argmin(1), minlength=len(mean)) / _DRAWS
+    random, lowest = np.random.default_rng(0), np.zeros(len(mean), dtype=np.int64)
+    for _ in range(_DRAWS // _AT_ONCE):
+        draws = mean + random.normal(size=(_AT_ONCE, len(mean))) @ root.T
+        lowest += np.bincount(draws.argmin(1), minlength=len(mean))
+    shares: Floats = lowest / _DRAWS
     return shares

@@ -10,8 +10,7 @@ text.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tuner.errors import LedgerError
@@ -145,7 +144,7 @@ def _not_a_variant(given: object) -> LedgerError:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Method:
     """A configuration, whatever its role. Softmax ST at tau is decoupled ST at (tau, tau), so both are the
     same Method.
@@ -156,12 +155,17 @@ class Method:
     tau_b: float | None
     lr: float
     variant: Variant = PLAIN
+    _off_diagonal: bool | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def off_diagonal(self) -> bool:
         """Whether it is decoupled ST with tau_f != tau_b, at least for a part of its training."""
-        pairs = [(self.tau_f, self.tau_b), *((s.tau_f, s.tau_b) for s in self.variant.schedule)]
-        return self.estimator == DECOUPLED and any(tau_f != tau_b for tau_f, tau_b in pairs)
+        off = self._off_diagonal
+        if off is None:
+            pairs = [(self.tau_f, self.tau_b), *((s.tau_f, s.tau_b) for s in self.variant.schedule)]
+            off = self.estimator == DECOUPLED and any(tau_f != tau_b for tau_f, tau_b in pairs)
+            object.__setattr__(self, "_off_diagonal", off)
+        return off
 
     @property
     def on_diagonal(self) -> bool:

@@ -10,6 +10,7 @@ from tuner.ledger.lease import abandoned
 from tuner.ledger.methods import Variant
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Measurement, Role, StudyRow, StudyState, TrialRow, TrialState
+from tuner.ledger.seed_values import SeedValues
 
 
 def study_state(row: RowMapping) -> StudyState:
@@ -68,7 +69,7 @@ def trial_row(row: RowMapping) -> TrialRow:
         population=row["population"],
         attempts=row["attempts"],
         seeds=tuple(json.loads(row["seeds"])),
-        metrics=_metrics(row["metrics"]),
+        metrics=SeedValues(json.loads(row["metrics"])),
         objective=tuple(objective) if objective is not None else None,
         started_at=_optional_utc(row["started_at"]),
         finished_at=_optional_utc(row["finished_at"]),

@@ -1,13 +1,16 @@
 """What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no
 I/O.
+
+A study has thousands of trials. So their dataclasses have slots, and keep what is asked for again and again
+in slots of their own: `cached_property` gives each of them a dictionary, and 1.5 KB more.
 """
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 from tuner.ledger.methods import DECOUPLED, PLAIN, SOFTMAX, Method, Segment, Variant
@@ -108,7 +111,7 @@ class StudyRow:
         return name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration that a strategy wants scored."""
 
@@ -119,24 +122,37 @@ class Proposal:
     lr: float
     variant: Variant = PLAIN
     look: int = 0  # of a confirmation: which block of fresh seeds it is trained on, 0 is the first
+    _key: str | None = field(default=None, init=False, repr=False, compare=False)
+    _method: Method | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
+        key = self._key
+        if key is None:
+            key = self._made_key()
+            object.__setattr__(self, "_key", key)
+        return key
+
+    def _made_key(self) -> str:
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
         text = self.variant.text
         variant = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest()] if text else []
         look = [f"look {self.look}"] if self.look else []
         return "|".join([self.role, self.estimator, *numbers, *variant, *look])
 
-    @cached_property
+    @property
     def method(self) -> Method:
         """What is trained, whatever its role."""
-        estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
-        return Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
+        method = self._method
+        if method is None:
+            estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
+            method = Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
+            object.__setattr__(self, "_method", method)
+        return method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRow:
     """A trial as the ledger has it: a configuration and what came out, per seed."""
 
@@ -153,7 +169,7 @@ class TrialRow:
     attempts: int  # times it was started
     seeds: tuple[int, ...]
     # Of the last report: {metric: value per seed}, None where it is not finite.
-    metrics: dict[str, list[float | None]]
+    metrics: Mapping[str, list[float | None]]
     objective: tuple[float | None, ...] | None  # per seed; None until terminal
     started_at: datetime | None
     finished_at: datetime | None
@@ -162,6 +178,8 @@ class TrialRow:
     epoch: float = 0.0  # the same in epochs
     source: int | None = None  # number of the trial whose state it goes on from; None: not decided
     look: int = 0  # as Proposal's
+    _proposal: Proposal | None = field(default=None, init=False, repr=False, compare=False)
+    _mean: float | None = field(default=math.nan, init=False, repr=False, compare=False)  # NaN: not computed
 
     @property
     def schedule(self) -> tuple[Segment, ...]:
@@ -186,21 +204,31 @@ class TrialRow:
         """Whether the trial has ended, one way or another."""
         return self.state in TERMINAL_TRIAL_STATES
 
-    @cached_property
+    @property
     def proposal(self) -> Proposal:
         """The configuration with its role."""
-        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look)
+        made = self._proposal
+        if made is None:
+            made = Proposal(
+                self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look
+            )
+            object.__setattr__(self, "_proposal", made)
+        return made
 
     @property
     def method(self) -> Method:
         """What was trained, whatever its role."""
         return self.proposal.method
 
-    @cached_property
+    @property
     def mean(self) -> float | None:
         """Mean objective over seeds; None unless every seed has a finite one."""
-        values = [v for v in self.objective or () if v is not None]
-        return math.fsum(values) / len(values) if values and len(values) == len(self.seeds) else None
+        mean = self._mean
+        if mean is not None and math.isnan(mean):
+            values = [v for v in self.objective or () if v is not None]
+            mean = math.fsum(values) / len(values) if values and len(values) == len(self.seeds) else None
+            object.__setattr__(self, "_mean", mean)
+        return mean
 
     @property
     def off_diagonal(self) -> bool:

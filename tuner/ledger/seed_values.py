@@ -1,0 +1,50 @@
+"""The metrics of a trial, a value per seed: a mapping that takes a fifth of the memory of a dictionary of
+lists. A study has thousands of trials, a trial dozens of metrics, and a driver holds all of them.
+"""
+
+import math
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+Values = list[float | None]
+
+
+class SeedValues(Mapping[str, Values]):
+    """{metric: value per seed}, None where it is not finite; never changes, and equals a dictionary of the
+    same.
+    """
+
+    __slots__ = ("_numbers", "_places")
+
+    def __init__(self, metrics: Mapping[str, Sequence[float | None]]) -> None:
+        self._places = _places(tuple((name, len(values)) for name, values in metrics.items()))
+        self._numbers = array(
+            "d", [math.nan if v is None else v for values in metrics.values() for v in values]
+        )
+
+    def __getitem__(self, metric: str) -> Values:
+        return [None if math.isnan(v) else v for v in self._numbers[self._places[metric]]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, metric: object) -> bool:
+        return metric in self._places
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+@lru_cache(maxsize=256)
+def _places(metrics: tuple[tuple[str, int], ...]) -> dict[str, slice]:
+    """Where the numbers of each metric lie, {metric: slice}: one for all trials that have the same ones."""
+    places, start = {}, 0
+    for name, length in metrics:
+        places[sys.intern(name)] = slice(start, start + length)
+        start += length
+    return places
