@@ -26,6 +26,7 @@ PRESET = "sbn-fashion-quick"
 IMAGES = Path(__file__).parent.parent / "images"
 TUNER = (sys.executable, "-m", "api.cli")
 START_S, WAIT_MS = 120.0, 60_000.0
+WIDTH_PX, MARGIN_PX = 1280, 16.0
 
 
 def main() -> None:
@@ -43,7 +44,11 @@ def main() -> None:
             page.goto(f"{client.server}/#/studies/{study['id']}")
             page.get_by_role("heading", name=study["name"]).first.wait_for()
             page.wait_for_load_state("networkidle")
-            page.screenshot(path=IMAGES / "page.png")
+            figures = page.locator(".figures").first.bounding_box()
+            assert figures is not None
+            end = figures["y"] + figures["height"] + MARGIN_PX  # below it are tables
+            whole = {"x": 0.0, "y": 0.0, "width": WIDTH_PX, "height": end}
+            page.screenshot(path=IMAGES / "page.png", full_page=True, clip=whole)
             with page.expect_popup() as opened:
                 page.get_by_role("link", name="Compare its trials in MLflow").click()
             opened.value.set_viewport_size({"width": 1440, "height": 1000})
@@ -87,7 +92,7 @@ def chromium() -> Iterator[Page]:
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page = browser.new_page(viewport={"width": WIDTH_PX, "height": 1400})
         page.set_default_timeout(WAIT_MS)
         yield page
         browser.close()
