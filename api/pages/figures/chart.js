@@ -51,18 +51,39 @@ export function chart(label) {
   /** @type {number | null} */
   let at = null; // place among the x values, null while nobody moves it
   let width = 0;
+  /** @type {HTMLElement[]} */
+  let cells = []; // of the list, with what the lines are worth
 
   function draw() {
     if (!data || !width) return;
     const hadFocus = canvas.contains(document.activeElement);
     view = drawing(data, width, label);
     put(canvas, view.svg);
+    list(data);
     view.svg.addEventListener("pointermove", (event) => move(nearest(event)));
     view.svg.addEventListener("pointerleave", () => move(null));
     view.svg.addEventListener("blur", () => move(null));
     view.svg.addEventListener("keydown", onKey);
     if (hadFocus) view.svg.focus();
     move(at);
+  }
+
+  /** @param {ChartData} now */
+  function list({ series, points }) {
+    cells = series.map(() => h("span", { class: "num" }));
+    const key = (/** @type {Series} */ line, /** @type {number} */ i) =>
+      h(
+        "li",
+        { class: line.thin && "thin" },
+        sample(kindOf(line, i), points && !line.level),
+        h(
+          "span",
+          { class: "name" },
+          line.href ? h("a", { href: line.href, id: `line-${id}-${i}` }, line.label) : line.label,
+        ),
+        cells[i],
+      );
+    put(keys, series.map(key));
   }
 
   /** @param {PointerEvent} event */
@@ -98,7 +119,7 @@ export function chart(label) {
   function move(place) {
     if (!data || !view) return;
     at = place;
-    const { series, points, xName, yLabel } = data;
+    const { series, xName, yLabel } = data;
     const { xs, x, cursor, svg, decimals, start } = view;
     const shown = xs[place ?? start] ?? NaN;
     const values = series.map((line) => valueAt(line, shown, decimals));
@@ -109,19 +130,10 @@ export function chart(label) {
     const there = `${xName} ${placeText(xName, shown)}`;
     svg.setAttribute("aria-valuetext", `${there}: ${said}`);
     put(where, `${yLabel} at ${there}`);
-    const key = (/** @type {Series} */ line, /** @type {number} */ i) =>
-      h(
-        "li",
-        { class: line.thin && "thin" },
-        sample(kindOf(line, i), points && !line.level),
-        h(
-          "span",
-          { class: "name" },
-          line.href ? h("a", { href: line.href, id: `line-${id}-${i}` }, line.label) : line.label,
-        ),
-        h("span", { class: "num" }, values[i]),
-      );
-    put(keys, series.map(key));
+    // The text only: a name that the focus is about to move to must stay.
+    cells.forEach((cell, i) => {
+      cell.textContent = values[i] ?? "";
+    });
   }
 
   onWidth(canvas, (now) => {
