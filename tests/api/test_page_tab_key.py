@@ -7,25 +7,26 @@ from tests.support.served import CHROMIUM, MISSING_BROWSER, opened
 from tests.support.stages import SEARCHES, finished
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(CHROMIUM is None, reason=MISSING_BROWSER or "")]
-MOST = 400  # presses of Tab
-# Marks what has the focus, and says what is wrong with it: None where the focus has left the view.
-LOOK = """() => {
-    const e = document.activeElement;
-    if (e === document.body || e.dataset.reached) return null;
-    e.dataset.reached = "yes";
-    const style = getComputedStyle(e), box = e.getBoundingClientRect();
-    const x = Math.min(Math.max((box.left + box.right) / 2, 0), innerWidth - 1);
-    const y = Math.min(Math.max((box.top + box.bottom) / 2, 0), innerHeight - 1);
-    const there = document.elementFromPoint(x, y);
-    const wrong = [];
-    const seen = (mark, width) => mark !== "none" && parseFloat(width) >= 2;
-    const drawn = e instanceof SVGElement && parseFloat(style.strokeWidth) >= 4;  // a point of a landscape
-    if (!drawn && !seen(style.outlineStyle, style.outlineWidth)) wrong.push("no outline");
-    if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth)
-        wrong.push("out of sight");
-    else if (!e.contains(there) && !there?.contains(e) && there?.closest("label")?.control !== e)
-        wrong.push("covered by " + there?.outerHTML.slice(0, 80));
-    return wrong.map((what) => what + ": " + e.outerHTML.slice(0, 120));
+MOST, AT_A_TIME = 400, 20  # presses of Tab
+# At every move of the focus, tells what is wrong with how it is seen. The walk is over where it comes back.
+WATCH = """() => {
+    window.walk = { wrong: [], over: false };
+    document.addEventListener("focusin", ({ target: e }) => {
+        if (window.walk.over || e.dataset.reached) return void (window.walk.over = true);
+        e.dataset.reached = "yes";
+        const style = getComputedStyle(e), box = e.getBoundingClientRect();
+        const x = Math.min(Math.max((box.left + box.right) / 2, 0), innerWidth - 1);
+        const y = Math.min(Math.max((box.top + box.bottom) / 2, 0), innerHeight - 1);
+        const there = document.elementFromPoint(x, y);
+        const say = (what) => window.walk.wrong.push(what + ": " + e.outerHTML.slice(0, 120));
+        const drawn = e instanceof SVGElement && parseFloat(style.strokeWidth) >= 4; // a point of a landscape
+        const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+        if (!drawn && !outlined) say("no outline");
+        if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth)
+            say("out of sight");
+        else if (!e.contains(there) && !there?.contains(e) && there?.closest("label")?.control !== e)
+            say("covered by " + there?.outerHTML.slice(0, 80));
+    });
 }"""
 # What can be used and was never reached; of radio buttons and the like one stands for its group.
 MISSED = """() => [...document.querySelectorAll(
@@ -50,16 +51,14 @@ def addresses(served):
 
 
 def walk(page):
-    """Presses Tab from the top until the focus leaves the page. What was wrong on the way."""
-    found = []
-    for presses in range(MOST):
-        page.keyboard.press("Tab")
-        wrong = page.evaluate(LOOK)
-        if wrong is None:
-            assert presses > 5
-            return found
-        found += wrong
-    raise AssertionError(f"after {MOST} presses of Tab the focus is still on new elements")
+    """Presses Tab from the top until the focus leaves the page or comes back. What was wrong on the way."""
+    page.evaluate(WATCH)
+    for _ in range(0, MOST, AT_A_TIME):
+        for _ in range(AT_A_TIME):
+            page.keyboard.press("Tab")
+        if page.evaluate("window.walk.over"):
+            return page.evaluate("window.walk.wrong")
+    raise AssertionError(f"after {MOST} presses of Tab the focus has not come back")
 
 
 def test_tab_comes_to_everything_and_it_is_seen_where_it_is(browser, served):

@@ -9,7 +9,7 @@ import { badge } from "../shared/state.js";
 import { table } from "../shared/table.js";
 import { verdictOf } from "../shared/verdicts.js";
 
-/** @import { Child, Compared } from "../shared/types.js" */
+/** @import { Child, Compared, Trial } from "../shared/types.js" */
 /** @import { Difference } from "./differences.js" */
 
 /** @param {Compared[]} studies */
@@ -31,13 +31,28 @@ export function foundTable(studies) {
   );
 }
 
+/** @typedef {Pick<Trial, "estimator" | "tau_f" | "tau_b" | "lr" | "variant">} Configured */
+
+/**
+ * What a trial of the search came to on fresh seeds, where the same configuration was confirmed.
+ * @template {Configured} T
+ * @param {Configured | null} trial
+ * @param {Record<string, T>} confirmed
+ */
+export function confirmedOf(trial, confirmed) {
+  /** @param {Configured} one */
+  const key = ({ estimator, tau_f, tau_b, lr, variant }) =>
+    JSON.stringify([estimator, tau_f, tau_b, lr, variant ?? null]);
+  return trial && Object.values(confirmed).find((fresh) => key(fresh) === key(trial));
+}
+
 /**
  * @param {Compared} known
  * @param {number} place
  */
 function rowOf({ study, results }, place) {
   const { best, gain, confirmed } = results;
-  const fresh = confirmed.off_diagonal?.objective ?? best?.objective;
+  const fresh = (confirmedOf(best, confirmed) ?? best)?.objective;
   const { text } = verdictOf(results);
   const { started_at: started, finished_at: finished } = study;
   const seconds = started && finished ? (Date.parse(finished) - Date.parse(started)) / 1000 : null;

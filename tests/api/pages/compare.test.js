@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { differences, onlyNumber } from "../../../api/pages/compare/differences.js";
+import { confirmedOf } from "../../../api/pages/compare/tables.js";
 import { size } from "../../../api/pages/study/files.js";
 import { dataOf } from "../../../api/pages/trial/curves.js";
 import { seedsText } from "../../../api/pages/trial/trial.js";
@@ -67,4 +68,13 @@ test("seeds in a row are a range, sizes have their unit", () => {
   assert.equal(seedsText([3, 5, 6]), "3, 5, 6");
   assert.equal(seedsText([7]), "7");
   assert.deepEqual([0, 999, 1234, 5_600_000].map(size), ["0 B", "999 B", "1.23 kB", "5.6 MB"]);
+});
+
+test("what a trial came to on fresh seeds is that of its own configuration", () => {
+  const best = { estimator: "decoupled", tau_f: 0, tau_b: 0.5, lr: 0.1, variant: null };
+  const off = { ...best, tau_f: 0.1, number: 7 };
+  const argmax = { ...best, number: 8 };
+  assert.equal(confirmedOf(best, { off_diagonal: off, argmax })?.number, 8);
+  assert.equal(confirmedOf(best, { off_diagonal: off }), undefined);
+  assert.equal(confirmedOf(null, { argmax }), null);
 });
