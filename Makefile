@@ -8,7 +8,7 @@ PIP_ARGS ?=
 # each would compile everything again: 3 to 4 of the 16 CPU seconds of a small study.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install study serve mlflow docs pictures test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale calibrate lock dist sbom clean
+.PHONY: install study serve mlflow docs pictures test packages test-faults test-abuse lint format types bench bench-api bench-bodies bench-gpu gpu-check bench-sharing bench-scale bench-first calibrate lock dist sbom clean
 
 install: .venv/installed
 
@@ -87,6 +87,10 @@ bench-bodies: install
 # What 1,000 and 10,000 trials cost their driver: minutes.
 bench-scale: install
 	$(BIN)/python -m benchmarks.scale
+
+# Seconds from a request to the first report of its study: a minute or two, quiet.
+bench-first: install
+	$(BIN)/python -m benchmarks.first_report
 
 # Needs torch only: on a machine without the rest, `python -m benchmarks.gpu`.
 bench-gpu: install

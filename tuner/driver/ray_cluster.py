@@ -64,9 +64,10 @@ def connected(settings: Settings) -> Iterator[Any]:
 
     # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way
     # round: Ray's processes end with the thread that started them.
-    threading.Thread(
+    tune = threading.Thread(
         target=importlib.import_module, args=["tuner.driver.tune_searcher"], name="import"
-    ).start()
+    )
+    tune.start()
     with ExitStack() as stack:
         folder = None if address else SocketFolder()
         if folder is not None:
@@ -77,6 +78,7 @@ def connected(settings: Settings) -> Iterator[Any]:
                 _join(ray, str(address))
             else:
                 _start(ray, folder.path)
+        tune.join()  # Tune's modules import each other: two threads at once may find them half made
         yield ray
 
 

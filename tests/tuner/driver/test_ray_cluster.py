@@ -2,8 +2,10 @@
 not started here.
 """
 
+import importlib
 import os
 import signal
+import time
 
 import pytest
 import ray
@@ -59,6 +61,20 @@ def test_a_private_ray_is_started_and_ended(fake):
         assert made.calls == ["init local", "shutdown"]
     finally:
         signal.signal(signal.SIGTERM, ours)
+
+
+def test_tune_is_whole_when_ray_is_connected(fake, monkeypatch):
+    """A thread imports it meanwhile; the main thread must not find it half made."""
+    fake()
+    imported = []
+
+    def slowly(name):
+        time.sleep(0.2)
+        imported.append(name)
+
+    monkeypatch.setattr(importlib, "import_module", slowly)
+    with connected(Settings()):
+        assert imported == ["tuner.driver.tune_searcher"]
 
 
 def test_a_start_that_fails_once_is_tried_again(fake):
