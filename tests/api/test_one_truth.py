@@ -115,4 +115,5 @@ def test_the_page_says_it(browser, served, studies, found):
             page.goto(f"{served.address}#/studies/{study}")
             verdict = page.get_by_role("region", name="Verdict")
             expect(verdict.get_by_role("heading", level=2)).to_have_text(capital(HEADLINES[name]))
-            expect(verdict.locator(".because")).to_have_text(f"{capital(found[name].verdict_reason)}.")
+            said = capital(found[name].verdict_reason).replace("tau_f", "τf").replace("tau_b", "τb")
+            expect(verdict.locator(".because")).to_have_text(f"{said}.")

@@ -116,15 +116,15 @@ def pull_back(function, bits, weights, wires, soft):
 
 
 @pytest.mark.parametrize(
-    "chunk", [1, 3 * B, 20 * B, None], ids=["a gate", "some gates", "two trials", "all at once"]
+    "part", [1, 3 * B, 20 * B, None], ids=["an example", "some examples", "two trials", "all at once"]
 )
 @pytest.mark.parametrize(
     "soft", [(False,) * 3, (True,) * 3, (False, True, False, False, True, True)], ids=["hard", "soft", "both"]
 )
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
-def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkeypatch, sizes, soft, chunk):
-    if chunk is not None:
-        monkeypatch.setattr(gates, "CHUNK", chunk)
+def test_a_network_and_its_gradients_are_those_of_the_mixture_written_out(monkeypatch, sizes, soft, part):
+    if part is not None:
+        monkeypatch.setattr(gates, "PART", part)
     given = draw(0, sizes, soft)
     actual, expected = pull_back(network, *given), pull_back(mixture_network, *given)
     torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-13)
