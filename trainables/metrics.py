@@ -134,6 +134,8 @@ GRAD_NORM = Metric(
 )
 GRAD_NORM_STD = Metric("grad_norm_std", "spread of the norm of the gradient", measured="diagnosis")
 ENGINE = (TRAIN_LOSS, GRAD_SNR, GRAD_NORM, GRAD_NORM_STD)  # of every task, unless it declares them itself
+SCORE = (Metric("score", "score so far"), Metric("score_epoch", "epoch that the score is of"))
+INITIAL = "_initial"  # ends the name of a diagnosis at the initial weights
 
 
 @dataclass(frozen=True)
@@ -171,18 +173,25 @@ class Metrics:
 
     @cached_property
     def named(self) -> tuple[Metric, ...]:
-        """All that may be measured, for readers: everything, and what is measured of the validation set as it
-        is called of the test set.
+        """All that may be measured, for readers: everything; the score; a diagnosis as it is called of the
+        initial weights; what is measured of the validation set as it is called of the test set.
         """
         names = {m.name for m in self.everything}
-        twins = (m.name.replace("val_", "test_", 1) for m in self.everything if m.name.startswith("val_"))
-        return (*self.everything, *(self.of(twin) for twin in twins if twin not in names))
+        further = [m.name for m in SCORE]
+        further += [m.name + INITIAL for m in self.everything if m.measured == "diagnosis"]
+        further += [m.name.replace("val_", "test_", 1) for m in self.everything if m.name.startswith("val_")]
+        return (*self.everything, *(self.of(name) for name in further if name not in names))
 
     def of(self, name: str) -> Metric:
         """A metric by its name. One that nobody declares has a label made of the name."""
-        known = {m.name: m for m in self.everything}
+        known = {m.name: m for m in (*SCORE, *self.everything)}
         if name in known:
             return known[name]
+        diagnosis = known.get(name.removesuffix(INITIAL)) if name.endswith(INITIAL) else None
+        if diagnosis is not None and diagnosis.measured == "diagnosis":
+            return Metric(
+                name, f"{diagnosis.full_label}, initial weights", diagnosis.unit, measured="diagnosis"
+            )
         twin = known.get(name.replace("test_", "val_", 1)) if name.startswith("test_") else None
         if twin is None:
             return Metric(name, _spelled(name))

@@ -18,6 +18,7 @@ from trainables.data.redrawn import Redrawn
 from trainables.diagnostics import Diagnosis, gradient_statistics
 from trainables.enumeration import codes_of, errors_as_json
 from trainables.layers import products
+from trainables.metrics import INITIAL
 from trainables.model_file import CONSTANTS
 from trainables.scoring import Score, ScoreRule
 from trainables.tasks.base import Members, Task
@@ -137,13 +138,13 @@ class MeasuredPopulation(ABC):
         """gradient_statistics on the first batch_size training examples, {name: [S, T]}; NaN for members that
         have diverged.
 
-        At the parameters as they are, and at the initial ones, {name + "_initial"}: these are the same for
+        At the parameters as they are, and at the initial ones, {name + INITIAL}: these are the same for
         all trials of a seed, so that there the temperatures alone make the difference, and not what the
         training made of them.
         """
         batch = self._dataset.train.take(slice(self.batch_size))
         found: dict[str, Tensor] = {}
-        for suffix, parameters in (("", self._everything()), ("_initial", self._initial_parameters())):
+        for suffix, parameters in (("", self._everything()), (INITIAL, self._initial_parameters())):
             measured = gradient_statistics(self.task, parameters, batch, self.members, passes=passes)
             found |= {name + suffix: value for name, value in measured.items()}
         finite = self._finite()

@@ -61,10 +61,16 @@ def test_all_that_may_be_measured_is_named_once_the_test_set_included():
     own = Metric("val_bits", "code length", "bits", direction="minimize")
     spoken = Metric("test_bits", "code length of what nobody saw", "bits")
     assert [m.name for m in Metrics((own,)).named] == [
-        "val_bits", "train_loss", "grad_snr", "grad_norm", "grad_norm_std", "test_bits"
+        "val_bits", "train_loss", "grad_snr", "grad_norm", "grad_norm_std", "score", "score_epoch",
+        "grad_snr_initial", "grad_norm_initial", "grad_norm_std_initial", "test_bits",
     ]  # fmt: skip
     assert Metrics((own,)).named[-1] == Metric("test_bits", "code length, test set", "bits", "minimize")
     assert [m for m in Metrics((own, spoken)).named if m.name == "test_bits"] == [spoken]
+
+
+def test_a_diagnosis_at_the_initial_weights_is_called_so():
+    assert task_metrics("sbn").of("grad_norm_initial").title == "norm of the gradient, initial weights"
+    assert task_metrics("sbn").of("val_loss_initial").title == "validation loss initial"  # is no diagnosis
 
 
 def test_a_task_that_is_not_installed_declares_nothing_and_says_why():
