@@ -127,8 +127,8 @@ def test_an_export_of_a_service_is_that_of_its_machine(told, served, study, tmp_
 
 def at_tab(line):
     """What bash is offered for a line that ends where the cursor is."""
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_TUNER_COMPLETE": "bash_complete"}
-    done = CliRunner().invoke(cli, [], prog_name="tuner", env=words)
+    asked = {"COMP_LINE": line, "_TUNER_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(cli, [], prog_name="tuner", env=asked)
     return [found.partition(",")[2] for found in done.output.split()]
 
 
