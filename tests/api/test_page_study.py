@@ -125,10 +125,7 @@ def test_a_clock_ticks_while_a_study_runs(page, served):
 
 def test_a_failed_study_says_why_and_is_resumed(page, served):
     study = served.create()
-    driver = Driver(served, study)
-    trials = driver.start(driver.search(), driver.spec.search_seeds)
-    served.ledger.fail(driver.lease, [t.number for t in trials], "it does not fit")
-    served.ledger.release(driver.lease, "failed", "every trial failed")
+    Driver(served, study).fail()
     page.goto(f"{served.address}#/studies/{study}")
     expect(page.get_by_text("Every trial failed.")).to_be_visible()
     expect(cells(page, "void")).to_have_count(6)

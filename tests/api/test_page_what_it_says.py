@@ -31,10 +31,7 @@ def test_the_verdict_names_the_pairs_that_it_is_about(page, served):
 
 def test_what_failed_is_not_said_to_have_no_finite_value(page, served):
     study = served.create()
-    driver = Driver(served, study)
-    trials = driver.start(driver.search(), driver.spec.search_seeds)
-    served.ledger.fail(driver.lease, [t.number for t in trials], "it does not fit")
-    served.ledger.release(driver.lease, "failed", "every trial failed")
+    Driver(served, study).fail()
     page.goto(f"{served.address}#/studies/{study}")
     expect(page.locator(".legend")).to_contain_text("no value: failed or diverged")
     expect(page.get_by_text("No trial has succeeded.")).to_be_visible()

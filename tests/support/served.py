@@ -130,6 +130,12 @@ class Driver:
             self.lease, interval=interval, epoch=2.0 * interval, training_s=1.0, rows=rows, final=final
         )
 
+    def fail(self):
+        """Every trial of the search, with which the study ends."""
+        trials = self.start(self.search(), self.spec.search_seeds)
+        self.ledger.fail(self.lease, [t.number for t in trials], "it does not fit")
+        self.ledger.release(self.lease, "failed", "every trial failed")
+
     def finish(self, state="succeeded", *, diverged=()):
         """All of a study at once, which then ends in some state."""
         for proposals, seeds, name in (

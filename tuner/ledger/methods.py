@@ -10,10 +10,11 @@ text.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tuner.errors import LedgerError
+from tuner.ledger.kept import kept, slot
 
 # The estimators that the analysis knows by name: softmax ST at tau is decoupled ST at (tau, tau).
 DECOUPLED, SOFTMAX = "decoupled", "softmax"
@@ -155,17 +156,13 @@ class Method:
     tau_b: float | None
     lr: float
     variant: Variant = PLAIN
-    _off_diagonal: bool | None = field(default=None, init=False, repr=False, compare=False)
+    _off_diagonal: bool = slot()
 
-    @property
+    @kept
     def off_diagonal(self) -> bool:
         """Whether it is decoupled ST with tau_f != tau_b, at least for a part of its training."""
-        off = self._off_diagonal
-        if off is None:
-            pairs = [(self.tau_f, self.tau_b), *((s.tau_f, s.tau_b) for s in self.variant.schedule)]
-            off = self.estimator == DECOUPLED and any(tau_f != tau_b for tau_f, tau_b in pairs)
-            object.__setattr__(self, "_off_diagonal", off)
-        return off
+        pairs = [(self.tau_f, self.tau_b), *((s.tau_f, s.tau_b) for s in self.variant.schedule)]
+        return self.estimator == DECOUPLED and any(tau_f != tau_b for tau_f, tau_b in pairs)
 
     @property
     def on_diagonal(self) -> bool:

@@ -1,18 +1,19 @@
 """What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no
 I/O.
 
-A study has thousands of trials. So their dataclasses have slots, and keep what is asked for again and again
-in slots of their own: `cached_property` gives each of them a dictionary, and 1.5 KB more.
+A study has thousands of trials. So their dataclasses have slots, and keep there what is asked for again and
+again (kept.py).
 """
 
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tuner.ledger.kept import kept, slot
 from tuner.ledger.methods import DECOUPLED, PLAIN, SOFTMAX, Method, Segment, Variant
 from tuner.ledger.objective import Objective
 
@@ -122,34 +123,23 @@ class Proposal:
     lr: float
     variant: Variant = PLAIN
     look: int = 0  # of a confirmation: which block of fresh seeds it is trained on, 0 is the first
-    _key: str | None = field(default=None, init=False, repr=False, compare=False)
-    _method: Method | None = field(default=None, init=False, repr=False, compare=False)
+    _key: str = slot()
+    _method: Method = slot()
 
-    @property
+    @kept
     def key(self) -> str:
         """What makes it the same trial as another: unique within a study."""
-        key = self._key
-        if key is None:
-            key = self._made_key()
-            object.__setattr__(self, "_key", key)
-        return key
-
-    def _made_key(self) -> str:
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
         text = self.variant.text
         variant = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest()] if text else []
         look = [f"look {self.look}"] if self.look else []
         return "|".join([self.role, self.estimator, *numbers, *variant, *look])
 
-    @property
+    @kept
     def method(self) -> Method:
         """What is trained, whatever its role."""
-        method = self._method
-        if method is None:
-            estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
-            method = Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
-            object.__setattr__(self, "_method", method)
-        return method
+        estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
+        return Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +168,8 @@ class TrialRow:
     epoch: float = 0.0  # the same in epochs
     source: int | None = None  # number of the trial whose state it goes on from; None: not decided
     look: int = 0  # as Proposal's
-    _proposal: Proposal | None = field(default=None, init=False, repr=False, compare=False)
-    _mean: float | None = field(default=math.nan, init=False, repr=False, compare=False)  # NaN: not computed
+    _proposal: Proposal = slot()
+    _mean: float | None = slot()
 
     @property
     def schedule(self) -> tuple[Segment, ...]:
@@ -204,31 +194,21 @@ class TrialRow:
         """Whether the trial has ended, one way or another."""
         return self.state in TERMINAL_TRIAL_STATES
 
-    @property
+    @kept
     def proposal(self) -> Proposal:
         """The configuration with its role."""
-        made = self._proposal
-        if made is None:
-            made = Proposal(
-                self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look
-            )
-            object.__setattr__(self, "_proposal", made)
-        return made
+        return Proposal(self.role, self.estimator, self.tau_f, self.tau_b, self.lr, self.variant, self.look)
 
     @property
     def method(self) -> Method:
         """What was trained, whatever its role."""
         return self.proposal.method
 
-    @property
+    @kept
     def mean(self) -> float | None:
         """Mean objective over seeds; None unless every seed has a finite one."""
-        mean = self._mean
-        if mean is not None and math.isnan(mean):
-            values = [v for v in self.objective or () if v is not None]
-            mean = math.fsum(values) / len(values) if values and len(values) == len(self.seeds) else None
-            object.__setattr__(self, "_mean", mean)
-        return mean
+        values = [v for v in self.objective or () if v is not None]
+        return math.fsum(values) / len(values) if values and len(values) == len(self.seeds) else None
 
     @property
     def off_diagonal(self) -> bool:
