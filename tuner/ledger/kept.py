@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class _Unset:
-    """Stands, as the class itself, in a slot whose value nobody has asked for yet: copies keep it the same."""
+    """Stands, as a class, in a slot whose value nobody has asked for yet: copies keep a class the same."""
 
 
 def slot() -> Any:
