@@ -43,6 +43,7 @@ FLOORS = (
 KERNELS = ("noise", "sampling", "update", "gate_layers", "cross_entropy")  # in Triton
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
+    "grpc": {"tuner/driver/ray_private.py"},
     "optuna": {"tuner/strategies/optuna_samplers.py"},
     "mlflow": {"tuner/tracking/"},
     "triton": {f"trainables/kernels/triton_{name}.py" for name in KERNELS},
@@ -66,6 +67,7 @@ EXTRA = {
     # Imported on GPUs of CUDA only, for which torch brings triton.
     **{file: {"triton"} for file in ONLY_IN["triton"]},
     "trainables/population_run.py": {"numpy"},  # writes what was measured of examples
+    "trainables/import_ahead.py": {"numpy"},  # before a thread does
     "trainables/data/array_file.py": {"safetensors"},  # imported when such a file is read
     "trainables/model_file.py": {"safetensors"},  # imported when a model is written or read
 }

@@ -4,29 +4,13 @@ The driver imports it to tell Tune what to train, so that torch is imported wher
 population_run.py does the work.
 """
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
 
+from trainables import import_ahead
 from trainables.population_report import PopulationConfig
 from trainables.tasks.own import OwnTask
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """While a block imports much: the collector walks over all of it, again and again, and finds nothing to
-    free. Of the import of torch that is a sixth of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyped
@@ -46,7 +30,8 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
 
         own: the task and its data, where they cannot be had by their names here.
         """
-        with _no_garbage_collection():
+        import_ahead.finish()
+        with import_ahead.no_garbage_collection():
             from trainables.population_run import PopulationRun  # torch is for workers
 
         self._config = PopulationConfig.from_tune(config)

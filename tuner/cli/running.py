@@ -81,12 +81,22 @@ def resume(
 @cli.command(hidden=True)
 @click.argument("study", type=StudyName())
 @click.option("--job", help="The job's name, as the service gave it.")
-@with_ledger
-def drive(settings: "Settings", ledger: Any, study: str, job: str | None) -> None:
+def drive(study: str, job: str | None) -> None:
     """Run a study as the service does, in a Ray job."""
-    from tuner.driver.drive import drive_job
+    from tuner.driver.ray_join import join_ahead
 
-    drive_job(ledger, study, settings, job=job, say=lambda line: say(f"study {study}  {line}"))
+    def say_of_study(line: str) -> None:
+        say(f"study {study}  {line}")
+
+    join_ahead(say_of_study)
+
+    @with_ledger
+    def driven(settings: "Settings", ledger: Any) -> None:
+        from tuner.driver.drive import drive_job
+
+        drive_job(ledger, study, settings, job=job, say=say_of_study)
+
+    driven()
 
 
 @contextmanager

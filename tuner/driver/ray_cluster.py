@@ -12,35 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tuner.driver.placement import Placement
-from tuner.driver.ray_private import (
-    LOOPBACK_ENVIRONMENT,
-    QUIET_ENVIRONMENT,
-    START_PATIENCE_ENVIRONMENT,
-    in_job,
-)
+from tuner.driver.ray_join import RayNotStartedError, first_line, join, set_environment
+from tuner.driver.ray_private import LOOPBACK_ENVIRONMENT, START_PATIENCE_ENVIRONMENT, in_job
 from tuner.driver.signals import handler_kept
 from tuner.errors import UserError
 from tuner.settings import Settings
 from tuner.temporary import SocketFolder
-
-# What Ray and Tune read when they are imported.
-_ENVIRONMENT = QUIET_ENVIRONMENT | {
-    # No files of loggers for every Tune trial, no usage statistics, no advice about snapshots.
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # No snapshots of the experiment, which nobody would read: the ledger has it all.
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    # Ctrl-C is ours: it ends the run at once, and the ledger has all that was finished.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    # Explicit, because Ray's default depends on whether there is a token in the user's home folder.
-    "RAY_AUTH_MODE": "token",
-}
-
-# torch's threads spin while they wait for each other, and two threads that spin on one core keep the work
-# from it. Two studies at once on 2 cores, in seconds, and one alone: 161 and 41 at 100,000 turns (OpenMP's
-# default is more), 64 and 40 at 1,000, 60 and 43 at none. Read by OpenMP when a worker starts.
-_WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
 
 _UNKNOWN_MEMORY_BYTES = 2e9  # of a node that does not say
 _START_ATTEMPTS = 4
@@ -57,9 +34,7 @@ def connected(settings: Settings) -> Iterator[Any]:
     """
     address = os.environ["RAY_ADDRESS"] if in_job() else settings.ray_address
     own = {} if address else LOOPBACK_ENVIRONMENT | START_PATIENCE_ENVIRONMENT | token_without_home()
-    environment = _ENVIRONMENT | _WORKER_ENVIRONMENT | own
-    for name, value in environment.items():
-        os.environ.setdefault(name, value)
+    set_environment(own)
     import ray
 
     # Ray takes 10 s to start and mostly waits; importing Tune takes 5 s and only computes. Not the other way
@@ -73,28 +48,12 @@ def connected(settings: Settings) -> Iterator[Any]:
         if folder is not None:
             stack.callback(folder.remove)
         stack.callback(ray.shutdown)
-        with handler_kept(signal.SIGTERM):
-            if folder is None:
-                _join(ray, str(address))
-            else:
-                _start(ray, folder.path)
+        if folder is None:
+            join(ray, str(address))
+        else:
+            _start(ray, folder.path)
         tune.join()  # Tune's modules import each other: two threads at once may find them half made
         yield ray
-
-
-class RayNotStartedError(UserError):
-    """A Ray of our own does not start, or the cluster does not answer."""
-
-
-def _join(ray: Any, address: str) -> None:
-    """Connects to a cluster. Raises RayNotStartedError."""
-    environment = {"env_vars": _WORKER_ENVIRONMENT}
-    try:
-        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
-        raise RayNotStartedError(
-            f"there is no Ray cluster at {address} (TUNER_RAY_ADDRESS): {_first_line(error)}"
-        ) from error
 
 
 def _start(ray: Any, folder: Path) -> None:
@@ -104,14 +63,15 @@ def _start(ray: Any, folder: Path) -> None:
     os.environ["RAY_TMPDIR"] = str(folder)
     for attempt in range(1, _START_ATTEMPTS + 1):
         try:
-            ray.init(
-                address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-            )
+            with handler_kept(signal.SIGTERM):
+                ray.init(
+                    address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+                )
         except Exception as error:  # Ray has no class of its own for it
             ray.shutdown()  # what has started of it
             if attempt == _START_ATTEMPTS:
                 raise RayNotStartedError(
-                    f"Ray does not start on this machine, tried {attempt} times: {_first_line(error)}"
+                    f"Ray does not start on this machine, tried {attempt} times: {first_line(error)}"
                 ) from error
         else:
             return
@@ -130,10 +90,6 @@ def token_without_home() -> dict[str, str]:
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         kept = False
     return {} if kept else {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def placement_on(

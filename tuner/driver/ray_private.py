@@ -6,6 +6,7 @@ Importing it imports nothing of Ray: the service imports this file too, and star
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 # Read by Ray when it is imported. It is meant for systems on which Ray joins no other machine's; what it does
@@ -31,6 +32,11 @@ QUIET_ENVIRONMENT = {"RAY_AIR_NEW_OUTPUT": "0", "RAY_TRAIN_ENABLE_V2_MIGRATION_W
 
 # Set by Ray for the entry point of a job, and nowhere else.
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+
+# Of a worker that is started ahead: how long it is kept without work, and how long its node may take to
+# answer.
+_KEPT_S = 600
+_ANSWER_S = 5.0
 
 # `ray start` as a module: the console script need not be on the PATH.
 RAY_COMMAND = (sys.executable, "-m", "ray.scripts.scripts")
@@ -71,3 +77,50 @@ def spare_usage_statistics() -> None:
     from ray.air._internal import usage
 
     usage.tag_callbacks = lambda _callbacks: False
+
+
+def leave_environment_of_actors() -> None:
+    """Keeps Tune from giving its actors environment variables of its own beside those of the job. With them,
+    no worker that was started ahead is like them; and among them are the keys of the driver's AWS account,
+    which Ray's dashboard would show.
+    """
+    from ray.tune.execution import class_cache
+
+    class_cache.DEFAULT_ENV_VARS = {}
+    class_cache.ENV_VARS_TO_PROPAGATE = ()
+
+
+def start_workers_ahead(node: Mapping[str, Any], count: int) -> None:
+    """Asks a node, one of `ray.nodes()`, to start so many workers for the job of this process, which is
+    connected. The job's next actors and tasks there are given them; what is left ends with the job. Returns
+    at once.
+
+    Ray starts workers ahead by itself, but as many as there are CPUs, and none of a job's environment; and it
+    gives an actor no process in which a task has run.
+
+    Raises RayChangedError where this Ray has no such request, or does not answer it.
+    """
+    try:
+        import grpc
+        from ray._private.grpc_utils import init_grpc_channel
+        from ray._private.worker import global_worker
+        from ray.core.generated.common_pb2 import PYTHON
+        from ray.core.generated.node_manager_pb2 import PrestartWorkersRequest
+        from ray.core.generated.node_manager_pb2_grpc import NodeManagerServiceStub
+
+        request = PrestartWorkersRequest(
+            language=PYTHON,
+            job_id=global_worker.current_job_id.binary(),
+            keep_alive_duration_secs=_KEPT_S,
+            num_workers=count,
+        )
+        environment = global_worker.core_worker.get_job_config().runtime_env_info
+        request.runtime_env_info.ParseFromString(environment.SerializeToString())
+        address = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+    except (ImportError, AttributeError, KeyError, ValueError) as error:
+        raise RayChangedError(f"the installed Ray cannot be asked for workers ({error!r})") from error
+    try:
+        with init_grpc_channel(address) as channel:
+            NodeManagerServiceStub(channel).PrestartWorkers(request, timeout=_ANSWER_S)
+    except grpc.RpcError as error:
+        raise RayChangedError(f"Ray's node at {address} does not take it ({error.code()})") from error

@@ -14,8 +14,9 @@ from tuner.driver.material import material_of
 from tuner.driver.placement import Placement
 from tuner.driver.populations import Populations
 from tuner.driver.progress import Progress, ProgressLine
-from tuner.driver.ray_cluster import RayNotStartedError, connected, placement_on
-from tuner.driver.ray_private import in_job, spare_usage_statistics
+from tuner.driver.ray_cluster import connected, placement_on
+from tuner.driver.ray_join import RayNotStartedError
+from tuner.driver.ray_private import in_job, leave_environment_of_actors, spare_usage_statistics
 from tuner.errors import FieldError, SpecError, UserError
 from tuner.home import open_to_others
 from tuner.ledger.history import History
@@ -191,6 +192,7 @@ def _tuner(
     from tuner.driver.watchdog import Watchdog
 
     spare_usage_statistics()
+    leave_environment_of_actors()
     # Populations are spread over the nodes; by default Ray would fill one node before it uses the next.
     trainable = PopulationTrainable if own_task is None else _carrying(own_task)
     resources = tune.PlacementGroupFactory([placement.resources], strategy="SPREAD")

@@ -10,7 +10,8 @@ import time
 import pytest
 import ray
 
-from tuner.driver.ray_cluster import RayNotStartedError, connected, token_without_home
+from tuner.driver.ray_cluster import connected, token_without_home
+from tuner.driver.ray_join import RayNotStartedError
 from tuner.settings import Settings
 
 
