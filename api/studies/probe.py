@@ -17,6 +17,7 @@ from tuner.errors import UserError
 _LOG = logging.getLogger("tuner.probe")
 EVERY_S = 3.0
 HANGS_S = 10.0  # a part that was asked so long ago and has not answered does not
+STOPPED_S = 1.0  # how long the end waits for answers that are on their way: who answers does so in less
 
 OK, AWAY, NOT_YET = "ok", "does not answer", "not asked yet"
 
@@ -41,15 +42,24 @@ class Probe:
         self._parts, self._fixed = dict(parts), dict(fixed)
         self._asked = dict.fromkeys(parts, _Asked(NOT_YET, None))
         self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._loop, args=[name], name=f"probe {name}", daemon=True)
+            for name in self._parts
+        ]
 
     def start(self) -> None:
         """Begins."""
-        for name in self._parts:
-            threading.Thread(target=self._loop, args=[name], name=f"probe {name}", daemon=True).start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Ends; an answer that is on its way is not waited for."""
+        """Ends. A part that hangs is not waited for; one that answers is, because the ledger is closed next,
+        and a connection that is in use then would stay open.
+        """
         self._stop.set()
+        deadline = time.monotonic() + STOPPED_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def said(self) -> dict[str, str]:
         """Of each part, "ok" or what is wrong."""

@@ -82,6 +82,32 @@ def test_a_part_that_hangs_is_away_and_holds_up_no_other(monkeypatch):
     probe.stop()
 
 
+def test_the_end_waits_for_an_answer_that_is_on_its_way_and_for_no_part_that_hangs(monkeypatch):
+    """The ledger is closed next, and a connection that is in use would stay open."""
+    asked, go_on, answered = threading.Event(), threading.Event(), []
+
+    def ask():
+        asked.set()
+        go_on.wait(patient(30))
+        answered.append(True)
+
+    monkeypatch.setattr(probing, "STOPPED_S", patient(30))
+    probe = started(part=ask)
+    assert asked.wait(patient(10))
+    threading.Timer(0.2, go_on.set).start()
+    probe.stop()
+    assert answered == [True]
+
+    asked.clear()
+    go_on.clear()
+    monkeypatch.setattr(probing, "STOPPED_S", 0.05)
+    probe = started(part=ask)
+    assert asked.wait(patient(10))
+    probe.stop()
+    assert answered == [True]
+    go_on.set()
+
+
 def test_readiness_is_the_ledgers_and_every_part_is_named(tmp_path, silent):
     def away():
         raise RayAwayError("away")
