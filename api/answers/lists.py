@@ -4,10 +4,11 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from api.answers.views import metrics_json, objective_json
+from api.answers.views import metrics_json
 from trainables.estimator_names import TEMPERATURES
 from trainables.tasks import task_declaration, task_metrics, task_names
 from tuner.evidence.labels import METHODS, STATES
+from tuner.ledger.study_metrics import objective_json
 from tuner.spec.study import BASELINES, PRESETS, load_spec, preset_names
 
 

@@ -20,7 +20,7 @@ from tuner.evidence.verdicts import Verdict
 from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
 from tuner.ledger.store import Ledger
-from tuner.ledger.study_metrics import metrics_of
+from tuner.ledger.study_metrics import metrics_of, objective_json
 from tuner.ledger.study_queue import StudyQueue
 from tuner.spec.study import StudySpec, read_spec
 from tuner.tracking.links import comparison_page, optima_page, run_page
@@ -253,12 +253,6 @@ def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str,
         "epoch": share * epochs if share is not None and epochs else None,
         "epochs": epochs,
     }
-
-
-def objective_json(metrics: Metrics, name: str, direction: str) -> dict[str, str]:
-    """An objective, with the names that readers know it by."""
-    metric = metrics.of(name)
-    return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}
 
 
 def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:

@@ -17,9 +17,8 @@ from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
 from api.answers.events import follow
 from api.answers.families import with_corrections
-from api.answers.plan import PAST, estimate, missing_data
 from api.answers.so_far import EqualEpochs, brief_trial
-from api.answers.views import as_json, found_etag, objective_json
+from api.answers.views import as_json, found_etag
 from api.application import body, cursors, schemas, trial_schemas
 from api.application.auth import Reader, Submitter, name_of, only_this_machine, still_welcome
 from api.application.errors import Problem, refused
@@ -27,15 +26,17 @@ from api.application.head import HEAD
 from api.application.service import Service
 from api.studies import audit
 from api.studies.submission import spec_of
-from trainables.tasks import task_declaration, task_metrics
+from trainables.tasks import task_declaration
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
+from tuner.evidence.plan import planned
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyRow, StudyState, TrialState
 from tuner.ledger.study_metrics import metrics_of
-from tuner.spec.study import StudySpec
+
+_PAST = 20  # studies by which a plan's time is estimated, the newest that succeeded
 
 
 class _StudyInPath(StringConvertor):
@@ -93,14 +94,14 @@ def submit(
     if once is not None and not _ONCE.fullmatch(once):
         raise refused("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     spec, notes = spec_of(body.mapping(content), service.settings)
-    objective = _objective(spec)
+    objective = task_declaration(spec.task).objective
     try:
         study_id, new = service.queue.submit(
             name=spec.name,
             task=spec.task,
             spec=spec.model_dump(mode="json"),
-            objective=objective["name"],
-            direction=objective["direction"],
+            objective=objective.name,
+            direction=objective.direction,
             owner=caller.owner,
             quota=service.quota,
             request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
@@ -125,25 +126,9 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
     what earlier studies took, and whether its data is there. Nothing is submitted.
     """
     spec, notes = spec_of(body.mapping(content), service.settings)
-    newest = service.pages.page(PAST, state=StudyState.SUCCEEDED, task=spec.task, owner=caller.sees)
-    return {
-        "estimate": estimate(spec, service.pages.studies(found.study_id for found in newest)),
-        "missing_data": missing_data(spec, service.settings.data_folder),
-        "trials": spec.planned_trials,
-        "members": spec.planned_members,
-        "search_trials": spec.trials_total,
-        "confirm_trials": spec.confirm_total,
-        "control_trials": spec.control_total,
-        "further_trials": spec.further_most,
-        "objective": _objective(spec),
-        "spec": spec.model_dump(mode="json"),
-        "notes": notes,
-    }
-
-
-def _objective(spec: StudySpec) -> dict[str, str]:
-    objective = task_declaration(spec.task).objective
-    return objective_json(task_metrics(spec.task), objective.name, objective.direction)
+    newest = service.pages.page(_PAST, state=StudyState.SUCCEEDED, task=spec.task, owner=caller.sees)
+    past = service.pages.studies(found.study_id for found in newest)
+    return planned(spec, past, service.settings.data_folder) | {"notes": notes}
 
 
 # --- reading ---

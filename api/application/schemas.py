@@ -224,6 +224,9 @@ class Planned(Answer):
         description="At most, beside these: where ranges are extended, optima refined, and at further looks."
     )
     members: int = Field(description="Models that would be trained in all.")
+    trainings: float = Field(
+        description="The same in units of one model trained to its end: halving stops most before."
+    )
     objective: LabelledObjective
     spec: dict[str, Any] = Field(description="With every default filled in.")
     notes: list[str] = Field(description=_NOTES)

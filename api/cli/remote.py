@@ -1,4 +1,4 @@
-"""Verbs against a service: submit, status, watch, cancel; and list, results, trials, report,
+"""Verbs against a service: submit, status, watch, cancel; and list, plan, results, trials, report,
 resume and confirm with --server.
 """
 
@@ -18,6 +18,7 @@ from tuner.cli import cli
 from tuner.cli.choosing import chosen
 from tuner.cli.completion import SpecName
 from tuner.cli.group import print_note
+from tuner.cli.planning import show_plan
 from tuner.cli.reading import show_studies, show_trials
 from tuner.cli.summary import summary_of
 from tuner.cli.tables import columns, state_text
@@ -31,16 +32,20 @@ _MOST_LISTED = 100  # as of the ledger of this machine
 @with_client
 def submit(client: Any, spec: str) -> None:
     """Submit SPEC, a YAML file or a preset, to a service."""
-    from tuner.spec.study import load_spec
-
-    is_file = Path(spec).suffix in (".yaml", ".yml")
-    given = load_spec(spec, print_note).model_dump(mode="json") if is_file else {"preset": spec}
-    study = client.submit(given)
+    study = client.submit(_given(spec))
     click.echo(
         f"study {study['id']}  {study['name']}: {study['state']}, {study['progress']['trials']['total']} "
         "trials"
     )
     click.echo(f"page  {client.server}{study['links']['page']}")
+
+
+def _given(spec: str) -> dict[str, Any]:
+    """A YAML file, or a preset by its name, as a request's body."""
+    from tuner.spec.study import load_spec
+
+    is_file = Path(spec).suffix in (".yaml", ".yml")
+    return load_spec(spec, print_note).model_dump(mode="json") if is_file else {"preset": spec}
 
 
 @cli.command()
@@ -161,6 +166,10 @@ def _trials(client: Any, study: str, as_json: bool, sort: str | None, filters: t
     show_trials(chosen(rows, filters, sort), _title(client.status(name)), as_json=as_json)
 
 
+def _plan(client: Any, spec: str, as_json: bool) -> None:
+    show_plan(client.plan(_given(spec)), as_json=as_json)
+
+
 def _report(client: Any, study: str, out: Path | None) -> None:
     """Fetches the report as the service makes it, with the numbers and the figures."""
     name = client.find(study)
@@ -172,6 +181,7 @@ def _report(client: Any, study: str, out: Path | None) -> None:
 
 
 remote_or_local("list", _list)
+remote_or_local("plan", _plan)
 remote_or_local("results", _results)
 remote_or_local("trials", _trials)
 remote_or_local("report", _report)

@@ -50,6 +50,14 @@ def test_and_the_same_as_json(told, served, study, verb):
     assert study in str(here) or "trials" in verb
 
 
+def test_a_plan_is_the_same_here_and_there(told, served):
+    plan, there = ["plan", "sbn-digits"], ["--server", served.address]
+    assert told(*plan, *there) == told(*plan)
+    found = json.loads(told(*plan, "--json", *there))
+    assert found == json.loads(told(*plan, "--json"))
+    assert found["members"] == 138
+
+
 @pytest.fixture
 def files_of(tmp_path, monkeypatch):
     """A service whose study has these files: {name: kind}."""

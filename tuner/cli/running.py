@@ -10,6 +10,7 @@ import click
 
 from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
+from tuner.cli.planning import in_one_line, plan_here
 from tuner.cli.summary import summary
 from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow, StudyState
@@ -17,7 +18,6 @@ from tuner.output import say
 
 if TYPE_CHECKING:
     from tuner.settings import Settings  # pydantic takes longer to import than all else here
-    from tuner.spec.study import StudySpec
 
 ending_in_json = click.option(
     "--json", "as_json", is_flag=True, help="End with one line of JSON: the study's id and state."
@@ -27,7 +27,6 @@ shown_in_mlflow = click.option(
     default=True,
     help="Show the study in MLflow (default), or leave that to `tuner sync`.",
 )
-_PAST_STUDIES = 200  # the newest, by which the time of a new one is estimated
 
 
 @cli.command()
@@ -44,7 +43,7 @@ def run(spec: str, as_json: bool, mlflow: bool) -> None:
     def submitted(settings: "Settings", ledger: Any) -> None:
         from tuner.driver.drive import submit
 
-        plan = _plan(parsed, ledger)
+        plan = in_one_line(plan_here(parsed, settings, ledger))
         driven_here(settings, ledger, submit(ledger, parsed), as_json=as_json, mlflow=mlflow, plan=plan)
 
     from tuner.driver.tune_run import check
@@ -117,24 +116,6 @@ def _end_told(settings: "Settings", ledger: Any, study: str) -> Iterator[None]:
         yield
     finally:
         notifier.tell(study)
-
-
-def _plan(spec: "StudySpec", ledger: Any) -> str:
-    """What a spec will train, and how long that takes if studies like it were run here before."""
-    from tuner.driver.drive import this_host
-    from tuner.driver.progress import duration
-    from tuner.evidence.expected_time import expected_time
-
-    number, unit = (spec.epochs, "epoch") if spec.epochs is not None else (spec.steps, "step")
-    length = f"{number} {unit}{'' if number == 1 else 's'}"
-    text = f"{spec.planned_trials} trials, {spec.planned_trainings} trainings of {length}"
-    if spec.further_most:
-        text += f", and up to {spec.further_most} trials that extend, refine and confirm further"
-    found = expected_time(spec, ledger.list_studies(_PAST_STUDIES), this_host()["machine"])
-    if found is None:
-        return f"{text}; how long that takes is known when one like it has been run here"
-    basis = "one study" if found.studies == 1 else f"{found.studies} studies"
-    return f"{text}; about {duration(found.seconds)}, by {basis} of this model and data before it"
 
 
 def driven_here(

@@ -12,3 +12,9 @@ def metrics_of(study: StudyRow) -> Metrics:
     """
     found = task_metrics(study.task)
     return found if found.problem is None or study.metrics is None else from_json(study.metrics)
+
+
+def objective_json(metrics: Metrics, name: str, direction: str) -> dict[str, str]:
+    """An objective, with the names that readers know it by."""
+    metric = metrics.of(name)
+    return {"name": name, "direction": direction, "label": metric.full_label, "title": metric.title}

@@ -159,6 +159,7 @@ export interface Plan {
   control_trials: number;
   further_trials: number;
   members: number;
+  trainings: number;
   spec: Spec;
 }
 
