@@ -28,7 +28,10 @@ def imported(code, home):
     return HEAVY & set(line.split())
 
 
-@pytest.mark.parametrize("module", ["tuner", "tuner.cli", "api.cli", "api.client", "api.studies.jobs"])
+@pytest.mark.parametrize(
+    "module",
+    ["tuner", "tuner.cli", "tuner.driver.ray_join", "api.cli", "api.client", "api.studies.jobs"],
+)
 def test_importing_it_imports_nothing_heavy(module, tmp_path):
     assert imported(f"import {module}", tmp_path) == set()
 
