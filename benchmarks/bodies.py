@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 
 BYTES = 262_144
 REPEATS = 5

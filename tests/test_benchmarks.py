@@ -12,7 +12,7 @@ import sys
 import pytest
 import torch
 
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from benchmarks import bodies, gpu, gpu_check, plain, scale, sharing
 from tests.support.paths import ROOT
 from tests.support.patience import patient

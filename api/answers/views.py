@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
-from api.application.costly import Costly
-from api.application.settings import ServiceSettings
+from api.answers.costly import Costly
+from api.settings import ServiceSettings
 from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results, rules_of

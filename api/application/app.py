@@ -10,18 +10,19 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
+from api import logs
 from api.answers.metrics import Timing
-from api.application import errors, schemas
-from api.application.auth import Guard
-from api.application.head import Head
+from api.application import schemas
 from api.application.health import router as health
 from api.application.parts_of_studies import router as parts_of_studies
-from api.application.request_id import RequestId
 from api.application.routes import router
 from api.application.service import Service
-from api.application.settings import ServiceSettings
 from api.application.steering import router as steering
-from api.studies import logs
+from api.requests import errors
+from api.requests.callers import Guard
+from api.requests.head import Head
+from api.requests.request_id import RequestId
+from api.settings import ServiceSettings
 from api.studies.completer import Completer
 from api.studies.dashboard import PATH as DASHBOARD
 from api.studies.jobs import Jobs

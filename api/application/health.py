@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.application import schemas
-from api.application.auth import Reader
 from api.application.service import Service
+from api.requests.callers import Reader
 from api.studies.probe import OK
 
 router = APIRouter(tags=["health"])

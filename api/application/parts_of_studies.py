@@ -11,13 +11,13 @@ from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
 from api.application import schemas, trial_schemas
-from api.application.auth import Reader, Submitter
-from api.application.body import mapping
-from api.application.errors import Problem, refused
 from api.application.routes import Body, Match, TheService, costly_answer
 from api.application.service import Service
 from api.application.steering import steered
-from api.studies import audit
+from api.requests import audit
+from api.requests.body import mapping
+from api.requests.callers import Reader, Submitter
+from api.requests.errors import Problem, refused
 from tuner.errors import FieldError, LedgerError, UserError
 from tuner.ledger.added_seeds import add_seeds
 from tuner.ledger.rows import StudyRow

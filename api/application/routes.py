@@ -19,12 +19,12 @@ from api.answers.events import follow
 from api.answers.families import with_corrections
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, found_etag
-from api.application import body, cursors, schemas, trial_schemas
-from api.application.auth import Reader, Submitter, name_of, only_this_machine, still_welcome
-from api.application.errors import Problem, refused
-from api.application.head import HEAD
+from api.application import schemas, trial_schemas
 from api.application.service import Service
-from api.studies import audit
+from api.requests import audit, body, cursors
+from api.requests.callers import Reader, Submitter, name_of, only_this_machine, still_welcome
+from api.requests.errors import Problem, refused
+from api.requests.head import HEAD
 from api.studies.submission import spec_of
 from trainables.tasks import task_declaration
 from tuner.errors import LedgerError, UserError

@@ -1,7 +1,7 @@
 """The HTTP server under the application: how many connections it has, and how long it waits for a client.
 
 A client that sends its request a byte at a time holds a connection and nothing else; so there are deadlines
-(the body's is in body.py), a limit of connections, and a share of it for one address. One that does not read
+(the body's is in api/requests/body.py), a limit of connections, and a share of it for one address. One that does not read
 its answer holds as much: it is not waited for either.
 """
 
@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.application.errors import Problem
-from api.application.settings import ServiceSettings
+from api.requests.errors import Problem
+from api.settings import ServiceSettings
 from tuner.network import neighbourhood
 
 HEADERS_S = 15.0  # from the connection, or from the answer before, until the headers are there

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from api.answers.cache import Cache, bytes_of
+from api.answers.costly import Costly
 from api.answers.looks import Looks
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
+from api.answers.streams import Streams
 from api.answers.views import Views
-from api.application.auth import Caller, Limiter
-from api.application.costly import Costly
-from api.application.settings import ServiceSettings
-from api.application.streams import Streams
+from api.requests.callers import Caller, Limiter
+from api.settings import ServiceSettings
 from api.studies.dashboard import Dashboard
 from api.studies.jobs import Jobs
 from api.studies.probe import Probe, mlflow_answers

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.application import schemas
-from api.application.auth import Caller, Submitter
 from api.application.routes import TheService
 from api.application.service import Service
-from api.studies import audit
+from api.requests import audit
+from api.requests.callers import Caller, Submitter
 
 router = APIRouter()
 

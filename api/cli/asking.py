@@ -39,8 +39,8 @@ def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     @_server_options
     @wraps(command)
     def opened(*args: Any, server: str | None, key: str | None, **kwargs: Any) -> Any:
-        from api.application.settings import ClientSettings
         from api.client import Client
+        from api.settings import ClientSettings
 
         known = ClientSettings.from_environment()
         address = server or known.server
@@ -64,8 +64,8 @@ def remote_or_local(name: str, remote: Callable[..., None]) -> None:
         if not server:
             local_callback(**kwargs)
             return
-        from api.application.settings import ClientSettings
         from api.client import Client
+        from api.settings import ClientSettings
 
         with Client(server, key or ClientSettings.from_environment().api_key) as client:
             remote(client, **kwargs)
@@ -87,8 +87,8 @@ class ServiceStudy(click.ParamType[str]):
     ) -> list[CompletionItem]:
         """The newest ids that begin so, if the service answers."""
         del param
-        from api.application.settings import ClientSettings
         from api.client import Client
+        from api.settings import ClientSettings
 
         try:
             known = ClientSettings.from_environment()

@@ -15,8 +15,8 @@ def serve(host: str | None, port: int | None) -> None:
     for name, value in (("TUNER_HOST", host), ("TUNER_PORT", port)):
         if value is not None:
             os.environ[name] = str(value)
-    from api.application.settings import ServiceSettings
     from api.machine.stack import serve as run
+    from api.settings import ServiceSettings
 
     settings = ServiceSettings.from_environment()
 

@@ -13,9 +13,9 @@ import uvicorn
 
 from api.application.app import create
 from api.application.server import configuration
-from api.application.settings import ServiceSettings
 from api.machine.ray_head import RayHead
 from api.machine.supervisor import Part, Supervisor, ready
+from api.settings import ServiceSettings
 from api.studies.dashboard import PATH, Dashboard
 from api.studies.jobs import Jobs
 from api.studies.ray_token import token_environment

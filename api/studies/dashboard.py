@@ -18,8 +18,8 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.application.auth import Caller, only_this_machine
-from api.application.errors import Problem
+from api.requests.callers import Caller, only_this_machine
+from api.requests.errors import Problem
 from api.studies.ray_token import token
 from tuner.ledger.api_keys import ApiKeys
 

@@ -5,8 +5,8 @@ our limits.
 from collections.abc import Mapping
 from typing import Any
 
-from api.application.errors import Problem, refused
-from api.application.settings import ServiceSettings
+from api.requests.errors import Problem, refused
+from api.settings import ServiceSettings
 from trainables.tasks import task_declaration
 from tuner.errors import FieldError
 from tuner.spec.study import StudySpec, load_spec, parse_spec, preset_names

@@ -29,7 +29,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def description() -> Description:
     """What the service says of itself. Its ledger is an empty one in a folder that is removed again."""
     from api.application.app import create
-    from api.application.settings import ServiceSettings
+    from api.settings import ServiceSettings
 
     with TemporaryDirectory() as folder:
         app = create(ServiceSettings(home=Path(folder)))

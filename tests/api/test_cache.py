@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from api.answers.cache import Cache, bytes_of
 from api.answers.conditional import answer
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.specs import GOOD
 from tuner.ledger.rows import Proposal
 

@@ -6,12 +6,12 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from api.answers import events
-from api.application import auth, streams
+from api.answers import events, streams
 from api.application.app import create
-from api.application.auth import Limiter
-from api.application.errors import Problem
-from api.application.settings import ServiceSettings
+from api.requests import callers
+from api.requests.callers import Limiter
+from api.requests.errors import Problem
+from api.settings import ServiceSettings
 from tests.support.patience import patient, wait_for
 from tests.support.served import SMALL
 from tests.support.specs import TINY
@@ -237,7 +237,7 @@ def test_the_words_of_the_header_do_not_matter_but_the_key_does(make):
     assert http.get("/tasks", headers={"Authorization": f"bearer  {key} "}).status_code == 200
     for wrong in (f"Basic {key}", key, f"Bearer {key}x", "Bearer", "Bearer \x00", ""):
         assert http.get("/tasks", headers={"Authorization": wrong}).status_code == 401
-    assert auth.EVERYBODY.sees is None
+    assert callers.EVERYBODY.sees is None
 
 
 def test_a_key_sees_its_own_studies_and_does_what_its_scopes_say(http, service):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from api.studies import completer as completing
 from api.studies.completer import Completer
 from tests.support.served import SMALL

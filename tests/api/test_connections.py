@@ -10,8 +10,9 @@ import httpx
 import pytest
 import uvicorn
 
-from api.application import body, server
-from api.application.settings import ServiceSettings
+from api.application import server
+from api.requests import body
+from api.settings import ServiceSettings
 from tests.support.patience import patient, wait_for
 from tests.support.served import Served
 from tuner.network import any_free_port

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.playing import play, succeed
 from tests.support.specs import GOOD
 from tuner.ledger.rows import Proposal

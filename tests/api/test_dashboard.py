@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from api.studies import dashboard as passing
 from api.studies.dashboard import COOKIE, Dashboard
 from tests.support.fake_server import answering

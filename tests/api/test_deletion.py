@@ -9,7 +9,7 @@ from api.answers.views import Views
 from api.application import parts_of_studies
 from api.application.app import create
 from api.application.service import Service
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.served import SMALL
 
 

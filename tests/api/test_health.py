@@ -12,9 +12,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from api.application import costly
+from api.answers import costly
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from api.studies import jobs
 from api.studies import probe as probing
 from api.studies.jobs import RayAwayError

@@ -5,9 +5,9 @@ import logging
 import pytest
 from fastapi.testclient import TestClient
 
+from api import logs
 from api.application.app import create
-from api.application.settings import ServiceSettings
-from api.studies import logs
+from api.settings import ServiceSettings
 from tests.support.served import SMALL
 from tuner.ledger.api_keys import ApiKeys
 

@@ -36,7 +36,7 @@ def test_a_trial_has_a_page_of_its_own(page, served):
 
 
 def test_a_trial_shows_what_it_has_left_and_files_are_saved(page, served):
-    from api.application.settings import ServiceSettings
+    from api.settings import ServiceSettings
 
     study = served.create()
     Driver(served, study).finish()

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from api.answers.costly import Costly
 from api.answers.views import Views
-from api.application.costly import Costly
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.served import SMALL
 from tuner.errors import ForbiddenByStateError
 from tuner.ledger.pages import Pages

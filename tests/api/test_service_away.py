@@ -5,7 +5,7 @@ works again after.
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.patience import wait_for
 from tests.support.specs import TINY
 

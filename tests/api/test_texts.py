@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.served import SMALL
 
 JSON = {"Content-Type": "application/json"}

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from api.application.app import create
-from api.application.settings import ClientSettings, ServiceSettings
 from api.cli import cli
+from api.settings import ClientSettings, ServiceSettings
 from tests.support.markdown import DOCS, blocks, names, tables
 from tests.support.tasks import BUILT_IN, OPTIONS
 from trainables.data import DATASETS, OWN_DATA, load, options

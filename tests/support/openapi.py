@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 
 with tempfile.TemporaryDirectory() as home:
     app = create(ServiceSettings(home=Path(home)))

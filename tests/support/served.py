@@ -51,7 +51,7 @@ class Served:
 
         from api.application.app import create
         from api.application.server import configuration
-        from api.application.settings import ServiceSettings
+        from api.settings import ServiceSettings
 
         settings = ServiceSettings(home=self.home, port=self.port, **self.settings)
         config = configuration(create(settings), settings)

@@ -9,9 +9,9 @@ import urllib.request
 import httpx
 import pytest
 
-from api.application.settings import ServiceSettings
 from api.client import Client, ServiceError
 from api.machine.stack import serve
+from api.settings import ServiceSettings
 from api.studies.jobs import Jobs, RayAwayError
 from tests.support.fake_server import answering
 from tests.support.patience import patient

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.application.settings import ClientSettings, ServiceSettings
+from api.settings import ClientSettings, ServiceSettings
 from tuner.errors import UserError
 from tuner.ledger.store import Ledger
 from tuner.settings import Settings

@@ -8,7 +8,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.commands import tuner
 from tests.support.paths import ROOT
 from trainables.tasks import own, task_metrics, task_names, task_type

@@ -16,7 +16,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from api.application.app import create
-from api.application.settings import ServiceSettings
+from api.settings import ServiceSettings
 from tests.support.commands import tuner
 from tests.support.paths import EXAMPLE_TASK
 from tests.support.patience import patient

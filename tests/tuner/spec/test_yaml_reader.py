@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.application import body
-from api.application.errors import Problem
+from api.requests import body
+from api.requests.errors import Problem
 from tests.support.specs import GOOD
 from tuner.errors import UserError
 from tuner.spec import yaml_reader

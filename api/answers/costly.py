@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from api.answers.cache import Cache
-from api.application.errors import Problem
+from api.requests.errors import Problem
 
 T = TypeVar("T")
 AT_ONCE = 2  # running at once; more would not help, because Python computes in one thread at a time

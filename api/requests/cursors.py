@@ -5,7 +5,7 @@ import binascii
 import json
 from datetime import UTC, datetime
 
-from api.application.errors import Problem, refused
+from api.requests.errors import Problem, refused
 
 
 def closed(*parts: str) -> str:

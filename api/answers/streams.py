@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.application.errors import Problem
+from api.requests.errors import Problem
 
 MOST_STREAMS = 20  # of one key, or of one address where there are no keys
 

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from api.application.errors import Problem, refused
+from api.requests.errors import Problem, refused
 from tuner.errors import FieldError
 from tuner.spec.yaml_reader import YamlError, read_yaml
 

@@ -4,7 +4,7 @@ import logging
 
 from fastapi import Request
 
-from api.application.auth import Caller
+from api.requests.callers import Caller
 
 _LOG = logging.getLogger("tuner.audit")
 

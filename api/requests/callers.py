@@ -19,8 +19,8 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.application.costly import a_request_begins, asked_by
-from api.application.errors import Problem
+from api.answers.costly import a_request_begins, asked_by
+from api.requests.errors import Problem
 from tuner.ledger.api_keys import SCOPES, ApiKeys
 from tuner.network import is_loopback, neighbourhood
 
