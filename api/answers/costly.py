@@ -6,39 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TypeVar
 
 from api.answers.cache import Cache
+from api.requests.current_caller import current_caller
 from api.requests.errors import Problem
 
 T = TypeVar("T")
 AT_ONCE = 2  # running at once; more would not help, because Python computes in one thread at a time
 MOST = 16  # running or waiting; the routes share 40 threads
 OF_ONE = 8  # of these for one caller; a browser sends six requests at a time
-
-
-@dataclass
-class _Asker:
-    """The caller whose request the current work is for."""
-
-    name: str = ""  # until it is known
-
-
-_ASKER: ContextVar[_Asker | None] = ContextVar("asker", default=None)
-
-
-def a_request_begins() -> None:
-    """Begins a request: work in its context counts for its caller, in whatever thread it is done."""
-    _ASKER.set(_Asker())
-
-
-def asked_by(name: str) -> None:
-    """Names the caller of the current request."""
-    asker = _ASKER.get()
-    if asker is not None:
-        asker.name = name
 
 
 class Costly:
@@ -62,29 +39,29 @@ class Costly:
         if getattr(self._mine, "turn", False):
             yield
             return
-        asker = (_ASKER.get() or _Asker()).name
-        self._enter(asker)
+        name = current_caller()
+        self._enter(name)
         try:
             with self._turns:
                 self._mine.turn = True
                 yield
         finally:
             self._mine.turn = False
-            self._leave(asker)
+            self._leave(name)
 
-    def _enter(self, asker: str) -> None:
+    def _enter(self, name: str) -> None:
         with self._lock:
-            if self._taken.total() >= self._most or self._taken[asker] >= self._of_one:
+            if self._taken.total() >= self._most or self._taken[name] >= self._of_one:
                 raise Problem(
                     503, "too much is being drawn and computed; ask again", headers={"Retry-After": "3"}
                 )
-            self._taken[asker] += 1
+            self._taken[name] += 1
 
-    def _leave(self, asker: str) -> None:
+    def _leave(self, name: str) -> None:
         with self._lock:
-            self._taken[asker] -= 1
-            if not self._taken[asker]:
-                del self._taken[asker]
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]
 
     def once(self, cache: Cache[T], what: Hashable, version: Hashable, make: Callable[[], T]) -> T:
         """The value that the cache has for `what` at `version`, at once; or else what `make` returns, which

@@ -1,4 +1,4 @@
-"""Server-sent events of one study. They are made from the ledger, so that every process of the API sends the
+"""Server-sent events of studies. They are made from the ledger, so that every process of the API sends the
 same.
 """
 
@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass
 
-from api.answers.views import as_json
-from api.application.service import Service
+from api.answers.cache import Cache
+from api.answers.looks import Looks
+from api.answers.views import Views, as_json
 from tuner.errors import LedgerError, StudyNotFoundError
 from tuner.ledger.rows import TERMINAL_STUDY_STATES
+from tuner.ledger.store import Ledger
 
 EVERY_S = 1.0
 _ALIVE_S = 15.0  # a comment is sent so often, because proxies close connections that are silent
@@ -25,49 +27,55 @@ class _Seen:
     ended: bool
 
 
-async def follow(
-    service: Service, study_id: str, caller: Hashable, welcome: Callable[[], bool]
-) -> AsyncIterator[str]:
-    """`progress` at every change, `done` at the end.
+class Events:
+    """Makes the streams of one process, which share their looks at the ledger."""
 
-    Args:
-        service: what the routes work with.
-        study_id: the study.
-        caller: identifies the caller; `welcome` is called once for all streams of the same caller.
-        welcome: whether the caller may still see the study; asked again and again.
-    """
-    version, said = "", time.monotonic()
-    while True:
-        seen = None
-        try:
-            if not await service.looks.at(("caller", caller), welcome, fresh_s=EVERY_S / 2):
-                return  # a new request is answered with the reason
-            seen = await service.looks.at(
-                ("study", study_id), lambda: _look(service, study_id), fresh_s=EVERY_S / 2
-            )
-        except StudyNotFoundError:
-            yield _event("deleted", as_json({"id": study_id}).decode(), "")
-            return
-        except LedgerError:
-            pass  # it is away; the stream goes on when it is back
-        if seen is not None and seen.version != version:
-            version, said = seen.version, time.monotonic()
-            yield _event("progress", seen.content, version)
-            if seen.ended:
-                yield _event("done", seen.content, version)
+    def __init__(self, ledger: Ledger, views: Views, kept: Cache[bytes]) -> None:
+        """Args: kept is where the content of events is kept, which is the same for all streams of a study."""
+        self._ledger, self._views, self._kept = ledger, views, kept
+        self._looks = Looks()
+
+    async def follow(
+        self, study_id: str, caller: Hashable, welcome: Callable[[], bool]
+    ) -> AsyncIterator[str]:
+        """`progress` at every change of a study, `done` at its end.
+
+        Args:
+            study_id: the study.
+            caller: identifies the caller; `welcome` is called once for all streams of the same caller.
+            welcome: whether the caller may still see the study; asked again and again.
+        """
+        version, said = "", time.monotonic()
+        while True:
+            seen = None
+            try:
+                if not await self._looks.at(("caller", caller), welcome, fresh_s=EVERY_S / 2):
+                    return  # a new request is answered with the reason
+                seen = await self._looks.at(
+                    ("study", study_id), lambda: self._look(study_id), fresh_s=EVERY_S / 2
+                )
+            except StudyNotFoundError:
+                yield _event("deleted", as_json({"id": study_id}).decode(), "")
                 return
-        elif time.monotonic() - said > _ALIVE_S:
-            said = time.monotonic()
-            yield ": still here\n\n"
-        await asyncio.sleep(EVERY_S)
+            except LedgerError:
+                pass  # it is away; the stream goes on when it is back
+            if seen is not None and seen.version != version:
+                version, said = seen.version, time.monotonic()
+                yield _event("progress", seen.content, version)
+                if seen.ended:
+                    yield _event("done", seen.content, version)
+                    return
+            elif time.monotonic() - said > _ALIVE_S:
+                said = time.monotonic()
+                yield ": still here\n\n"
+            await asyncio.sleep(EVERY_S)
 
-
-def _look(service: Service, study_id: str) -> _Seen:
-    row = service.ledger.study(study_id)
-    version = service.views.version(row)
-    make = lambda: as_json(service.views.state(row))  # noqa: E731
-    content = service.answers.get((row.id, "events"), version, make)
-    return _Seen(version, content.decode(), row.state in TERMINAL_STUDY_STATES)
+    def _look(self, study_id: str) -> _Seen:
+        row = self._ledger.study(study_id)
+        version = self._views.version(row)
+        make = lambda: as_json(self._views.state(row))  # noqa: E731
+        content = self._kept.get((row.id, "events"), version, make)
+        return _Seen(version, content.decode(), row.state in TERMINAL_STUDY_STATES)
 
 
 def _event(name: str, content: str, number: str) -> str:

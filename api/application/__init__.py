@@ -1,1 +1,1 @@
-"""The web application: routes, what they take and refuse, who may call them, settings."""
+"""The web application: the routes, and the service that they share."""

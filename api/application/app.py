@@ -13,13 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from api import logs
 from api.answers.metrics import Timing
 from api.application import schemas
+from api.application.changing import router as changing
+from api.application.dependencies import only_this_machine
 from api.application.health import router as health
 from api.application.parts_of_studies import router as parts_of_studies
 from api.application.routes import router
 from api.application.service import Service
-from api.application.steering import router as steering
 from api.requests import errors
-from api.requests.callers import Guard
+from api.requests.guard import Guard
 from api.requests.head import Head
 from api.requests.request_id import RequestId
 from api.settings import ServiceSettings
@@ -86,7 +87,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     )
     app.state.service = service
     app.include_router(router)
-    app.include_router(steering)
+    app.include_router(changing)
     app.include_router(parts_of_studies)
     app.include_router(health)
     errors.install(app)
@@ -172,7 +173,8 @@ def _serve_dashboard(app: FastAPI) -> None:
         found = app.state.service.dashboard
         if found is None:
             raise errors.Problem(404, "there is no Ray here that the service has started")
-        if not await run_in_threadpool(found.admits, request):
+        local = only_this_machine(app.state.service, request)
+        if not await run_in_threadpool(found.admits, request, local=local):
             raise errors.Problem(
                 401,
                 "Ray's dashboard is for administrators: open a study on the page first, with a key of theirs",

@@ -1,11 +1,10 @@
 """Routes for operators: whether the process lives, whether its parts answer, and Prometheus metrics."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api.application import schemas
-from api.application.service import Service
-from api.requests.callers import Reader
+from api.application.dependencies import Reader, TheService
 from api.studies.probe import OK
 
 router = APIRouter(tags=["health"])
@@ -21,12 +20,11 @@ async def healthz() -> dict[str, str]:
     "/readyz", summary="The ledger, Ray and MLflow answer",
     response_model=schemas.Readiness, responses=schemas.answers(403) | schemas.UNREADY,
 )  # fmt: skip
-async def readyz(request: Request) -> JSONResponse:
+async def readyz(service: TheService) -> JSONResponse:
     """What each part said when it was last asked, some seconds ago at most; 503 where the ledger does not
     answer. Without Ray studies wait, and without MLflow they train all the same: neither takes the service
     out of use.
     """
-    service: Service = request.app.state.service
     parts = service.probe.said()
     ready = parts["ledger"] == OK
     return JSONResponse(
@@ -40,8 +38,6 @@ async def readyz(request: Request) -> JSONResponse:
     response_class=Response,
     responses=schemas.answers(401, 403, 429, 503) | schemas.TEXT,
 )
-def metrics(request: Request, _: Reader) -> Response:
+def metrics(service: TheService, _: Reader) -> Response:
     """Studies by state, trials done, member-epochs a second, what MLflow lacks, how long requests take."""
-    return Response(
-        request.app.state.service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8"
-    )
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,28 +1,21 @@
-"""Routes below a study: one of its trials, its files, its tags and comment, and confirming on more seeds."""
+"""Routes below a study: one of its trials, how its search went, its files."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Path, Response
 
-from api.answers.conditional import FileAnswer, answer, file_tag, unchanged
+from api.answers.conditional import FileAnswer, file_tag, unchanged
 from api.answers.files import StudyFile, files, find, maker, path_of, trial_files
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
 from api.application import schemas, trial_schemas
-from api.application.routes import Body, Match, TheService, costly_answer
+from api.application.dependencies import Match, Reader, TheService
+from api.application.kept_answers import costly_answer, versioned
 from api.application.service import Service
-from api.application.steering import steered
-from api.requests import audit
-from api.requests.body import mapping
-from api.requests.callers import Reader, Submitter
-from api.requests.errors import Problem, refused
-from tuner.errors import FieldError, LedgerError, UserError
-from tuner.ledger.added_seeds import add_seeds
+from api.requests.errors import Problem
+from tuner.errors import LedgerError, UserError
 from tuner.ledger.rows import StudyRow
-from tuner.spec.judging import MOST_SEEDS
-from tuner.spec.study import parse_spec
 
 router = APIRouter(tags=["studies"])
 
@@ -54,7 +47,7 @@ def get_trial(
         same, trials = pages.repeated(row.id, trial), pages.count(row.id)
         return as_json(trial_detail(row, trial, same, trials, measured, left, mlflow))
 
-    return answer(match, etag(row), lambda: service.answers.get((row.id, ("trial", number)), etag(row), make))
+    return versioned(service, row, match, ("trial", number), make, tag=etag(row))
 
 
 @router.get(
@@ -124,61 +117,6 @@ def get_file(
     found = costly_answer(service, row, match, name, make, file.media_type)
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
-
-
-@router.patch(
-    "/studies/{study_id:study}", summary="Write tags and a comment beside a study",
-    response_model=schemas.Study,
-    responses=schemas.answers(400, 401, 403, 404, 413, 415, 422, 429, 503),
-    openapi_extra=schemas.ANNOTATION,
-)  # fmt: skip
-def annotate(
-    service: TheService, caller: Submitter, request: Request, study_id: str, content: Body
-) -> dict[str, Any]:
-    """For people, and for the search in the list; nothing is computed from it. What is left out stays as it
-    is.
-    """
-    row = service.find(study_id, caller)
-    try:
-        given = schemas.Annotation.model_validate(mapping(content))
-    except ValidationError as error:
-        errors = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
-        raise Problem(422, "see errors", errors=errors) from error
-    tags = None if given.tags is None else list(dict.fromkeys(given.tags))
-    service.queue.annotate(row.id, tags=tags, comment=given.comment)
-    audit.note(request, caller, "annotated", row.id)
-    return service.views.study(service.ledger.study(row.id))
-
-
-@router.post(
-    "/studies/{study_id}/confirm", status_code=202, summary="Add fresh seeds to a study that has succeeded",
-    response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 422, 429, 503, known=schemas.Study),
-)  # fmt: skip
-def confirm(
-    service: TheService,
-    caller: Submitter,
-    request: Request,
-    study_id: str,
-    seeds: Annotated[int, Query(ge=1, le=MOST_SEEDS, description="How many.")],
-) -> Response:
-    """Its confirmed methods are trained on them, and nothing else. The verdict then holds at every number of
-    seeds: `gain.by` says so. Asked again before they are trained, it adds none.
-    """
-
-    def act(found: str) -> str:
-        row = service.ledger.study(found)
-        spec = parse_spec(row.spec)
-        left = spec.room_for_seeds - sum(row.added_seeds)
-        if seeds > left:
-            raise refused("seeds", f"must be at most {left}: a study has {MOST_SEEDS} fresh ones at most")
-        members = spec.with_added((*row.added_seeds, seeds)).planned_members
-        if members > service.settings.max_members:
-            raise refused("seeds", f"the study may have at most {service.settings.max_members} members")
-        room = spec.room_for_seeds
-        return add_seeds(service.ledger, found, seeds, room=room, service=True, quota=service.quota)
-
-    return steered(service, caller, request, study_id, act, "running")
 
 
 def _files(service: Service, row: StudyRow) -> list[StudyFile]:

@@ -1,28 +1,35 @@
-"""Routes that submit and read studies. steering.py has those that cancel, resume and delete,
-parts_of_studies.py those below a study.
+"""Routes that submit and read studies. changing.py has those that change one, parts_of_studies.py those below
+one.
 """
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.answers import figures, lists
 from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
-from api.answers.events import follow
 from api.answers.families import with_corrections
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, found_etag
 from api.application import schemas, trial_schemas
-from api.application.service import Service
+from api.application.dependencies import (
+    Body,
+    Cursor,
+    Limit,
+    Match,
+    Reader,
+    Submitter,
+    TheService,
+    only_this_machine,
+)
+from api.application.kept_answers import costly_answer, versioned
 from api.requests import audit, body, cursors
-from api.requests.callers import Reader, Submitter, name_of, only_this_machine, still_welcome
+from api.requests.callers import name_of, still_welcome
 from api.requests.errors import Problem, refused
 from api.requests.head import HEAD
 from api.studies.submission import spec_of
@@ -33,43 +40,13 @@ from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.plan import planned
 from tuner.evidence.results import Results, TrialResult
 from tuner.ledger.requests import OtherBodyError, RequestKey
-from tuner.ledger.rows import StudyRow, StudyState, TrialState
+from tuner.ledger.rows import StudyState, TrialState
 from tuner.ledger.study_metrics import metrics_of
 
 _PAST = 20  # studies by which a plan's time is estimated, the newest that succeeded
 
-
-class _StudyInPath(StringConvertor):
-    """A study's id in a path. "plan" is not an id: GET /studies/plan answers 405, not 404."""
-
-    regex = "(?!plan$)[^/]+"
-
-
-register_url_convertor("study", _StudyInPath())
 router = APIRouter()
-
-Match = Annotated[
-    str | None,
-    Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it still holds."),
-]
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 _ONCE = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-async def _service(request: Request) -> Service:  # FastAPI would run it in a thread of its own otherwise
-    found: Service = request.app.state.service
-    return found
-
-
-TheService = Annotated[Service, Depends(_service)]
-
-
-async def _body(request: Request) -> body.Body:
-    return await body.read(request, (await _service(request)).settings.max_body_bytes)
-
-
-Body = Annotated[body.Body, Depends(_body)]
 
 
 # --- submitting ---
@@ -183,9 +160,8 @@ def get_study(
 ) -> Response:
     """Cheap to poll with If-None-Match; or follow its events."""
     row = service.find(study_id, caller)
-    version = service.views.version(row)
     make = lambda: as_json(service.views.study(row))  # noqa: E731
-    found = answer(match, version, lambda: service.answers.get((row.id, "study"), version, make))
+    found = versioned(service, row, match, "study", make, tag=service.views.version(row))
     if service.dashboard is not None:
         service.dashboard.give_pass(found, caller, request)
     return found
@@ -299,36 +275,10 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
     row = await run_in_threadpool(service.find, study_id, caller)
     if request.scope.get(HEAD):
         return Response(media_type="text/event-stream")
-    local = only_this_machine(request)
+    local = only_this_machine(service, request)
     welcome = lambda: still_welcome(service.keys, caller, local=local)  # noqa: E731
-    events = follow(service, row.id, (caller.id, local), welcome)
+    events = service.events.follow(row.id, (caller.id, local), welcome)
     return service.streams.response(events, name_of(caller, request))
-
-
-# --- within ---
-
-
-def versioned(
-    service: Service, row: StudyRow, match: str | None, what: Any, make: Callable[[], bytes]
-) -> Response:
-    """What `make` makes of a study, with an ETag: kept, under the name `what`, until the study's results
-    change.
-    """
-    tag = found_etag(row)
-    return answer(match, tag, lambda: service.answers.get((row.id, what), tag, make))
-
-
-def costly_answer(
-    service: Service,
-    row: StudyRow,
-    match: str | None,
-    what: str,
-    make: Callable[[], bytes],
-    media_type: str = "application/json",
-) -> Response:
-    """As `versioned`, for what takes seconds: only so many of these are made at once (costly.py)."""
-    tag, kept = found_etag(row), service.answers if media_type == "application/json" else service.drawings
-    return answer(match, tag, lambda: service.costly.once(kept, (row.id, what), tag, make), media_type)
 
 
 # --- what may be submitted ---

@@ -1,8 +1,8 @@
 """The HTTP server under the application: how many connections it has, and how long it waits for a client.
 
 A client that sends its request a byte at a time holds a connection and nothing else; so there are deadlines
-(the body's is in api/requests/body.py), a limit of connections, and a share of it for one address. One that does not read
-its answer holds as much: it is not waited for either.
+(the body's is in api/requests/body.py), a limit of connections, and a share of it for one address. One that
+does not read its answer holds as much: it is not waited for either.
 """
 
 import asyncio

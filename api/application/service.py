@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from api.answers.cache import Cache, bytes_of
 from api.answers.costly import Costly
-from api.answers.looks import Looks
+from api.answers.events import Events
 from api.answers.measured import Measured
 from api.answers.metrics import Metrics
 from api.answers.streams import Streams
 from api.answers.views import Views
-from api.requests.callers import Caller, Limiter
+from api.requests.callers import Caller
+from api.requests.limiter import Limiter
 from api.settings import ServiceSettings
 from api.studies.dashboard import Dashboard
 from api.studies.jobs import Jobs
@@ -49,9 +50,10 @@ class Service:
         self.views = Views(self.ledger, self.pages, self.queue, self.settings, self.costly)
         self.measured = Measured(self.ledger)
         self.metrics = Metrics(self.ledger)
-        self.probe, self.streams, self.looks = self._probe(), Streams(), Looks()
+        self.probe, self.streams = self._probe(), Streams()
         self.quota = Quota(waiting=self.settings.max_queued, studies=self.settings.max_studies)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
+        self.events = Events(self.ledger, self.views, self.answers)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
 
     def show(self, dashboard: Dashboard) -> None:

@@ -18,7 +18,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.requests.callers import Caller, only_this_machine
+from api.requests.callers import Caller
 from api.requests.errors import Problem
 from api.studies.ray_token import token
 from tuner.ledger.api_keys import ApiKeys
@@ -67,9 +67,11 @@ class Dashboard:
             text = self._sign(caller.id, int(time.time()) + _PASS_S)
             answer.set_cookie(COOKIE, text, _PASS_S, path=PATH, httponly=True, samesite="strict")
 
-    def admits(self, request: Request) -> bool:
-        """Whether a browser may look. Reads the ledger."""
-        if only_this_machine(request) and not self._keys.used():
+    def admits(self, request: Request, *, local: bool) -> bool:
+        """Whether a browser may look; `local`: whether only this machine can reach the service. Reads the
+        ledger.
+        """
+        if local and not self._keys.used():
             return True
         key_id, _, rest = request.cookies.get(COOKIE, "").partition(".")
         until, _, _ = rest.partition(".")

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from api.answers import events, streams
 from api.application.app import create
 from api.requests import callers
-from api.requests.callers import Limiter
 from api.requests.errors import Problem
+from api.requests.limiter import Limiter
 from api.settings import ServiceSettings
 from tests.support.patience import patient, wait_for
 from tests.support.served import SMALL
