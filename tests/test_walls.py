@@ -4,6 +4,7 @@ api; nothing imports deploy or tests.
 
 import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
@@ -28,18 +29,30 @@ NEVER = {  # folder -> what nothing in it imports
     "tuner/ledger/": {"torch"},
     "tuner/spec/": {"torch"},
 }
-# Of tuner: a file imports from its own room and from lower floors; rooms of one floor do not know each other.
-FLOORS = (
-    ("tuner/errors.py", "tuner/extras.py"),
-    ("tuner/settings.py", "tuner/processes.py", "tuner/network.py", "tuner/output.py"),
-    ("tuner/home.py", "tuner/temporary.py"),
-    ("tuner/ledger/", "tuner/spec/"),
-    ("tuner/evidence/",),
-    ("tuner/strategies/", "tuner/tracking/"),
-    ("tuner/driver/",),
-    ("tuner/cli/", "tuner/interface/"),
-    ("tuner/__main__.py",),
-)
+# By package, from the ground up: a file imports from its own room and from lower floors; rooms of one floor
+# do not know each other.
+FLOORS = {
+    "tuner": (
+        ("tuner/errors.py", "tuner/extras.py"),
+        ("tuner/settings.py", "tuner/processes.py", "tuner/network.py", "tuner/output.py"),
+        ("tuner/home.py", "tuner/temporary.py"),
+        ("tuner/ledger/", "tuner/spec/"),
+        ("tuner/evidence/",),
+        ("tuner/strategies/", "tuner/tracking/"),
+        ("tuner/driver/",),
+        ("tuner/cli/", "tuner/interface/"),
+        ("tuner/__main__.py",),
+    ),
+    "api": (
+        ("api/settings.py", "api/logs.py", "api/client.py"),
+        ("api/requests/",),
+        ("api/answers/", "api/studies/"),
+        ("api/application/",),
+        ("api/machine/",),
+        ("api/cli/",),
+        ("api/start.py",),
+    ),
+}
 KERNELS = ("noise", "sampling", "update", "gate_layers", "cross_entropy")  # in Triton
 ONLY_IN = {  # heavy dependency -> the files, or folders, that import it
     "ray": {"trainables/ray_trainable.py", "tuner/driver/"},
@@ -85,33 +98,33 @@ def modules(source: str) -> set[str]:
     return names
 
 
-def floor(path: str) -> int | None:
-    """The number of the floor of tuner that a path lies on."""
-    return next((n for n, rooms in enumerate(FLOORS) if path.startswith(rooms)), None)
-
-
-def room(path: str) -> str:
-    return next((room for rooms in FLOORS for room in rooms if path.startswith(room)), "")
+def place(path: str) -> tuple[int, str] | None:
+    """The floor of its package that a path lies on, and its room there."""
+    floors = FLOORS.get(path.partition("/")[0], ())
+    return next(
+        ((n, room) for n, rooms in enumerate(floors) for room in rooms if path.startswith(room)), None
+    )
 
 
 def upward(path: str, names: set[str]) -> set[str]:
-    """The rooms of tuner that a file imports from and that lie above it, or beside it."""
-    here = floor(path)
+    """The rooms of its own package that a file imports from and that lie above it, or beside it."""
+    here = place(path)
     if here is None:
         return set()
     found = set()
     for name in names:
         path_of = name.replace(".", "/")
+        if path_of.partition("/")[0] != path.partition("/")[0]:
+            continue
         places = (f"{path_of}/", f"{path_of}.py", f"{path_of.rpartition('/')[0]}.py")
-        target = next((place for place in places if floor(place) is not None), "")
-        at = floor(target)
-        if at is not None and room(target) != room(path) and at >= here:
-            found.add(room(target))
+        there = next((at for at in map(place, places) if at is not None), None)
+        if there is not None and there[1] != here[1] and there[0] >= here[0]:
+            found.add(there[1])
     return found
 
 
 def breaches(path: str, source: str) -> set[str]:
-    """The packages, and rooms of tuner, that the file at `path` imports and may not."""
+    """The packages, and rooms of its own, that the file at `path` imports and may not."""
     dotted = modules(source)
     names = {name.partition(".")[0] for name in dotted}
     found = names & {"tests", "deploy"} | upward(path, dotted)
@@ -126,6 +139,26 @@ def breaches(path: str, source: str) -> set[str]:
     return found
 
 
+def imported(source: str, files: set[str]) -> set[str]:
+    """Those of `files` that a source imports from, inside functions too."""
+    found = set()
+    for name in modules(source):
+        path = name.replace(".", "/")
+        places = [f"{p}{end}" for p in (path, path.rpartition("/")[0]) for end in (".py", "/__init__.py")]
+        found |= {next((place for place in places if place in files), "")}
+    return found - {""}
+
+
+def cycle(sources: dict[str, str]) -> set[str]:
+    """Files that import each other in a circle, if there are such: {path: source}."""
+    files = set(sources)
+    try:
+        TopologicalSorter({path: imported(text, files) for path, text in sources.items()}).prepare()
+    except CycleError as error:
+        return set(error.args[1])
+    return set()
+
+
 def source_files() -> list[str]:
     folders = [
         f
@@ -138,6 +171,24 @@ def source_files() -> list[str]:
 @pytest.mark.parametrize("path", source_files())
 def test_the_walls_stand(path):
     assert breaches(path, (ROOT / path).read_text(encoding="utf-8")) == set()
+
+
+def test_every_file_of_a_package_with_floors_lies_on_one():
+    files = {path for path in source_files() if path.partition("/")[0] in FLOORS}
+    assert {path for path in files if place(path) is None} == {f"{name}/__init__.py" for name in FLOORS}
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_imports_go_in_a_circle(package):
+    files = [path for path in source_files() if path.startswith(f"{package}/")]
+    assert cycle({path: (ROOT / path).read_text(encoding="utf-8") for path in files}) == set()
+
+
+def test_a_circle_is_seen():
+    there, back = "from api.answers import cache", "def f():\n    from api.answers.views import Views"
+    sources = {"api/answers/views.py": there, "api/answers/cache.py": back, "api/answers/lists.py": there}
+    assert cycle(sources) == {"api/answers/views.py", "api/answers/cache.py"}
+    assert cycle(sources | {"api/answers/cache.py": "import json"}) == set()
 
 
 def test_every_package_is_looked_at():
@@ -170,6 +221,10 @@ def test_every_package_is_looked_at():
         ("tuner/ledger/store.py", "from tuner.spec.study import StudySpec", "tuner/spec/"),
         ("tuner/evidence/paired.py", "from tuner.driver import placement", "tuner/driver/"),
         ("tuner/errors.py", "import tuner.settings", "tuner/settings.py"),
+        ("api/requests/errors.py", "from api.answers.cache import Cache", "api/answers/"),
+        ("api/answers/events.py", "def f():\n    from api.studies import jobs", "api/studies/"),
+        ("api/studies/dashboard.py", "from api.application.service import Service", "api/application/"),
+        ("api/settings.py", "import api.client", "api/client.py"),
         ("benchmarks/speed.py", "from tests.test_walls import ROOT", "tests"),
     ],
 )
@@ -185,6 +240,7 @@ def test_a_breach_is_seen(path, source, breach):
         ("tuner/strategies/optuna_samplers.py", "import optuna"),
         ("tuner/ledger/migrations/versions/0001_first.py", "import sqlalchemy as sa\nfrom alembic import op"),
         ("tuner/driver/drive.py", "from . import rows\nfrom trainables.data import load"),
+        ("api/studies/jobs.py", "from api.requests import errors\nfrom tuner.driver import notifications"),
     ],
 )
 def test_a_permitted_import_is_none(path, source):
