@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
@@ -12,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import logs
 from api.answers.metrics import Timing
-from api.application import schemas
+from api.application import openapi
 from api.application.changing import router as changing
 from api.application.dependencies import only_this_machine
 from api.application.health import router as health
@@ -97,7 +96,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     app.add_middleware(Guard, names=known.names, limiter=service.limiter)
     app.add_middleware(RequestId)
     app.add_middleware(Timing, metrics=service.metrics)
-    _describe(app)
+    openapi.describe(app)
     return app
 
 
@@ -181,23 +180,3 @@ def _serve_dashboard(app: FastAPI) -> None:
             )
         answer: Response = await found.fetch(request, path)
         return answer
-
-
-def _describe(app: FastAPI) -> None:
-    """Adds to the OpenAPI description the schemas of bodies that routes parse themselves."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            found = described()
-            components = found.setdefault("components", {})
-            components.setdefault("schemas", {}).update(schemas.components())
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            found["security"] = [{}, {"key": []}]  # without one, where the service has no keys
-            for methods in found["paths"].values():
-                for operation in methods.values():
-                    if "422" in operation["responses"]:
-                        operation["responses"]["422"]["content"] = schemas.answers(422)[422]["content"]
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from api.application import schemas
+from api.application import openapi, schemas
 from api.application.dependencies import Body, Submitter, TheService
 from api.application.service import Service
 from api.requests import audit
@@ -25,7 +25,7 @@ router = APIRouter(tags=["studies"])
 @router.post(
     "/studies/{study_id}/cancel", status_code=202, summary="Stop a study for good",
     response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
+    responses=openapi.may_answer(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
 def cancel(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
     """Training stops within seconds, what was finished is kept. 200 when it is over, 202 until then; again:
@@ -38,7 +38,7 @@ def cancel(service: TheService, caller: Submitter, request: Request, study_id: s
     "/studies/{study_id}/resume", status_code=202,
     summary="Continue an interrupted or failed study",
     response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 429, 503, known=schemas.Study),
+    responses=openapi.may_answer(401, 403, 404, 409, 429, 503, known=schemas.Study),
 )  # fmt: skip
 def resume(
     service: TheService,
@@ -66,7 +66,7 @@ def resume(
 @router.post(
     "/studies/{study_id}/confirm", status_code=202, summary="Add fresh seeds to a study that has succeeded",
     response_model=schemas.Study,
-    responses=schemas.answers(401, 403, 404, 409, 422, 429, 503, known=schemas.Study),
+    responses=openapi.may_answer(401, 403, 404, 409, 422, 429, 503, known=schemas.Study),
 )  # fmt: skip
 def confirm(
     service: TheService,
@@ -97,8 +97,8 @@ def confirm(
 @router.patch(
     "/studies/{study_id:study}", summary="Write tags and a comment beside a study",
     response_model=schemas.Study,
-    responses=schemas.answers(400, 401, 403, 404, 413, 415, 422, 429, 503),
-    openapi_extra=schemas.ANNOTATION,
+    responses=openapi.may_answer(400, 401, 403, 404, 413, 415, 422, 429, 503),
+    openapi_extra=openapi.ANNOTATION,
 )  # fmt: skip
 def annotate(
     service: TheService, caller: Submitter, request: Request, study_id: str, content: Body
@@ -120,7 +120,7 @@ def annotate(
 
 @router.delete(
     "/studies/{study_id:study}", status_code=204, summary="Delete a study",
-    response_class=Response, responses=schemas.answers(401, 403, 404, 409, 429, 503),
+    response_class=Response, responses=openapi.may_answer(401, 403, 404, 409, 429, 503),
 )  # fmt: skip
 def delete(service: TheService, caller: Submitter, request: Request, study_id: str) -> Response:
     """From the ledger, with its trials and measurements, and from the state folder, with its report and its

@@ -3,14 +3,14 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from api.application import schemas
+from api.application import openapi, schemas
 from api.application.dependencies import Reader, TheService
 from api.studies.probe import OK
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="The process lives", responses=schemas.answers(403))
+@router.get("/healthz", summary="The process lives", responses=openapi.may_answer(403))
 async def healthz() -> dict[str, str]:
     """Answers without asking anybody, and without waiting for a thread."""
     return {"status": "ok"}
@@ -18,7 +18,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get(
     "/readyz", summary="The ledger, Ray and MLflow answer",
-    response_model=schemas.Readiness, responses=schemas.answers(403) | schemas.UNREADY,
+    response_model=schemas.Readiness, responses=openapi.may_answer(403) | openapi.UNREADY,
 )  # fmt: skip
 async def readyz(service: TheService) -> JSONResponse:
     """What each part said when it was last asked, some seconds ago at most; 503 where the ledger does not
@@ -36,7 +36,7 @@ async def readyz(service: TheService) -> JSONResponse:
     "/metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses=schemas.answers(401, 403, 429, 503) | schemas.TEXT,
+    responses=openapi.may_answer(401, 403, 429, 503) | openapi.TEXT,
 )
 def metrics(service: TheService, _: Reader) -> Response:
     """Studies by state, trials done, member-epochs a second, what MLflow lacks, how long requests take."""

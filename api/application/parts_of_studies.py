@@ -9,7 +9,7 @@ from api.answers.files import StudyFile, files, find, maker, path_of, trial_file
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.views import as_json, etag
-from api.application import schemas, trial_schemas
+from api.application import openapi, trial_schemas
 from api.application.dependencies import Match, Reader, TheService
 from api.application.kept_answers import costly_answer, versioned
 from api.application.service import Service
@@ -22,7 +22,7 @@ router = APIRouter(tags=["studies"])
 
 @router.get(
     "/studies/{study_id}/trials/{number}", summary="A trial: its curves seed by seed, its files",
-    response_model=trial_schemas.TrialDetail, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
+    response_model=trial_schemas.TrialDetail, responses=openapi.may_answer(304, 401, 403, 404, 422, 429, 503),
 )  # fmt: skip
 def get_trial(
     service: TheService,
@@ -52,7 +52,7 @@ def get_trial(
 
 @router.get(
     "/studies/{study_id}/search", summary="How its search went",
-    response_model=trial_schemas.SearchCourse, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    response_model=trial_schemas.SearchCourse, responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_search(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The best so far after each trial, the importance of temperatures and learning rate, and the paths of
@@ -68,7 +68,7 @@ def get_search(service: TheService, caller: Reader, study_id: str, match: Match 
 
 @router.get(
     "/studies/{study_id}/files", summary="The files of a study",
-    response_model=trial_schemas.Files, responses=schemas.answers(401, 403, 404, 429, 503),
+    response_model=trial_schemas.Files, responses=openapi.may_answer(401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_files(service: TheService, caller: Reader, study_id: str) -> dict[str, Any]:
     """The report, tables of its trials, its spec, its figures in three formats, and what confirmed trials
@@ -79,7 +79,7 @@ def get_files(service: TheService, caller: Reader, study_id: str) -> dict[str, A
 
 @router.get(
     "/studies/{study_id}/files/{name:path}", summary="A file of a study",
-    response_class=Response, responses=schemas.answers(304, 401, 403, 404, 429, 503) | schemas.FILE,
+    response_class=Response, responses=openapi.may_answer(304, 401, 403, 404, 429, 503) | openapi.FILE,
 )  # fmt: skip
 def get_file(
     service: TheService,

@@ -16,7 +16,7 @@ from api.answers.curves import curves
 from api.answers.families import with_corrections
 from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.views import as_json, found_etag
-from api.application import schemas, trial_schemas
+from api.application import openapi, schemas, trial_schemas
 from api.application.dependencies import (
     Body,
     Cursor,
@@ -55,8 +55,8 @@ _ONCE = re.compile(r"[\x21-\x7e]{1,255}")
 @router.post(
     "/studies", status_code=202, tags=["studies"], summary="Submit a study",
     response_model=schemas.Study,
-    responses=schemas.answers(400, 401, 403, 413, 415, 422, 429, 503, known=schemas.Study),
-    openapi_extra=schemas.SUBMISSION,
+    responses=openapi.may_answer(400, 401, 403, 413, 415, 422, 429, 503, known=schemas.Study),
+    openapi_extra=openapi.SUBMISSION,
 )  # fmt: skip
 def submit(
     service: TheService,
@@ -95,8 +95,8 @@ def submit(
 
 @router.post(
     "/studies/plan", tags=["studies"], summary="Count what a study would train",
-    response_model=schemas.Planned, responses=schemas.answers(400, 401, 403, 413, 415, 422, 429, 503),
-    openapi_extra=schemas.SUBMISSION,
+    response_model=schemas.Planned, responses=openapi.may_answer(400, 401, 403, 413, 415, 422, 429, 503),
+    openapi_extra=openapi.SUBMISSION,
 )  # fmt: skip
 def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any]:
     """Looks whether a spec is valid, as POST /studies does, and says how much it would train, how long by
@@ -113,7 +113,7 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
 
 @router.get(
     "/studies", tags=["studies"], summary="List studies, newest first",
-    response_model=schemas.Studies, responses=schemas.answers(304, 401, 403, 422, 429, 503),
+    response_model=schemas.Studies, responses=openapi.may_answer(304, 401, 403, 422, 429, 503),
 )  # fmt: skip
 def list_studies(
     service: TheService,
@@ -153,7 +153,7 @@ def list_studies(
 @router.get(
     "/studies/{study_id:study}", tags=["studies"], summary="A study: spec, state, progress, links",
     response_model=schemas.Study,
-    responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_study(
     service: TheService, caller: Reader, request: Request, study_id: str, match: Match = None
@@ -169,7 +169,7 @@ def get_study(
 
 @router.get(
     "/studies/{study_id}/results", tags=["studies"], summary="What a study has found so far",
-    response_model=Results, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    response_model=Results, responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_results(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The best of every method, the gain and its confidence interval, the verdict, the landscape. Partial
@@ -188,7 +188,7 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
 
 @router.get(
     "/studies/{study_id}/trials", tags=["studies"], summary="The trials of a study",
-    response_model=trial_schemas.Trials, responses=schemas.answers(304, 401, 403, 404, 422, 429, 503),
+    response_model=trial_schemas.Trials, responses=openapi.may_answer(304, 401, 403, 404, 422, 429, 503),
 )  # fmt: skip
 def get_trials(
     service: TheService,
@@ -227,7 +227,7 @@ def get_trials(
 
 @router.get(
     "/studies/{study_id}/curves", tags=["studies"], summary="Learning curves of the best of each method",
-    response_model=trial_schemas.Curves, responses=schemas.answers(304, 401, 403, 404, 429, 503),
+    response_model=trial_schemas.Curves, responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_curves(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
     """The objective over the epochs, mean and standard error over the seeds; of running trials too."""
@@ -238,7 +238,7 @@ def get_curves(service: TheService, caller: Reader, study_id: str, match: Match 
 
 @router.get(
     "/studies/{study_id}/figures/{name}.png", tags=["studies"], summary="A figure, as the report draws it",
-    response_class=Response, responses=schemas.answers(304, 401, 403, 404, 429, 503) | schemas.PICTURE,
+    response_class=Response, responses=openapi.may_answer(304, 401, 403, 404, 429, 503) | openapi.PICTURE,
 )  # fmt: skip
 def get_figure(
     service: TheService, caller: Reader, study_id: str, name: str, match: Match = None
@@ -266,7 +266,7 @@ def get_figure(
 
 @router.get(
     "/studies/{study_id}/events", tags=["studies"], summary="State and progress as they change",
-    response_class=StreamingResponse, responses=schemas.answers(401, 403, 404, 429, 503) | schemas.EVENTS,
+    response_class=StreamingResponse, responses=openapi.may_answer(401, 403, 404, 429, 503) | openapi.EVENTS,
 )  # fmt: skip
 async def get_events(service: TheService, caller: Reader, study_id: str, request: Request) -> Response:
     """Server-sent events: `progress` with state and progress at every change, then `done` when the study has
@@ -286,7 +286,7 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
 
 @router.get(
     "/tasks", tags=["lists"], summary="Tasks: datasets, estimators, options",
-    response_model=schemas.Tasks, responses=schemas.answers(401, 403, 429, 503),
+    response_model=schemas.Tasks, responses=openapi.may_answer(401, 403, 429, 503),
 )  # fmt: skip
 def get_tasks(_: Reader) -> dict[str, Any]:
     """What a spec may name."""
@@ -295,7 +295,7 @@ def get_tasks(_: Reader) -> dict[str, Any]:
 
 @router.get(
     "/presets", tags=["lists"], summary="Presets and their specs",
-    response_model=schemas.Presets, responses=schemas.answers(401, 403, 429, 503),
+    response_model=schemas.Presets, responses=openapi.may_answer(401, 403, 429, 503),
 )  # fmt: skip
 def get_presets(_: Reader) -> dict[str, Any]:
     """The studies that come with the package."""

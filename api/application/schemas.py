@@ -1,18 +1,16 @@
-"""What the API answers, for its description: the shapes, examples, and the errors that each route may
-give.
+"""What the API answers of studies, tasks and presets, and takes beside a study, as pydantic models: for its
+description, and for the check of what users write. trial_schemas.py has trials and files.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import models_json_schema
 
 from tuner.evidence.families import Correction
 from tuner.ledger.objective import Direction
 from tuner.ledger.rows import Role, StudyState
-from tuner.spec.study import StudySpec
 
-_SPEC = {
+EXAMPLE_SPEC = {
     "name": "sbn-small",
     "task": "sbn",
     "dataset": "digits",
@@ -23,7 +21,6 @@ _SPEC = {
     "baselines": ["identity", "softmax"],
     "confirm_seeds": 3,
 }
-
 
 Tag = Annotated[str, Field(pattern=r"^[^\s,][^,\x00-\x1f\x7f]{0,39}$", examples=["baseline", "paper"])]
 _NOTES = "What the service accepts in the spec and should be written otherwise: a field's old name."
@@ -171,7 +168,7 @@ class Metric(Answer):
 class Study(StudySummary):
     """A study."""
 
-    spec: dict[str, Any] = Field(examples=[_SPEC])
+    spec: dict[str, Any] = Field(examples=[EXAMPLE_SPEC])
     metrics: list[Metric] = Field(
         description="What its task declares of them; of a task that is not known here, what it declared when "
         "the study was submitted."
@@ -293,107 +290,3 @@ class Readiness(Answer):
 
     ready: bool
     parts: dict[str, str] = Field(examples=[{"ledger": "ok", "ray": "ok", "mlflow": "ok"}])
-
-
-_MEANINGS = {
-    304: "Not changed since the ETag.",
-    400: "Not JSON, or JSON with NaN, Infinity, a field given twice; YAML likewise, or with aliases.",
-    401: "No key, or one that is not known.",
-    403: "The key lacks the scope, or the request comes from another site.",
-    404: "Not there, or not yours.",
-    409: "The study's state forbids it.",
-    413: "The body is too large.",
-    415: "The body is neither application/json nor application/yaml.",
-    422: "Not valid; `errors` names the fields.",
-    429: "Too many requests; Retry-After says when.",
-    503: "The ledger does not answer.",
-}
-
-
-def answers(*codes: int, known: Any = None) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for its description; `known`: what 200 is where the route usually answers
-    202.
-    """
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    found: dict[int | str, dict[str, Any]] = {
-        code: {"description": _MEANINGS[code]} | ({} if code == 304 else {"content": problem})
-        for code in codes
-    }
-    if known is not None:
-        found[200] = {"description": "It is so already.", "model": known}
-    return found
-
-
-FILE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The figure.",
-        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-_EVENT = {
-    "type": "object",
-    "properties": {
-        "event": {"enum": ["progress", "done", "deleted"]},
-        "id": {"type": "string"},
-        "data": {"type": "string"},
-    },
-}
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A stream of events.", "content": {"text/event-stream": {"schema": _EVENT}}}
-}
-UNREADY: dict[int | str, dict[str, Any]] = {
-    503: {"description": "The ledger does not answer.", "model": Readiness}
-}
-TEXT: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Prometheus' text format.",
-        "content": {"text/plain": {"schema": {"type": "string"}}},
-    }
-}
-
-_SUBMITTED = {
-    "schema": {
-        "anyOf": [
-            {"$ref": "#/components/schemas/StudySpec"},
-            {"$ref": "#/components/schemas/PresetWithChanges"},
-        ]
-    },
-    "examples": {
-        "spec": {"summary": "A spec", "value": _SPEC},
-        "preset": {"summary": "A preset with changes", "value": {"preset": "sbn-digits", "seeds": 3}},
-    },
-}
-SUBMISSION: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": _SUBMITTED, "application/yaml": _SUBMITTED},
-    }
-}
-
-
-ANNOTATION: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Annotation"}}},
-    }
-}
-
-
-def components() -> dict[str, Any]:
-    """The schemas that routes refer to by name and FastAPI does not see."""
-    _, found = models_json_schema(
-        [(StudySpec, "validation"), (Annotation, "validation"), (ProblemDetails, "serialization")],
-        ref_template="#/components/schemas/{model}",
-    )
-    preset = {
-        "title": "PresetWithChanges", "type": "object", "required": ["preset"],
-        "description": "A preset's spec; every other field replaces the preset's.",
-        "properties": {"preset": {"type": "string", "examples": ["sbn-digits"]}},
-    }  # fmt: skip
-    return dict(found["$defs"]) | {"PresetWithChanges": preset}
