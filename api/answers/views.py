@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
 from api.answers.costly import Costly
+from api.answers.progress import progress
+from api.answers.versions import etag, found_version
 from api.settings import ServiceSettings
 from trainables.metrics import Metrics
 from tuner.errors import LedgerError, UserError
@@ -17,8 +18,8 @@ from tuner.evidence.analysis import results, rules_of
 from tuner.evidence.families import Finding, finding
 from tuner.evidence.headline import headline
 from tuner.evidence.verdicts import Verdict
-from tuner.ledger.pages import Pages, PopulationAtWork, StudyRevision, WorkDone
-from tuner.ledger.rows import TERMINAL_STUDY_STATES, TERMINAL_TRIAL_STATES, StudyRow
+from tuner.ledger.pages import Pages, StudyRevision, WorkDone
+from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 from tuner.ledger.store import Ledger
 from tuner.ledger.study_metrics import metrics_of, objective_json
 from tuner.ledger.study_queue import StudyQueue
@@ -28,8 +29,6 @@ from tuner.tracking.links import comparison_page, optima_page, run_page
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
 T = TypeVar("T")
-
-VERSION = version("straight-through-tuner")
 _FORMAT = 4  # of an outcome that is kept: it grows with a new field
 
 
@@ -83,9 +82,8 @@ class Views:
         return {name: whole[name] for name in names} | {"position": self._position(row)}
 
     def version(self, row: StudyRow) -> str:
-        """The ETag of `study`: the place of one that waits changes with the others."""
-        position = self._position(row)
-        return etag(row) if position is None else f'"{row.revision}-{row.state}-{position}-{VERSION}"'
+        """The ETag of `study`."""
+        return etag(row, self._position(row))
 
     def _position(self, row: StudyRow) -> int | None:
         """The place of a study that waits among those that do."""
@@ -108,37 +106,9 @@ class Views:
             "revision": row.revision,
             "tags": list(row.tags),
             "comment": row.comment,
-            "progress": self._progress(row, done),
+            "progress": progress(row, self._spec(row), done),
             "links": self._links(row),
         }
-
-    def _progress(self, row: StudyRow, done: WorkDone) -> dict[str, Any]:
-        spec = self._spec(row)
-        (ended, members), total = _ended_and_all(done, spec, succeeded=row.state == "succeeded")
-        failed = (n for (state, _), n in done.trials.items() if state in ("failed", "diverged"))
-        running = (n for (state, _), n in done.trials.items() if state == "running")
-        progress: dict[str, Any] = {
-            "trials": {
-                "done": ended,
-                "running": sum(running),
-                "failed": sum(failed),
-                "total": total and total[0],
-            },
-            "members": {"done": members, "total": total and total[1]},
-            "fraction": None,
-            "eta_s": None,
-            "training": [_training(population, spec) for population in done.populations],
-        }
-        if spec and total and total[1]:
-            work = members + sum(
-                n * spec.members_of(role) / spec.intervals for role, n in done.intervals.items()
-            )
-            # What is left may be less: methods without a trial that succeeded are not confirmed.
-            progress["fraction"] = 1.0 if row.state == "succeeded" else min(1.0, work / total[1])
-            if row.state == "running" and work > 0 and row.training_s > 0:
-                left = max(0.0, total[1] - work) / max(1, len(done.populations))
-                progress["eta_s"] = round(row.training_s / work * left, 1)
-        return progress
 
     def figure_names(self, row: StudyRow) -> list[str]:
         """The names of the figures that a study has data for: seconds of work for one with thousands of
@@ -220,41 +190,6 @@ class Views:
         }
 
 
-def _ended_and_all(
-    done: WorkDone, spec: StudySpec | None, *, succeeded: bool
-) -> tuple[tuple[int, int], tuple[int, int] | None]:
-    """How many trials and members of a study have ended, and how many it has in all: what is planned and what
-    has come on top; once it has succeeded, what it has trained. None without a spec.
-    """
-    begun: dict[str, tuple[int, int]] = {}  # trials and members, by role
-    ended = (0, 0)
-    for (state, role), count in done.trials.items():
-        trials, members = begun.get(role, (0, 0))
-        of_role = count * spec.members_of(role) if spec else 0
-        begun[role] = (trials + count, members + of_role)
-        if state in TERMINAL_TRIAL_STATES:
-            ended = (ended[0] + count, ended[1] + of_role)
-    if spec is None:
-        return ended, None
-    more = spec.unplanned(begun)
-    return ended, ended if succeeded else (spec.planned_trials + more[0], spec.planned_members + more[1])
-
-
-def _training(population: PopulationAtWork, spec: StudySpec | None) -> dict[str, Any]:
-    """A population that is training, for readers: which trials it has, and how far they are."""
-    epochs = spec.epochs if spec else None
-    share = population.interval / spec.intervals if spec else None
-    return {
-        "roles": list(population.roles),
-        "trials": population.trials,
-        "first": population.first,
-        "last": population.last,
-        "fraction": share,
-        "epoch": share * epochs if share is not None and epochs else None,
-        "epochs": epochs,
-    }
-
-
 def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:
     """What a task declares of its metrics."""
     return [
@@ -269,27 +204,6 @@ def metrics_json(metrics: Metrics) -> list[dict[str, Any]]:
         }
         for metric in metrics.named
     ]
-
-
-def etag(row: StudyRow) -> str:
-    """Changes with every change of a study or its trials, and with this program, which may say more of it.
-    The state is in it because a lease runs out without a write.
-    """
-    return f'"{row.revision}-{row.state}-{VERSION}"'
-
-
-def found_version(row: StudyRow) -> str:
-    """Changes with what a study has found, and with this program. Where the study has ended that is its end:
-    tags, a comment, and what MLflow gets of it later change nothing of what it found.
-    """
-    if row.state in TERMINAL_STUDY_STATES and row.finished_at is not None:
-        return f"{row.finished_at.timestamp():.6f}-{row.state}-{VERSION}"
-    return f"{row.revision}-{row.state}-{VERSION}"
-
-
-def found_etag(row: StudyRow) -> str:
-    """The ETag of what is made of what a study has found."""
-    return f'"{found_version(row)}"'
 
 
 def as_json(content: Any) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from api.answers.conditional import answer
-from api.answers.views import found_etag
+from api.answers.versions import found_etag
 from api.application.service import Service
 from tuner.ledger.rows import StudyRow
 

@@ -8,7 +8,8 @@ from api.answers.conditional import FileAnswer, file_tag, unchanged
 from api.answers.files import StudyFile, files, find, maker, path_of, trial_files
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
-from api.answers.views import as_json, etag
+from api.answers.versions import etag
+from api.answers.views import as_json
 from api.application import openapi, trial_schemas
 from api.application.dependencies import Match, Reader, TheService
 from api.application.kept_answers import costly_answer, versioned

@@ -15,7 +15,8 @@ from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
 from api.answers.families import with_corrections
 from api.answers.so_far import EqualEpochs, brief_trial
-from api.answers.views import as_json, found_etag
+from api.answers.versions import found_etag
+from api.answers.views import as_json
 from api.application import openapi, schemas, trial_schemas
 from api.application.dependencies import (
     Body,
