@@ -78,11 +78,15 @@ class ServiceSettings(Settings):
         return frozenset(LOOPBACK) | (frozenset() if self.host in _ANY else {self.host.lower()})
 
     @property
-    def page_link(self) -> str:
-        """The page's address for a browser."""
+    def local_link(self) -> str:
+        """The page's address for a browser on this machine."""
         host = "127.0.0.1" if self.host in _ANY else self.host
-        own = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-        return (self.public_url or own).rstrip("/")
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def page_link(self) -> str:
+        """The page's address for users' browsers."""
+        return (self.public_url or self.local_link).rstrip("/")
 
     @property
     def mlflow_link(self) -> str | None:

@@ -5,6 +5,9 @@ from tuner.ledger.store import Ledger
 from tuner.ledger.study_metrics import metrics_of
 from tuner.settings import Settings
 
+# The formats in which a figure may be had, and their media types.
+FORMATS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+
 
 def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
     """What the study has data for, in the report's order."""
@@ -17,10 +20,6 @@ def names(study: StudyRow, ledger: Ledger, settings: Settings) -> list[str]:
         metrics=metrics_of(study),
         artifacts=settings.artifacts_folder(study.id),
     )
-
-
-# The formats in which a figure may be had, and their media types.
-FORMATS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
 def draw(study: StudyRow, ledger: Ledger, settings: Settings, name: str, suffix: str = "png") -> bytes:

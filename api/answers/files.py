@@ -63,12 +63,12 @@ MADE = {
 _TRIAL = re.compile(r"trial-([0-9]{1,9})")
 
 
-def files(figure_names: list[str], artifacts: Path) -> list[StudyFile]:
+def all_files(figure_names: list[str], artifacts: Path) -> list[StudyFile]:
     """All files of a study."""
     return [*MADE.values(), *_figure_files(figure_names), *trial_files(artifacts)]
 
 
-def find(name: str, figure_names: Callable[[], list[str]], artifacts: Path) -> StudyFile | None:
+def file_named(name: str, figure_names: Callable[[], list[str]], artifacts: Path) -> StudyFile | None:
     """The file of a name; None where the study has none. The figures' names, which take seconds to find, are
     asked for only where it may be one of them.
     """
@@ -119,19 +119,19 @@ def path_of(file: StudyFile, artifacts: Path) -> Path:
     return artifacts / f"trial-{number}" / name
 
 
-def maker(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -> Callable[[], bytes]:
-    """What makes a file that no trial has left."""
+def made(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -> bytes:
+    """The content of a file that no trial has left. Raises UserError where the study has no data for it."""
     if file.kind == "figure":
         name, _, suffix = file.name.removeprefix("figures/").rpartition(".")
-        return lambda: draw(study, ledger, settings, name, suffix)
+        return draw(study, ledger, settings, name, suffix)
     if file.kind == "report":
-        return lambda: _report(study, ledger, settings, file.name)
+        return _report(study, ledger, settings, file.name)
     if file.kind == "spec":
-        return lambda: yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
+        return yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
     if file.name in ("methods.tex", "best.py"):
-        return lambda: _from_results(study, ledger, settings, file.name)
+        return _from_results(study, ledger, settings, file.name)
     write = as_csv if file.name.endswith(".csv") else as_parquet
-    return lambda: write(trial_table(ledger.trials(study.id), study.objective))
+    return write(trial_table(ledger.trials(study.id), study.objective))
 
 
 def _from_results(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:

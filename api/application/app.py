@@ -2,18 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import logs
 from api.answers.metrics import Timing
-from api.application import openapi
+from api.application import openapi, page
 from api.application.changing import router as changing
-from api.application.dependencies import only_this_machine
 from api.application.health import router as health
 from api.application.parts_of_studies import router as parts_of_studies
 from api.application.routes import router
@@ -24,18 +20,18 @@ from api.requests.head import Head
 from api.requests.request_id import RequestId
 from api.settings import ServiceSettings
 from api.studies.completer import Completer
-from api.studies.dashboard import PATH as DASHBOARD
 from api.studies.jobs import Jobs
-from api.studies.notifier import EndsTold
+from api.studies.notifier import NotifierThread
 from api.studies.probe import Probe
 from api.studies.reconciler import Reconciler
 from tuner.driver.notifications import Notifier
 from tuner.errors import UserError
 from tuner.home import open_home
+from tuner.ledger.api_keys import ApiKeys
 from tuner.ledger.store import Ledger
 from tuner.network import reach_loopback_directly
 
-PAGES = Path(__file__).parent.parent / "pages"
+_Worker = Probe | Reconciler | Completer | NotifierThread
 _ABOUT = """Finds the two temperatures of a straight-through estimator. Submit a study, follow it, read its
 verdict.
 
@@ -59,18 +55,22 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     if jobs is None and known.ray_address:
         jobs = Jobs(known.ray_address)
     service = Service(known, Ledger(known.ledger_address), jobs)
-    _require_keys(service)
-    notifier = _notifier(service)
+    try:
+        require_keys(known, service.keys)
+        notifier = _notifier(service)
+    except UserError:
+        service.ledger.close()
+        raise
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        beside = _beside(service, notifier)
-        for worker in beside:
+        workers = _background(service, notifier)
+        for worker in workers:
             worker.start()
         try:
             yield
         finally:
-            for worker in beside:
+            for worker in workers:
                 await run_in_threadpool(worker.stop)
             if service.dashboard is not None:
                 await service.dashboard.close()
@@ -90,7 +90,7 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     app.include_router(parts_of_studies)
     app.include_router(health)
     errors.install(app)
-    _serve_page(app)
+    page.install(app, service)
     # The last one added is the first to see a request.
     app.add_middleware(Head)
     app.add_middleware(Guard, names=known.names, limiter=service.limiter)
@@ -100,14 +100,12 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     return app
 
 
-def _require_keys(service: Service) -> None:
+def require_keys(settings: ServiceSettings, keys: ApiKeys) -> None:
     """Raises UserError where others than this machine could reach a service that has no API keys."""
-    if not service.settings.loopback and not service.keys.exist():
-        host = service.settings.host
-        service.ledger.close()
+    if not settings.loopback and not keys.exist():
         raise UserError(
-            f"without an API key the service binds to loopback only, not to {host} (TUNER_HOST); `tuner keys "
-            "create` makes a key"
+            f"without an API key the service binds to loopback only, not to {settings.host} (TUNER_HOST); "
+            "`tuner keys create` makes a key"
         )
 
 
@@ -123,9 +121,9 @@ def _notifier(service: Service) -> Notifier | None:
     )
 
 
-def _beside(service: Service, notifier: Notifier | None) -> list[Probe | Reconciler | Completer | EndsTold]:
-    """The background threads."""
-    workers: list[Probe | Reconciler | Completer | EndsTold] = [service.probe]
+def _background(service: Service, notifier: Notifier | None) -> list[_Worker]:
+    """The threads that work beside the requests."""
+    workers: list[_Worker] = [service.probe]
     if service.jobs:
         reconciler = Reconciler(
             service.queue,
@@ -139,44 +137,5 @@ def _beside(service: Service, notifier: Notifier | None) -> list[Probe | Reconci
     if service.settings.mlflow_uri:
         workers.append(Completer(service.ledger, service.settings, service.settings.mlflow_uri))
     if notifier is not None:
-        workers.append(EndsTold(notifier))
+        workers.append(NotifierThread(notifier))
     return workers
-
-
-def _serve_page(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(PAGES / "index.html")
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> FileResponse:
-        """A page of our own: FastAPI's loads its viewer from a CDN, and has an inline script, which our
-        Content-Security-Policy forbids.
-        """
-        return FileResponse(PAGES / "docs.html")
-
-    _serve_dashboard(app)
-    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")
-    app.mount("/static", StaticFiles(directory=PAGES), name="static")
-
-
-def _serve_dashboard(app: FastAPI) -> None:
-    @app.get("/ray", include_in_schema=False)
-    def with_slash() -> RedirectResponse:
-        """Redirects to /ray/, because the dashboard's links are relative."""
-        return RedirectResponse(DASHBOARD, 307)
-
-    @app.get(DASHBOARD + "{path:path}", include_in_schema=False)
-    async def dashboard(path: str, request: Request) -> Response:
-        """Ray's dashboard, if `tuner serve` has started that Ray."""
-        found = app.state.service.dashboard
-        if found is None:
-            raise errors.Problem(404, "there is no Ray here that the service has started")
-        local = only_this_machine(app.state.service, request)
-        if not await run_in_threadpool(found.admits, request, local=local):
-            raise errors.Problem(
-                401,
-                "Ray's dashboard is for administrators: open a study on the page first, with a key of theirs",
-            )
-        answer: Response = await found.fetch(request, path)
-        return answer

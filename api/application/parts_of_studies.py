@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from api.answers.conditional import FileAnswer, file_tag, unchanged
-from api.answers.files import StudyFile, files, find, maker, path_of, trial_files
+from api.answers.files import all_files, file_named, made, path_of, trial_files
 from api.answers.search import search_course
 from api.answers.trial import trial_detail
 from api.answers.versions import etag
@@ -13,10 +13,8 @@ from api.answers.views import as_json
 from api.application import openapi, trial_schemas
 from api.application.dependencies import Match, Reader, TheService
 from api.application.kept_answers import costly_answer, versioned
-from api.application.service import Service
 from api.requests.errors import Problem
 from tuner.errors import LedgerError, UserError
-from tuner.ledger.rows import StudyRow
 
 router = APIRouter(tags=["studies"])
 
@@ -75,7 +73,9 @@ def get_files(service: TheService, caller: Reader, study_id: str) -> dict[str, A
     """The report, tables of its trials, its spec, its figures in three formats, and what confirmed trials
     have left: weights, reconstructions.
     """
-    return {"items": [file.plain() for file in _files(service, service.find(study_id, caller))], "next": None}
+    row = service.find(study_id, caller)
+    found = all_files(service.views.figure_names(row), service.settings.artifacts_folder(row.id))
+    return {"items": [file.plain() for file in found], "next": None}
 
 
 @router.get(
@@ -95,7 +95,7 @@ def get_file(
     row = service.find(study_id, caller)
     none = Problem(404, "the study has no such file; GET .../files names those that it has")
     artifacts = service.settings.artifacts_folder(row.id)
-    file = find(name, lambda: service.views.figure_names(row), artifacts)
+    file = file_named(name, lambda: service.views.figure_names(row), artifacts)
     if file is None:
         raise none
     saved_as = f"{row.id}-{name.replace('/', '-')}"
@@ -109,7 +109,7 @@ def get_file(
 
     def make() -> bytes:
         try:
-            return maker(file, row, service.ledger, service.settings)()
+            return made(file, row, service.ledger, service.settings)
         except LedgerError:
             raise
         except UserError as error:  # likewise
@@ -118,7 +118,3 @@ def get_file(
     found = costly_answer(service, row, match, name, make, file.media_type)
     found.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
     return found
-
-
-def _files(service: Service, row: StudyRow) -> list[StudyFile]:
-    return files(service.views.figure_names(row), service.settings.artifacts_folder(row.id))

@@ -138,13 +138,13 @@ def list_studies(
     """A page of the studies that the key may see."""
     after = None
     if cursor is not None:
-        when, last_id = cursors.opened(cursor, 2)
+        when, last_id = cursors.decoded(cursor, 2)
         after = (cursors.time(when), last_id)
     page = service.pages.page(
         limit + 1, after=after, state=state, task=task, prefix=prefix, text=text, owner=caller.sees
     )
     last = page[limit - 1] if len(page) > limit else None
-    following = cursors.closed(last.created_at.isoformat(), last.study_id) if last else None
+    following = cursors.encoded(last.created_at.isoformat(), last.study_id) if last else None
     lines = service.views.listed(page[:limit])
     items = b",".join(with_corrections(lines, service.views) if correct else lines)
     content = b'{"items":[' + items + b'],"next":' + as_json(following) + b"}"
@@ -209,14 +209,14 @@ def get_trials(
     row = service.find(study_id, caller)
     after = -1
     if cursor is not None:
-        (number,) = cursors.opened(cursor, 1)
+        (number,) = cursors.decoded(cursor, 1)
         if not re.fullmatch(r"[0-9]{1,9}", number):
-            raise cursors.no_cursor()
+            raise cursors.not_a_cursor()
         after = int(number)
 
     def make() -> bytes:
         trials = service.pages.trials(row.id, limit + 1, after=after, state=state)
-        following = cursors.closed(str(trials[limit - 1].number)) if len(trials) > limit else None
+        following = cursors.encoded(str(trials[limit - 1].number)) if len(trials) > limit else None
         if not brief:
             return as_json({"items": [TrialResult.of(t).plain() for t in trials[:limit]], "next": following})
         equal = EqualEpochs(row, service.views.intervals(row), service.pages)

@@ -4,7 +4,6 @@ everything can be made again from the ledger.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from api.answers.cache import Cache, bytes_of
 from api.answers.costly import Costly
@@ -31,30 +30,28 @@ _ID = re.compile(r"[0-9a-f]{1,32}")
 _CACHE_BYTES = 32_000_000
 
 
-@dataclass
 class Service:
     """What the routes of one process share."""
 
-    settings: ServiceSettings
-    ledger: Ledger
-    jobs: Jobs | None = None  # None: there is no Ray, and studies only wait
-    # Tells the reconciler that there is something to do.
-    wake: Callable[[], None] = field(default=lambda: None)
-
-    dashboard: Dashboard | None = None  # of a Ray that `tuner serve` has started
-
-    def __post_init__(self) -> None:
-        """Makes the parts."""
-        self.queue, self.pages, self.keys = StudyQueue(self.ledger), Pages(self.ledger), ApiKeys(self.ledger)
-        self.limiter, self.costly = Limiter(self.settings.rate_per_minute), Costly()
-        self.views = Views(self.ledger, self.pages, self.queue, self.settings, self.costly)
-        self.measured = Measured(self.ledger)
-        self.metrics = Metrics(self.ledger)
-        self.probe, self.streams = self._probe(), Streams()
-        self.quota = Quota(waiting=self.settings.max_queued, studies=self.settings.max_studies)
+    def __init__(self, settings: ServiceSettings, ledger: Ledger, jobs: Jobs | None = None) -> None:
+        """Args: jobs are those of the Ray that runs studies; None: there is no Ray, and studies only wait."""
+        self.settings, self.ledger, self.jobs = settings, ledger, jobs
+        # The ledger by what is asked of it.
+        self.queue, self.pages, self.keys = StudyQueue(ledger), Pages(ledger), ApiKeys(ledger)
+        self.measured, self.metrics = Measured(ledger), Metrics(ledger)
+        # Limits.
+        self.limiter, self.costly, self.streams = Limiter(settings.rate_per_minute), Costly(), Streams()
+        self.quota = Quota(waiting=settings.max_queued, studies=settings.max_studies)
+        # Answers, and those that are kept: JSON apart from pictures and files, which are larger.
+        self.views = Views(ledger, self.pages, self.queue, settings, self.costly)
         self.answers = Cache[bytes](_CACHE_BYTES, bytes_of)
-        self.events = Events(self.ledger, self.views, self.answers)
         self.drawings = Cache[bytes](_CACHE_BYTES, bytes_of)
+        self.events = Events(ledger, self.views, self.answers)
+        # Whether the ledger, Ray and MLflow answer.
+        self.probe = self._probe()
+        # Tells the reconciler, where there is one, that there is something to do.
+        self.wake: Callable[[], None] = lambda: None
+        self.dashboard: Dashboard | None = None  # of a Ray that `tuner serve` has started
 
     def show(self, dashboard: Dashboard) -> None:
         """Serves Ray's dashboard under the service's own address, and makes the links to jobs lead there."""

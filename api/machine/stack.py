@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from api.application.app import create
+from api.application.app import create, require_keys
 from api.application.server import configuration
 from api.machine.ray_head import RayHead
 from api.machine.supervisor import Part, Supervisor, ready
@@ -116,12 +116,7 @@ def _refuse_early(settings: ServiceSettings) -> None:
         return
     ledger = Ledger(settings.ledger_address)
     try:
-        if not ApiKeys(ledger).exist():
-            raise UserError(
-                f"without an API key the service binds to loopback only, not to {settings.host} "
-                "(TUNER_HOST); "
-                "`tuner keys create` makes a key"
-            )
+        require_keys(settings, ApiKeys(ledger))
     finally:
         ledger.close()
 
@@ -139,8 +134,7 @@ def _for_drivers(settings: ServiceSettings) -> dict[str, str]:
 
 
 def _announce(settings: ServiceSettings, app: Any, say: Callable[[str], None]) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # to be shown
-    page = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    page = settings.local_link
     shown = app.state.service.dashboard is not None
     say(f"page    {page}/")
     open_to = "  (it asks for no key)" if app.state.service.keys.exist() else ""

@@ -8,23 +8,23 @@ from datetime import UTC, datetime
 from api.requests.errors import Problem, refused
 
 
-def closed(*parts: str) -> str:
+def encoded(*parts: str) -> str:
     """The cursor of a place: printable ASCII in, printable ASCII out."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def opened(cursor: str, parts: int) -> list[str]:
+def decoded(cursor: str, parts: int) -> list[str]:
     """The parts that a cursor was made of. Raises Problem 422 for a text that is no such cursor."""
     try:
         found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise no_cursor() from error
+        raise not_a_cursor() from error
     if (
         not isinstance(found, list)
         or len(found) != parts
         or not all(isinstance(p, str) and p.isascii() and p.isprintable() for p in found)
     ):
-        raise no_cursor()
+        raise not_a_cursor()
     return found
 
 
@@ -33,9 +33,9 @@ def time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise no_cursor() from error
+        raise not_a_cursor() from error
 
 
-def no_cursor() -> Problem:
+def not_a_cursor() -> Problem:
     """The error for a text that is not a cursor."""
     return refused("cursor", "must be the `next` of an earlier answer")

@@ -13,7 +13,7 @@ EVERY_S = 5.0
 REMEMBERED_S = 3600.0
 
 
-class EndsTold:
+class NotifierThread:
     """Looks for studies that have ended, every few seconds, and sends the notifications."""
 
     def __init__(self, notifier: Notifier) -> None:
