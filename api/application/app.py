@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import logs
 from api.answers.metrics import Timing
-from api.application import openapi, page
+from api.application import openapi, page, ray_dashboard
 from api.application.changing import router as changing
 from api.application.health import router as health
 from api.application.parts_of_studies import router as parts_of_studies
@@ -90,7 +90,8 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
     app.include_router(parts_of_studies)
     app.include_router(health)
     errors.install(app)
-    page.install(app, service)
+    ray_dashboard.install(app, service)
+    page.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(Head)
     app.add_middleware(Guard, names=known.names, limiter=service.limiter)

@@ -57,10 +57,15 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
         super().__init__(detail)
         self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
 
+    @property
+    def title(self) -> str:
+        """What errors of its status are called."""
+        return _TITLES.get(self.status, "Error")
+
     def response(self) -> JSONResponse:
         """As it is sent."""
         content: dict[str, Any] = {
-            "title": _TITLES.get(self.status, "Error"),
+            "title": self.title,
             "status": self.status,
             "detail": self.detail,
         }

@@ -24,6 +24,7 @@ from api.studies.ray_token import token
 from tuner.ledger.api_keys import ApiKeys
 
 PATH = "/ray/"
+JOB = "/ray/job/"  # with a job's name after it: its page in the dashboard, or why there is none
 COOKIE = "tuner-ray"
 _PASS_S = 4 * 3600
 _PATIENCE_S = 60.0
@@ -57,8 +58,18 @@ class Dashboard:
         self._http = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False)
 
     def job(self, name: str) -> str:
-        """The path of a job's page."""
+        """The address that leads to a job's page."""
+        return f"{JOB}{name}"
+
+    def page_of(self, name: str) -> str:
+        """The address of a job's page in the dashboard."""
         return f"{PATH}#/jobs/{name}"
+
+    async def knows(self, name: str) -> bool:
+        """Whether Ray knows a job. Raises Problem."""
+        found = await self._asked(f"api/jobs/{name}", {}, b"")
+        await found.aclose()
+        return found.status_code == 200
 
     def give_pass(self, answer: Response, caller: Caller, request: Request) -> None:
         """Lets a browser in that has shown an administrator's key."""
@@ -85,23 +96,25 @@ class Dashboard:
         site, mode = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-fetch-mode", "")
         if site not in ("same-origin", "none") and mode != "navigate":
             raise Problem(403, "a page of another site may not ask Ray's dashboard")
+        headers = {name: request.headers[name] for name in _SENT if name in request.headers}
+        found = await self._asked(path, headers, request.scope["query_string"])
+        passed = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
+        return StreamingResponse(_content(found), found.status_code, passed | _HEADERS)
+
+    async def _asked(self, path: str, headers: dict[str, str], query: bytes) -> httpx.Response:
+        """Ray's answer to a GET, to be read and closed. Raises Problem."""
         address = self._address()
         if not self._is_ours(address):
             raise Problem(503, "Ray is being started again", headers={"Retry-After": "10"})
         known = token()
-        headers = {name: request.headers[name] for name in _SENT if name in request.headers}
-        headers |= {"Authorization": f"Bearer {known}"} if known else {}
+        with_token = headers | ({"Authorization": f"Bearer {known}"} if known else {})
         try:
-            url = _url(address, path, request.scope["query_string"])
-            found = await self._http.send(
-                self._http.build_request("GET", url, headers=headers), stream=True, follow_redirects=False
-            )
+            request = self._http.build_request("GET", _url(address, path, query), headers=with_token)
+            return await self._http.send(request, stream=True, follow_redirects=False)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise Problem(404, "Ray's dashboard has no such page") from error
         except httpx.HTTPError as error:
             raise Problem(503, "Ray's dashboard does not answer", headers={"Retry-After": "10"}) from error
-        passed = {name: found.headers[name] for name in _PASSED_BACK if name in found.headers}
-        return StreamingResponse(_content(found), found.status_code, passed | _HEADERS)
 
     async def close(self) -> None:
         """Closes the connections."""

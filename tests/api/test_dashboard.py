@@ -22,11 +22,13 @@ class FakeRay:
     """A dashboard that keeps what it was asked."""
 
     def __init__(self):
-        self.asked, self.ours = [], True
+        self.asked, self.ours, self.jobs = [], True, ["ab12-1"]
 
     def __call__(self, method, path, headers, _body):
         self.asked.append((method, path, dict(headers)))
         headers = {"Content-Type": "text/html", "Set-Cookie": "ray=secret", "ETag": '"1"'}
+        if path.startswith("/api/jobs/") and "?" not in path and path.rpartition("/")[2] not in self.jobs:
+            return 404, headers, b"no such job"
         return 200, headers, b"a page of Ray's"
 
 
@@ -148,10 +150,50 @@ def test_a_study_links_to_its_job_there(serve):
     with serve() as http:
         study = http.post("/studies", json=SMALL).json()["id"]
         http.app.state.service.queue.claim(1)
-        assert http.get(f"/studies/{study}").json()["links"]["job"] == f"/ray/#/jobs/{study}-1"
+        assert http.get(f"/studies/{study}").json()["links"]["job"] == f"/ray/job/{study}-1"
 
 
 def test_where_ray_is_somebody_elses_there_is_no_such_page(tmp_path):
     app = create(ServiceSettings(home=tmp_path, ray_address="http://127.0.0.1:9"))
     with TestClient(app, base_url="http://localhost") as http:
         assert http.get("/ray/").status_code == 404
+
+
+def test_a_studys_job_leads_to_its_page_while_ray_knows_it(serve, ray):
+    with serve() as http:
+        there = http.get("/ray/job/ab12-1")
+        assert (there.status_code, there.headers["location"]) == (307, "/ray/#/jobs/ab12-1")
+        ray.jobs.clear()  # it was started again
+        gone = http.get("/ray/job/ab12-1")
+        assert (gone.status_code, gone.json()["title"]) == (404, "Not found")
+        assert "started again after the job had run" in gone.json()["detail"]
+        asked = len(ray.asked)
+        assert http.get("/ray/job/no-name").status_code == 404
+        assert len(ray.asked) == asked
+
+
+def test_a_browser_is_shown_a_page_that_leads_back(serve, ray):
+    browser = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Mode": "navigate"}
+    with serve() as http:
+        gone = http.get("/ray/job/ff-1", headers=browser)
+        ray.ours = False
+        away = http.get("/ray/", headers=browser)
+        read_by_program = http.get("/ray/")
+    assert gone.status_code == 404
+    assert gone.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in gone.headers["content-security-policy"]
+    assert '<a href="/#/studies/ff">The study</a>' in gone.text
+    assert "Ray knows no such job" in gone.text
+    assert (away.status_code, away.headers["retry-after"]) == (503, "10")
+    assert "Ray is being started again." in away.text
+    assert '<a href="/#/">All studies</a>' in away.text
+    assert read_by_program.headers["content-type"] == "application/problem+json"
+
+
+def test_a_job_is_shown_to_administrators_only(serve):
+    with serve() as http:
+        key_of(http, "admin")
+        http.get("/studies", headers=key_of(http, "read")[0])
+        answer = http.get("/ray/job/ab12-1", headers={"Accept": "text/html"})
+    assert answer.status_code == 401
+    assert "is for administrators" in answer.text
