@@ -216,7 +216,7 @@ def test_every_package_is_looked_at():
         ("tuner/strategies/optuna_samplers.py", "import torch", "torch"),
         ("tuner/evidence/analysis.py", "if True:\n    import torch.nn", "torch"),
         ("tuner/settings.py", "from fastapi import FastAPI", "fastapi"),
-        ("api/application/routes.py", "import ray", "ray"),
+        ("api/application/routes/reading.py", "import ray", "ray"),
         ("api/application/app.py", "from deploy import compose", "deploy"),
         ("tuner/ledger/store.py", "from tuner.spec.study import StudySpec", "tuner/spec/"),
         ("tuner/evidence/paired.py", "from tuner.driver import placement", "tuner/driver/"),

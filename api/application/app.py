@@ -9,10 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from api import logs
 from api.answers.metrics import Timing
 from api.application import openapi, page, ray_dashboard
-from api.application.changing import router as changing
-from api.application.health import router as health
-from api.application.parts_of_studies import router as parts_of_studies
-from api.application.routes import router
+from api.application.routes import changing, health, parts_of_studies, reading, submitting
 from api.application.service import Service
 from api.requests import errors
 from api.requests.guard import Guard
@@ -85,10 +82,8 @@ def create(settings: ServiceSettings | None = None, jobs: Jobs | None = None) ->
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(router)
-    app.include_router(changing)
-    app.include_router(parts_of_studies)
-    app.include_router(health)
+    for routes in (submitting, reading, changing, parts_of_studies, health):
+        app.include_router(routes.router)
     errors.install(app)
     ray_dashboard.install(app, service)
     page.install(app)

@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.answers.views import Views
-from api.application import parts_of_studies
 from api.application.app import create
+from api.application.routes import parts_of_studies
 from api.application.service import Service
 from api.settings import ServiceSettings
 from tests.support.served import SMALL

@@ -148,7 +148,7 @@ def test_nobody_waits_while_every_thread_is_taken(served, monkeypatch):
     [
         ("/files/trials.csv", "api.answers.files.as_csv", b"a table"),
         ("/figures/landscape.png", "api.answers.figures.draw", b"a figure"),
-        ("/results", "api.application.routes.as_json", b"{}"),
+        ("/results", "api.application.routes.reading.as_json", b"{}"),
         ("/files", "api.answers.figures.names", []),
         ("", "api.answers.figures.names", []),
     ],

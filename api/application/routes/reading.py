@@ -1,16 +1,13 @@
-"""Routes that submit and read studies. changing.py has those that change one, parts_of_studies.py those below
-one.
-"""
+"""Routes that read studies: the list, a study, what it has found, its events."""
 
-import hashlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.answers import figures, lists
+from api.answers import figures
 from api.answers.conditional import answer, tag_of
 from api.answers.curves import curves
 from api.answers.families import with_corrections
@@ -18,102 +15,24 @@ from api.answers.so_far import EqualEpochs, brief_trial
 from api.answers.versions import found_etag
 from api.answers.views import as_json
 from api.application import openapi, schemas, trial_schemas
-from api.application.dependencies import (
-    Body,
-    Cursor,
-    Limit,
-    Match,
-    Reader,
-    Submitter,
-    TheService,
-    only_this_machine,
-)
+from api.application.dependencies import Cursor, Limit, Match, Reader, TheService, only_this_machine
 from api.application.kept_answers import costly_answer, versioned
-from api.requests import audit, body, cursors
+from api.requests import cursors
 from api.requests.callers import name_of, still_welcome
-from api.requests.errors import Problem, refused
+from api.requests.errors import Problem
 from api.requests.head import HEAD
-from api.studies.submission import spec_of
-from trainables.tasks import task_declaration
 from tuner.errors import LedgerError, UserError
 from tuner.evidence.analysis import results
 from tuner.evidence.example_gains import LossFiles
-from tuner.evidence.plan import planned
 from tuner.evidence.results import Results, TrialResult
-from tuner.ledger.requests import OtherBodyError, RequestKey
 from tuner.ledger.rows import StudyState, TrialState
 from tuner.ledger.study_metrics import metrics_of
 
-_PAST = 20  # studies by which a plan's time is estimated, the newest that succeeded
-
-router = APIRouter()
-_ONCE = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-# --- submitting ---
-
-
-@router.post(
-    "/studies", status_code=202, tags=["studies"], summary="Submit a study",
-    response_model=schemas.Study,
-    responses=openapi.may_answer(400, 401, 403, 413, 415, 422, 429, 503, known=schemas.Study),
-    openapi_extra=openapi.SUBMISSION,
-)  # fmt: skip
-def submit(
-    service: TheService,
-    caller: Submitter,
-    content: Body,
-    request: Request,
-    once: Annotated[
-        str | None, Header(alias="Idempotency-Key", description="The same key and body: the same study.")
-    ] = None,
-) -> Response:
-    """Accepts a spec, or a preset with changes, and queues it. It runs as a Ray job when its turn comes."""
-    if once is not None and not _ONCE.fullmatch(once):
-        raise refused("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
-    spec, notes = spec_of(body.mapping(content), service.settings)
-    objective = task_declaration(spec.task).objective
-    try:
-        study_id, new = service.queue.submit(
-            name=spec.name,
-            task=spec.task,
-            spec=spec.model_dump(mode="json"),
-            objective=objective.name,
-            direction=objective.direction,
-            owner=caller.owner,
-            quota=service.quota,
-            request=RequestKey(once, hashlib.sha256(content.content).hexdigest()) if once else None,
-        )
-    except OtherBodyError as error:
-        raise refused("Idempotency-Key", str(error), str(error)) from error
-    if new:
-        audit.note(request, caller, f"submitted {spec.name!r}", study_id)
-    service.wake()
-    row = service.ledger.study(study_id)
-    headers = {"Location": f"/studies/{study_id}", "Retry-After": "2"}
-    return JSONResponse(service.views.study(row) | {"notes": notes}, 202 if new else 200, headers)
-
-
-@router.post(
-    "/studies/plan", tags=["studies"], summary="Count what a study would train",
-    response_model=schemas.Planned, responses=openapi.may_answer(400, 401, 403, 413, 415, 422, 429, 503),
-    openapi_extra=openapi.SUBMISSION,
-)  # fmt: skip
-def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any]:
-    """Looks whether a spec is valid, as POST /studies does, and says how much it would train, how long by
-    what earlier studies took, and whether its data is there. Nothing is submitted.
-    """
-    spec, notes = spec_of(body.mapping(content), service.settings)
-    newest = service.pages.page(_PAST, state=StudyState.SUCCEEDED, task=spec.task, owner=caller.sees)
-    past = service.pages.studies(found.study_id for found in newest)
-    return planned(spec, past, service.settings.data_folder) | {"notes": notes}
-
-
-# --- reading ---
+router = APIRouter(tags=["studies"])
 
 
 @router.get(
-    "/studies", tags=["studies"], summary="List studies, newest first",
+    "/studies", summary="List studies, newest first",
     response_model=schemas.Studies, responses=openapi.may_answer(304, 401, 403, 422, 429, 503),
 )  # fmt: skip
 def list_studies(
@@ -152,7 +71,7 @@ def list_studies(
 
 
 @router.get(
-    "/studies/{study_id:study}", tags=["studies"], summary="A study: spec, state, progress, links",
+    "/studies/{study_id:study}", summary="A study: spec, state, progress, links",
     response_model=schemas.Study,
     responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
@@ -169,7 +88,7 @@ def get_study(
 
 
 @router.get(
-    "/studies/{study_id}/results", tags=["studies"], summary="What a study has found so far",
+    "/studies/{study_id}/results", summary="What a study has found so far",
     response_model=Results, responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_results(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
@@ -188,7 +107,7 @@ def get_results(service: TheService, caller: Reader, study_id: str, match: Match
 
 
 @router.get(
-    "/studies/{study_id}/trials", tags=["studies"], summary="The trials of a study",
+    "/studies/{study_id}/trials", summary="The trials of a study",
     response_model=trial_schemas.Trials, responses=openapi.may_answer(304, 401, 403, 404, 422, 429, 503),
 )  # fmt: skip
 def get_trials(
@@ -227,7 +146,7 @@ def get_trials(
 
 
 @router.get(
-    "/studies/{study_id}/curves", tags=["studies"], summary="Learning curves of the best of each method",
+    "/studies/{study_id}/curves", summary="Learning curves of the best of each method",
     response_model=trial_schemas.Curves, responses=openapi.may_answer(304, 401, 403, 404, 429, 503),
 )  # fmt: skip
 def get_curves(service: TheService, caller: Reader, study_id: str, match: Match = None) -> Response:
@@ -238,7 +157,7 @@ def get_curves(service: TheService, caller: Reader, study_id: str, match: Match 
 
 
 @router.get(
-    "/studies/{study_id}/figures/{name}.png", tags=["studies"], summary="A figure, as the report draws it",
+    "/studies/{study_id}/figures/{name}.png", summary="A figure, as the report draws it",
     response_class=Response, responses=openapi.may_answer(304, 401, 403, 404, 429, 503) | openapi.PICTURE,
 )  # fmt: skip
 def get_figure(
@@ -266,7 +185,7 @@ def get_figure(
 
 
 @router.get(
-    "/studies/{study_id}/events", tags=["studies"], summary="State and progress as they change",
+    "/studies/{study_id}/events", summary="State and progress as they change",
     response_class=StreamingResponse, responses=openapi.may_answer(401, 403, 404, 429, 503) | openapi.EVENTS,
 )  # fmt: skip
 async def get_events(service: TheService, caller: Reader, study_id: str, request: Request) -> Response:
@@ -280,24 +199,3 @@ async def get_events(service: TheService, caller: Reader, study_id: str, request
     welcome = lambda: still_welcome(service.keys, caller, local=local)  # noqa: E731
     events = service.events.follow(row.id, (caller.id, local), welcome)
     return service.streams.response(events, name_of(caller, request))
-
-
-# --- what may be submitted ---
-
-
-@router.get(
-    "/tasks", tags=["lists"], summary="Tasks: datasets, estimators, options",
-    response_model=schemas.Tasks, responses=openapi.may_answer(401, 403, 429, 503),
-)  # fmt: skip
-def get_tasks(_: Reader) -> dict[str, Any]:
-    """What a spec may name."""
-    return {"items": lists.tasks(), "labels": lists.labels(), "next": None}
-
-
-@router.get(
-    "/presets", tags=["lists"], summary="Presets and their specs",
-    response_model=schemas.Presets, responses=openapi.may_answer(401, 403, 429, 503),
-)  # fmt: skip
-def get_presets(_: Reader) -> dict[str, Any]:
-    """The studies that come with the package."""
-    return {"items": lists.presets(), "next": None}

@@ -1,0 +1,1 @@
+"""The routes of the API, each file a router: submitting studies, reading, changing them; for operators."""
