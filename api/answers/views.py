@@ -1,23 +1,19 @@
 """A study and its trials as clients see them: JSON made of the ledger's rows."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from api.answers import figures
 from api.answers.cache import Cache, bytes_of
 from api.answers.costly import Costly
+from api.answers.outcomes import Outcomes
 from api.answers.progress import progress
 from api.answers.versions import etag, found_version
 from api.settings import ServiceSettings
 from trainables.metrics import Metrics
-from tuner.errors import LedgerError, UserError
-from tuner.evidence.analysis import results, rules_of
-from tuner.evidence.families import Finding, finding
-from tuner.evidence.headline import headline
-from tuner.evidence.verdicts import Verdict
+from tuner.errors import UserError
+from tuner.evidence.families import Finding
 from tuner.ledger.pages import Pages, StudyRevision, WorkDone
 from tuner.ledger.rows import TERMINAL_STUDY_STATES, StudyRow
 from tuner.ledger.store import Ledger
@@ -28,8 +24,6 @@ from tuner.tracking.links import comparison_page, optima_page, run_page
 
 STUDIES_KEPT = 2_000  # of which verdict, figures' names and spec are kept; a page of a list has 1,000 at most
 LINES_KEPT_BYTES = 8_000_000  # of lines of lists, about 1 KB each
-T = TypeVar("T")
-_FORMAT = 4  # of an outcome that is kept: it grows with a new field
 
 
 class Views:
@@ -40,7 +34,7 @@ class Views:
     ) -> None:
         self._ledger, self._pages, self._queue, self._settings = ledger, pages, queue, settings
         self._costly = costly
-        self._outcomes = Cache[dict[str, Any]](STUDIES_KEPT)
+        self._outcomes = Outcomes(ledger, queue, costly, STUDIES_KEPT)
         self._figure_names = Cache[list[str]](STUDIES_KEPT)
         self._lines = Cache[bytes](LINES_KEPT_BYTES, bytes_of)
         self._specs = Cache[StudySpec | None](STUDIES_KEPT)
@@ -59,7 +53,7 @@ class Views:
         rows = self._pages.studies(changed) if changed else []
         done = self._pages.work_done(row.id for row in rows) if rows else {}
         for row in rows:
-            line = as_json(self._study(row, done[row.id]) | self._outcome(row))
+            line = as_json(self._study(row, done[row.id]) | self._outcomes.in_list(row))
             lines[row.id] = self._lines.keep(row.id, (row.revision, row.state), line)
         return [lines[v.study_id] for v in page if v.study_id in lines]  # not one that was deleted meanwhile
 
@@ -114,11 +108,8 @@ class Views:
         """The names of the figures that a study has data for: seconds of work for one with thousands of
         trials. Raises Problem 503 where too much of it is asked for.
         """
-        return self._once(self._figure_names, row, lambda: figures.names(row, self._ledger, self._settings))
-
-    def _once(self, cache: Cache[T], row: StudyRow, make: Callable[[], T]) -> T:
-        """What is costly to find out of a study, kept until the study finds something else."""
-        return self._costly.once(cache, row.id, found_version(row), make)
+        make = lambda: figures.names(row, self._ledger, self._settings)  # noqa: E731
+        return self._costly.once(self._figure_names, row.id, found_version(row), make)
 
     def intervals(self, row: StudyRow) -> int:
         """How many reports a whole training of a study has; 1 where its spec is of another version."""
@@ -127,44 +118,7 @@ class Views:
 
     def findings(self, study_ids: Iterable[str]) -> list[Finding]:
         """What a family needs to know of studies; those that have been deleted are left out."""
-        rows = {row.id: row for row in self._pages.studies(study_ids)}
-        found = []
-        for study_id, row in rows.items():
-            verdict, p_value, trained, seeds = self._found(row)["finding"]
-            found.append(Finding(study_id, Verdict(verdict), p_value, trained, frozenset(seeds)))
-        return found
-
-    def _outcome(self, row: StudyRow) -> dict[str, Any]:
-        """What a study has found, in a line of a list; nothing before its end."""
-        if row.state not in TERMINAL_STUDY_STATES:
-            return {"verdict": None, "headline": headline(row.state, None, None), "best": None, "gain": None}
-        return {name: value for name, value in self._found(row).items() if name != "finding"}
-
-    def _found(self, row: StudyRow) -> dict[str, Any]:
-        """What a study has found so far, for lists. Found once, and kept in the ledger when it has ended: a
-        list has many studies, and every process starts anew.
-        """
-        of = hashlib.blake2b(f"{found_version(row)} {_FORMAT}".encode(), digest_size=16).hexdigest()
-        if row.outcome is not None and row.outcome_of == of:
-            return row.outcome
-        return self._once(self._outcomes, row, lambda: self._find(row, of))
-
-    def _find(self, row: StudyRow, of: str) -> dict[str, Any]:
-        trials, metrics = self._ledger.trials(row.id), metrics_of(row)
-        found = results(row, trials, metrics=metrics).plain()
-        best, gain = found["best"], found["gain"]
-        family = finding(row, trials, rules_of(row, metrics))
-        outcome = {
-            "verdict": found["verdict"],
-            "headline": found["headline"],
-            "best": best and {name: best[name] for name in ("number", "tau_f", "tau_b", "lr")},
-            "gain": gain and {name: gain[name] for name in ("mean", "ci95", "seeds", "confirmed")},
-            "finding": [family.verdict, family.p_value, family.trained, sorted(family.seeds)],
-        }
-        if row.state in TERMINAL_STUDY_STATES:
-            with suppress(LedgerError):  # it is found again then
-                self._queue.note_outcome(row.id, row.revision, outcome, of)
-        return outcome
+        return self._outcomes.findings(self._pages.studies(study_ids))
 
     def _spec(self, row: StudyRow) -> StudySpec | None:
         def parse() -> StudySpec | None:

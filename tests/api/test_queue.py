@@ -133,7 +133,7 @@ def test_a_verdict_is_found_once_and_kept_in_the_ledger(ledger, queue, tmp_path,
         return views.listed(pages.page(10))
 
     monkeypatch.setattr(
-        "api.answers.views.results", lambda *rows, **more: found.append(1) or results(*rows, **more)
+        "api.answers.outcomes.results", lambda *rows, **more: found.append(1) or results(*rows, **more)
     )
     from tuner.evidence.analysis import results
 
