@@ -145,7 +145,7 @@ class Client:
         """One of its files, as `files` names it."""
         answer = self._ask("GET", f"/studies/{study_id}/files/{quote(name)}")
         if not answer.headers.get("Content-Disposition", "").startswith("attachment"):
-            raise self._another(
+            raise self._not_the_service(
                 f"it sent {answer.headers.get('Content-Type') or 'nothing'} instead of a file", answer
             )
         return answer.content
@@ -169,7 +169,7 @@ class Client:
         """Removes it from the ledger."""
         answer = self._ask("DELETE", f"/studies/{study_id}")
         if answer.status_code != 204:
-            raise self._another(f"it answered {answer.status_code} to a deletion", answer)
+            raise self._not_the_service(f"it answered {answer.status_code} to a deletion", answer)
 
     def watch(self, study_id: str) -> Iterator[dict[str, Any]]:
         """State and progress at every change until the study has ended or is deleted. Goes on where the
@@ -241,12 +241,12 @@ class Client:
             found = None
         if not isinstance(found, dict):
             sent = answer.headers.get("Content-Type") or "nothing"
-            raise self._another(f"it sent {sent} instead of a JSON object", answer)
+            raise self._not_the_service(f"it sent {sent} instead of a JSON object", answer)
         if has not in found:
-            raise self._another(f"it sent a JSON object without {has!r}", answer)
+            raise self._not_the_service(f"it sent a JSON object without {has!r}", answer)
         return found
 
-    def _another(self, why: str, answer: httpx.Response) -> ServiceError:
+    def _not_the_service(self, why: str, answer: httpx.Response) -> ServiceError:
         return ServiceError(f"what answers at {self.server} is not the service: {why}", answer.status_code)
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -266,7 +266,7 @@ class Client:
         if answer.is_success:
             return answer
         if answer.is_redirect:
-            raise self._another("it sends to another address, a page to sign in perhaps", answer)
+            raise self._not_the_service("it sends to another address, a page to sign in perhaps", answer)
         raise _refusal(answer)
 
 

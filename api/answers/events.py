@@ -45,7 +45,7 @@ class Events:
             caller: identifies the caller; `welcome` is called once for all streams of the same caller.
             welcome: whether the caller may still see the study; asked again and again.
         """
-        version, said = "", time.monotonic()
+        version, sent_at = "", time.monotonic()
         while True:
             seen = None
             try:
@@ -60,13 +60,13 @@ class Events:
             except LedgerError:
                 pass  # it is away; the stream goes on when it is back
             if seen is not None and seen.version != version:
-                version, said = seen.version, time.monotonic()
+                version, sent_at = seen.version, time.monotonic()
                 yield _event("progress", seen.content, version)
                 if seen.ended:
                     yield _event("done", seen.content, version)
                     return
-            elif time.monotonic() - said > _ALIVE_S:
-                said = time.monotonic()
+            elif time.monotonic() - sent_at > _ALIVE_S:
+                sent_at = time.monotonic()
                 yield ": still here\n\n"
             await asyncio.sleep(EVERY_S)
 

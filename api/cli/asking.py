@@ -5,7 +5,7 @@ a service's study ids.
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,6 +13,9 @@ from click.shell_completion import CompletionItem
 from tuner.cli import cli
 from tuner.cli.completion import StudyName, study_items
 from tuner.errors import UserError
+
+if TYPE_CHECKING:
+    from api.client import Client
 
 _WAIT_S = 1.5  # for an answer, while somebody looks at the line they are typing
 
@@ -33,20 +36,32 @@ def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _client(server: str | None, key: str | None, **limits: Any) -> "Client":
+    """The client of the service that the options name, or else the environment. Raises UserError where
+    neither does.
+
+    Args:
+        server: the option --server.
+        key: the option --key.
+        limits: as Client takes them.
+    """
+    from api.client import Client
+    from api.settings import ClientSettings
+
+    known = ClientSettings.from_environment()
+    address = server or known.server
+    if not address:
+        raise UserError("name a service: --server http://127.0.0.1:8000, or TUNER_SERVER")
+    return Client(address, key or known.api_key, **limits)
+
+
 def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     """Opens the client that the options, or the environment, name."""
 
     @_server_options
     @wraps(command)
     def opened(*args: Any, server: str | None, key: str | None, **kwargs: Any) -> Any:
-        from api.client import Client
-        from api.settings import ClientSettings
-
-        known = ClientSettings.from_environment()
-        address = server or known.server
-        if not address:
-            raise UserError("name a service: --server http://127.0.0.1:8000, or TUNER_SERVER")
-        with Client(address, key or known.api_key) as client:
+        with _client(server, key) as client:
             return command(client, *args, **kwargs)
 
     return opened
@@ -64,10 +79,7 @@ def remote_or_local(name: str, remote: Callable[..., None]) -> None:
         if not server:
             local_callback(**kwargs)
             return
-        from api.client import Client
-        from api.settings import ClientSettings
-
-        with Client(server, key or ClientSettings.from_environment().api_key) as client:
+        with _client(server, key) as client:
             remote(client, **kwargs)
 
     for param in command.params:
@@ -87,17 +99,9 @@ class ServiceStudy(click.ParamType[str]):
     ) -> list[CompletionItem]:
         """The newest ids that begin so, if the service answers."""
         del param
-        from api.client import Client
-        from api.settings import ClientSettings
-
+        given = ctx.params
         try:
-            known = ClientSettings.from_environment()
-            address = ctx.params.get("server") or known.server
-            if not address:
-                return []
-            with Client(
-                address, ctx.params.get("key") or known.api_key, timeout_s=_WAIT_S, tries=1
-            ) as client:
+            with _client(given.get("server"), given.get("key"), timeout_s=_WAIT_S, tries=1) as client:
                 rows = client.newest()
         except UserError:  # there is no place for a sentence
             return []
