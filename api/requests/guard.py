@@ -1,7 +1,7 @@
 """Protection against requests that another site's page sends from a user's browser.
 
 Such a page could reach even a service that is bound to loopback; the guard refuses its requests by their Host
-(a name that was rebound to 127.0.0.1) and Origin.
+(a name that was rebound to 127.0.0.1) and Origin. The headers that it adds to answers bind browsers likewise.
 """
 
 import re

@@ -1,1 +1,3 @@
-"""What runs studies: submission, Ray jobs, the reconciler, and who sends to MLflow what a driver left."""
+"""What runs studies: the submitted spec, Ray's jobs and dashboard, the reconciler, and threads that notify,
+send to MLflow what a driver left, and ask whether all parts answer.
+"""
