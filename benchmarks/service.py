@@ -19,8 +19,9 @@ from typing import Any
 
 import httpx
 
+from tuner.ledger.new_study import insert_study
 from tuner.ledger.rows import Proposal
-from tuner.ledger.store import Ledger, insert_study
+from tuner.ledger.store import Ledger
 from tuner.network import any_free_port
 from tuner.spec.study import load_spec
 

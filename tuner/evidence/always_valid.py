@@ -29,15 +29,16 @@ ERROR = 0.05
 PRIOR_VARIANCE = 0.5
 
 
-def critical_t(seeds: int, error: float = ERROR) -> float:
-    """The t beyond which no gain is rejected; infinite where so few seeds cannot reject it.
+def critical_t(seeds: int) -> float:
+    """The |t| beyond which the hypothesis of no gain is rejected; infinite where so few seeds cannot reject
+    it.
 
     Raises ValueError for fewer than 2 seeds.
     """
     if seeds < 2:
         raise ValueError(f"seeds: expected 2 or more, got {seeds}")
     wider = 1 + seeds * PRIOR_VARIANCE
-    grown = (wider / error**2) ** (1 / seeds)
+    grown = (wider / ERROR**2) ** (1 / seeds)
     return math.sqrt((seeds - 1) * (grown - 1) / (1 - grown / wider)) if grown < wider else math.inf
 
 
@@ -55,9 +56,11 @@ def p_value(measured: SeedMean) -> float | None:
     return min(1.0, math.exp(-evidence(measured.mean / measured.sem, measured.seeds)))
 
 
-def interval(measured: SeedMean, error: float = ERROR) -> tuple[float, float] | None:
-    """The confidence sequence at this number of seeds; None where there are too few for a finite one."""
-    if measured.seeds < 2 or not math.isfinite(t := critical_t(measured.seeds, error)):
+def interval(measured: SeedMean) -> tuple[float, float] | None:
+    """The 95 % confidence sequence of the mean at this number of seeds; None where these are too few for a
+    finite interval.
+    """
+    if measured.seeds < 2 or not math.isfinite(t := critical_t(measured.seeds)):
         return None
     return measured.within(t)
 

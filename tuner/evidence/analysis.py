@@ -40,6 +40,7 @@ from tuner.evidence.results import (
 from tuner.evidence.score_rules import score_rules
 from tuner.evidence.selection import OFF, ON, finished, kind_of, select
 from tuner.evidence.sequential_replay import sequential_replay
+from tuner.evidence.trial_result import shown
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, Measurement, StudyRow, TrialRow
 from tuner.spec.judging import Boundary
@@ -107,10 +108,10 @@ def results(
         study=study.id,
         state=study.state,
         objective=objective,
-        best=_shown(chosen.best),
-        off_diagonal_best=_shown(chosen.off_diagonal),
-        argmax_best=_shown(chosen.argmax),
-        diagonal_best=_shown(chosen.diagonal),
+        best=shown(chosen.best),
+        off_diagonal_best=shown(chosen.off_diagonal),
+        argmax_best=shown(chosen.argmax),
+        diagonal_best=shown(chosen.diagonal),
         baselines={name: TrialResult.of(t) for name, t in chosen.baselines.items()},
         confirmed={name: TrialResult.of(t) for name, t in confirmed.items()},
         gain=main.gain,
@@ -222,7 +223,3 @@ def _off_and_on(trials: Sequence[TrialRow]) -> tuple[list[list[float]], list[lis
         return [], []
     tables = ([[v for v in t.objective or () if v is not None] for t in group] for group in (off, on))
     return next(tables), next(tables)
-
-
-def _shown(trial: TrialRow | None) -> TrialResult | None:
-    return None if trial is None else TrialResult.of(trial)

@@ -18,8 +18,9 @@ from tuner.evidence.levels import levels_at
 from tuner.evidence.over_seeds import Gain
 from tuner.evidence.power import detectable_effect
 from tuner.evidence.reasons import SEEN, Missing, Names
-from tuner.evidence.results import AsPrinted, Comparison, TrialResult
+from tuner.evidence.results import AsPrinted, Comparison
 from tuner.evidence.selection import ARGMAX, OFF, ON, Selection, kind_of, select_as_printed
+from tuner.evidence.trial_result import shown
 from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.methods import Method
 from tuner.ledger.rows import COMPETING, PRINTED, Role, StudyRow, StudyState, TrialRow, TrialState
@@ -244,16 +245,12 @@ def _as_printed(comparing: _Comparing, trials: Sequence[TrialRow], rules: Rules)
     if all(t.role in PRINTED or t.role not in COMPETING for t in trials):
         return None
     printed = select_as_printed(trials, rules.objective)
-    shown = comparing.with_diagonal(OFF, printed)
-
-    def row(trial: TrialRow | None) -> TrialResult | None:
-        return None if trial is None else TrialResult.of(trial)
-
+    compared = comparing.with_diagonal(OFF, printed)
     return AsPrinted(
-        verdict=shown.verdict,
-        reason=shown.reason,
-        gain=shown.gain,
-        off_diagonal_best=row(printed.off_diagonal),
-        argmax_best=row(printed.argmax),
-        diagonal_best=row(printed.diagonal),
+        verdict=compared.verdict,
+        reason=compared.reason,
+        gain=compared.gain,
+        off_diagonal_best=shown(printed.off_diagonal),
+        argmax_best=shown(printed.argmax),
+        diagonal_best=shown(printed.diagonal),
     )

@@ -18,7 +18,6 @@ from enum import StrEnum
 from scipy.special import stdtr
 
 from tuner.evidence.seed_mean import FEWEST_SEEDS, SeedMean, seed_mean
-from tuner.ledger.objective import Objective
 
 LEVEL = 0.05  # of each of the two tests
 
@@ -65,21 +64,6 @@ def two_one_sided(measured: SeedMean, margin: float) -> float | None:
     if not measured.tested or measured.sem is None:
         return None
     return float(stdtr(measured.seeds - 1, -(margin - abs(measured.mean)) / measured.sem))
-
-
-def rescaling_equivalence(
-    control: Sequence[float],
-    original: Sequence[float],
-    gain: float,
-    objective: Objective,
-) -> Equivalence | None:
-    """Control minus original, positive where the control is better, against half of a gain.
-
-    `control` and `original` hold the objective of the same seeds, both finite; `gain` is that of the original
-    over its rival. None without a seed.
-    """
-    differences = [objective.gain(a, b) for a, b in zip(control, original, strict=True)]
-    return equivalence(differences, abs(gain) / 2, [*control, *original])
 
 
 def _agreement(measured: SeedMean, interval: tuple[float, float] | None, margin: float) -> Agreement:

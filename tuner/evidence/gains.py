@@ -33,14 +33,16 @@ def gain(
     return gain_of(numbers, judged, against=rival.number, confirmed=confirmed)
 
 
-def gain_in(
-    trial: TrialRow, rival: TrialRow, metric: str, objective: Objective, *, confirmed: bool
-) -> Gain | None:
-    """The same in another metric, with the numbers of an ordinary test and no decision."""
+def gain_in(trial: TrialRow, rival: TrialRow, metric: str, objective: Objective) -> Gain | None:
+    """How much better a confirmed trial is than its confirmed rival in a metric of the last report, with the
+    numbers of an ordinary t-test and no decision. None where they share no seed.
+
+    `objective` is the metric with the direction in which it is better.
+    """
     mine, its = (dict(zip(t.seeds, t.metrics.get(metric, ()), strict=False)) for t in (trial, rival))
     if not set(mine) & set(its):
         return None
-    return gain_of(_numbers(mine, its, objective), None, against=rival.number, confirmed=confirmed)
+    return gain_of(_numbers(mine, its, objective), None, against=rival.number, confirmed=True)
 
 
 def gain_of(numbers: PairedGain, judged: Judgement | None, *, against: int, confirmed: bool) -> Gain:

@@ -19,9 +19,7 @@ def second_gains(confirmed: Mapping[str, TrialRow], metrics: Metrics) -> dict[st
     if OFF not in confirmed or ON not in confirmed:
         return {}
     found = {
-        m.name: gain_in(
-            confirmed[OFF], confirmed[ON], m.name, Objective.of(m.name, m.direction), confirmed=True
-        )
+        m.name: gain_in(confirmed[OFF], confirmed[ON], m.name, Objective.of(m.name, m.direction))
         for m in metrics.everything
         if m.second_verdict and m.direction is not None
     }
@@ -40,8 +38,7 @@ def gains_on_test_set(
         direction = directions.get(name.replace("test_", "val_", 1)) if name.startswith("test_") else None
         if direction is None:
             continue
-        as_objective = Objective.of(name, direction)
-        if measured := gain_in(confirmed[OFF], confirmed[ON], name, as_objective, confirmed=True):
+        if measured := gain_in(confirmed[OFF], confirmed[ON], name, Objective.of(name, direction)):
             found[name] = measured
     return found
 

@@ -10,7 +10,6 @@ statistical precipice", 2021 (rliable).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from scipy.special import bdtr, betaincinv
 
@@ -64,20 +63,16 @@ def rate(count: float, of: int, level: float = LEVEL) -> Rate:
     return Rate(count, of, low, high)
 
 
-def wins(
-    mine: Sequence[Value],
-    rival: Sequence[Value],
-    objective: Objective,
-    level: float = LEVEL,
-) -> Wins:
-    """The seeds that a method wins against its rival, seed by seed; a diverged one is the worst there is.
+def wins(mine: Sequence[Value], rival: Sequence[Value], objective: Objective) -> Wins:
+    """On how many seeds a method beats its rival, from the objectives [S] of both on the same seeds in the
+    same order. Having diverged is worse than any number.
 
-    Raises ValueError where the two do not have the same seeds.
+    Raises ValueError where the two do not have the same number of seeds.
     """
     sides = [_side(a, b, objective) for a, b in zip(mine, rival, strict=True)]
     won, lost = sides.count(1), sides.count(-1)
     ties = len(sides) - won - lost
-    share = rate(won + ties / 2, len(sides), level)
+    share = rate(won + ties / 2, len(sides))
     return Wins(won, lost, ties, share, sign_test(won, lost))
 
 
@@ -106,8 +101,3 @@ def interquartile_mean(values: Sequence[float]) -> float:
     cut = len(values) // 4
     middle = sorted(values)[cut : len(values) - cut]
     return sum(middle) / len(middle)
-
-
-def typical(values: Sequence[float]) -> float:
-    """The median."""
-    return float(median(values))

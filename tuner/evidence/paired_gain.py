@@ -38,13 +38,12 @@ class PairedGain:
         return self.diverged + self.rival_diverged > 0
 
 
-def paired_gain(
-    mine: Sequence[Value], rival: Sequence[Value], objective: Objective, level: float = 0.05
-) -> PairedGain:
-    """The gain of a method over its rival, from the objective of both on the same seeds in the same order.
+def paired_gain(mine: Sequence[Value], rival: Sequence[Value], objective: Objective) -> PairedGain:
+    """The gain of a method over its rival, from the objectives [S] of both on the same seeds in the same
+    order.
 
-    None stands for a seed on which a method diverged. `level` is that of the interval of the wins. Raises
-    ValueError where the two do not have as many seeds.
+    None stands for a seed on which a method diverged. Raises ValueError where the two do not have the same
+    number of seeds.
     """
     both = [(a, b) for a, b in zip(mine, rival, strict=True) if a is not None and b is not None]
     differences = tuple(objective.gain(a, b) for a, b in both)
@@ -53,7 +52,7 @@ def paired_gain(
         differences=differences,
         median=median(differences) if differences else None,
         interquartile_mean=interquartile_mean(differences) if differences else None,
-        wins=wins(mine, rival, objective, level),
+        wins=wins(mine, rival, objective),
         diverged=sum(v is None for v in mine),
         rival_diverged=sum(v is None for v in rival),
     )

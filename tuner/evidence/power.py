@@ -1,10 +1,11 @@
-"""What so many seeds could have shown: the power of a t-test over seeds, and what it does to the gains it
-calls.
+"""The power of a t-test over seeds: which gains a number of seeds can show, and by how much the gains that it
+shows are overstated.
 
-Effects are in standard deviations of a difference, d = gain / sd. A verdict "undecided" says little without
-them: with 5 seeds a gain must be 1.68 standard deviations to be seen with a probability of 80 %. And a gain
-that was seen by luck is overstated, since only a large one could have been seen: the exaggeration, or type M
-error (Gelman and Carlin, "Beyond power calculations", 2014). At d = 0.5, 5 seeds overstate 2.1 times.
+Effects are in standard deviations of a difference between two methods on one seed, d = gain / sd. A verdict
+"undecided" says little without the power: with 5 seeds a gain must be 1.68 standard deviations to be shown
+with a probability of 80 %. Where the power is low, the gains that are shown are overstated, because only a
+large measured gain is significant: the exaggeration, or type M error (Gelman and Carlin, "Beyond power
+calculations", 2014). At d = 0.5, gains that 5 seeds show are overstated 2.1 times on average.
 """
 
 import math
@@ -14,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, nctdtr, nctdtrinc, ndtr, stdtrit
 
-POWER = 0.8
-MOST_SEEDS = 100_000  # beyond, "how many seeds it takes" has no use
-_QUANTILES = 400
+POWER = 0.8  # the probability with which a gain that counts as detectable is called
+MOST_SEEDS = 100_000  # a number of seeds beyond it is of no use to anybody
+_QUANTILES = 400  # of the standard deviation of a sample, over which `exaggeration` averages
 
 
 def power(effect: float, seeds: int, level: float = 0.05) -> float:
-    """The probability that a two-sided t-test at that level calls a gain of `effect` standard deviations, in
-    either direction.
+    """The probability that a two-sided t-test at that level is significant, in either direction, where the
+    true gain is `effect` standard deviations.
     """
     df, shift = seeds - 1, abs(effect) * math.sqrt(seeds)
     t = float(stdtrit(df, 1 - level / 2))
@@ -29,32 +30,32 @@ def power(effect: float, seeds: int, level: float = 0.05) -> float:
 
 
 @lru_cache(maxsize=4096)
-def detectable_effect(seeds: int, level: float = 0.05, probability: float = POWER) -> float:
-    """The smallest effect that a two-sided t-test at that level calls, in its direction, with that
-    probability.
+def detectable_effect(seeds: int, level: float = 0.05) -> float:
+    """The smallest effect, in standard deviations of a difference, that a two-sided t-test at that level
+    calls in its direction with a probability of 80 %.
     """
     t = stdtrit(seeds - 1, 1 - level / 2)
-    return float(nctdtrinc(seeds - 1, 1 - probability, t)) / math.sqrt(seeds)
+    return float(nctdtrinc(seeds - 1, 1 - POWER, t)) / math.sqrt(seeds)
 
 
-def seeds_to_detect(effect: float, level: float = 0.05, probability: float = POWER) -> int | None:
-    """How many seeds call a gain of `effect` standard deviations with that probability; None where they are
-    more than 100,000.
+def seeds_to_detect(effect: float, level: float = 0.05) -> int | None:
+    """The smallest number of seeds with which a two-sided t-test at that level calls a gain of `effect`
+    standard deviations with a probability of 80 %; None where it is more than 100,000.
     """
-    if effect <= 0 or detectable_effect(MOST_SEEDS, level, probability) > effect:
+    if effect <= 0 or detectable_effect(MOST_SEEDS, level) > effect:
         return None
     low, high = 2, MOST_SEEDS  # too few (2 never decide), enough
     while high - low > 1:
         middle = (low + high) // 2
-        enough = detectable_effect(middle, level, probability) <= effect
+        enough = detectable_effect(middle, level) <= effect
         low, high = (low, middle) if enough else (middle, high)
     return high
 
 
 def exaggeration(effect: float, seeds: int, level: float = 0.05) -> float:
-    """By what factor a gain of `effect` standard deviations is overstated on average where it is called.
-
-    The mean of |measured gain| over the studies that call one, in either direction, over the true one.
+    """By what factor a true gain of `effect` standard deviations is overstated where a two-sided t-test at
+    that level is significant: the mean of |measured gain| over those studies, divided by the true gain.
+    Infinite for an effect of 0.
     """
     if effect == 0:
         return math.inf

@@ -24,8 +24,6 @@ class Missing(StrEnum):
         "the study has no confirmation: a gain on the seeds that selected the trials is flattered by the "
         "selection; set confirm_seeds to measure it on fresh ones"
     )
-    NO_METHOD = "no trial off the diagonal has an objective on every seed of the search"
-    NO_RIVAL = "no trial on the diagonal has an objective on every seed of the search"
     ALL_STOPPED = "every trial was stopped before the end of its training"
     ALL_DIVERGED = "every trial diverged on some seed"
     ALL_FAILED = "every trial failed, for the reason that it gives"

@@ -40,13 +40,9 @@ class SeedMean:
     @property
     def p_value(self) -> float | None:
         """Two-sided p of a mean of 0, by the one-sample t-test; None where there is no test."""
-        return self.p_against(0.0)
-
-    def p_against(self, value: float) -> float | None:
-        """Two-sided p of a mean of `value`; None where there is no test."""
         if not self.tested or self.sem is None:
             return None
-        return float(2 * stdtr(self.seeds - 1, -abs(self.mean - value) / self.sem))
+        return float(2 * stdtr(self.seeds - 1, -abs(self.mean) / self.sem))
 
     def interval(self, level: float = 0.05) -> tuple[float, float] | None:
         """The interval that misses the true mean with probability `level`; None with fewer than 2 seeds."""

@@ -44,16 +44,6 @@ class Look:
     level: float  # nominal two-sided level of the test of no gain
     equivalence_level: float  # nominal level of each of the two one-sided tests
 
-    @property
-    def critical_t(self) -> float:
-        """The t beyond which a gain is called, of all seeds of the look."""
-        return float(stdtrit(self.seeds - 1, 1 - self.level / 2))
-
-    @property
-    def equivalence_t(self) -> float:
-        """The number of standard errors by which the mean must be inside a margin, on either side."""
-        return float(stdtrit(self.seeds - 1, 1 - self.equivalence_level))
-
 
 @dataclass(frozen=True)
 class SequentialDesign:
@@ -130,14 +120,6 @@ def lowest_p(
         one_sided[at] = np.minimum(one_sided[at], _transformed(of_one, share, boundary, 1))
         before = look
     return two_sided, one_sided
-
-
-def simulated_constants(
-    looks: tuple[int, ...], boundary: Boundary, studies: int, seed: int
-) -> tuple[float, float]:
-    """The critical (transformed) p-values of a design, two-sided and one-sided, by simulation."""
-    two_sided, one_sided = lowest_p(looks, boundary, studies, seed)
-    return float(np.quantile(two_sided, ERROR)), float(np.quantile(one_sided, ERROR))
 
 
 @lru_cache(maxsize=32)

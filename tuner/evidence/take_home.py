@@ -14,7 +14,7 @@ from tuner.evidence.over_seeds import Summary
 from tuner.evidence.report import methods_table
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
-from tuner.ledger.methods import DECOUPLED
+from tuner.ledger.methods import DECOUPLED, SOFTMAX
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
 from tuner.spec.optimizer import OptimizerSpec
 
@@ -118,7 +118,7 @@ def snippet(study: StudyRow, best: TrialResult | None) -> str:
     tau_f, tau_b = best.tau_f, best.tau_b
     trained = optimizer_text(study.spec, best)
     head = _HEAD.format(study=study.id, estimator=best.estimator, tau_f=tau_f, tau_b=tau_b, trained=trained)
-    plain = best.estimator in (DECOUPLED, "softmax") and (best.variant is None or best.variant.steady)
+    plain = best.estimator in (DECOUPLED, SOFTMAX) and (best.variant is None or best.variant.steady)
     return head + (_PLAIN.format(tau_f=tau_f, tau_b=tau_b) if plain else _LAYER.format(trial=best))
 
 

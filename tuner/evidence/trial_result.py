@@ -93,3 +93,8 @@ class TrialResult(Model):
     def optimizer_words(self) -> list[str]:
         """What the search chose of the optimiser, for people."""
         return [] if self.variant is None else self.variant.optimizer_words
+
+
+def shown(trial: TrialRow | None) -> TrialResult | None:
+    """The row of a trial; None where there is no trial."""
+    return None if trial is None else TrialResult.of(trial)

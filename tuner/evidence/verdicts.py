@@ -24,7 +24,7 @@ from enum import StrEnum
 from tuner.evidence.levels import Levels, levels_at
 from tuner.evidence.paired_gain import PairedGain
 from tuner.evidence.power import detectable_effect, exaggeration, seeds_to_detect
-from tuner.evidence.reasons import Missing, Names, Sentences
+from tuner.evidence.reasons import Names, Sentences
 from tuner.evidence.seed_mean import FEWEST_SEEDS, SeedMean
 from tuner.evidence.sequential_design import SequentialDesign
 
@@ -143,18 +143,6 @@ def judge(
     if levels.added_later and judged.by is not None:
         judged = replace(judged, by=_ALWAYS_VALID.get(judged.by, judged.by))
     return replace(judged, next_look=None) if judged.final else judged
-
-
-def no_verdict(why: Missing) -> Judgement:
-    """The judgement where there is nothing to judge."""
-    return Judgement(Decision.NONE, why.value)
-
-
-def withheld(judgement: Judgement, reason: str) -> Judgement:
-    """The same numbers without a decision, for a reason that is not in the numbers, such as an optimum at the
-    edge of what was searched.
-    """
-    return replace(judgement, decision=Decision.UNDECIDED, by=None, reason=reason)
 
 
 def _decided(judgement: Judgement, levels: Levels, say: Sentences, decide_from: int) -> Judgement:

@@ -1,7 +1,8 @@
-"""Fresh seeds for a study that has ended: written beside its spec, which stays as it was submitted.
+"""Adds fresh seeds to a study that has ended. They are written beside its spec, which stays as submitted.
 
-The study's next driver trains its confirmed methods on them. They were not among the looks that the study was
-planned with, so its verdict then rests on statistics that hold at every number of seeds.
+The study's next driver trains its confirmed methods on them. These seeds were not among the looks that the
+study was planned with, so its verdict then rests on statistics that hold at every number of seeds
+(evidence/always_valid.py).
 """
 
 import json
@@ -20,23 +21,23 @@ from tuner.ledger.tables import studies, trials
 def add_seeds(
     ledger: Ledger, study_id: str, seeds: int, *, room: int, service: bool, quota: Quota = ANY_NUMBER
 ) -> StudyState:
-    """Adds a block of fresh seeds to a study that has succeeded, and returns its state.
+    """Adds a block of fresh seeds to a study that has succeeded, and returns its new state.
 
-    Asked again before the block is trained, it adds none. With `service` the study is queued for the service;
-    otherwise it is as one that was interrupted, for a driver here.
+    The same request, repeated before the block is trained, adds no second block.
 
     Args:
         ledger: holds the study.
         study_id: the study.
-        seeds: how many.
-        room: how many a study of its spec may have beside the planned ones.
-        service: who trains them.
-        quota: what the owner of a study that is queued may have.
+        seeds: how many to add.
+        room: how many seeds may be added to a study of its spec in all.
+        service: whether the service trains them: the study is then queued for it. Otherwise it becomes
+            interrupted, and a driver on this machine may resume it.
+        quota: how many studies of its owner may wait; only with `service`.
 
     Raises:
-        StudyNotFoundError: there is none of that id.
-        ForbiddenByStateError: it has not succeeded, has no confirmation, or no room for so many.
-        TooManyWaitError: as many of its owner's studies wait as may.
+        StudyNotFoundError: there is no study with that id.
+        ForbiddenByStateError: it has not succeeded, has no confirmation, or has no room for so many seeds.
+        TooManyWaitError: as many of its owner's studies wait as the quota allows.
     """
     with ledger.writing() as db:
         one_at_a_time(db)
@@ -68,8 +69,8 @@ def add_seeds(
 
 
 def _asked_before(study: StudyRow, seeds: int) -> StudyState:
-    """The state of a study whose last block is still to be trained. Raises ForbiddenByStateError for
-    another.
+    """The state of a study that has not succeeded, where the request is a repeated one: its last block is of
+    as many seeds and is still to be trained. Raises ForbiddenByStateError where it is not.
     """
     waits = study.state in (StudyState.QUEUED, StudyState.RUNNING, StudyState.INTERRUPTED)
     if waits and study.added_seeds[-1:] == (seeds,):

@@ -1,4 +1,4 @@
-"""API keys in the ledger: who may read, submit, administer.
+"""API keys in the ledger: who may read, submit and administer.
 
 Only a key's SHA-256 is kept. A slow hash, as passwords need, would protect nothing here: a key is 256 random
 bits and cannot be guessed. Keys are revoked, never deleted: an emptied table must not open the service to
@@ -19,7 +19,7 @@ from tuner.ledger.store import Ledger
 from tuner.ledger.tables import api_keys
 
 SCOPES = ("read", "submit", "admin")
-_PREFIX = "tuner_"  # by which scanners for leaked secrets recognise a key
+_PREFIX = "tuner_"  # lets scanners for leaked secrets recognise a key
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class KeyRow:
     id: str
     name: str
     scopes: tuple[str, ...]
-    owner: str  # whose studies those are that it submits; several keys may have one owner
+    owner: str  # to whom the studies belong that it submits; several keys may have the same owner
     created_at: datetime
     revoked_at: datetime | None
 
@@ -42,12 +42,12 @@ class ApiKeys:
         self._used = False
 
     def create(self, name: str, scopes: Sequence[str], *, owner: str | None = None) -> tuple[str, KeyRow]:
-        """Makes a key and returns it, for the only time, with its row.
+        """Makes a key and returns it with its row. The key itself is not kept, so it cannot be read again.
 
         Args:
-            name: for people.
-            scopes: what it may do.
-            owner: that of another key, which then sees the same studies; None makes a new one.
+            name: tells people which key it is; from 1 to 64 printable characters.
+            scopes: what it may do: some of SCOPES.
+            owner: the owner of another key; both then see the same studies. None makes a new owner.
 
         Raises UserError where one of these is wrong.
         """
@@ -61,8 +61,8 @@ class ApiKeys:
             return _create(db, name, tuple(s for s in SCOPES if s in scopes), owner)
 
     def rotate(self, key_id: str) -> tuple[str, KeyRow]:
-        """Makes a key in the place of another, of the same owner, and ends that one. Raises UserError where
-        there is no such key, or it has been revoked.
+        """Revokes a key, by its id, and returns a new one with its row: of the same name, scopes and owner.
+        Raises UserError where there is no such key, or it has been revoked.
         """
         with self._ledger.writing() as db:
             query = sa.select(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
@@ -92,8 +92,8 @@ class ApiKeys:
             return db.execute(sa.select(sa.exists(sa.select(api_keys.c.id)))).scalar_one()
 
     def used(self) -> bool:
-        """The same, as far as this object has ever seen: a table that is emptied while the service runs does
-        not open it.
+        """Whether a key was ever made, as far as this object has seen: a table that is emptied while the
+        service runs must not open the service to everybody.
         """
         self._used = self._used or self.exist()
         return self._used
@@ -106,13 +106,13 @@ class ApiKeys:
         return None if row is None else _row(row)
 
     def valid(self, key_id: str) -> bool:
-        """Whether a key, by its id, is there and has not been revoked."""
+        """Whether there is a key with that id that has not been revoked."""
         query = sa.select(api_keys.c.id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
         with self._ledger.reading() as db:
             return db.execute(query).first() is not None
 
     def revoke(self, key_id: str) -> None:
-        """Ends a key by its id, at once and for good. Raises UserError where there is none."""
+        """Revokes a key, by its id, at once and for good. Raises UserError where there is no such key."""
         with self._ledger.writing() as db:
             update = api_keys.update().where(api_keys.c.id == key_id)
             first_time = sa.func.coalesce(api_keys.c.revoked_at, datetime.now(UTC))

@@ -12,7 +12,9 @@ from tuner.errors import UserError
 
 
 def open_database(url: str) -> Engine:
-    """Opens a database, creating and migrating it as needed. Raises UserError where that cannot be."""
+    """Opens the database of a URL, creates it if it is a new SQLite file, and brings its tables to the newest
+    revision. Raises UserError where it cannot be opened, or is from a newer version of this program.
+    """
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -31,8 +33,8 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-# Connections that are kept, as many as the service has threads. One beyond them is closed after use, and has
-# to be opened and prepared again the next time.
+# SQLite connections that are kept open, as many as the service has threads. A connection beyond these is
+# closed after use, so the next one has to be opened and prepared again.
 _POOL = 40
 
 
@@ -44,12 +46,14 @@ def _engine(url: sa.URL) -> Engine:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: Any) -> None:
-            # We begin transactions ourselves, below: the driver would begin them late and let two writers
-            # read the same state.
+            # Transactions are begun in `_begin`. The driver would begin them only at the first write, so that
+            # two writers could read the same state before either writes.
             connection.isolation_level = None
-            # The timeout first: switching to WAL takes a lock, too.
+            # The timeout comes first, because switching to WAL waits for a lock, too.
             for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            # SQLite's own lower() changes the letters A to Z only, PostgreSQL's those of all alphabets.
+            connection.create_function("lower", 1, _lower, deterministic=True)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -60,9 +64,13 @@ def _engine(url: sa.URL) -> Engine:
     return engine
 
 
-# Keepalives: a server whose machine or network died without closing the connection is noticed after about
-# 20 s, not after hours. The session's timeouts: what a client that died in the middle of a transaction had
-# locked is free after a minute.
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+# By the keepalives, a server whose machine or network died without closing the connection is noticed after
+# about 20 s, not after hours. By the session's timeouts, what a client locked that died in the middle of a
+# transaction is free again after a minute. The times are in seconds here, in milliseconds below.
 _KEEPALIVES = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
 _SESSION = "SET idle_in_transaction_session_timeout = 60000; SET lock_timeout = 30000; SET TIME ZONE 'UTC'"
 
@@ -81,17 +89,17 @@ def _postgresql(url: sa.URL) -> Engine:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether a statement failed for a reason that may pass by itself: the connection was lost, the database
-    is locked.
+    """Whether a statement failed for a reason that may pass by itself: the connection was lost, or the
+    database is locked.
     """
     if isinstance(error, OperationalError) and "database is locked" in str(error.orig):  # SQLite's
         return True
-    # Of PostgreSQL: 08 connection, 40 rolled back to end a conflict, 53300 too many connections, 57P shut
-    # down, 55P03 locked.
+    # PostgreSQL's SQLSTATE: 08 connection, 40 rolled back to end a conflict, 53300 too many connections,
+    # 57P shut down, 55P03 locked.
     state = getattr(error.orig, "sqlstate", "")
     if state:
         return str(state).startswith(("08", "40", "53300", "57P", "55P03"))
-    return error.connection_invalidated or state is None  # psycopg knows no state where there is no server
+    return error.connection_invalidated or state is None  # psycopg has None where no server answered
 
 
 def message_of(error: DBAPIError) -> str:
@@ -113,8 +121,8 @@ def _migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    # One transaction around all revisions: Alembic would commit each of SQLite's by itself, and others would
-    # come in between. SQLite needs no lock besides: its transactions that write exclude each other.
+    # All revisions are in one transaction. Alembic by itself would commit after each on SQLite, and another
+    # process could come in between. SQLite needs no lock for it: it has one writing transaction at a time.
     with engine.execution_options(writing=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
@@ -129,8 +137,8 @@ def _migrate(engine: Engine) -> None:
 
 
 def clock(db: Connection) -> sa.ColumnElement[float]:
-    """Now on the database's clock, in seconds since 1970: drivers on several machines need not agree on the
-    time.
+    """The time now as an SQL expression, in seconds since 1970. It is the database's clock, so drivers on
+    several machines need not agree on the time.
     """
     if db.dialect.name == "sqlite":
         return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
@@ -138,7 +146,7 @@ def clock(db: Connection) -> sa.ColumnElement[float]:
 
 
 def without_password(url: str) -> str:
-    """A database URL as it may be shown."""
+    """A database URL as it may be shown; the setting's name where it is no valid URL."""
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
     except SQLAlchemyError:

@@ -1,5 +1,5 @@
-"""Values that a frozen dataclass with slots computes once. functools.cached_property needs a dictionary in
-every object, which is 1.5 KB more for each of thousands of trials.
+"""Properties that a frozen dataclass with slots computes once. functools.cached_property is no choice here:
+it needs a dictionary in every object, which is 1.5 KB more for each of thousands of trials.
 """
 
 from collections.abc import Callable
@@ -10,16 +10,18 @@ T = TypeVar("T")
 
 
 class _Unset:
-    """Stands, as a class, in a slot whose value nobody has asked for yet: copies keep a class the same."""
+    """Stands in a slot whose value has not been computed yet. The class itself stands there and not an object
+    of it, because copying and pickling leave a class the same.
+    """
 
 
 def slot() -> Any:
-    """The field `_NAME` of the dataclass, in which the property NAME is kept."""
+    """Declares the field `_NAME` of the dataclass, which keeps the value of the property NAME."""
     return field(default=_Unset, init=False, repr=False, compare=False)
 
 
 class kept(Generic[T]):  # noqa: N801  # is used as a decorator, like property
-    """A property that is computed when it is first asked for, then read from the field `_NAME`."""
+    """A property that is computed when it is first read, and from then on taken from the field `_NAME`."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self._compute, self._slot = compute, f"_{compute.__name__}"
@@ -30,7 +32,7 @@ class kept(Generic[T]):  # noqa: N801  # is used as a decorator, like property
     @overload
     def __get__(self, owner: object, kind: type) -> T: ...
     def __get__(self, owner: object, kind: type) -> "T | kept[T]":
-        """The value of an object; the property itself, of its class."""
+        """The value, when read from an object; the property itself, when read from the class."""
         if owner is None:
             return self
         value = getattr(owner, self._slot)

@@ -1,8 +1,9 @@
 """The lease of a study: the right of one driver to write for it.
 
-It is part of the study's row: a fencing number that grows with every driver, the driver's process, and an
-expiry on the database's clock. A driver renews it while it lives. Every write of a driver first updates that
-row under its fencing number (`hold`), so a driver that was replaced, however late it wakes, writes nothing.
+It is part of the study's row: a fencing number that grows with every driver, the driver's process, and a time
+of expiry on the database's clock. A driver renews it while it lives. Every write of a driver first updates
+that row on condition of its fencing number (`hold`), so a driver that was replaced writes nothing, however
+late it wakes up.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from tuner.ledger.rows import StudyState
 from tuner.ledger.tables import studies
 from tuner.processes import is_alive
 
-LEASE_S = 30.0  # a driver that has not renewed for this long has lost its study
+LEASE_S = 30.0  # seconds: another driver may take a study whose driver has not renewed for this long
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, job: str | N
         study_id: the study.
         host: versions and device of the driver.
         job: the Ray job that the driver is; None for a driver that is not a Ray job.
-        repeated: whether an earlier try of this call may have taken the lease already; then it is kept.
+        repeated: whether an earlier try of this call may have taken the lease already; if it has, that lease
+            is returned.
 
     Raises:
-        UserError: another driver holds it, another job is to run it, or the study has ended or is gone.
+        UserError: another driver holds the lease, another job is to run the study, or the study has
+            succeeded, was cancelled or does not exist.
     """
     query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
     row = db.execute(query).mappings().first()
@@ -79,8 +82,9 @@ def take(db: Connection, study_id: str, host: Mapping[str, Any], *, job: str | N
 
 
 def hold(db: Connection, lease: Lease, **values: Any) -> RowMapping:
-    """Updates the study's row in the name of a lease and returns it; the row stays locked until the
-    transaction ends. Raises LeaseLostError where the lease is no longer the study's.
+    """Writes columns of the study's row, if the study still has this lease, and returns the row. Its revision
+    grows, and it stays locked until the transaction ends. Raises LeaseLostError where another driver has
+    taken the lease, or it was given back.
     """
     mine = (
         (studies.c.id == lease.study_id)
@@ -96,8 +100,8 @@ def hold(db: Connection, lease: Lease, **values: Any) -> RowMapping:
 
 
 def renew(db: Connection, lease: Lease, ran_s: float) -> None:
-    """Keeps the lease for another LEASE_S, and adds to the time that the study has run. The study's revision
-    does not change, because nothing that users see has changed.
+    """Keeps the lease for another LEASE_S seconds, and adds `ran_s` seconds to the time that the study has
+    run. The study's revision does not change, because nothing that users see has changed.
     """
     values = {"lease_until": clock(db) + LEASE_S, "run_s": studies.c.run_s + ran_s}
     hold(db, lease, revision=studies.c.revision, **values)
@@ -115,13 +119,13 @@ def given_back(db: Connection, lease: Lease, state: StudyState) -> bool:
 
 
 def expired(db: Connection) -> sa.Label[bool]:
-    """Whether the lease of a study has run out, as a column called "expired", which `abandoned` reads."""
+    """The column "expired" of a query on `studies`: whether the lease has run out, or there is none."""
     return (sa.func.coalesce(studies.c.lease_until, 0.0) < clock(db)).label("expired")
 
 
 def abandoned(row: RowMapping) -> bool:
-    """Whether nobody drives a study: it has no lease, or one that has expired, or one of a process of this
-    machine that has ended.
+    """Whether nobody drives the study of a row with the column `expired`: it has no lease, or the lease has
+    expired, or its holder was a process of this machine that has ended.
     """
     if row["lease_until"] is None or row["expired"]:
         return True
@@ -136,8 +140,9 @@ def this_process() -> str:
 
 @cache
 def this_machine() -> str:
-    """A name for where process ids are unique. The host's name is not enough: containers may share it, and
-    so may machines. The kernel's boot and process namespace tell them apart.
+    """A name for what process ids are unique in: one boot of one machine, or one container. The host's name
+    is not enough, because containers and even machines may share one; the ids of the kernel's boot and of the
+    process namespace tell them apart.
     """
     marks = []
     with suppress(OSError):  # not Linux

@@ -1,5 +1,5 @@
-"""One study's row, read and changed in one transaction, so that what a decision was based on still holds when
-it is written.
+"""Reads and changes a study's row in one transaction, so that what a decision rests on still holds when the
+decision is written.
 """
 
 from typing import Any
@@ -13,7 +13,9 @@ from tuner.ledger.tables import studies
 
 
 def locked(db: Connection, study_id: str) -> RowMapping:
-    """The study's row, locked until the transaction ends. Raises StudyNotFoundError."""
+    """The study's row with the column `lease.expired`, locked until the transaction ends. Raises
+    StudyNotFoundError.
+    """
     query = sa.select(studies, expired(db)).where(studies.c.id == study_id).with_for_update()
     row = db.execute(query).mappings().first()
     if row is None:
@@ -22,6 +24,6 @@ def locked(db: Connection, study_id: str) -> RowMapping:
 
 
 def change(db: Connection, study_id: str, **values: Any) -> None:
-    """Writes columns of the row; its revision grows."""
+    """Writes columns of the study's row, and lets its revision grow by 1."""
     changed = studies.update().where(studies.c.id == study_id)
     db.execute(changed.values(revision=studies.c.revision + 1, **values))

@@ -20,7 +20,7 @@ from tuner.ledger.kept import kept, slot
 DECOUPLED, SOFTMAX = "decoupled", "softmax"
 
 
-# Of one field of the optimiser: a number, the pair `betas`, or None for no clipping.
+# The value of one setting of the optimiser: a number, the pair `betas`, or None for no clipping.
 Setting = float | tuple[float, float] | None
 
 
@@ -35,18 +35,20 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """What a configuration is trained with beside its estimator, temperatures and learning rate. An empty
-    variant is false.
+    """What a configuration is trained with beside its estimator, temperatures and learning rate. A variant
+    without any of it is false in a condition.
     """
 
     schedule: tuple[Segment, ...] = ()  # temperatures that change; the first segment is the trial's own
-    logit_scale: float | None = None  # of the logit layer's initial values and learning rate
-    # Of the optimiser's fields that the study searches, by name: {name: value}, as pairs.
+    logit_scale: float | None = None  # factor of the logit layer's initial values and learning rate
+    # The settings of the optimiser that the study searches, as pairs (name, value), by name.
     optimizer: tuple[tuple[str, Setting], ...] = ()
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Variant":
-        """From the fields of its JSON. Raises LedgerError where they are not a variant's."""
+        """The variant with these fields, as its JSON has them. Raises LedgerError where they are not
+        valid.
+        """
         try:
             segments = tuple(Segment(*map(float, segment)) for segment in fields.get("schedule", ()))
             scale = fields.get("logit_scale")
@@ -60,7 +62,7 @@ class Variant:
 
     @classmethod
     def parse(cls, text: str) -> "Variant":
-        """From the text in the database. Raises LedgerError."""
+        """The variant of a text from the database. Raises LedgerError where the text is not valid."""
         if not text:
             return PLAIN
         try:
@@ -74,16 +76,16 @@ class Variant:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields of its JSON; empty ones are left out."""
-        said: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         if self.logit_scale is not None:
-            said["logit_scale"] = self.logit_scale
+            fields["logit_scale"] = self.logit_scale
         if self.optimizer:
-            said["optimizer"] = {
+            fields["optimizer"] = {
                 name: list(value) if isinstance(value, tuple) else value for name, value in self.optimizer
             }
         if self.schedule:
-            said["schedule"] = [list(segment) for segment in self.schedule]
-        return said
+            fields["schedule"] = [list(segment) for segment in self.schedule]
+        return fields
 
     @property
     def text(self) -> str:
@@ -95,14 +97,14 @@ class Variant:
 
     @property
     def steady(self) -> bool:
-        """Whether temperatures do not change during training, and logits have their usual scale. Only such
-        trials can be compared with each other as points in the plane of temperatures.
+        """Whether temperatures stay the same during training and logits have their usual scale. Only such
+        trials can be compared as points in the plane of the temperatures.
         """
         return not self.schedule and self.logit_scale is None
 
     @property
     def optimizer_words(self) -> list[str]:
-        """What was chosen of the optimiser, for people: ["weight_decay 0.01"]."""
+        """The optimiser's settings as people read them: ["weight_decay 0.01"]."""
         return [f"{name} {setting_text(value)}" for name, value in self.optimizer]
 
 
@@ -110,7 +112,9 @@ PLAIN = Variant()
 
 
 def chosen_settings(given: Mapping[str, Any]) -> tuple[tuple[str, Setting], ...]:
-    """Settings of the optimiser by name, from JSON. Raises TypeError or ValueError for other values."""
+    """Settings of the optimiser, {name: value} as JSON has them, as pairs (name, value) in the order of the
+    names. Raises TypeError or ValueError for a value that is no Setting.
+    """
     return tuple((str(name), _setting(given[name])) for name in sorted(given))
 
 
@@ -131,7 +135,7 @@ def _setting(value: Any) -> Setting:
 
 
 def setting_text(value: Setting) -> str:
-    """A setting as text."""
+    """A setting as people read it: 0.01, "0.9 0.999" or "none"."""
     if isinstance(value, tuple):
         return " ".join(f"{x:g}" for x in value)
     return "none" if value is None else f"{value:g}"

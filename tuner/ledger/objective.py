@@ -1,6 +1,6 @@
 """The metric by which configurations are selected, and which way is better.
 
-Everything that compares two values of it asks here, so that no other file has to know of two directions.
+Code that compares two values of an objective uses this class, so that it need not know of the two directions.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ class Objective:
 
     @classmethod
     def of(cls, name: str, direction: str) -> "Objective":
-        """From plain text, as a task declares it and the database keeps it. Raises ValueError for an unknown
-        direction.
+        """The objective of a name and a direction, as a task declares them and the database keeps them.
+        Raises ValueError for an unknown direction.
         """
         return cls(name, Direction(direction))
 
@@ -36,7 +36,9 @@ class Objective:
 
     @property
     def sign(self) -> int:
-        """1 where a low value is good, else -1: sign * value is lower for a better value."""
+        """1 where a low value is good, -1 where a high one is. So sign * value is lower for a better
+        value.
+        """
         return 1 if self.minimize else -1
 
     def gain(self, mine: float, other: float) -> float:

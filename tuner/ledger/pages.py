@@ -1,4 +1,7 @@
-"""Reading many studies and trials: a page at a time, with their progress counted by the database."""
+"""Reads many studies and trials a page at a time, and has the database count how far studies are.
+
+The service answers from here, so that its work does not grow with the number of studies in the ledger.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,8 +21,8 @@ _REVISION = [studies.c[name] for name in ("id", "created_at", "revision", "state
 
 @dataclass(frozen=True)
 class StudyRevision:
-    """A study in a page without its content: which it is, and at which revision. What was made of a study
-    holds as long as its revision and state are the same.
+    """Which study it is and at which revision, without its content. An answer that was made from a study is
+    valid as long as the study's revision and state are the same.
     """
 
     study_id: str
@@ -30,16 +33,18 @@ class StudyRevision:
 
 @dataclass(frozen=True)
 class PopulationAtWork:
-    """A population that is training, and how far it is."""
+    """A population that is being trained, and how far it is."""
 
-    roles: tuple[Role, ...]
-    trials: int
-    first: int  # lowest number among its trials
-    last: int  # highest
-    interval: int  # reports so far
+    roles: tuple[Role, ...]  # of its running trials
+    trials: int  # how many of its trials are running
+    first: int  # lowest number among them
+    last: int  # highest number among them
+    interval: int  # reports so far, of the trial that has most
 
     def joined(self, other: "PopulationAtWork") -> "PopulationAtWork":
-        """The same population, of which these are trials of another role."""
+        """The population with the trials of `other`, which are those of another role in the same
+        population.
+        """
         return PopulationAtWork(
             roles=self.roles + other.roles,
             trials=self.trials + other.trials,
@@ -51,10 +56,10 @@ class PopulationAtWork:
 
 @dataclass(frozen=True)
 class WorkDone:
-    """What a study has done so far."""
+    """How far a study is."""
 
     trials: dict[tuple[TrialState, Role], int] = field(default_factory=dict)  # (state, role) -> how many
-    # role -> report intervals that its running trials have been trained for, summed
+    # role -> report intervals that its running trials have been trained for, summed over the trials
     intervals: dict[Role, int] = field(default_factory=dict)
     populations: tuple[PopulationAtWork, ...] = ()
 
@@ -76,16 +81,17 @@ class Pages:
         text: str | None = None,
         owner: str | None = None,
     ) -> list[StudyRevision]:
-        """Studies, newest first; `studies` reads their rows and decodes the specs.
+        """A page of studies, newest first, without their content, which `studies` reads.
 
         Args:
-            limit: at most so many.
-            after: (created_at, id) of the last study of the page before.
+            limit: the largest number of studies.
+            after: (created_at, id) of the last study of the page before; None for the first page.
             state: only studies in this state.
             task: only studies of this task.
-            prefix: only studies whose id begins so: hexadecimal digits.
-            text: only studies with it in their name, id, task, dataset, tags or comment, in any case.
-            owner: only studies of this API key.
+            prefix: only studies whose id begins with it.
+            text: only studies that have it in their name, id, task, tags or comment, or whose dataset begins
+                with it. Upper and lower case are the same.
+            owner: only studies of this owner of API keys; None for those of all.
         """
         with self._ledger.reading() as db:
             lease_expired = expired(db)
@@ -119,7 +125,7 @@ class Pages:
             ]
 
     def studies(self, ids: Iterable[str]) -> list[StudyRow]:
-        """The studies with these ids, in no order; one that has been deleted is left out."""
+        """The studies with these ids, in any order; one that has been deleted is left out."""
         with self._ledger.reading() as db:
             query = sa.select(studies, expired(db)).where(studies.c.id.in_(list(ids)))
             return [study_row(row) for row in db.execute(query).mappings()]
@@ -127,7 +133,9 @@ class Pages:
     def trials(
         self, study_id: str, limit: int, *, after: int = -1, state: TrialState | None = None
     ) -> list[TrialRow]:
-        """Trials of a study by number, those after a number."""
+        """A page of a study's trials in the order of their numbers: at most `limit`, with numbers above
+        `after`, and only those in `state` where one is given.
+        """
         query = (
             sa.select(trials)
             .where(trials.c.study == study_id, trials.c.number > after)
@@ -139,13 +147,13 @@ class Pages:
             return [trial_row(row) for row in db.execute(query.limit(limit)).mappings()]
 
     def trial(self, study_id: str, number: int) -> TrialRow | None:
-        """One trial of a study; None where there is none of that number."""
+        """The trial of a study with that number; None where there is none."""
         found = self.trials(study_id, 1, after=number - 1)
         return found[0] if found and found[0].number == number else None
 
     def repeated(self, study_id: str, trial: TrialRow) -> list[TrialRow]:
-        """The other trials of a study that train what one trains, by number: a study has 10,000, and a few of
-        them are of one method.
+        """The other trials of a study with the same configuration as `trial`, in the order of their numbers.
+        The database selects most of them, because a study may have 10,000 trials.
         """
         c, same = trials.c, trial.method
         alike = [
@@ -163,7 +171,7 @@ class Pages:
             return int(db.execute(query).scalar_one())
 
     def work_done(self, study_ids: Iterable[str]) -> dict[str, WorkDone]:
-        """What each of these studies has done so far."""
+        """How far each of these studies is, {id: work}."""
         ids = list(study_ids)
         counts: dict[str, dict[tuple[TrialState, Role], int]] = defaultdict(dict)
         intervals: dict[str, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
@@ -200,9 +208,11 @@ class Pages:
         }
 
     def common_interval(self, study_id: str, least: int) -> int | None:
-        """The report that all trials of the search have reached which are under way or were stopped with
-        their study; None where there is none under way. Where others have ended, those that have fewer than
-        `least` reports are left out.
+        """The last report that all unfinished trials of the search have, so that they can be compared at it.
+
+        Unfinished are those that run or are queued, and those that were stopped because their study was.
+        Trials without a report are left out and, if other trials of the search have ended, also those with
+        fewer than `least` reports. None where no trial is left.
         """
         c = trials.c
         search = (c.study == study_id) & (c.role == Role.SEARCH)
@@ -217,15 +227,15 @@ class Pages:
             return reached
 
     def at_interval(self, study_id: str, interval: int) -> dict[int, Measurement]:
-        """The measurements of a study at one report: {id of the trial: measurement}."""
+        """The measurements of a study at one report, {id of the trial: measurement}."""
         wanted = (measurements.c.study == study_id) & (measurements.c.interval == interval)
         with self._ledger.reading() as db:
             rows = db.execute(sa.select(measurements).where(wanted)).mappings()
             return {row["trial_id"]: measurement_row(row) for row in rows}
 
     def curves(self, study_id: str, numbers: Iterable[int]) -> dict[int, list[Measurement]]:
-        """The measurements of some trials, {number: by interval}. Trials that the study does not have are
-        left out.
+        """The measurements of trials, {number: those of the trial in the order of its reports}. Trials
+        without a measurement are left out.
         """
         wanted = (trials.c.study == study_id) & trials.c.number.in_(list(numbers))
         query = (
@@ -242,7 +252,7 @@ class Pages:
 
 
 def _has(text: str) -> sa.ColumnElement[bool]:
-    """Whether a study has a text in what a list shows of it."""
+    """Whether a study has a text in what a list shows of it: see `Pages.page`."""
     dataset = sa.func.lower(studies.c.spec).contains(f'"dataset": "{text.lower()}', autoescape=True)
     named = [
         sa.func.lower(column).contains(text.lower(), autoescape=True)

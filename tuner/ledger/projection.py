@@ -1,7 +1,7 @@
-"""How far each study has been sent to MLflow: the last measurement that it has, and which trials' runs have
-been closed there.
+"""How far each study has been sent to MLflow: the last measurement that was sent, and the trials whose runs
+have been closed there.
 
-It is kept in the ledger, so that sending goes on where it stopped, in whatever process.
+The ledger keeps it, so that any process can go on sending where another stopped.
 """
 
 from collections.abc import Iterable
@@ -15,20 +15,20 @@ from tuner.ledger.tables import studies, trials
 
 
 class Projection:
-    """The state of the projection into MLflow, of all studies."""
+    """How far the studies of a ledger have been sent to MLflow."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     @property
     def patience_s(self) -> float:
-        """The ledger's."""
+        """Seconds for which a method waits for a database that cannot be reached: the ledger's."""
         return self._ledger.patience_s
 
     @retried
     def sent(self, study_id: str) -> tuple[int, set[int]]:
-        """The id of the last measurement that MLflow has, and the ids of the trials that have ended but whose
-        runs there have not.
+        """The id of the last measurement that was sent, and the ids of the trials that have ended but whose
+        runs in MLflow are still open.
         """
         unclosed = (
             (trials.c.study == study_id) & trials.c.state.in_(TERMINAL_TRIAL_STATES) & ~trials.c.mlflow_closed
@@ -49,14 +49,14 @@ class Projection:
         run: str | None = None,
         optima: str | None = None,
     ) -> None:
-        """Takes note of what MLflow now has.
+        """Writes down what MLflow now has of a study; what is not given stays as it is.
 
         Args:
             study_id: the study.
             cursor: id of the last measurement that was sent.
             closed: ids of trials whose runs were closed.
-            run: the study's run, EXPERIMENT/RUN.
-            optima: the experiment that has the study's optima.
+            run: the study's own run, as EXPERIMENT/RUN.
+            optima: the experiment to which the study's optima were sent.
         """
         with self._ledger.writing() as db:
             for column, value in (("mlflow_run", run), ("mlflow_optima", optima)):
@@ -76,8 +76,8 @@ class Projection:
             db.execute(trials.update().where(trials.c.study == study_id).values(mlflow_closed=False))
 
     def incomplete(self, limit: int, *, but: Iterable[str] = ()) -> list[str]:
-        """The ids of the service's studies that have ended and are not all in MLflow, but for some; the one
-        that ended first comes first.
+        """The ids of at most `limit` studies of the service that have ended and have trials whose MLflow runs
+        are not closed yet, without those in `but`; the study that ended first comes first.
         """
         unsent = trials.c.state.in_(TERMINAL_TRIAL_STATES) & ~trials.c.mlflow_closed
         left = sa.exists().where(trials.c.study == studies.c.id, unsent)

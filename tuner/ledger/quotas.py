@@ -1,7 +1,7 @@
-"""How many studies an owner may have, and how many of these may wait. Checked inside the transaction that
-accepts a study, or that queues one again for a user.
+"""How many studies an owner may have, and how many of these may wait to be run.
 
-A study that is queued again because its job was lost is not checked: it was accepted before.
+A quota is checked inside the transaction that accepts a study, or that queues one again for a user. A study
+that is queued again because its Ray job was lost is not checked: it was accepted before.
 """
 
 from dataclasses import dataclass
@@ -13,32 +13,34 @@ from tuner.errors import UserError
 from tuner.ledger.tables import studies
 from tuner.ledger.turns import of_owner, waiting_of
 
-# An advisory lock of PostgreSQL, so that one process at a time accepts or starts studies. SQLite has one
-# writer anyway.
+# Number of the advisory lock of PostgreSQL by which one process at a time accepts or starts studies. SQLite
+# has one writer at a time anyway.
 _LOCK = 7_270_415
 
 
 class QuotaError(UserError):
-    """An owner has as many studies as it may have."""
+    """A study is refused because its owner has as many as its quota allows."""
 
 
 class TooManyWaitError(QuotaError):
-    """As many as may wait do: it helps to wait."""
+    """As many studies of the owner wait as its quota allows. It may pass by itself."""
 
 
 class TooManyStudiesError(QuotaError):
-    """As many as may be kept are: something must be deleted."""
+    """As many studies of the owner are kept as its quota allows. It passes only when some are deleted."""
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What one owner may have; None: any number."""
+    """How many studies one owner may have; None stands for any number."""
 
-    waiting: int | None = None
-    studies: int | None = None
+    waiting: int | None = None  # that wait to be run
+    studies: int | None = None  # in any state
 
     def admit_another(self, db: Connection, owner: str | None) -> None:
-        """Refuses a new study where its owner has enough. Call `one_at_a_time` before. Raises QuotaError."""
+        """Checks that an owner may have another study, which will wait. Call `one_at_a_time` before. Raises
+        TooManyStudiesError or TooManyWaitError.
+        """
         if self.studies is not None and _kept(db, owner) >= self.studies:
             raise TooManyStudiesError(
                 f"{self.studies} studies are kept for their owner, as many as may be here "
@@ -47,7 +49,9 @@ class Quota:
         self.admit_waiting(db, owner)
 
     def admit_waiting(self, db: Connection, owner: str | None) -> None:
-        """Refuses another study that waits, likewise. Raises TooManyWaitError."""
+        """Checks that another study of an owner may wait. Call `one_at_a_time` before. Raises
+        TooManyWaitError.
+        """
         if self.waiting is not None and waiting_of(db, owner) >= self.waiting:
             raise TooManyWaitError(
                 f"{self.waiting} studies of the same owner wait, as many as may (TUNER_MAX_QUEUED); cancel "
@@ -59,7 +63,9 @@ ANY_NUMBER = Quota()
 
 
 def one_at_a_time(db: Connection) -> None:
-    """Until the transaction ends, no other process accepts or starts a study. Before any row is locked."""
+    """Keeps other processes from accepting or starting a study until the transaction ends. Call it before any
+    row is locked: two processes that take the two locks in a different order would wait for each other.
+    """
     if db.dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 

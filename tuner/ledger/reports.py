@@ -1,4 +1,4 @@
-"""A population's report as rows: a measurement for each trial, and where each trial now stands."""
+"""Writes a population's report into the ledger: a measurement of each trial, and what each trial now is."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from tuner.ledger.rows import SCORE, TERMINAL_TRIAL_STATES, TrialState
 from tuner.ledger.tables import measurements, trials
 
-LARGEST = 1e100  # of a measurement; single precision ends at 3.4e38
+LARGEST = 1e100  # a measurement beyond it counts as not finite; single precision ends at 3.4e38
 
 
 def write_report(
@@ -26,17 +26,19 @@ def write_report(
     final: bool,
     paused: bool,
 ) -> bool:
-    """Writes a report of the study's unfinished trials; returns whether any of it is new.
+    """Writes a report of a population's unfinished trials, and returns whether any measurement is new.
 
     Args:
         db: a transaction that writes.
         study_id: the study.
-        objective: name of the metric that decides between succeeded and diverged.
+        objective: name of the metric by which a trial has succeeded or diverged; where the report has a
+            metric SCORE, that one is taken.
         interval: number of the report, from 1.
-        epoch: training done, in epochs.
+        epoch: training done so far, in epochs.
         rows: {trial number: {metric: value per seed}}.
-        final: the trials have ended.
-        paused: the trials wait for a decision, but for those that have diverged, which have ended.
+        final: whether the trials have ended.
+        paused: whether the trials pause at a rung, where they wait for their strategy's decision; those that
+            have diverged have ended.
     """
     unfinished = (
         (trials.c.study == study_id)
@@ -57,7 +59,7 @@ def write_report(
         for trial_id, values in metrics.items()
     ]
     if columns:
-        # A population that had to start anew has been trained further before.
+        # A population that went on from an older checkpoint reports less than it has reached before.
         reached = [(trials.c.intervals, "the_interval"), (trials.c.epoch, "the_epoch")]
         furthest = {c.name: sa.case((c > sa.bindparam(p), c), else_=sa.bindparam(p)) for c, p in reached}
         db.execute(trials.update().where(trials.c.id == sa.bindparam("the_id")).values(**furthest), columns)
@@ -67,7 +69,9 @@ def write_report(
 def _measure(
     db: Connection, study_id: str, interval: int, epoch: float, metrics: Mapping[int, Mapping[str, Any]]
 ) -> bool:
-    """Adds the measurements {id of the trial: metrics} that are not there yet; whether there were any."""
+    """Adds those of the measurements {id of the trial: metrics} that are not there yet, and returns whether
+    there were any.
+    """
     same = measurements.c.trial_id.in_(list(metrics)) & (measurements.c.interval == interval)
     measured = set(db.execute(sa.select(measurements.c.trial_id).where(same)).scalars())
     about = {"study": study_id, "interval": interval, "epoch": epoch, "recorded_at": datetime.now(UTC)}
@@ -93,12 +97,12 @@ def _ending(objective: list[float | None], now: datetime, *, paused: bool) -> di
         "objective": json.dumps(objective) if ended else None,
         "finished_at": now if ended else None,
     }
-    # What a paused trial goes on from is decided anew.
+    # The strategy decides anew from which trial's state a paused trial goes on.
     return columns | ({"source": None} if paused else {})
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no NaN; a value that is not finite is null. So is one whose square is not finite, of which
-    variances are made, or nearly so.
+    """The value, or None where it is not finite, because JSON has no NaN. Also None where it is beyond
+    LARGEST: variances are made of squares, which must stay finite.
     """
     return value if math.isfinite(value) and abs(value) <= LARGEST else None

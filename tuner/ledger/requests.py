@@ -1,5 +1,7 @@
-"""Requests that are sent twice: the same idempotency key and body make one study. A key is kept for a day
-longer than its study, so that a request that is repeated after a deletion does not create the study again.
+"""Requests that are sent twice: those with the same idempotency key and body make one study.
+
+A key is kept for a day longer than its study, so that a request that is repeated after the study was deleted
+does not create it again.
 """
 
 import hashlib
@@ -16,21 +18,23 @@ _OUTLIVES_STUDY = timedelta(days=1)
 
 
 class OtherBodyError(UserError):
-    """An idempotency key that came before with another request."""
+    """An idempotency key was used before, with another request."""
 
 
 @dataclass(frozen=True)
 class RequestKey:
-    """What makes a request the same as an earlier one."""
+    """What two requests have in common that count as the same."""
 
     key: str  # the client's idempotency key
     body: str  # SHA-256 of the request's body
 
 
 def study_of_request(db: Connection, owner: str | None, request: RequestKey) -> str | None:
-    """The id of the study that the same request made earlier.
+    """The id of the study that the same request of an owner made earlier; None where there was no such
+    request.
 
-    Raises OtherBodyError, and ForbiddenByStateError where that study has been deleted.
+    Raises OtherBodyError where its key was used with another request, and ForbiddenByStateError where the
+    study has been deleted.
     """
     old = idempotency.c.deleted_at < datetime.now(UTC) - _OUTLIVES_STUDY
     db.execute(idempotency.delete().where(old))
@@ -51,13 +55,13 @@ def study_of_request(db: Connection, owner: str | None, request: RequestKey) -> 
 
 
 def note_request(db: Connection, owner: str | None, request: RequestKey, study_id: str) -> None:
-    """Keeps which study a request has made."""
+    """Writes down which study a request has made."""
     values = {"owner": owner or "", "key": _hash(request.key), "body": request.body, "study": study_id}
     db.execute(idempotency.insert().values(created_at=datetime.now(UTC), **values))
 
 
 def note_deletion(db: Connection, study_id: str) -> None:
-    """Keeps that the study of a request has been deleted."""
+    """Writes down that a study has been deleted, if a request with a key made it."""
     made = idempotency.c.study == study_id
     db.execute(idempotency.update().where(made).values(deleted_at=datetime.now(UTC)))
 

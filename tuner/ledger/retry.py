@@ -1,10 +1,10 @@
-"""Waiting for a database that is away: a method of the ledger that lost its connection is run again, for a
-bounded time.
+"""Waits for a database that cannot be reached: a method of the ledger that lost its connection is run again,
+for a bounded time.
 
-A transaction whose commit was not acknowledged may have been committed or not. So a method that is retried
-must leave the same rows whether it is run once or several times. Most do by themselves (`retried`). The
-others look for what an earlier try may have written, and are told in an argument whether there was one
-(`retried_with_attempt`).
+A transaction whose commit was not acknowledged may or may not have been committed. So a method that is run
+again must leave the same rows whether it is run once or several times. Most methods do so as they are
+(`retried`). The others must look for what an earlier try may have written, so they are told in an argument
+which try it is (`retried_with_attempt`).
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 
 from tuner.errors import AwayError
 
-FIRST_PAUSE_S = 0.5  # doubled after every try
+FIRST_PAUSE_S = 0.5  # after the first try; doubled after every further one
 _LONGEST_PAUSE_S = 5.0
 
 
 class Patient(Protocol):
-    """What a class needs for its methods to be retried."""
+    """What a class needs so that its methods can be retried."""
 
     @property
     def patience_s(self) -> float:
-        """How long one call may wait for the database in all; 0: it does not wait."""
+        """Seconds for which one call may wait for the database, over all tries; with 0 it does not wait."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ W = TypeVar("W", bound=Patient)
 def retried_with_attempt(
     method: Callable[Concatenate[W, Attempt, P], T],
 ) -> Callable[Concatenate[W, P], T]:
-    """Runs a method again where it lost the database, until it succeeds or its owner's patience ends; then
-    the last AwayError is raised. The method gets the attempt as its first argument; callers do not give it.
+    """Makes a method run again after an AwayError, until it succeeds or `patience_s` seconds are over; then
+    the last AwayError is raised. The decorator gives the method the attempt as its first argument after self;
+    callers do not give it.
     """
 
     @wraps(method)
@@ -68,7 +69,9 @@ def retried_with_attempt(
 
 
 def retried(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
-    """The same for a method that leaves the same rows however often it is run."""
+    """As `retried_with_attempt`, for a method that leaves the same rows however often it is run, and so need
+    not know the attempt.
+    """
 
     @wraps(method)
     def whatever_the_attempt(self: W, _attempt: Attempt, /, *args: P.args, **kwargs: P.kwargs) -> T:

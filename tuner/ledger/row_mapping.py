@@ -1,4 +1,4 @@
-"""From rows of the database to the dataclasses of rows.py, which the rest of the program works with."""
+"""Makes the dataclasses of rows.py, which the rest of the program works with, from rows of the database."""
 
 import json
 import sys
@@ -14,13 +14,15 @@ from tuner.ledger.seed_values import SeedValues
 
 
 def study_state(row: RowMapping) -> StudyState:
-    """The state of a study: one that was running and that nobody drives is interrupted."""
+    """The state of a study from a row with the column `lease.expired`. A study that is running in the
+    database but that nobody drives is interrupted.
+    """
     state = StudyState(row["state"])
     return StudyState.INTERRUPTED if state is StudyState.RUNNING and abandoned(row) else state
 
 
 def study_row(row: RowMapping) -> StudyRow:
-    """From a row of `studies` with the column `lease.expired`."""
+    """The study of a row of `studies` with the column `lease.expired`."""
     return StudyRow(
         id=row["id"],
         name=row["name"],
@@ -54,7 +56,7 @@ def study_row(row: RowMapping) -> StudyRow:
 
 
 def trial_row(row: RowMapping) -> TrialRow:
-    """From a row of `trials`."""
+    """The trial of a row of `trials`."""
     objective = json.loads(row["objective"]) if row["objective"] else None
     return TrialRow(
         id=row["id"],
@@ -82,7 +84,7 @@ def trial_row(row: RowMapping) -> TrialRow:
 
 
 def measurement_row(row: RowMapping) -> Measurement:
-    """From a row of `measurements`."""
+    """The measurement of a row of `measurements`."""
     return Measurement(
         id=row["id"],
         trial_id=row["trial_id"],

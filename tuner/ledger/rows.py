@@ -1,8 +1,8 @@
-"""What the ledger holds, as frozen dataclasses: what strategies, evidence and projections work on. No SQL, no
-I/O.
+"""What the ledger holds, as frozen dataclasses, which strategies, evidence and projections work on. No SQL,
+no I/O.
 
-A study has thousands of trials. So their dataclasses have slots, and keep there what is asked for again and
-again (kept.py).
+A study may have thousands of trials, so their dataclasses have slots, which take less memory; values that are
+read again and again are computed once and kept in a slot (kept.py).
 """
 
 import hashlib
@@ -53,8 +53,7 @@ class Role(StrEnum):
     CONTROL = "control"  # the rescaling control
 
 
-# The roles of the search alone, "as printed": what a protocol runs as a paper prints it, without extension
-# and refinement.
+# The roles of the search alone: the protocol "as printed" in the paper, without extension and refinement.
 PRINTED = (Role.SEARCH, Role.BASELINE)
 # The roles whose configurations compete to be selected.
 COMPETING = (*PRINTED, Role.EXTENSION, Role.REFINEMENT)
@@ -62,11 +61,10 @@ TERMINAL_STUDY_STATES = (StudyState.SUCCEEDED, StudyState.FAILED, StudyState.CAN
 TERMINAL_TRIAL_STATES = (TrialState.SUCCEEDED, TrialState.FAILED, TrialState.DIVERGED, TrialState.STOPPED)
 
 
-# The reason of a study that was cancelled, and of the trials that were stopped with it; a strategy that stops
-# a trial gives another.
+# The reason of a study that was ended before its time, and of the trials that were stopped with it. A
+# strategy that stops a trial at a rung gives another reason.
 CANCELLED = "cancelled by the user"
 TIME_OVER = "stopped after max_hours"
-# Why trials were stopped that their strategy would have trained further.
 WITH_STUDY = (CANCELLED, TIME_OVER)
 
 
@@ -84,26 +82,26 @@ class StudyRow:
     created_at: datetime  # UTC
     started_at: datetime | None
     finished_at: datetime | None
-    training_s: float  # wall time that populations trained, summed
+    training_s: float  # seconds that populations trained, summed over populations
     host: dict[str, Any]  # versions and device of the last driver
-    owner: str | None = None  # id of the API key that it belongs to
-    job: str | None = None  # submission id of the Ray job that has it, or is about to
-    last_job: str | None = None  # of the last one that was named for it
+    owner: str | None = None  # whose API keys see it; None: only keys with the scope admin do
+    job: str | None = None  # submission id of the Ray job that runs it or is about to; None: none does
+    last_job: str | None = None  # submission id of the last Ray job that was named for it
     cancelling: bool = False  # a cancel was asked for
-    revision: int = 0  # grows with every change
+    revision: int = 0  # grows with every change of the study or its trials
     mlflow_run: str | None = None  # experiment/run of the study in MLflow, once it is there
-    mlflow_optima: str | None = None  # experiment of all studies' optima in MLflow, once its own are there
+    mlflow_optima: str | None = None  # MLflow experiment of all studies' optima, once this one's are there
     tags: tuple[str, ...] = ()  # words that users gave it
     comment: str = ""  # what users write beside it
-    run_s: float = 0.0  # that drivers have had it
-    material: dict[str, str] | None = (
-        None  # what its trials are made from (driver/material.py); None: not known
-    )
+    run_s: float = 0.0  # seconds for which drivers have held its lease
+    # What its trials are made from (driver/material.py); None: there are none yet.
+    material: dict[str, str] | None = None
     restarts: int = 0  # times that its trials were started anew
-    outcome: dict[str, Any] | None = None  # what it has found, for lists, once that was asked for
-    outcome_of: str | None = None  # by what it was found, and at which end of the study
+    outcome: dict[str, Any] | None = None  # what it has found, as lists show it, once a list has asked
+    outcome_of: str | None = None  # hash of what that was computed from: the study's end, this version
     added_seeds: tuple[int, ...] = ()  # fresh seeds of each block added to its confirmation after its end
-    metrics: dict[str, Any] | None = None  # what its task declares of them, where no package brings the task
+    # What its task declares of its metrics; None where an installed package brings the task.
+    metrics: dict[str, Any] | None = None
 
     @property
     def strategy(self) -> str | None:
@@ -128,7 +126,7 @@ class Proposal:
 
     @kept
     def key(self) -> str:
-        """What makes it the same trial as another: unique within a study."""
+        """Role and configuration as one text. A study has one trial of a key."""
         numbers = ("-" if v is None else repr(float(v)) for v in (self.tau_f, self.tau_b, self.lr))
         text = self.variant.text
         variant = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest()] if text else []
@@ -137,14 +135,14 @@ class Proposal:
 
     @kept
     def method(self) -> Method:
-        """What is trained, whatever its role."""
+        """The configuration without its role."""
         estimator = DECOUPLED if self.estimator == SOFTMAX else self.estimator
         return Method(estimator, self.tau_f, self.tau_b, self.lr, self.variant)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """A trial as the ledger has it: a configuration and what came out, per seed."""
+    """A trial as the ledger has it: a configuration, and what came out on each seed."""
 
     id: int
     number: int
@@ -160,14 +158,16 @@ class TrialRow:
     seeds: tuple[int, ...]
     # Of the last report: {metric: value per seed}, None where it is not finite.
     metrics: Mapping[str, list[float | None]]
-    objective: tuple[float | None, ...] | None  # per seed; None until terminal
+    objective: tuple[float | None, ...] | None  # [S], None where not finite; None as a whole until its end
     started_at: datetime | None
     finished_at: datetime | None
     variant: Variant = PLAIN
     intervals: int = 0  # report intervals that it was trained for
     epoch: float = 0.0  # the same in epochs
-    source: int | None = None  # number of the trial whose state it goes on from; None: not decided
-    look: int = 0  # as Proposal's
+    # Number of the trial from whose state it goes on after a pause, or went on last; None: not decided, or it
+    # has not paused.
+    source: int | None = None
+    look: int = 0  # as in Proposal
     _proposal: Proposal = slot()
     _mean: float | None = slot()
 
@@ -201,7 +201,7 @@ class TrialRow:
 
     @property
     def method(self) -> Method:
-        """What was trained, whatever its role."""
+        """The configuration without its role."""
         return self.proposal.method
 
     @kept
@@ -212,7 +212,7 @@ class TrialRow:
 
     @property
     def off_diagonal(self) -> bool:
-        """Whether it is decoupled ST with tau_f != tau_b, at some time of its training."""
+        """Whether it is decoupled ST with tau_f != tau_b for at least a part of its training."""
         return self.method.off_diagonal
 
     @property
@@ -235,11 +235,13 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Continuation:
-    """A queued trial that is to go on."""
+    """A strategy's decision that a queued trial is trained further."""
 
     number: int
-    source: int  # number of the trial whose state it goes on from, at the same rung: its own, mostly
-    proposal: Proposal  # what it is from now on: as it was, or with the source's past and a future of its own
+    source: int  # number of the trial, at the same rung, from whose state it goes on: mostly its own
+    # What it is from now on: unchanged, or the schedule of the source so far followed by temperatures of its
+    # own.
+    proposal: Proposal
 
     @classmethod
     def unchanged(cls, trial: TrialRow) -> "Continuation":

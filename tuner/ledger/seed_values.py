@@ -1,5 +1,6 @@
-"""The metrics of a trial, a value per seed: a mapping that takes a fifth of the memory of a dictionary of
-lists. A study has thousands of trials, a trial dozens of metrics, and a driver holds all of them.
+"""The metrics of a trial, with a value per seed, as a mapping that takes a fifth of the memory of a
+dictionary of lists. A driver holds them of all trials, and a study may have thousands of trials with dozens
+of metrics.
 """
 
 import math
@@ -12,8 +13,8 @@ Values = list[float | None]
 
 
 class SeedValues(Mapping[str, Values]):
-    """{metric: value per seed}, None where it is not finite; never changes, and equals a dictionary of the
-    same.
+    """{metric: value per seed}, with None for a value that is not finite. It never changes, and is equal to a
+    dictionary with the same items.
     """
 
     __slots__ = ("_numbers", "_places")
@@ -42,7 +43,9 @@ class SeedValues(Mapping[str, Values]):
 
 @lru_cache(maxsize=256)
 def _places(metrics: tuple[tuple[str, int], ...]) -> dict[str, slice]:
-    """Where the numbers of each metric lie, {metric: slice}: one for all trials that have the same ones."""
+    """Where the numbers of each metric lie in the array, {metric: slice}, from (metric, how many seeds).
+    Trials with the same metrics share one such dictionary.
+    """
     places, start = {}, 0
     for name, length in metrics:
         places[sys.intern(name)] = slice(start, start + length)

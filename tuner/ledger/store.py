@@ -6,7 +6,6 @@ first. A driver waits for a database that is away (retry.py).
 """
 
 import json
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from sqlalchemy.exc import (
 from tuner.errors import LedgerAwayError, LedgerError, StudyNotFoundError, UserError
 from tuner.ledger.database import is_away, message_of, open_database, without_password
 from tuner.ledger.lease import Lease, expired, given_back, hold, renew, take
+from tuner.ledger.new_study import insert_study
 from tuner.ledger.reports import write_report
 from tuner.ledger.retry import Attempt, retried, retried_with_attempt
 from tuner.ledger.row_mapping import measurement_row, study_row, trial_row
@@ -42,21 +42,27 @@ from tuner.ledger.rows import (
 )
 from tuner.ledger.tables import measurements, studies, trials
 
-PAGE = 1000  # measurements that are read at once
+PAGE = 1000  # measurements that `stream` reads at once
 
 
 class Ledger:
-    """Studies, trials and measurements in one database."""
+    """Studies, trials and measurements in one database.
+
+    Every method raises LedgerError where the database fails; where it cannot be reached, that is a
+    LedgerAwayError. A method that takes a lease raises LeaseLostError where another driver has taken the
+    study over, and then writes nothing.
+    """
 
     def __init__(self, url: str) -> None:
         """Opens the database, creating and migrating it as needed. Raises UserError where that cannot be."""
         self.url = url
         self.engine = open_database(url)
-        # How long a method waits for a database that is away. A command does not wait; a driver sets it.
+        # Seconds for which the methods marked as retried wait for a database that cannot be reached
+        # (retry.py). With 0, as a command has it, they fail at once; a driver sets more.
         self.patience_s = 0.0
 
     def close(self) -> None:
-        """Returns the connections."""
+        """Closes the connections to the database."""
         self.engine.dispose()
 
     @contextmanager
@@ -80,9 +86,9 @@ class Ledger:
     def _failures_as_sentences(self) -> Iterator[None]:
         try:
             yield
-        except (DatabaseError, InterfaceError) as error:  # OperationalError, or a file that is damaged
+        except (DatabaseError, InterfaceError) as error:  # connection lost, locked, disk full, damaged file
             if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
-                raise  # what was asked was wrong, not the database
+                raise  # the statement was wrong, not the database
             kind = LedgerAwayError if is_away(error) else LedgerError
             raise kind(f"the ledger {without_password(self.url)} failed: {message_of(error)}") from error
         except UnicodeEncodeError as error:
@@ -100,17 +106,15 @@ class Ledger:
         direction: str,
         metrics: Mapping[str, Any] | None = None,
     ) -> str:
-        """Adds a study in state queued and returns its id; `metrics` is what its task declares of them."""
-        declared = None if metrics is None else json.dumps(metrics)
+        """Adds a study in state queued and returns its id; the arguments are those of `insert_study`."""
         with self.writing() as db:
             return insert_study(
-                db, name=name, task=task, spec=spec, objective=objective, direction=direction,
-                metrics=declared,
-            )  # fmt: skip
+                db, name=name, task=task, spec=spec, objective=objective, direction=direction, metrics=metrics
+            )
 
     @retried
     def study(self, study_id: str) -> StudyRow:
-        """A study by its id. Raises StudyNotFoundError."""
+        """The study with an id. Raises StudyNotFoundError."""
         with self.reading() as db:
             query = sa.select(studies, expired(db)).where(studies.c.id == study_id)
             row = db.execute(query).mappings().first()
@@ -142,7 +146,7 @@ class Ledger:
         return self.study(ids[0])
 
     def list_studies(self, limit: int | None = 100) -> list[StudyRow]:
-        """Studies, newest first; None for all of them."""
+        """The newest studies, newest first: at most `limit`, or all where that is None."""
         with self.reading() as db:
             rows = db.execute(
                 sa.select(studies, expired(db))
@@ -157,23 +161,31 @@ class Ledger:
     def acquire(
         self, attempt: Attempt, study_id: str, host: Mapping[str, Any], *, job: str | None = None
     ) -> Lease:
-        """Takes the lease of a study that nobody drives, and sets it running; `job` is the Ray job that does.
+        """Takes the lease of a study that nobody drives, and sets the study running.
 
-        Raises UserError where another driver holds it, another job is to run it, or the study has ended.
+        Arguments and errors are those of `lease.take`; callers of this and other methods that are retried do
+        not give the attempt.
         """
         with self.writing() as db:
             return take(db, study_id, host, job=job, repeated=attempt.repeated)
 
     def renew(self, lease: Lease, ran_s: float = 0.0) -> None:
-        """Keeps the lease for another LEASE_S; the driver has run for `ran_s` since it did so last. Not
-        retried: the driver renews again in a few seconds anyway. Raises LeaseLostError.
+        """Keeps the lease for another LEASE_S seconds, and adds `ran_s`, the seconds that the driver has run
+        since its last renewal, to the study's running time. Not retried: the driver renews again in a few
+        seconds anyway.
         """
         with self.writing() as db:
             renew(db, lease, ran_s)
 
     @retried_with_attempt
     def release(self, attempt: Attempt, lease: Lease, state: StudyState, reason: str | None = None) -> None:
-        """Gives the lease back with the state that the study ends or pauses in. Raises LeaseLostError."""
+        """Gives the lease back.
+
+        Args:
+            lease: the driver's.
+            state: in which the study ends or, with interrupted, pauses.
+            reason: of that state, one sentence; None where there is nothing to tell.
+        """
         with self.writing() as db:
             if attempt.repeated and given_back(db, lease, state):
                 return
@@ -182,7 +194,9 @@ class Ledger:
 
     @retried
     def note_material(self, lease: Lease, material: Mapping[str, str]) -> None:
-        """Keeps what the study's trials are made from."""
+        """Keeps what the study's trials are made from, {what: which}, for later drivers
+        (driver/material.py).
+        """
         with self.writing() as db:
             hold(db, lease, material=json.dumps(material))
 
@@ -197,8 +211,13 @@ class Ledger:
         numbers: Iterable[int] | None = None,
         above: int = -1,
     ) -> list[TrialRow]:
-        """The trials of a study by number: all, those with some ids, or those with some numbers and all above
-        one.
+        """Trials of a study, in the order of their numbers.
+
+        Args:
+            study_id: the study.
+            ids: only trials with these ids; None for any.
+            numbers: only trials with these numbers, and those numbered above `above`; None for any.
+            above: see `numbers`; without these it has no effect.
         """
         chosen = trials.c.study == study_id
         if ids is not None:
@@ -217,8 +236,15 @@ class Ledger:
         proposals: Sequence[Proposal],
         seeds: Sequence[int],
     ) -> list[TrialRow]:
-        """Adds the proposals as running trials of a population. A proposal that the study already has is an
-        IntegrityError.
+        """Adds proposals as running trials of a population, and returns their rows.
+
+        Args:
+            lease: the driver's.
+            population: the population's name.
+            proposals: the configurations, in the order of the numbers that they get.
+            seeds: those that each of them is trained on.
+
+        Raises sqlalchemy's IntegrityError for a proposal that the study already has.
         """
         of_study = trials.c.study == lease.study_id
         with self.writing() as db:
@@ -244,7 +270,7 @@ class Ledger:
 
     @retried
     def continue_population(self, lease: Lease, population: str, numbers: Iterable[int]) -> list[TrialRow]:
-        """Makes queued trials the running ones of a population."""
+        """Sets queued trials, by their numbers, running as a population; returns its running trials."""
         of_study = trials.c.study == lease.study_id
         queued = of_study & trials.c.number.in_(list(numbers)) & (trials.c.state == TrialState.QUEUED)
         running = of_study & (trials.c.population == population) & (trials.c.state == TrialState.RUNNING)
@@ -254,14 +280,16 @@ class Ledger:
             return _select_trials(db, running)
 
     def restart_population(self, lease: Lease, population: str) -> list[TrialRow]:
-        """Counts another attempt for the unfinished trials of a population and returns them."""
+        """Counts one more attempt for each running trial of a population, and returns these trials."""
         mine = [t for t in self.trials(lease.study_id) if t.population == population]
         rows = [t for t in mine if t.state is TrialState.RUNNING]
         return self._set_attempts(lease, {t.id: t.attempts + 1 for t in rows})
 
     @retried
     def _set_attempts(self, lease: Lease, attempts: Mapping[int, int]) -> list[TrialRow]:
-        """Sets how often trials were started, {id: times}; "one more" would be counted twice by a retry."""
+        """Sets how often trials were started, {id: times}, and returns those that are running. It takes the
+        number and not "one more", which a retry could count twice.
+        """
         with self.writing() as db:
             hold(db, lease)
             if attempts:
@@ -283,12 +311,21 @@ class Ledger:
         final: bool,
         paused: bool = False,
     ) -> None:
-        """Writes one report of a population: a measurement for each trial number, and the outcome of each if
-        it is final.
+        """Writes one report of a population: a measurement of each trial and, if the report is final, each
+        trial's outcome.
 
-        Where the population pauses, its trials are queued, but for those that have diverged: they have ended.
-        An interval that is already in the ledger (the population continued from an older checkpoint) is left
-        as it is, and its time is counted once.
+        A report that is already in the ledger, because the population went on from an older checkpoint, is
+        left as it is, and its training time is not counted again.
+
+        Args:
+            lease: the driver's.
+            interval: number of the report, from 1.
+            epoch: training done so far, in epochs.
+            training_s: seconds that the population trained since its last report.
+            rows: {trial number: {metric: value per seed}}.
+            final: whether the trials have ended.
+            paused: whether the trials pause at a rung: they become queued, but for those that have diverged,
+                which have ended.
         """
         with self.writing() as db:
             objective = hold(db, lease)["objective"]
@@ -301,8 +338,12 @@ class Ledger:
 
     @retried
     def decide(self, lease: Lease, go_on: Iterable[Continuation], stop: Mapping[int, str]) -> None:
-        """What becomes of queued trials: some go on, some end, {number: why}. All of it is written, or
-        nothing.
+        """Writes a strategy's decision on trials that are queued at a rung, all of it in one transaction.
+
+        Args:
+            lease: the driver's.
+            go_on: the trials that are trained further.
+            stop: the trials that end here, {number: why, in one sentence}.
         """
         going = [
             {
@@ -338,42 +379,18 @@ class Ledger:
 
     @retried
     def measurements(self, study_id: str, *, after: int = 0, limit: int | None = None) -> list[Measurement]:
-        """Measurements of a study whose id is above `after`, in the order of their ids."""
+        """The first `limit` measurements of a study with ids above `after`, by id; None: all of them."""
         query = sa.select(measurements).where(measurements.c.study == study_id, measurements.c.id > after)
         with self.reading() as db:
             rows = db.execute(query.order_by(measurements.c.id).limit(limit)).mappings()
             return [measurement_row(row) for row in rows]
 
     def stream(self, study_id: str) -> Iterator[Measurement]:
-        """All measurements of a study in the order of their ids, page by page: there may be more than fit the
-        memory.
-        """
+        """All measurements of a study by id, in pages because there may be more than fit into memory."""
         after = 0
         while page := self.measurements(study_id, after=after, limit=PAGE):
             yield from page
             after = page[-1].id
-
-
-def insert_study(
-    db: Connection,
-    *,
-    name: str,
-    task: str,
-    spec: Mapping[str, Any],
-    objective: str,
-    direction: str,
-    **columns: Any,
-) -> str:
-    """Adds a study in state queued, with other columns of its row where given, and returns its id."""
-    study_id = secrets.token_hex(5)
-    db.execute(
-        studies.insert().values(
-            id=study_id, name=name, task=task, spec=json.dumps(spec), objective=objective,
-            direction=direction, state=StudyState.QUEUED, created_at=datetime.now(UTC), training_s=0.0,
-            host="{}", fence=0, **columns,
-        )
-    )  # fmt: skip
-    return study_id
 
 
 def _select_trials(db: Connection, chosen: sa.ColumnElement[bool]) -> list[TrialRow]:

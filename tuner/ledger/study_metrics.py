@@ -1,4 +1,4 @@
-"""What the task of a study declares of its metrics, for whoever reads the study."""
+"""What the task of a study declares of its metrics: labels, directions, what is to be shown."""
 
 from trainables.declared import from_json
 from trainables.metrics import Metrics
@@ -7,8 +7,8 @@ from tuner.ledger.rows import StudyRow
 
 
 def metrics_of(study: StudyRow) -> Metrics:
-    """As the task is known here; where it is not, a file's or a notebook's for one, as the ledger has kept it
-    since the study was submitted.
+    """The declaration of the study's task. Where the task is not installed here, for instance because it was
+    defined in a notebook, it is the declaration that the ledger has kept since the study was created.
     """
     found = task_metrics(study.task)
     return found if found.problem is None or study.metrics is None else from_json(study.metrics)

@@ -1,8 +1,9 @@
 """Studies as the service runs them: accepted once, started in order, cancelled, resumed, deleted.
 
-Every step is one transaction that looks at the row it changes, so that several API processes may take it at
-once and one of them does. The names of Ray jobs are given here, before Ray hears of them: a job that was
-named and never started is started under the same name, and Ray refuses a name twice.
+Every step is one transaction that reads and locks the row which it changes, so that several API processes may
+attempt the same step at once and only one of them takes it. The submission ids of Ray jobs are given here,
+before a job is submitted: one that was named but never started is submitted again under the same id, and Ray
+refuses to start an id twice.
 """
 
 import json
@@ -18,6 +19,7 @@ from tuner.errors import ForbiddenByStateError
 from tuner.ledger.database import clock
 from tuner.ledger.lease import Lease, abandoned, expired
 from tuner.ledger.locked_row import change, locked
+from tuner.ledger.new_study import insert_study
 from tuner.ledger.quotas import ANY_NUMBER, Quota, one_at_a_time
 from tuner.ledger.requests import RequestKey, note_deletion, note_request, study_of_request
 from tuner.ledger.row_mapping import study_row
@@ -29,7 +31,7 @@ from tuner.ledger.rows import (
     StudyState,
     TrialState,
 )
-from tuner.ledger.store import Ledger, insert_study
+from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 from tuner.ledger.turns import in_order
 
@@ -42,9 +44,9 @@ class Job:
     name: str  # the job's submission id
     state: StudyState  # interrupted where its lease has run out
     cancel_s: float | None  # seconds since a cancel was asked for
-    silent_s: float | None = None  # seconds since its driver's lease ran out; below 0 while it holds
-    cluster: str | None = None  # that it was named for; None for a job from before clusters had names
-    idle_s: float = 0.0  # seconds since it was named, or since the lease ran out if that was later
+    silent_s: float | None = None  # seconds since its driver's lease ran out; negative while the lease holds
+    cluster: str | None = None  # Ray cluster for which it was named; None for a job of an earlier version
+    idle_s: float = 0.0  # seconds since it was named or since its lease ran out, whichever came later
 
 
 class StudyQueue:
@@ -67,12 +69,18 @@ class StudyQueue:
         request: RequestKey | None = None,
         quota: Quota = ANY_NUMBER,
     ) -> tuple[str, bool]:
-        """Accepts a study: its id, and whether it is new.
+        """Accepts a study, which then waits to be run: its id, and whether it is new.
+
+        Args:
+            name, task, spec, objective, direction: as in `insert_study`.
+            owner: to whom it belongs; None where there are no API keys.
+            request: its idempotency key; the same request again returns the study that the first one made.
+            quota: how many studies the owner may have.
 
         Raises:
             OtherBodyError: the same idempotency key came with another request.
             ForbiddenByStateError: the same request came before, and its study has been deleted.
-            QuotaError: the owner has as many studies as it may have, or as many of them wait.
+            QuotaError: the owner has as many studies, or as many that wait, as the quota allows.
         """
         with self._ledger.writing() as db:
             one_at_a_time(db)
@@ -90,7 +98,9 @@ class StudyQueue:
     def annotate(
         self, study_id: str, *, tags: Sequence[str] | None = None, comment: str | None = None
     ) -> None:
-        """Writes tags and comment beside a study, whatever its state; None leaves what there is."""
+        """Writes tags and a comment beside a study, whatever its state; None leaves what is there. Raises
+        StudyNotFoundError.
+        """
         written: dict[str, str] = {}
         if tags is not None:
             written["tags"] = json.dumps(list(tags), ensure_ascii=False)
@@ -101,7 +111,7 @@ class StudyQueue:
             change(db, study_id, **written)
 
     def position(self, study: StudyRow) -> int:
-        """The place of a queued study among those that wait, from 1."""
+        """The place of a queued study among the studies that wait, from 1."""
         order = in_order()
         mine = sa.select(order.c.turn, order.c.created_at).where(order.c.id == study.id).subquery()
         earlier = (order.c.turn < mine.c.turn) | (
@@ -114,8 +124,8 @@ class StudyQueue:
             )
 
     def cancel(self, study_id: str) -> StudyState:
-        """Asks for a study's end, and returns its state: cancelled at once where nothing runs. Raises
-        ForbiddenByStateError.
+        """Cancels a study and returns its state. A running study stays running until its driver sees the
+        request and ends it. Raises StudyNotFoundError, and ForbiddenByStateError where it has ended.
         """
         with self._ledger.writing() as db:
             row = locked(db, study_id)
@@ -133,9 +143,11 @@ class StudyQueue:
             return StudyState.CANCELLED
 
     def restart_trials(self, study_id: str, *, quota: Quota = ANY_NUMBER) -> None:
-        """Forgets all trials of a study that has not succeeded and that nobody runs, so that they are started
-        anew. Raises ForbiddenByStateError, and TooManyWaitError where `resume` would: nothing is forgotten
-        then.
+        """Deletes all trials of a queued, interrupted or failed study that nobody runs, so that its next
+        driver starts anew. Call `resume` after it.
+
+        Raises StudyNotFoundError, ForbiddenByStateError for a study in another state, and TooManyWaitError
+        where `resume` would raise it; nothing is deleted then.
         """
         with self._ledger.writing() as db:
             one_at_a_time(db)
@@ -156,8 +168,9 @@ class StudyQueue:
             )  # fmt: skip
 
     def resume(self, study_id: str, *, quota: Quota = ANY_NUMBER) -> StudyState:
-        """Queues a study again that was interrupted or has failed, and returns its state. Raises
-        ForbiddenByStateError, and TooManyWaitError by the quota of the study's owner.
+        """Queues a study that was interrupted or has failed again, and returns its state. One that is queued
+        or runs stays as it is. Raises StudyNotFoundError, ForbiddenByStateError for a study in another state,
+        and TooManyWaitError by the quota of the study's owner.
         """
         with self._ledger.writing() as db:
             one_at_a_time(db)
@@ -180,7 +193,9 @@ class StudyQueue:
             return StudyState.QUEUED
 
     def delete(self, study_id: str) -> None:
-        """Removes a study that nothing runs. Raises ForbiddenByStateError."""
+        """Deletes a study with its trials and measurements. Raises StudyNotFoundError, and
+        ForbiddenByStateError where it runs.
+        """
         with self._ledger.writing() as db:
             row = locked(db, study_id)
             if study_row(row).state is StudyState.RUNNING or row["job"] is not None:
@@ -191,7 +206,16 @@ class StudyQueue:
             note_deletion(db, study_id)
 
     def note_outcome(self, study_id: str, revision: int, outcome: Mapping[str, Any], of: str) -> None:
-        """Keeps what a study that has ended has found, for lists, as of a revision; `of` says by what."""
+        """Keeps what a study that has ended has found, so that a list need not compute it again.
+
+        Args:
+            study_id: the study.
+            revision: of the study from which it was computed; where the study has changed since, nothing is
+                kept.
+            outcome: what it has found, as JSON has it.
+            of: a hash of the study's end and of this program's version, by which a reader sees whether what
+                is kept is still valid.
+        """
         same = (studies.c.id == study_id) & (studies.c.revision == revision)
         with self._ledger.writing() as db:
             db.execute(studies.update().where(same).values(outcome=json.dumps(outcome), outcome_of=of))
@@ -201,9 +225,14 @@ class StudyQueue:
     def claim(
         self, most_running: int, cluster: str | None = None, *, most_of_one_owner: int | None = None
     ) -> tuple[str, str] | None:
-        """Names a job for a study that waits, if fewer than `most_running` have one on this cluster: (study's
-        id, job's name), or None. It is the oldest of the owner who has the fewest running, if that is fewer
-        than `most_of_one_owner`.
+        """Chooses the next of the waiting studies to be started and names a Ray job for it: (study's id,
+        job's name), or None where none may be started. It is the oldest study of the owner with the fewest
+        running studies.
+
+        Args:
+            most_running: how many studies may have a job on this cluster.
+            cluster: name of the Ray cluster.
+            most_of_one_owner: how many studies of one owner may have a job; None for any number.
         """
         with self._ledger.writing() as db:
             one_at_a_time(db)
@@ -221,7 +250,7 @@ class StudyQueue:
             return row.id, job
 
     def jobs(self) -> list[Job]:
-        """The studies that a job has been named for and whose job is not known to have ended."""
+        """The jobs that have been named and are not known to have ended, those of the oldest study first."""
         with self._ledger.reading() as db:
             query = (
                 sa.select(
@@ -237,20 +266,29 @@ class StudyQueue:
             return [_job(row) for row in db.execute(query).mappings()]
 
     def title(self, study_id: str) -> str:
-        """What a study's job is called where all jobs of a cluster are listed: "name · id"."""
+        """The name of a study's job in a cluster's list of jobs: "name · id". Raises StudyNotFoundError."""
         return f"{self._ledger.study(study_id).name} · {study_id}"
 
     def job_ended(self, study_id: str, job: str, why: str, most_losses: int) -> StudyState:
-        """Takes note that a study's job is no more, and returns the study's state.
+        """Writes down that a study's Ray job has ended, and returns the study's state.
 
-        A study that had not ended by itself is queued again, at most `most_losses` times without getting on
-        in between, and is interrupted then. Its fence grows: whatever is left of that job writes no more. A
-        study that somebody else drives meanwhile is theirs, and goes on.
+        If the study has not ended, its job was lost, and the study is queued again. After `most_losses` such
+        losses without a measurement in between it becomes interrupted instead. Its fencing number grows, so
+        that a driver that is left of the job writes nothing any more. A study that another driver holds by
+        now is left to that driver.
+
+        Args:
+            study_id: the study.
+            job: the job's name; where the study has another job by now, nothing is changed.
+            why: the reason of the loss, for users.
+            most_losses: how often in a row the study is queued again.
+
+        Raises StudyNotFoundError.
         """
         with self._ledger.writing() as db:
             row = locked(db, study_id)
             if row["job"] != job:
-                return study_row(row).state  # another process has taken note already
+                return study_row(row).state  # another process has written it down already
             state, measured = StudyState(row["state"]), _last_measurement(db, study_id)
             losses = row["losses"] if measured == row["measured_at_loss"] else 0
             driven_by_another = not abandoned(row) and row["holder_job"] != job
@@ -273,18 +311,20 @@ class StudyQueue:
     # --- what the driver does ---
 
     def cancel_requested(self, study_id: str) -> bool:
-        """Whether a cancel was asked for."""
+        """Whether somebody has asked to cancel a study; False also where it was deleted."""
         with self._ledger.reading() as db:
             query = sa.select(studies.c.id).where(studies.c.id == study_id, studies.c.cancel_at.is_not(None))
             return db.execute(query).first() is not None
 
     def end_cancelled(self, lease: Lease, reason: str = CANCELLED, detail: str = "") -> None:
-        """Ends a study as cancelled in the name of its driver, if that still is its driver.
+        """Ends a study as cancelled for its driver; does nothing where another driver has taken it over.
 
         Args:
             lease: the driver's.
-            reason: one of WITH_STUDY, the reason of its trials, too.
-            detail: more of the study's reason.
+            reason: one of WITH_STUDY; also the reason of the trials that are stopped.
+            detail: what follows the reason in the study's own reason.
+
+        Raises StudyNotFoundError.
         """
         with self._ledger.writing() as db:
             row = locked(db, lease.study_id)
@@ -293,7 +333,7 @@ class StudyQueue:
 
 
 def _on(cluster: str | None) -> sa.ColumnElement[bool]:
-    """Whether a study's job is on a cluster; one from before clusters had names is on any."""
+    """Whether a study's job is on a cluster. A job of a version that did not name clusters counts on each."""
     return studies.c.cluster.is_(None) | (studies.c.cluster == cluster)
 
 
@@ -314,8 +354,8 @@ def _last_measurement(db: Connection, study_id: str) -> int:
 def _end_as_cancelled(
     db: Connection, study_id: str, reason: str = CANCELLED, detail: str = "", **values: Any
 ) -> None:
-    """Cancels for good: what was finished is kept, what was running is stopped, and no driver writes any
-    more.
+    """Ends a study as cancelled: finished trials are kept, unfinished ones are stopped, and no driver can
+    write for it any more.
     """
     now = datetime.now(UTC)
     ended = {"state": StudyState.CANCELLED, "finished_at": now, "lease_until": None}

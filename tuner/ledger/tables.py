@@ -20,8 +20,8 @@ studies = sa.Table(
     sa.Column("created_at", _time, nullable=False),
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
-    sa.Column("training_s", sa.Float, nullable=False),
-    # seconds that drivers have had it
+    sa.Column("training_s", sa.Float, nullable=False),  # seconds of training, summed over populations
+    # seconds for which drivers have held its lease
     sa.Column("run_s", sa.Float, nullable=False, server_default="0"),
     sa.Column("material", sa.Text),  # JSON: what its trials are made from; NULL: there are none yet
     # times that its trials were started anew
@@ -34,22 +34,24 @@ studies = sa.Table(
     sa.Column("lease_until", sa.Float),  # seconds since 1970 on the database's clock
     # id of the last measurement that MLflow has
     sa.Column("mlflow_cursor", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("owner", sa.String(16)),  # of the API keys that see it; NULL: those with the scope admin alone
+    sa.Column("owner", sa.String(16)),  # whose API keys see it; NULL: only keys with the scope admin do
     sa.Column("mlflow_run", sa.String(128)),  # experiment/run
     sa.Column("mlflow_optima", sa.String(64)),  # experiment that has its optima among those of all studies
     # whether the service runs it, as Ray jobs
     sa.Column("service", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("job", sa.String(64)),  # submission id of the Ray job that runs it; NULL: none does
     sa.Column("cluster", sa.String(128)),  # the Ray cluster that the job was named for
-    sa.Column("job_at", sa.Float),  # when it was named, on the database's clock
-    sa.Column("holder_job", sa.String(64)),  # the job whose driver took the lease last; NULL: it is no job
+    sa.Column("job_at", sa.Float),  # when the job was named, in seconds on the database's clock
+    # the Ray job whose driver took the lease last; NULL: that driver is no Ray job
+    sa.Column("holder_job", sa.String(64)),
     # Ray jobs that were named for it so far
     sa.Column("jobs", sa.Integer, nullable=False, server_default="0"),
     # jobs that were lost since a user last submitted or resumed it
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
-    # id of its last measurement when a job was lost: one that has measured more since has got on
+    # id of its last measurement when a job was lost; a study with a later one has made progress since
     sa.Column("measured_at_loss", sa.Integer, nullable=False, server_default="0"),
-    # what it has found, for lists, as JSON; and a hash of the study's end and this program's version
+    # JSON: what it has found, as lists show it; and a hash of what that was computed from: the study's end
+    # and this program's version
     sa.Column("outcome", sa.Text),
     sa.Column("outcome_of", sa.String(64)),
     sa.Column("cancel_at", sa.Float),  # when a cancel was asked for, on the database's clock
@@ -58,8 +60,9 @@ studies = sa.Table(
     # JSON: a list of words that users gave it
     sa.Column("tags", sa.Text, nullable=False, server_default="[]"),
     sa.Column("comment", sa.Text, nullable=False, server_default=""),  # what users write beside it
-    sa.Column("told", sa.String(32)),  # the end that was told of, STATE FENCE; NULL: none
-    # JSON: what its task declares of its metrics, where no package brings the task
+    # the end whose notification was claimed last (notices.py), as "STATE FENCE"; NULL: none
+    sa.Column("told", sa.String(32)),
+    # JSON: what its task declares of its metrics; NULL where an installed package brings the task
     sa.Column("metrics", sa.Text),
     sa.Index("ix_studies_created_at", "created_at"),
     sa.Index("ix_studies_state", "state"),
@@ -72,7 +75,7 @@ trials = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("study", sa.String(32), sa.ForeignKey("studies.id", ondelete="CASCADE"), nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("key", sa.String(128), nullable=False),  # role and configuration
+    sa.Column("key", sa.String(128), nullable=False),  # role and configuration as text (Proposal.key)
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("estimator", sa.String(32), nullable=False),
     sa.Column("tau_f", sa.Float),
@@ -92,7 +95,8 @@ trials = sa.Table(
     # report intervals that it was trained for
     sa.Column("intervals", sa.Integer, nullable=False, server_default="0"),
     sa.Column("epoch", sa.Float, nullable=False, server_default="0"),  # the same in epochs
-    sa.Column("source", sa.Integer),  # number of the trial whose state it goes on from
+    # number of the trial from whose state it goes on, its own mostly; NULL: not decided
+    sa.Column("source", sa.Integer),
     # which block of fresh seeds a confirmation is trained on; 0 is the first
     sa.Column("look", sa.Integer, nullable=False, server_default="0"),
     sa.Column("mlflow_closed", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -114,7 +118,8 @@ measurements = sa.Table(
     sa.UniqueConstraint("trial_id", "interval", name="uq_measurements_interval"),
     sa.Index("ix_measurements_study", "study", "id"),
     sa.Index("ix_measurements_recorded_at", "recorded_at"),
-    sqlite_autoincrement=True,  # ids are never used again: the projection into MLflow remembers one
+    # Ids are never used again, because the projection into MLflow remembers the last one that it sent.
+    sqlite_autoincrement=True,
 )
 
 api_keys = sa.Table(
@@ -124,7 +129,7 @@ api_keys = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False, unique=True),  # SHA-256 of the key
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("scopes", sa.String(64), nullable=False),  # read,submit,admin
-    sa.Column("owner", sa.String(16), nullable=False),  # whose studies those are that it submits
+    sa.Column("owner", sa.String(16), nullable=False),  # to whom the studies belong that it submits
     sa.Column("created_at", _time, nullable=False),
     sa.Column("revoked_at", _time),
 )
@@ -132,7 +137,7 @@ api_keys = sa.Table(
 idempotency = sa.Table(
     "idempotency",
     metadata,
-    sa.Column("owner", sa.String(16), primary_key=True),  # of an API key; "" where there are none
+    sa.Column("owner", sa.String(16), primary_key=True),  # whose API key sent it; "" without keys
     sa.Column("key", sa.String(64), primary_key=True),  # SHA-256 of the header
     sa.Column("body", sa.String(64), nullable=False),  # SHA-256 of the request
     sa.Column("study", sa.String(32), nullable=False),  # which may have been deleted

@@ -1,4 +1,4 @@
-"""Numbers about all studies of a ledger, counted by the database for monitoring."""
+"""Numbers about all studies of a ledger for monitoring, counted by the database."""
 
 import json
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from tuner.ledger.rows import TERMINAL_TRIAL_STATES, StudyState
 from tuner.ledger.store import Ledger
 from tuner.ledger.tables import measurements, studies, trials
 
-_PACE_OVER_S = 60
+_PACE_OVER_S = 60  # seconds over which the training speed is averaged
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Of all studies, now."""
+    """The numbers, as of now."""
 
-    studies: dict[StudyState, int]  # state -> how many
-    trials: int  # that have ended
-    projector_lag: int  # measurements that MLflow does not have yet
-    member_epochs_per_s: float  # over the last minute
+    studies: dict[StudyState, int]  # state -> how many studies
+    trials: int  # how many have ended
+    projector_lag: int  # measurements that have not been sent to MLflow, of studies that have a run there
+    member_epochs_per_s: float  # epochs of members trained per second, over the last minute
 
 
 def totals(ledger: Ledger) -> Totals:
-    """Counts. Raises LedgerError."""
+    """Counts the numbers of a ledger. Raises LedgerError."""
     with ledger.reading() as db:
         lost = (studies.c.state == StudyState.RUNNING) & expired(db).element
         state = sa.case((lost, StudyState.INTERRUPTED), else_=studies.c.state)
@@ -49,7 +49,7 @@ def totals(ledger: Ledger) -> Totals:
 
 
 def _pace(db: Connection) -> float:
-    """Member-epochs a second over the last minute."""
+    """Epochs of members trained per second, over the last minute."""
     since = datetime.now(UTC) - timedelta(seconds=_PACE_OVER_S)
     earlier = measurements.alias()
     before = (

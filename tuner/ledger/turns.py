@@ -1,4 +1,4 @@
-"""The order in which waiting studies are started: each owner's by age, and the owners in turn."""
+"""The order in which waiting studies are started: owners take turns, each with its oldest study first."""
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -8,12 +8,14 @@ from tuner.ledger.tables import studies
 
 
 def waits() -> sa.ColumnElement[bool]:
-    """Whether a study waits for a job."""
+    """The condition that a study waits for a Ray job."""
     return (studies.c.state == StudyState.QUEUED) & studies.c.service & studies.c.job.is_(None)
 
 
 def of_owner(owner: str | None) -> sa.ColumnElement[bool]:
-    """Whether a study is an owner's. Not "IS NOT DISTINCT FROM", for which PostgreSQL uses no index."""
+    """The condition that a study belongs to an owner, or to none. It is not "IS NOT DISTINCT FROM", for which
+    PostgreSQL uses no index.
+    """
     return studies.c.owner.is_(None) if owner is None else studies.c.owner == owner
 
 
@@ -24,11 +26,13 @@ def waiting_of(db: Connection, owner: str | None) -> int:
 
 
 def in_order() -> sa.Subquery:
-    """The studies that wait, with their turn: one after the other if each time the owner with the fewest
-    running is served, and the oldest study of an owner first. The turn is the number that the owner would
-    have running with it.
+    """A subquery of the studies that wait: id, jobs, created_at and turn. They are to be started in ascending
+    order of turn, then of created_at, then of id.
+
+    The turn is the number of running studies that the owner would have if this study and the owner's older
+    waiting ones ran as well. So in this order the owner with the fewest running studies comes first.
     """
-    # Counted once for each owner, and not for each study that waits.
+    # Running studies are counted once for each owner, and not for each study that waits.
     busy = (
         sa.select(studies.c.owner, sa.func.count().label("running"))
         .where(studies.c.job.is_not(None))

@@ -1,4 +1,4 @@
-"""Strategies: how trials are proposed. `strategy_for` builds the one that a spec asks for."""
+"""Strategies, which propose a study's trials. `strategy_for` builds the one that a spec asks for."""
 
 from collections.abc import Sequence
 
@@ -23,8 +23,9 @@ __all__ = ["Continue", "Decision", "Signal", "Strategy", "strategy_for"]
 
 
 def strategy_for(spec: StudySpec) -> Strategy:
-    """The strategy of a study: its search, followed by extension, refinement, confirmation and control, as
-    the spec says. If fresh seeds were added to a study that has ended, only the confirmation on these.
+    """The strategy of a study: its search, followed by extension, refinement, confirmation and control as far
+    as the spec asks for them. Where fresh seeds were added after the study's end, it is only the confirmation
+    on these.
     """
     if spec.added:
         return AddedSeeds(looks=len(spec.looks), blocks=len(spec.added))
@@ -50,16 +51,11 @@ def strategy_for(spec: StudySpec) -> Strategy:
 
 def _confirmed(search: Strategy, spec: StudySpec, objective: Objective) -> Strategy:
     """A search followed by extension and refinement, and by its confirmation."""
-    rules = rules_of(spec, objective)
+    may_collapse = task_metrics(spec.task).collapsed is not None
+    rules = Rules(objective, spec.looks, spec.margin, may_collapse, spec.boundary)
 
     def enough(history: Sequence[TrialRow]) -> bool:
         return decided(history, select(history, objective), rules)
 
     refined = Refined(search, spec, objective) if spec.extend or spec.refine else search
     return Confirmed(refined, objective, looks=len(spec.looks), decided=enough)
-
-
-def rules_of(spec: StudySpec, objective: Objective) -> Rules:
-    """How the study's confirmation is judged."""
-    may_collapse = task_metrics(spec.task).collapsed is not None
-    return Rules(objective, spec.looks, spec.margin, may_collapse, spec.boundary)

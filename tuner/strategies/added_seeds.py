@@ -13,14 +13,19 @@ from tuner.strategies.base import Signal, Strategy, lacking
 
 
 class AddedSeeds(Strategy):
-    """The confirmed methods once more, on blocks of fresh seeds after those of the looks."""
+    """Proposes the confirmed configurations once more, on blocks of fresh seeds after those of the looks."""
 
     def __init__(self, *, looks: int, blocks: int) -> None:
-        """Args: how many looks the study has had, and how many blocks were added."""
+        """A strategy for a study that has had its looks.
+
+        Args:
+            looks: how many blocks of fresh seeds were planned, one for each look.
+            blocks: how many blocks were added.
+        """
         self._looks, self._blocks = looks, blocks
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """Up to n confirmations that the history lacks, those of one block in one answer."""
+        """Up to n confirmations that the history does not have, all of the same block."""
         first = [t.proposal for t in history if t.role is Role.CONFIRM and t.look == 0]
         for look in range(self._looks, self._looks + self._blocks):
             if missing := lacking((replace(p, look=look) for p in first), history):

@@ -14,26 +14,33 @@ from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 from tuner.strategies.base import Answer, Signal, Strategy, lacking
 
-Decided = Callable[[Sequence[TrialRow]], bool]  # whether the confirmed trials of a history need no more seeds
+Decided = Callable[[Sequence[TrialRow]], bool]  # whether the trials of a history need no more fresh seeds
 
 
 class Confirmed(Strategy):
     """A strategy, followed by the confirmation of the best trial of every method."""
 
     def __init__(self, search: Strategy, objective: Objective, *, looks: int, decided: Decided) -> None:
-        """Args: looks is how many blocks of fresh seeds there may be."""
+        """A strategy that goes on after `search` with a confirmation.
+
+        Args:
+            search: proposes the trials before the confirmation.
+            objective: by which the best trials are selected.
+            looks: how many blocks of fresh seeds there may be.
+            decided: whether no further block is needed.
+        """
         self._search = search
         self._objective = objective
         self._looks = looks
         self._decided = decided
 
     def rung(self, role: Role, interval: int) -> int | None:
-        """The search's; confirmations are trained to their end."""
+        """The search's next rung; none for confirmations, which are trained to their end."""
         return None if role is Role.CONFIRM else self._search.rung(role, interval)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """The search's proposals; when all of its trials have ended, the selected configurations with role
-        confirm, look by look.
+        """The search's answer; once all of its trials have ended, up to n of the selected configurations with
+        the role confirm, look by look.
         """
         searched = [trial for trial in history if trial.role is not Role.CONFIRM]
         proposals = self._search.suggest(searched, n)

@@ -11,7 +11,7 @@ from tuner.strategies.proposals import baselines, pairs
 
 
 class Grid(Strategy):
-    """Proposes what the history lacks of the grid, then of the baselines."""
+    """Proposes the trials of the grid, then the baselines."""
 
     def __init__(self, spec: StudySpec) -> None:
         self._wanted = [*pairs(spec, spec.search.forward, spec.search.backward), *baselines(spec)]

@@ -1,15 +1,15 @@
-"""Successive halving of the grid: all trials train to the first rung, and at each rung about one in eta goes
-on.
+"""Successive halving of the grid: all trials are trained to the first rung, and at each rung about one trial
+in eta goes on. A rung is a report interval at which trials pause.
 
 Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization". Every
 trial competes only with trials of its own method (off the diagonal, argmax, on the diagonal, each baseline),
 so that every method keeps the same share of its trials, and at least one is trained to its end. The trials
 that go on from several populations are joined in new populations.
 
-Of a method with m trials, m / eta go on from the first rung, m / eta^2 from the second, and so on, but at
-least one: those with the best mean objective over seeds. Because these means are noisy, some trials below the
-cut go on as well: those within one standard error, by their differences seed by seed, of the last trial above
-the cut; at most half as many as there are above it.
+Of a method with m trials, the m / eta with the best mean objective over seeds go on from the first rung,
+m / eta^2 from the second, and so on, but at least one. Because these means are noisy, some trials below the
+cut go on as well: those that are within one standard error, of the differences seed by seed, of the last
+trial above the cut. They are at most half as many as the trials above it.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from tuner.strategies.scores import Scores
 
 
 class Halving(Strategy):
-    """Proposes the grid and the baselines; then decides, rung by rung, who goes on."""
+    """Proposes the grid and the baselines, then decides at each rung which trials go on."""
 
     def __init__(self, spec: StudySpec, search: HalvingSearch, objective: Objective) -> None:
         self._search = search
@@ -35,12 +35,14 @@ class Halving(Strategy):
         self._wanted = [*pairs(spec, search.forward, search.backward), *baselines(spec)]
 
     def rung(self, role: Role, interval: int) -> int | None:  # noqa: ARG002  # all are halved
-        """The next rung of the ladder, but for the last one, which is the end of training."""
+        """The next rung of the ladder; none after the last but one, because the last is the end of
+        training.
+        """
         return next((rung for rung in self._ladder[:-1] if rung > interval), None)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """New trials while there are any; then, where all of a method's trials have come to a rung, what
-        becomes of them.
+        """New trials while there are any; then a Decision about each method whose trials have all reached a
+        rung; then the trials that are to continue.
         """
         if proposals := lacking(self._wanted, history):
             return proposals[:n]
@@ -55,8 +57,8 @@ class Halving(Strategy):
         return Signal.WAIT if any(t.state is TrialState.RUNNING for t in history) else Signal.DONE
 
     def _decide(self, method: Sequence[TrialRow], go_on: list[Continuation], stop: dict[int, str]) -> None:
-        """Decides about the trials of a method that are queued at a rung, once none is still being trained up
-        to it: adds to `go_on` and `stop`.
+        """Adds to `go_on` and `stop` what becomes of a method's trials that are queued at a rung, if none of
+        its trials is still being trained up to that rung.
         """
         queued = [t for t in method if t.state is TrialState.QUEUED and t.source is None]
         if not queued:
@@ -89,7 +91,7 @@ class Halving(Strategy):
 
 
 def _methods(history: Sequence[TrialRow]) -> list[list[TrialRow]]:
-    """The trials of each method that the evidence compares."""
+    """The trials in groups, one for each method that the evidence compares (evidence/selection.py)."""
     groups: dict[tuple[Role, str], list[TrialRow]] = defaultdict(list)
     for t in history:
         groups[t.role, t.estimator if t.role is Role.BASELINE else kind_of(t)].append(t)

@@ -1,20 +1,20 @@
 """Optuna's samplers over temperatures, learning rate and optimiser: TPE and a Gaussian process. The only file
 that imports optuna.
 
-Two samplers run side by side: one over the plane of both temperatures, and one over the diagonal in it, with
-as many trials, so that neither method is tuned better than the other. The trials of the baseline softmax lie
-on the diagonal and are the first of those.
+Two samplers run side by side: one over the plane of both temperatures, and one over the diagonal in it with
+the same number of trials, so that neither method is tuned better than the other. The trials of the baseline
+softmax lie on the diagonal and count as its first trials.
 
 Optuna stores nothing: an in-memory study is rebuilt from the history at every request and discarded after it.
-Finished trials are reported to it with their mean objective over seeds, and running ones as running; both
-samplers then avoid them (TPE counts them among the bad, the Gaussian process integrates over their outcome),
-so that batches spread out. A trial that diverged is reported with the worst value seen, one that failed as
-failed. If a sampler asks for a configuration that the study already has, a random neighbour is proposed
-instead.
+Finished trials are given to it with their mean objective over seeds, and running ones as running. Both
+samplers keep away from running trials (TPE counts them among the bad ones, called the constant liar; the
+Gaussian process integrates over their outcome), so that the trials of a batch spread out. A trial that
+diverged is given with the worst value seen, one that failed as failed. If a sampler asks for a configuration
+that the study already has, a random neighbour is proposed instead.
 
-Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Watanabe 2023 on Optuna's multivariate
-TPE. The Gaussian process has a Matern kernel, fits the noise of the objective, and maximises the logarithm of
-the expected improvement.
+Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Watanabe 2023, "Tree-structured Parzen
+estimator", on Optuna's. The Gaussian process has a Matern kernel, fits the noise of the objective, and
+maximises the logarithm of the expected improvement.
 """
 
 import json
@@ -40,13 +40,13 @@ from tuner.strategies.space import Space, SpaceExhaustedError, study_seed
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-_STARTUP = 10  # random trials before the model is asked; fewer where the search is short
-_TRIES = 100  # for a proposal that the study does not have yet
-_NEAR = 0.02  # of each range: how much further away each of them may be
+_STARTUP = 10  # random trials before the sampler's model is used; fewer where the search is short
+_TRIES = 100  # random neighbours that are tried in place of a configuration that the study already has
+_NEAR = 0.02  # share of each range by which every next one of these may be further away
 
 
 class Sampled(Strategy):
-    """Proposes what Optuna's samplers ask for, in batches, and the baselines beside it."""
+    """Proposes what Optuna's samplers ask for, in batches, and the baselines beside them."""
 
     def __init__(self, spec: StudySpec, search: SampledSearch, objective: Objective) -> None:
         self._batch = search.batch
@@ -57,8 +57,8 @@ class Sampled(Strategy):
         self._diagonal = _Sampler(Space.diagonal(search), spec, search, objective, on)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """Up to n trials: one batch of the search in the plane, one on the diagonal, and baselines where they
-        leave room. Never waits: see the module.
+        """Up to n trials: a batch of the sampler over the plane, one of that over the diagonal, and baselines
+        where these leave room. It never waits for running trials, because the samplers are told of them.
         """
         off, on = ([t for t in history if s.told_of(t)] for s in (self._plane, self._diagonal))
         proposals = self._plane.sample(off, min(n, self._batch))
@@ -77,7 +77,13 @@ class _Sampler:
     def __init__(
         self, space: Space, spec: StudySpec, search: SampledSearch, objective: Objective, trials: int
     ) -> None:
-        """Args: trials is how many it is to have in all."""
+        """A sampler that proposes up to `trials` trials.
+
+        Args:
+            space: where it proposes configurations.
+            spec, search, objective: the study's.
+            trials: how many it may have in all, those of the baseline softmax included.
+        """
         self._space, self._spec, self._objective, self._trials = space, spec, objective, trials
         self._strategy = StrategyName(search.strategy)
         self._distributions: dict[str, BaseDistribution] = {
@@ -93,7 +99,7 @@ class _Sampler:
         }
 
     def told_of(self, trial: TrialRow) -> bool:
-        """Whether a trial of the study is one of this sampler's."""
+        """Whether this sampler is told of a trial of the study."""
         return self._space.holds(trial.proposal) and (
             trial.role is Role.SEARCH or (trial.role is Role.BASELINE and trial.estimator == SOFTMAX)
         )
@@ -101,9 +107,14 @@ class _Sampler:
     def sample(
         self, told: Sequence[TrialRow], most: int, *, beside: Sequence[Proposal] = ()
     ) -> list[Proposal]:
-        """Up to so many new proposals after those that it is told of; none once it has had all.
+        """Up to `most` new proposals; none once the sampler has all of its trials.
 
-        `beside` are proposals of this space that are made together with these.
+        Args:
+            told: the trials that it is told of.
+            most: the largest number of proposals.
+            beside: other proposals in its space that are made at the same time, and count as its trials.
+
+        Raises SpaceExhaustedError where it finds no new configuration.
         """
         size = min(most, self._trials - len(told) - len(beside))
         if size <= 0:
@@ -120,7 +131,7 @@ class _Sampler:
         for _ in range(size):
             proposal = self._ask(study)
             tries = 0
-            # A sampler that is sure of an optimum would ask for it for ever.
+            # A sampler that is sure of an optimum asks for it again and again.
             while proposal.method in have or not self._space.holds(proposal):
                 if (tries := tries + 1) > _TRIES:
                     if batch:
@@ -132,7 +143,9 @@ class _Sampler:
         return batch
 
     def _ask(self, study: optuna.Study) -> Proposal:
-        """What the sampler asks for. It stays a running trial of the study."""
+        """The next configuration that the sampler asks for. In the Optuna study it remains as a running
+        trial.
+        """
         params = study.ask(self._distributions).params
         chosen = {name: json.loads(params[name]) for name in self._optimizer}
         variant = Variant(optimizer=chosen_settings(chosen))
@@ -140,7 +153,7 @@ class _Sampler:
         return self._space.proposal(place, float(params["lr"]), variant)
 
     def _near(self, proposal: Proposal, share: float, generator: random.Random) -> Proposal:
-        """A random neighbour of a proposal, at most a share of each range away."""
+        """A random neighbour of a proposal: on each axis at most that share of the range away."""
         here = self._space.coordinates(proposal.tau_f, proposal.tau_b)
         return self._space.proposal(
             self._space.moved(here, lambda: generator.uniform(-share, share)), proposal.lr, proposal.variant
@@ -156,7 +169,7 @@ class _Sampler:
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
     def _frozen(self, told: Sequence[TrialRow]) -> Iterator[optuna.trial.FrozenTrial]:
-        """The trials as Optuna's."""
+        """The trials as Optuna has them."""
         scores = [t.mean for t in told if t.mean is not None and math.isfinite(t.mean)]
         worst = self._objective.worst(scores, default=0.0)
         for trial in told:

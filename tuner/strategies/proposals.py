@@ -1,4 +1,4 @@
-"""The configurations that a spec names, as proposals in the order in which they are run: pairs of
+"""The configurations that a spec lists, as proposals in the order in which they are run: pairs of
 temperatures, and baselines.
 """
 
@@ -12,14 +12,14 @@ from tuner.spec.study import StudySpec
 
 
 class Tuning(NamedTuple):
-    """What a pair of temperatures is trained with: one combination of what is searched beside them."""
+    """What is searched beside the temperatures: a learning rate with settings of the optimiser."""
 
     lr: float
-    variant: Variant  # with settings of the optimiser
+    variant: Variant  # has the settings of the optimiser
 
 
 def tunings(spec: StudySpec) -> list[Tuning]:
-    """All of a study."""
+    """All combinations of the learning rates and the optimiser's settings of a study."""
     return [
         Tuning(lr, Variant(optimizer=chosen_settings(choice)))
         for lr in spec.learning_rates
@@ -29,7 +29,8 @@ def tunings(spec: StudySpec) -> list[Tuning]:
 
 def pairs(spec: StudySpec, forward: Sequence[float], backward: Sequence[float]) -> Iterator[Proposal]:
     """Every pair (tau_f, tau_b) of the two lists at every tuning of the study."""
-    # Tunings outermost: neighbours with equal ones share a call of the optimiser.
+    # The tunings are the outer loop, because neighbouring members with equal ones share a call of the
+    # optimiser.
     for lr, variant in tunings(spec):
         for tau_f in forward:
             for tau_b in backward:

@@ -1,25 +1,24 @@
-"""Extension and refinement, which make the comparison fair: they try values beyond a range at whose end an
-optimum lies, and values between the searched ones beside each optimum.
+"""Extension and refinement of a search, which make the comparison of its methods fair: they try values beyond
+a range at whose end an optimum lies, and values between the searched ones beside each optimum.
 
-A search off the diagonal has many more trials than the diagonal has, and its values of tau_f and tau_b need
-not be values at which the diagonal was tried. Where the true optimum lies on the diagonal, between two
-searched values, some pair off the diagonal may be nearer to it than any pair tried on it; fresh seeds then
-find that pair better, although the optimum lies on the diagonal. So after a search, and before its
-confirmation:
+A search tries many more pairs off the diagonal than on it, and the diagonal need not have been tried at the
+same values. Where the true optimum lies on the diagonal between two searched values, some pair off the
+diagonal may be nearer to it than any pair that was tried on it. Fresh seeds then show that pair to be better,
+although the optimum lies on the diagonal. So after a search, and before its confirmation, there are:
 
-    extension    where a method's best value is the first or the last of its range, the next one beyond it is
-                 tried, by a factor of sqrt(3), up to four times;
-    refinement   between a method's best value and its neighbours their geometric mean is tried, until the
-                 neighbours are near (a factor of 1.35) and differ by less than a standard error. The diagonal
-                 is refined until it has had as many trials as there are off it, and is also tried at the
-                 tau_f, the tau_b, and their geometric mean, of the best pair off it. The other methods have
+    extension    where a method's best value is the first or the last of its range, a value beyond it by a
+                 factor of sqrt(3) is tried, up to four times at each end (EXTENSIONS);
+    refinement   between a method's best value and each of its neighbours their geometric mean is tried, until
+                 the neighbour is near (a factor of 1.35) and differs by less than a standard error. The
+                 diagonal is refined until it has had as many trials as there are off it, and is also tried at
+                 the tau_f, the tau_b and their geometric mean of the best pair off it. The other methods get
                  at most six trials (REFINEMENTS).
 
-Both work along lines, on which only one temperature changes: the diagonal, argmax along tau_b, a baseline
-along its temperature, and through the best pair off the diagonal along either temperature. New trials have
-the learning rate and the optimiser's settings of the line's best trial. Off the diagonal and on it there may
-be two best trials: the one with the best mean over seeds, and the one that is best by the smoothed surface
-that later selects what is confirmed (evidence/smoothing.py). Both have lines.
+Both work along lines, on which only one number changes: tau = tau_f = tau_b on the diagonal, tau_b of argmax,
+a baseline's temperature, and either temperature of the best pair off the diagonal. New trials have the
+learning rate and the optimiser's settings of the line's best trial. Off the diagonal and on it there may be
+two best trials: the one with the best mean over seeds, and the one that is best by the smoothed surface that
+later selects what is confirmed (evidence/smoothing.py). Then there are lines through both.
 """
 
 import math
@@ -39,21 +38,23 @@ from tuner.spec.counts import EXTENSIONS, REFINEMENTS
 from tuner.spec.study import StudySpec
 from tuner.strategies.base import Answer, Signal, Strategy
 
-_STEP = math.sqrt(3)  # between neighbours of a range that is extended
-_NEAR, _SAME = 1.35, 1.15  # ratios of neighbours: near enough, and too near to try anything between them
-_LEAST, _MOST = 1e-4, 1e3  # of a temperature that is tried beyond a range
+_STEP = math.sqrt(3)  # factor by which an extension goes beyond the end of a range
+_NEAR = 1.35  # ratio of neighbours below which they are near enough, if they hardly differ
+_SAME = 1.15  # ratio of neighbours below which nothing is tried between them
+_LEAST, _MOST = 1e-4, 1e3  # bounds of the temperatures that an extension tries
 
 
 @dataclass(frozen=True)
 class Line:
-    """Configurations that differ in one temperature."""
+    """The configurations of one method that differ in one temperature only, through one of its trials."""
 
-    kind: str
-    leader: TrialRow  # the best on it
-    tau: Callable[[TrialRow], float]  # the temperature that changes
-    # (temperature, a trial) -> the configuration there, tuned otherwise as that trial is; as an extension.
+    kind: str  # the method, as `kind_of` names it
+    leader: TrialRow  # the best trial on it, through which it goes
+    tau: Callable[[TrialRow], float]  # a trial's value of the temperature that changes
+    # (temperature, trial) -> the configuration at that temperature with the trial's learning rate and
+    # settings of the optimiser, with the role extension
     at: Callable[[float, TrialRow], Proposal]
-    on_line: Callable[[TrialRow], bool]  # among trials of the kind
+    on_line: Callable[[TrialRow], bool]  # whether a trial of this method lies on it
 
 
 class Refined(Strategy):
@@ -63,14 +64,15 @@ class Refined(Strategy):
         self._search = search
         self._spec = spec
         self._objective = objective
-        self._smoothed: tuple[list[int], dict[str, TrialRow | None]] = ([], {})  # of which trials, by kind
+        # The numbers of the trials through which the surface was fitted, and the best of each kind by it.
+        self._smoothed: tuple[list[int], dict[str, TrialRow | None]] = ([], {})
 
     def rung(self, role: Role, interval: int) -> int | None:
-        """The search's; what follows it is trained to its end."""
+        """The search's next rung; none for extensions and refinements, which are trained to their end."""
         return self._search.rung(role, interval) if role in PRINTED else None
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """The search's proposals; then what extends a range; then what refines an optimum."""
+        """The search's answer; once its trials have ended, extensions, and after these refinements."""
         answer = self._search.suggest([t for t in history if t.role in PRINTED], n)
         if answer is not Signal.DONE:
             return answer
@@ -118,7 +120,9 @@ class Refined(Strategy):
             yield from (_as_refinement(p) for p in new)
 
     def _between(self, line: Line, trials: Sequence[TrialRow]) -> Iterator[Proposal]:
-        """Between the best value and its neighbours, where these are neither near nor alike."""
+        """Configurations between the best value and each neighbour, unless the two are near each other and
+        their objectives are alike. `trials` are those on the line.
+        """
         leaders = _leaders(line, finished(trials), self._objective)
         tried = {line.tau(t) for t in trials}
         top = line.leader
@@ -132,13 +136,15 @@ class Refined(Strategy):
                 yield line.at(tau, top)
 
     def _alike(self, trial: TrialRow, other: TrialRow) -> bool:
-        """Whether two trials differ by less than a standard error, seed by seed."""
+        """Whether the mean difference of two trials is at most one standard error, paired over seeds."""
         differences = [mine - its for mine, its in pairs_by_seed(trial, other)]
         error = sem(differences)
         return error is not None and abs(sum(differences) / len(differences)) <= error
 
     def _pointed_at(self, line: Line, on: Sequence[TrialRow], leader: TrialRow) -> Iterator[Proposal]:
-        """On the diagonal: the tau_f, the tau_b and their geometric mean of a best pair off it."""
+        """Configurations on the diagonal at the tau_f, at the tau_b and at their geometric mean of `leader`,
+        a best pair off it. Values next to those of `on`, the trials on the diagonal, are left out.
+        """
         if not leader.tau_f or not leader.tau_b:
             return
         tried, places = {line.tau(t) for t in on}, [line.tau(t) for t in finished(on)]
@@ -149,20 +155,24 @@ class Refined(Strategy):
                 yield line.at(tau, leader)
 
     def _lines(self, history: Sequence[TrialRow]) -> Iterator[Line]:
-        """The lines through the best trials of all methods of the study."""
+        """The lines through the best trials of all methods that the study has."""
         kinds = {kind_of(t) for t in history if t.role in COMPETING and t.variant.steady}
         for kind in (ON, ARGMAX, OFF, *sorted(kinds & TEMPERATURES.keys())):
             for leader in self._tops(history, kind):
                 yield from _lines_through(leader, kind)
 
     def _tops(self, history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
-        """The best trial of a kind by its mean, and by the smoothed surface where that is another one."""
+        """The best trial of a kind by the mean over seeds and, if it is another one, that by the smoothed
+        surface.
+        """
         top = best(_of_kind(history, kind), self._objective)
         smoothed = self._by_surface(history).get(kind) if kind in (OFF, ON) else None
         return list({t.number: t for t in (top, smoothed) if t is not None}.values())
 
     def _by_surface(self, history: Sequence[TrialRow]) -> dict[str, TrialRow | None]:
-        """The best off the diagonal and on it by the surface through both, which takes a while to fit."""
+        """The best trial off the diagonal and the best on it by the smoothed surface through the trials of
+        both. The surface takes a while to fit, so it is kept until there are other trials.
+        """
         kinds = {kind: _of_kind(history, kind) for kind in (OFF, ON)}
         surface = [*kinds[OFF], *kinds[ON]]
         numbers = [t.number for t in finished(surface)]
@@ -195,8 +205,8 @@ def _lines_through(leader: TrialRow, kind: str) -> Iterator[Line]:
 
 
 def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Proposal]:
-    """Those whose configuration no trial has, whatever its role, each once. Pairs that would lie on the
-    diagonal are left out, unless they are proposed as such (softmax).
+    """The proposals whose configuration no competing trial has, each once. A decoupled pair that lies on the
+    diagonal is left out: the diagonal has its own line, whose proposals are softmax ST.
     """
     have = {t.method for t in history if t.role in COMPETING}
     new: dict[Method, Proposal] = {}
@@ -207,9 +217,9 @@ def _new(proposals: Iterable[Proposal], history: Sequence[TrialRow]) -> list[Pro
 
 
 def _untried_between(low: float, high: float, tried: set[float]) -> float | None:
-    """The geometric mean of two neighbours; if that was tried without a result, because it diverged, a value
-    a third of the way from either of them (on a logarithmic scale). None where all three were tried, or lie
-    too near to a neighbour.
+    """The geometric mean of two neighbours. If that was tried without a result, because the trial diverged,
+    the value at one third or at two thirds of the way between them on a logarithmic scale. None where all
+    three were tried, or lie too near to a neighbour.
     """
     for share in (1 / 2, 1 / 3, 2 / 3):
         tau = significant(low * (high / low) ** share)
@@ -219,7 +229,7 @@ def _untried_between(low: float, high: float, tried: set[float]) -> float | None
 
 
 def significant(tau: float) -> float:
-    """Rounded to 3 significant digits: temperatures that people can read, write down and use again."""
+    """A temperature rounded to 3 significant digits, which people can read, write down and use again."""
     return float(f"{tau:.3g}")
 
 
@@ -236,12 +246,12 @@ def _on_diagonal(tau: float, like: TrialRow) -> Proposal:
 
 
 def _of_kind(history: Sequence[TrialRow], kind: str) -> list[TrialRow]:
-    """The competing trials of a kind whose temperatures do not change during training."""
+    """The competing trials of a kind whose variant is steady (Variant.steady)."""
     return [t for t in history if t.role in COMPETING and t.variant.steady and kind_of(t) == kind]
 
 
 def _leaders(line: Line, trials: Sequence[TrialRow], objective: Objective) -> dict[float, TrialRow]:
-    """The best trial at each value along a line, by value, ascending."""
+    """The best trial at each value along a line, {value: trial}, the values ascending."""
     values = sorted({line.tau(t) for t in trials if line.tau(t) > 0})
     leaders = {value: best((t for t in trials if line.tau(t) == value), objective) for value in values}
     return {value: leader for value, leader in leaders.items() if leader is not None}

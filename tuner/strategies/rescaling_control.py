@@ -1,9 +1,10 @@
-"""The rescaling control: the best pair off the diagonal once more, at a forward temperature of 1 and a
+"""The rescaling control: the best pair off the diagonal once more, with a forward temperature of 1 and a
 rescaled logit layer.
 
-With Adam and linear logit layers, decoupled ST at (tau_f, tau_b) is decoupled ST at (1, tau_b / tau_f) where
-the initial values and the learning rate of the logits' parameters are divided by tau_f. So a trial and its
-control should agree, up to Adam's epsilon and rounding.
+With Adam and a linear logit layer, decoupled ST at (tau_f, tau_b) trains the same network as decoupled ST at
+(1, tau_b / tau_f), if the initial values and the learning rate of the logit layer are divided by tau_f. So a
+trial and its control should agree, up to Adam's epsilon and rounding. The derivation is in
+evidence/control.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,20 +18,18 @@ from tuner.strategies.base import Answer, Signal, Strategy, lacking
 
 
 class Controlled(Strategy):
-    """A strategy, followed by the control of the best trial off the diagonal; at tau_f = 0 it has none."""
+    """A strategy, followed by the control of the best trial off the diagonal."""
 
     def __init__(self, strategy: Strategy, objective: Objective) -> None:
         self._strategy = strategy
         self._objective = objective
 
     def rung(self, role: Role, interval: int) -> int | None:
-        """The strategy's; the control is trained to its end."""
+        """The strategy's next rung; none for the control, which is trained to its end."""
         return None if role is Role.CONTROL else self._strategy.rung(role, interval)
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> Answer:
-        """The strategy's proposals; when all trials of its search have ended and its confirmation is
-        proposed, the control.
-        """
+        """The strategy's answer; once that is DONE and all trials of its search have ended, the control."""
         others = [trial for trial in history if trial.role is not Role.CONTROL]
         proposals = self._strategy.suggest(others, n)
         if proposals is not Signal.DONE:
@@ -42,8 +41,8 @@ class Controlled(Strategy):
 
 
 def _controls(best: TrialRow | None) -> Iterator[Proposal]:
-    """The control of a trial, if it can have one: temperatures that change during training cannot be
-    scaled away.
+    """The control of a trial, if it can have one: not at tau_f = 0, and not with temperatures that change
+    during training, which no constant scale can replace.
     """
     if best is not None and best.tau_f and best.tau_b and best.variant.steady:
         variant = replace(best.variant, logit_scale=1 / best.tau_f)

@@ -1,5 +1,5 @@
-"""Compares trials that wait at a rung by their scores so far, seed by seed. Scores have their sign changed
-where a high objective is good, so that lower is always better in this file.
+"""Compares trials that wait at a rung by their scores so far, seed by seed. In this file a lower score is
+always better: where a high objective is good, its sign is changed.
 """
 
 from tuner.evidence.over_seeds import sem
@@ -9,7 +9,7 @@ from tuner.ledger.rows import SCORE, TrialRow
 
 
 class Scores:
-    """Compares queued trials. Each has a finite objective for every seed, or it would have ended as
+    """Compares queued trials. Each has a finite objective on every seed: otherwise it would have ended as
     diverged.
     """
 
@@ -18,13 +18,13 @@ class Scores:
         self.sign = objective.sign
 
     def mean(self, trial: TrialRow) -> float:
-        """The mean over seeds."""
+        """The mean of a trial's score over seeds."""
         values = self._values(trial)
         return sum(values) / len(values)
 
     def difference(self, trial: TrialRow, other: TrialRow) -> tuple[float, float | None]:
-        """By how much a trial is worse than another, paired over seeds: mean, and standard error (None with
-        one seed).
+        """By how much a trial is worse than another, paired over seeds: the mean difference and its standard
+        error, which is None with one seed.
         """
         differences = [
             self.sign * (mine - its) for mine, its in pairs_by_seed(trial, other, self._metric(trial))
@@ -36,5 +36,7 @@ class Scores:
         return [self.sign * value for value in values if value is not None]
 
     def _metric(self, trial: TrialRow) -> str:
-        """The score so far; a ledger of an earlier version has the objective of the last report only."""
+        """The metric that is compared: SCORE; in a ledger of an earlier version, which does not have it, the
+        objective at the last report.
+        """
         return SCORE if SCORE in trial.metrics else self.name

@@ -1,9 +1,9 @@
-"""The sequential protocol: tau_f is swept at one tau_b, then tau_b at the best tau_f. O(n) trials where a
-grid has O(n^2).
+"""The sequential protocol: tau_f is swept at one tau_b, then tau_b at the best tau_f. It takes O(n) trials
+where a grid takes O(n^2).
 
-Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator", section 5.1: so the
-categorical autoencoder and the logic gate network are tuned. "Best" is by the validation objective, and over
-the learning rates.
+It is the protocol by which Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through
+Estimator", section 5.1, tune the categorical autoencoder and the logic gate network. The best tau_f is that
+of the trial with the best validation objective, of any learning rate.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from tuner.strategies.proposals import baselines, pairs
 
 
 class Sequential(Strategy):
-    """Proposes the first stage and the baselines; when the first stage has ended, the second."""
+    """Proposes the first stage and the baselines and, once the first stage has ended, the second stage."""
 
     def __init__(self, spec: StudySpec, search: SequentialSearch, objective: Objective) -> None:
         self._spec = spec
         self._search = search
         self._objective = objective
-        # The baselines wait for nothing, and keep the devices busy while the first stage ends.
+        # The baselines depend on no other trial, so they keep the devices busy while the first stage ends.
         self._first = [*pairs(spec, search.forward, [search.tau_b_start]), *baselines(spec)]
 
     def suggest(self, history: Sequence[TrialRow], n: int) -> list[Proposal] | Signal:
-        """Up to n trials that have not been started. Waits for the first stage, and ends with it if none of
-        it has a value.
+        """Up to n trials that have not been started. It waits for the end of the first stage, and is done
+        then if no trial of that stage has an objective.
         """
         if proposals := lacking(self._first, history):
             return proposals[:n]

@@ -1,10 +1,10 @@
-"""The space of a search between bounds, on scales where equal steps matter equally; and where its random
-choices come from.
+"""Temperatures between bounds as coordinates in which equal steps matter about equally; and the seeds of a
+search's random choices.
 
-tau_b, and a tau_f whose lower bound is above 0, are on a logarithmic scale. A tau_f that may be 0 is the
-square of its coordinate, and every coordinate below 0 means tau_f = 0, argmax. The coordinate begins so far
-below 0 that argmax takes a tenth of the range instead of a single point. Small temperatures, where a change
-matters most, have more room than large ones.
+The coordinate of tau_b, and of a tau_f whose lower bound is above 0, is its logarithm. That of a tau_f that
+may be 0 is its square root, and every coordinate below 0 means tau_f = 0, argmax: the range begins so far
+below 0 that argmax takes a tenth of it instead of a single point. Both give small temperatures, where a
+change matters most, more room than large ones.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from tuner.spec.search import BoundedSearch
 from tuner.spec.study import TRAINED, StudySpec
 from tuner.spec.temperatures import Bounds, readable
 
-ARGMAX_SHARE = 0.1  # of a tau_f that may be 0
-_LEAST = 1e-3  # of the highest value: a tau_f below it samples as argmax does, and is taken for it
-_VALUES = 4  # that the diagonal has for each of its trials
+ARGMAX_SHARE = 0.1  # share of the range that means argmax, for a tau_f that may be 0
+_LEAST = 1e-3  # a tau_f below this share of the upper bound samples as argmax does, and becomes 0
+_VALUES = 4  # times as many values as trials: what the diagonal's axis has at least
 
 
 class SpaceExhaustedError(UserError):
@@ -39,7 +39,7 @@ class Axis:
     """One temperature between bounds, as a coordinate from `low` to `high`."""
 
     bounds: Bounds
-    trials: int  # of the search; the axis has at least as many values
+    trials: int  # the axis has at least so many different values
 
     @property
     def low(self) -> float:
@@ -56,7 +56,7 @@ class Axis:
         return math.log(self.bounds.high) if self.bounds.low > 0 else math.sqrt(self.bounds.high)
 
     def temperature(self, coordinate: float) -> float:
-        """The temperature at a coordinate, rounded to what people can read, never outside the bounds."""
+        """The temperature at a coordinate, rounded to few digits for people, but never outside the bounds."""
         if self.bounds.low > 0:
             raw = math.exp(coordinate)
         else:
@@ -65,7 +65,7 @@ class Axis:
         return readable(raw, self.bounds.low, self.bounds.high, self.trials)
 
     def coordinate(self, temperature: float) -> float:
-        """The coordinate of a temperature; of argmax the middle of its part."""
+        """The coordinate of a temperature; for argmax the middle of the part of the range that means it."""
         if temperature == 0:
             return self.low / 2
         raw = math.log(temperature) if self.bounds.low > 0 else math.sqrt(temperature)
@@ -76,10 +76,12 @@ _SEARCHED = TRAINED | {"search", "learning_rates"}
 
 
 def study_seed(spec: StudySpec, *purpose: object) -> int:
-    """The seed of a study's random choices for a purpose, 32 bits: a function of what is searched.
+    """The seed, of 32 bits, of a study's random choices for one purpose: a hash of the spec's searched
+    fields.
 
-    So the same search makes the same proposals, whenever and wherever it runs, whatever is done with its
-    result, and in a later version whose spec has fields more.
+    So the same search makes the same proposals whenever and wherever it runs. Fields that say what is done
+    with its result do not matter, nor do fields with their default value, among them those that a later
+    version adds.
     """
     text = spec.model_dump_json(include=set(_SEARCHED), exclude_defaults=True)
     digest = hashlib.blake2b(f"{text}{purpose}".encode(), digest_size=4).digest()
@@ -92,13 +94,14 @@ def study_seed(spec: StudySpec, *purpose: object) -> int:
 @dataclass(frozen=True)
 class Space:
     """Where a search between bounds proposes configurations: the plane of both temperatures, or the diagonal
-    in it, tau_f = tau_b, which is searched apart because the plane all but never meets it.
+    in it, tau_f = tau_b. The diagonal is searched separately because a search in the plane hardly ever
+    proposes a point on it.
 
-    Temperatures of the plane are (tau_f, tau_b), of the diagonal (tau,).
+    Coordinates of the plane are those of (tau_f, tau_b), coordinates of the diagonal that of (tau,).
     """
 
-    axes: tuple[Axis, ...]
-    purpose: tuple[str, ...] = ()  # what tells its random choices from the other's
+    axes: tuple[Axis, ...]  # 2 of the plane, 1 of the diagonal
+    purpose: tuple[str, ...] = ()  # makes its random choices different from those of the other space
 
     @classmethod
     def plane(cls, search: BoundedSearch) -> "Space":
@@ -108,12 +111,12 @@ class Space:
     @classmethod
     def diagonal(cls, search: BoundedSearch) -> "Space":
         """One temperature, from the lowest positive bound to the highest."""
-        # Values for four times as many trials: on one axis a search would else run out of them.
+        # On one axis a search with as many values as trials could run out of new ones.
         return cls((Axis(search.diagonal, _VALUES * search.trials),), ("diagonal",))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the temperatures are called."""
+        """The names of the axes."""
         return ("tau_f", "tau_b") if len(self.axes) == 2 else ("tau",)
 
     def proposal(self, coordinates: Sequence[float], lr: float, variant: Variant = PLAIN) -> Proposal:
@@ -123,19 +126,21 @@ class Space:
         return Proposal(Role.SEARCH, DECOUPLED, taus[0], taus[-1], lr, variant)
 
     def coordinates(self, tau_f: float | None, tau_b: float | None) -> list[float]:
-        """The coordinates of a pair of temperatures."""
+        """The coordinates of a pair of temperatures, one for each axis."""
         assert tau_f is not None
         assert tau_b is not None
         taus = (tau_f, tau_b)[-len(self.axes) :]
         return [axis.coordinate(tau) for axis, tau in zip(self.axes, taus, strict=True)]
 
     def moved(self, coordinates: Sequence[float], step: Callable[[], float]) -> list[float]:
-        """Coordinates with a step on each axis, in units of its range; they stay within it."""
+        """The coordinates after a step on each axis, kept within its range; `step` gives each step as a share
+        of the range.
+        """
         return [
             min(max(coordinate + step() * (axis.high - axis.low), axis.low), axis.high)
             for axis, coordinate in zip(self.axes, coordinates, strict=True)
         ]
 
     def holds(self, proposal: Proposal) -> bool:
-        """Whether a configuration belongs here: a pair of the plane that lies on the diagonal does not."""
+        """Whether a configuration belongs to this space: the plane does not hold those on the diagonal."""
         return proposal.method.on_diagonal == (len(self.axes) == 1)

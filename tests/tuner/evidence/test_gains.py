@@ -93,10 +93,10 @@ def test_undecided_tells_what_would_have_been_seen_and_what_it_takes():
 def test_another_metric_turns_by_its_own_direction_and_decides_nothing():
     mine = fresh(0, MINE, metrics={"val_accuracy": [0.9, 0.8, 0.9, 0.9, None]})
     its = fresh(1, MINE, metrics={"val_accuracy": [0.8, 0.6, 0.9, 0.8, 0.8]})
-    measured = gain_in(mine, its, "val_accuracy", MAXIMIZE, confirmed=True)
+    measured = gain_in(mine, its, "val_accuracy", MAXIMIZE)
     assert (measured.mean, measured.missing) == (pytest.approx(0.1), 1)
     assert (measured.confirmed, measured.decision) == (True, "no verdict")
-    assert gain_in(mine, its, "val_loss", MINIMIZE, confirmed=True) is None
+    assert gain_in(mine, its, "val_loss", MINIMIZE) is None
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

@@ -8,9 +8,9 @@ from scipy import stats
 
 from tests.support.rows import MAXIMIZE, MINIMIZE
 from tuner.evidence.paired_gain import paired_gain
-from tuner.evidence.reasons import Missing, Names
+from tuner.evidence.reasons import Names
 from tuner.evidence.sequential_design import SequentialDesign, fixed
-from tuner.evidence.verdicts import Basis, Decision, Verdict, judge, no_verdict, withheld
+from tuner.evidence.verdicts import Basis, Decision, Verdict, judge
 
 LOOKS = SequentialDesign((5, 10, 15, 20, 30))
 BASE = [0.30, 0.34, 0.28, 0.33, 0.31, 0.29, 0.35, 0.32, 0.30, 0.33]
@@ -233,18 +233,8 @@ def test_seeds_that_were_added_later_are_judged_by_what_holds_at_every_number_of
 # --- no verdict, words ---
 
 
-@pytest.mark.parametrize("why", list(Missing))
-def test_where_there_is_nothing_to_judge_the_reason_says_so(why):
-    judgement = no_verdict(why)
-    assert (judgement.verdict, judgement.reason, judgement.gain) == (Verdict.NONE, why.value, None)
-
-
-def test_no_seed_in_common_and_a_verdict_that_is_withheld():
+def test_without_a_seed_in_common_there_is_no_verdict():
     assert judge(paired_gain([], [], MINIMIZE), fixed(5)).verdict is Verdict.NONE
-    judgement = judged([0.020, 0.022, 0.019, 0.021, 0.018])
-    held = withheld(judgement, "the diagonal's optimum is at the edge of what was searched")
-    assert (held.verdict, held.by, held.interval) == (Verdict.UNDECIDED, None, judgement.interval)
-    assert "edge" in held.reason
 
 
 def test_the_sentences_name_whom_they_are_told_to():

@@ -72,7 +72,7 @@ def live_in(home, monkeypatch):
     """Studies have their state in a folder, and are trained in this process."""
     # A study's fresh seeds follow from its id, which is random: here they are the same in every run.
     ids = count(1)
-    monkeypatch.setattr("tuner.ledger.store.secrets.token_hex", lambda n: f"{next(ids):0{2 * n}x}")
+    monkeypatch.setattr("tuner.ledger.new_study.secrets.token_hex", lambda n: f"{next(ids):0{2 * n}x}")
     monkeypatch.setenv("TUNER_HOME", str(home))
     monkeypatch.setattr(study_module, "Run", InThisProcess)
 

@@ -42,6 +42,7 @@ def test_a_driver_that_is_gone_leaves_an_interruption(ledger, notices):
         db.execute(studies.update().values(lease_until=0.0))
     assert notices.due() == [study]
     assert [notices.claim(study), notices.claim(study)] == [True, False]
+    assert notices.due() == []
 
 
 def test_a_study_of_the_service_is_interrupted_only_when_it_is_given_up(ledger, notices):

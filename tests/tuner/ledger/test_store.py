@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.ledgers import PROPOSALS, SCORES, create, dump, execute, record, started
 from tuner.errors import UserError
 from tuner.ledger.methods import Segment, Variant
+from tuner.ledger.pages import Pages
 from tuner.ledger.rows import Continuation, Proposal
 
 
@@ -31,9 +32,16 @@ def test_a_study_is_found_as_it_was_created(ledger, study):
     assert row.created_at.utcoffset().total_seconds() == 0
 
 
+@pytest.mark.parametrize("text", ["Übung", "übung", "ÜBUNG", "Ü", "GRÖSSE 2"])
+def test_a_study_is_found_by_its_name_in_any_case_of_any_letter(ledger, text):
+    study = create(ledger, "Übung Größe 2, Grösse 2")
+    create(ledger, "another")
+    assert [found.study_id for found in Pages(ledger).page(10, text=text)] == [study]
+
+
 def test_a_study_is_found_by_id_prefix_and_latest(ledger, monkeypatch):
     ids = iter(["aa11000000", "aa22000000", "bb00000000"])
-    monkeypatch.setattr("tuner.ledger.store.secrets.token_hex", lambda _: next(ids))
+    monkeypatch.setattr("tuner.ledger.new_study.secrets.token_hex", lambda _: next(ids))
     for name in ("first", "second", "third"):
         create(ledger, name)
     assert ledger.find_study("aa11000000").name == "first"
