@@ -105,7 +105,7 @@ class Client:
         """The id that "latest" or a unique beginning of an id stands for."""
         wanted = {} if name == "latest" else {"prefix": name}
         found: list[dict[str, Any]] = []
-        if name.isascii() and name.isalnum():
+        if name == "latest" or _STUDY_ID.fullmatch(name):
             found = self._json("GET", "/studies", has="items", params={"limit": 2} | wanted)["items"]
         if not found:
             raise ServiceError(f"there is no study {name!r} on {self.server}", 404)

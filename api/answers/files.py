@@ -51,7 +51,7 @@ MADE = {
         "trials.parquet", "table", "the same for data frames", "application/vnd.apache.parquet"
     ),
     "methods.tex": StudyFile(
-        "methods.tex", "table", "the best of every method as a LaTeX table", "text/x-tex"
+        "methods.tex", "table", "the best of every method and the gains as LaTeX tables", "text/x-tex"
     ),
     "spec.yaml": StudyFile("spec.yaml", "spec", "the spec, to run the study again", "application/yaml"),
     "best.py": StudyFile(
@@ -138,7 +138,7 @@ def _from_results(study: StudyRow, ledger: Ledger, settings: Settings, name: str
     from tuner.evidence.take_home import latex, snippet
 
     found = results_of(study, ledger, settings.artifacts_folder(study.id))
-    return (latex(found) if name == "methods.tex" else snippet(study, found.best)).encode()
+    return (latex(found) if name == "methods.tex" else snippet(study, found.best_chosen)).encode()
 
 
 def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:

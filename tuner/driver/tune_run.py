@@ -52,7 +52,8 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
     if dataset is None:
         dataset = _loaded(spec, settings)
     if spec.batch_size > len(dataset.train):
-        message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
+        data = "the task's own data" if spec.dataset == OWN_DATA else spec.dataset
+        message = f"must be at most {len(dataset.train)}, the training examples of {data}"
         raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
     declared = task_declaration(spec.task)
     try:
