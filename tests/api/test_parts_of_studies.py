@@ -207,7 +207,7 @@ def test_the_files_of_a_study(http, service, ended):
     (folder / "model.pt").write_bytes(b"weights")
     base = f"/studies/{ended.study_id}/files"
     found = {file["name"]: file for file in http.get(base).json()["items"]}
-    tables = {"trials.csv", "trials.parquet", "methods.tex"}
+    tables = {"trials.csv", "trials.parquet", "methods.tex", "methods.txt"}
     assert found.keys() >= tables | {"report.html", "results.json", "spec.yaml", "best.py"}
     assert found["trials/0/model.pt"]["bytes"] == 7
     for name, start in (
@@ -218,6 +218,7 @@ def test_the_files_of_a_study(http, service, ended):
         ("trials/0/model.pt", b"weights"),
         ("trials.parquet", b"PAR1"),
         ("methods.tex", b"% val_loss (minimize)"),
+        ("methods.txt", b"The "),
         ("best.py", b'"""the best pair of temperatures of study'),
     ):
         answer = http.get(f"{base}/{name}")

@@ -1,5 +1,5 @@
-"""What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables, a
-LaTeX table of the methods, the spec, and a snippet for plain torch.
+"""What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables,
+LaTeX tables of methods and gains, a paragraph on how they were found, the spec, a snippet for plain torch.
 """
 
 import shutil
@@ -10,20 +10,22 @@ from typing import Any
 import yaml
 
 from trainables.model_file import file_name
+from tuner.evidence.methods_text import methods_text
 from tuner.evidence.over_seeds import Gain, Summary
 from tuner.evidence.report import MethodRow, methods_table
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
 from tuner.ledger.methods import DECOUPLED
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+from tuner.ledger.study_metrics import metrics_of
 from tuner.spec.optimizer import OptimizerSpec
 
 
 def export(
     study: StudyRow, trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path
 ) -> list[Path]:
-    """Writes trials.csv, trials.parquet, methods.tex, spec.yaml, best.py, and weights/METHOD/ with the models
-    of the confirmed seeds. Returns them.
+    """Writes trials.csv, trials.parquet, methods.tex, methods.txt, spec.yaml, best.py, and weights/METHOD/
+    with the models of the confirmed seeds. Returns them.
 
     artifacts: the folder of what confirmed trials have left, trial-NUMBER/NAME.
     """
@@ -33,6 +35,7 @@ def export(
         "trials.csv": as_csv(table),
         "trials.parquet": as_parquet(table),
         "methods.tex": latex(found).encode(),
+        "methods.txt": f"{methods_text(study, found, metrics_of(study))}\n".encode(),
         "spec.yaml": yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode(),
     }
     if found.best_chosen is not None:

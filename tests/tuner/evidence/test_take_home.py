@@ -48,7 +48,9 @@ def test_everything_is_there_once(exported):
         for method in ("off_diagonal", "diagonal")
         for seed in FRESH
     }
-    assert names == weights | {"trials.csv", "trials.parquet", "methods.tex", "spec.yaml", "best.py"}
+    assert names == weights | {
+        "trials.csv", "trials.parquet", "methods.tex", "methods.txt", "spec.yaml", "best.py"
+    }  # fmt: skip
     assert names == {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")}
     assert (folder / "weights" / "diagonal" / f"model-{FRESH[0]}.safetensors").read_bytes() == b"4"
     assert yaml.safe_load((folder / "spec.yaml").read_text()) == study().spec
