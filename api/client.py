@@ -23,6 +23,7 @@ from tuner.errors import FieldError, UserError
 from tuner.network import is_loopback, through_proxy, unusable_proxy
 
 _NO_ADDRESS = "the server must be an address like http://127.0.0.1:8000"
+_LONGEST_WAIT_S = 10.0  # that a request waits for a busy service without a word
 _STUDY_ID = re.compile(r"[0-9a-f]{1,32}")
 _LAST_EVENTS = ("done", "deleted")
 
@@ -105,7 +106,7 @@ class Client:
         """The id that "latest" or a unique beginning of an id stands for."""
         wanted = {} if name == "latest" else {"prefix": name}
         found: list[dict[str, Any]] = []
-        if name.isascii() and name.isalnum():
+        if name == "latest" or _STUDY_ID.fullmatch(name):
             found = self._json("GET", "/studies", has="items", params={"limit": 2} | wanted)["items"]
         if not found:
             raise ServiceError(f"there is no study {name!r} on {self.server}", 404)
@@ -250,7 +251,9 @@ class Client:
         return ServiceError(f"what answers at {self.server} is not the service: {why}", answer.status_code)
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Asks, and again where the service was away or busy: everything here may be asked twice."""
+        """Asks, and again where the service was away or is busy for some seconds: everything here may be
+        asked twice. Who has too many studies waiting is to wait for a minute, and is told so at once instead.
+        """
         for attempt in range(self._tries):
             last = attempt == self._tries - 1
             try:
@@ -260,9 +263,10 @@ class Client:
                     raise self._no_answer(error) from error
                 time.sleep(0.5 * 2**attempt)
                 continue
-            if answer.status_code not in (429, 503) or last:
+            wait_s = _retry_after_s(answer) if answer.status_code in (429, 503) else None
+            if wait_s is None or wait_s > _LONGEST_WAIT_S or last:
                 break
-            time.sleep(min(10.0, _retry_after_s(answer)))
+            time.sleep(wait_s)
         if answer.is_success:
             return answer
         if answer.is_redirect:

@@ -97,7 +97,15 @@ def test_a_preset_runs_to_its_verdict_and_is_taken_home(installed):
     taken = {
         file.name.partition("-")[0] for file in (installed.folder / "taken").rglob("*") if file.is_file()
     }
-    assert {"best.py", "methods.tex", "model", "spec.yaml", "trials.csv", "trials.parquet"} <= taken
+    assert {
+        "best.py",
+        "methods.tex",
+        "methods.txt",
+        "model",
+        "spec.yaml",
+        "trials.csv",
+        "trials.parquet",
+    } <= taken
 
 
 def test_a_task_of_ones_own_passes_the_contract_suite(installed):

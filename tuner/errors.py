@@ -34,7 +34,9 @@ class FieldError:
 
 
 class UserError(Exception):
-    """Something the user can put right. The command line prints its message and ends with exit code 2."""
+    """Something the user can put right. The command line prints its message and ends with `exit_code`."""
+
+    exit_code = 2
 
 
 class SpecError(UserError):
@@ -46,6 +48,12 @@ class SpecError(UserError):
         self.more = more + len(errors) - len(self.errors)
         others = f"; and {self.more} more" if self.more else ""
         super().__init__(f"the spec is not valid: {'; '.join(map(str, self.errors))}{others}")
+
+
+class StoppedError(UserError):
+    """The user stopped a study by Ctrl-C, or a signal did; it can be resumed."""
+
+    exit_code = 130  # as that of a process that SIGINT ends
 
 
 class StudyNotFoundError(UserError):

@@ -51,7 +51,10 @@ MADE = {
         "trials.parquet", "table", "the same for data frames", "application/vnd.apache.parquet"
     ),
     "methods.tex": StudyFile(
-        "methods.tex", "table", "the best of every method as a LaTeX table", "text/x-tex"
+        "methods.tex", "table", "the best of every method and the gains as LaTeX tables", "text/x-tex"
+    ),
+    "methods.txt": StudyFile(
+        "methods.txt", "table", "a paragraph for a paper's section on methods", "text/plain"
     ),
     "spec.yaml": StudyFile("spec.yaml", "spec", "the spec, to run the study again", "application/yaml"),
     "best.py": StudyFile(
@@ -128,17 +131,22 @@ def made(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -
         return _report(study, ledger, settings, file.name)
     if file.kind == "spec":
         return yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
-    if file.name in ("methods.tex", "best.py"):
+    if file.name in ("methods.tex", "methods.txt", "best.py"):
         return _from_results(study, ledger, settings, file.name)
     write = as_csv if file.name.endswith(".csv") else as_parquet
     return write(trial_table(ledger.trials(study.id), study.objective))
 
 
 def _from_results(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
+    from tuner.evidence.methods_text import methods_text
     from tuner.evidence.take_home import latex, snippet
 
     found = results_of(study, ledger, settings.artifacts_folder(study.id))
-    return (latex(found) if name == "methods.tex" else snippet(study, found.best)).encode()
+    if name == "methods.tex":
+        return latex(found).encode()
+    if name == "methods.txt":
+        return f"{methods_text(study, found, metrics_of(study))}\n".encode()
+    return snippet(study, found.best_chosen).encode()
 
 
 def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:

@@ -171,13 +171,16 @@ def _plan(client: Any, spec: str, as_json: bool) -> None:
 
 
 def _report(client: Any, study: str, out: Path | None) -> None:
-    """Fetches the report as the service makes it, with the numbers and the figures."""
+    """Fetches the report as the service makes it, into the same files as a report of the ledger's."""
     name = client.find(study)
     folder = out or Path(name)
     for file in client.files(name):
-        picture = file["kind"] == "figure" and file["name"].endswith(".png")
-        if picture or file["kind"] == "report":
+        if file["kind"] == "report":
             fetch(client, name, file["name"], folder, file["name"])
+        elif file["kind"] == "figure":
+            figure = str(file["name"]).removeprefix("figures/")
+            place = figure if figure.endswith(".png") else f"vector/{figure}"
+            fetch(client, name, file["name"], folder, place)
 
 
 remote_or_local("list", _list)

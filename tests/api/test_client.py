@@ -88,6 +88,19 @@ def test_a_date_in_retry_after_is_no_error(monkeypatch):
     assert pauses == [1.0] * 3
 
 
+def test_a_service_that_says_to_wait_for_long_is_told_and_not_waited_for(monkeypatch):
+    pauses = []
+    monkeypatch.setattr("api.client.time.sleep", pauses.append)
+    full = {"Retry-After": "60", "Content-Type": "application/problem+json"}
+    with (
+        client_of((429, full, b'{"detail": "2 studies wait already"}')) as address,
+        Client(address) as client,
+        pytest.raises(ServiceError, match="the service refused: 2 studies wait already"),
+    ):
+        client.status(STUDY)
+    assert pauses == []
+
+
 LOGIN = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
 ANOTHER = (200, {"Content-Type": "application/json"}, b'{"message": "hello"}')
 VERBS = {

@@ -207,7 +207,7 @@ def test_the_files_of_a_study(http, service, ended):
     (folder / "model.pt").write_bytes(b"weights")
     base = f"/studies/{ended.study_id}/files"
     found = {file["name"]: file for file in http.get(base).json()["items"]}
-    tables = {"trials.csv", "trials.parquet", "methods.tex"}
+    tables = {"trials.csv", "trials.parquet", "methods.tex", "methods.txt"}
     assert found.keys() >= tables | {"report.html", "results.json", "spec.yaml", "best.py"}
     assert found["trials/0/model.pt"]["bytes"] == 7
     for name, start in (
@@ -218,7 +218,8 @@ def test_the_files_of_a_study(http, service, ended):
         ("trials/0/model.pt", b"weights"),
         ("trials.parquet", b"PAR1"),
         ("methods.tex", b"% val_loss (minimize)"),
-        ("best.py", b'"""the best configuration of study'),
+        ("methods.txt", b"The "),
+        ("best.py", b'"""the best pair of temperatures of study'),
     ):
         answer = http.get(f"{base}/{name}")
         assert answer.content.lower().startswith(start.lower()), name
@@ -290,12 +291,12 @@ def test_the_tables_have_a_row_for_each_trial(http, ended):
     rows = list(csv.DictReader(io.StringIO(http.get(f"{base}/trials.csv").text)))
     assert [row["state"] for row in rows] == ["succeeded", "diverged"]
     assert [row["val_loss"] for row in rows] == ["0.375", ""]
-    assert [row["val_loss_per_seed"] for row in rows] == ["0.25 0.5", "3.0 "]
+    assert [row["objective_per_seed"] for row in rows] == ["0.25 0.5", "3.0 "]
     assert rows[0]["variant"] == ""
     table = parquet.read_table(io.BytesIO(http.get(f"{base}/trials.parquet").content)).to_pydict()
     assert table["number"] == [0, 1]
     assert table["val_loss"] == [0.375, None]
-    assert table["val_loss_per_seed"] == [[0.25, 0.5], [3.0, None]]
+    assert table["objective_per_seed"] == [[0.25, 0.5], [3.0, None]]
     assert table["val_accuracy"] == pytest.approx([0.6, 0.6])
     assert table["seeds"] == [[0, 1], [0, 1]]
     assert table["variant"] == [None, None]

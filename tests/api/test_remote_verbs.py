@@ -88,9 +88,15 @@ def test_the_report_of_a_service_is_written_with_its_figures(told, files_of, tmp
     }  # fmt: skip
     with files_of(files) as address:
         printed = told("report", "latest", "--server", address).splitlines()
-    assert printed == ["ab/report.html", "ab/results.json", "ab/figures/curves.png"]
+    assert printed == ["ab/report.html", "ab/results.json", "ab/curves.png", "ab/vector/curves.svg"]
     written = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
-    assert written == {name: name.removeprefix("ab/") for name in printed}
+    assert written == dict(zip(printed, list(files)[:4], strict=True))
+
+
+@pytest.mark.parametrize("name", ["nope", "Latest", "ab cd", "x" * 40])
+def test_what_is_no_beginning_of_an_id_is_no_study(served, name):
+    done = CliRunner().invoke(cli, ["results", name, "--server", served.address])
+    assert f"there is no study {name!r} on" in str(done.exception)
 
 
 @pytest.mark.parametrize(

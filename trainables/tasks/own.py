@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +82,42 @@ def from_file(name: str) -> "type[Task]":
     place, _, attribute = name.rpartition(":")
     try:
         module = _run(Path(place))
+    except SystemExit as end:  # a script that reads its arguments, for one
+        raise ValueError(
+            f"task {name} cannot be loaded: the file ends the program when it is imported "
+            f"(SystemExit: {end.code}){_line(end, place)}; put what it does as a script under "
+            "`if __name__ == '__main__':`"
+        ) from end
     except Exception as error:  # whatever the user's code raises
         said = " ".join(str(error).split())
-        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
-        raise ValueError(f"task {name} cannot be loaded: {kind}{said}") from error
-    return checked(name, getattr(module, attribute, None), attribute)
+        missing = isinstance(error, OSError) and not Path(place).is_file()
+        kind = "" if missing else f"{type(error).__name__}: "
+        where = "" if isinstance(error, SyntaxError) else _line(error, place)  # it names its line itself
+        raise ValueError(f"task {name} cannot be loaded: {kind}{said}{where}") from error
+    if not hasattr(module, attribute):
+        there = ", ".join(_tasks_in(module)) or "none, and needs one: Task = ModuleTask.from_module(...)"
+        raise ValueError(
+            f"task {name} cannot be loaded: the file has no {attribute!r}; its tasks are {there}"
+        )
+    return checked(name, getattr(module, attribute), attribute)
+
+
+def _line(error: BaseException, place: str) -> str:
+    """Where in the file an error came from, the innermost line of it: " (line 12)"; else nothing."""
+    lines = [n for frame, n in walk_tb(error.__traceback__) if frame.f_code.co_filename == place]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _tasks_in(module: ModuleType) -> list[str]:
+    """The names in a file that a spec may say as its task."""
+    from trainables.modules import ModuleTask
+    from trainables.tasks.base import Task
+
+    return [
+        name
+        for name, found in vars(module).items()
+        if isinstance(found, type) and issubclass(found, Task) and found not in (Task, ModuleTask)
+    ]
 
 
 def checked(name: str, found: Any, attribute: str) -> "type[Task]":

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_ledger
 def export(settings: "Settings", ledger: Any, study: str, folder: Path) -> None:
-    """Write a study's trained weights, its trials as CSV and Parquet, a LaTeX table, its spec, and a snippet
-    for plain torch into FOLDER.
+    """Write a study's trained weights, its trials as CSV and Parquet, LaTeX tables, a paragraph on methods,
+    its spec, and a snippet for plain torch into FOLDER.
     """
     from tuner.cli.summary import analysed
     from tuner.evidence.take_home import export as write

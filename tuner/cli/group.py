@@ -35,7 +35,7 @@ def main() -> None:
         cli.main(standalone_mode=False, color=output.colours_wanted())
         output.finish()
     except UserError as error:
-        _fail(str(error), 2)
+        _fail(str(error), error.exit_code)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:

@@ -68,7 +68,7 @@ def plan_here(spec: "StudySpec", settings: "Settings", ledger: Any) -> dict[str,
 
 def in_one_line(found: Mapping[str, Any]) -> str:
     """A plan as `tuner run` says it before it starts."""
-    text = f"{found['trials']} trials, {_training(found)}"
+    text = f"{_counted(found['trials'], 'trial')}, {_training(found)}"
     if found["further_trials"]:
         text += f", and up to {found['further_trials']} trials that extend, refine and confirm further"
     return f"{text}; {_time(found)}"
@@ -91,13 +91,17 @@ def _training(found: Mapping[str, Any]) -> str:
     """How much is trained."""
     members, whole = found["members"], found["trainings"]
     if members == whole:
-        return f"{members} trainings of {_length(found['spec'])}"
-    return f"{members} trainings of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
+        return f"{_counted(members, 'training')} of {_length(found['spec'])}"
+    return f"{_counted(members, 'training')} of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
 
 
 def _length(spec: Mapping[str, Any]) -> str:
     number, unit = (spec["epochs"], "epoch") if spec["epochs"] is not None else (spec["steps"], "step")
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    return _counted(number, unit)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _time(found: Mapping[str, Any]) -> str:

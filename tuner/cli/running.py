@@ -12,7 +12,7 @@ from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
 from tuner.cli.planning import in_one_line, plan_here
 from tuner.cli.summary import summary
-from tuner.errors import UserError
+from tuner.errors import StoppedError
 from tuner.ledger.rows import StudyRow, StudyState
 from tuner.output import say
 
@@ -122,10 +122,12 @@ def driven_here(
     settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool, plan: str | None = None
 ) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
+    from trainables.data import OWN_DATA
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
-    say(f"study {study}  {row.name}: task {row.task}, {row.spec['dataset']}")
+    data = "its own data" if row.spec["dataset"] == OWN_DATA else row.spec["dataset"]
+    say(f"study {study}  {row.name}: task {row.task}, {data}")
     if plan:
         say(f"plan    {plan}")
     try:
@@ -133,7 +135,7 @@ def driven_here(
             outcome = drive(ledger, study, settings, mlflow=mlflow, say=say)
     except KeyboardInterrupt as stop:
         by = f" by {stop}" if str(stop) else ""  # the name of a signal
-        raise UserError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
+        raise StoppedError(f"stopped{by}; `tuner resume {study}` continues study {study}") from None
     say()
     say(summary(outcome.study, ledger, settings))
     say()

@@ -40,7 +40,9 @@ class TimeLimit:
 
 
 class CancelledError(UserError):
-    """The study was cancelled while it ran."""
+    """The study was cancelled while it ran, or its max_hours were over: it has not succeeded."""
+
+    exit_code = 1
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def drive(
     needs = check(spec, settings)
     refuse_other_material(row, needs.material)
     ledger.patience_s = settings.ledger_patience_s
-    lease = ledger.acquire(study_id, this_host(), job=job)
+    lease = ledger.acquire(study_id, {"examples": needs.examples} | this_host(), job=job)
     heartbeat = Heartbeat()
     with ExitStack() as stack:
         stack.enter_context(given_back_on_error(ledger, lease))

@@ -40,6 +40,7 @@ class Needs:
     bytes_per_member: int
     epochs: float  # length of one member's training
     material: Mapping[str, str]  # what trials are made from, see material.py
+    examples: str  # how many it learns from, in words
     own: OwnTask | None = None  # the task and its data, where workers cannot load them by name
 
 
@@ -52,7 +53,8 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
     if dataset is None:
         dataset = _loaded(spec, settings)
     if spec.batch_size > len(dataset.train):
-        message = f"must be at most {len(dataset.train)}, the training examples of {spec.dataset}"
+        data = "the task's own data" if spec.dataset == OWN_DATA else spec.dataset
+        message = f"must be at most {len(dataset.train)}, the training examples of {data}"
         raise SpecError([FieldError("batch_size", message, str(spec.batch_size))])
     declared = task_declaration(spec.task)
     try:
@@ -72,7 +74,15 @@ def check(spec: StudySpec, settings: Settings) -> Needs:
         raise SpecError([FieldError("control", message)])
     steps_per_epoch = len(dataset.train) // spec.batch_size
     epochs = spec.epochs if spec.epochs is not None else (spec.steps or 0) / steps_per_epoch
-    return Needs(task.bytes_per_member(spec.batch_size), epochs, material_of(spec, dataset), carried)
+    splits = {
+        "for training": dataset.train,
+        "for validation": dataset.validation,
+        "for the test": dataset.test,
+    }
+    examples = ", ".join(f"{len(split):,} {purpose}" for purpose, split in splits.items())
+    return Needs(
+        task.bytes_per_member(spec.batch_size), epochs, material_of(spec, dataset), examples, carried
+    )
 
 
 def _carried(spec: StudySpec) -> OwnTask | None:

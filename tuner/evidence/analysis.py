@@ -26,6 +26,7 @@ from tuner.evidence.equal_budget import equal_budget
 from tuner.evidence.example_gains import Losses, gains_over_examples, no_losses
 from tuner.evidence.failure_rates import failure_rates
 from tuner.evidence.headline import headline
+from tuner.evidence.how_tested import how_tested
 from tuner.evidence.landscape import landscape, marginals, optimum, stages
 from tuner.evidence.other_metrics import gains_on_test_set, second_gains, summaries_on_test_set
 from tuner.evidence.over_seeds import BestOfMany
@@ -34,7 +35,6 @@ from tuner.evidence.results import (
     ConfirmationResult,
     EqualBudget,
     Results,
-    Statistics,
     TrialResult,
 )
 from tuner.evidence.score_rules import score_rules
@@ -46,20 +46,6 @@ from tuner.ledger.rows import COMPETING, Measurement, StudyRow, TrialRow
 from tuner.spec.judging import Boundary
 
 UNDECLARED = Metrics()
-STATISTICS = Statistics(
-    primary="the best trial off the diagonal (with noise) against the best on it, named before any data: not "
-    "corrected; argmax against the diagonal stands beside it",
-    test="paired t-test over fresh seeds, two-sided, at the nominal level of a group-sequential design, with "
-    "repeated 95 % intervals; two one-sided tests against the margin; the exact sign test of wins where a "
-    "training diverged; with seeds that were added afterwards, the always-valid mixture t and its interval",
-    assumptions="the differences seed by seed are independent and nearly normal; the median must agree with "
-    "the mean; the sign-flip test beside it only takes them to be independent and symmetric",
-    family="every part of claims 2 and 3 that can be shown or refuted, Holm-adjusted (p_holm)",
-    selection="ranges at whose end an optimum lies are extended and optima refined, the diagonal as much as "
-    "the rest; the best of every method is chosen on the search's seeds and compared on fresh ones",
-    without_confirmation="a test on the search's own seeds repeats the selection within the test, with the "
-    "noise pooled over all trials (best_of_many); it does not decide the verdict",
-)
 
 
 def rules_of(study: StudyRow, metrics: Metrics) -> Rules:
@@ -104,6 +90,8 @@ def results(
     judged = claims(Evidence(study, trials, chosen, confirmed, main, argmax, gains, curves, metrics))
     over_examples = gains_over_examples(trials, confirmed, losses, objective)
     scores = score_rules(trials, curves, objective, _rule(study))
+    margin = rules.margin_for(chosen.diagonal)
+    confirmation = _confirmation(rules, confirmed, margin, trials, concluded.planned)
     return Results(
         study=study.id,
         state=study.state,
@@ -121,14 +109,12 @@ def results(
         second=second_gains(confirmed, metrics),
         test_gain=gains_on_test_set(confirmed, metrics, objective),
         examples=over_examples,
-        confirmation=_confirmation(
-            rules, confirmed, rules.margin_for(chosen.diagonal), trials, concluded.planned
-        ),
+        confirmation=confirmation,
         outcomes=failure_rates(trials, confirmed, metrics.collapsed),
         score=scores,
         equal_budget=_equal_budget(trials, objective),
         best_of_many=_best_of_many(trials, objective) if not (main.gain and main.gain.confirmed) else None,
-        statistics=STATISTICS,
+        statistics=how_tested(study.spec, rules, confirmation),
         tuned_with=tuned_with(trials),
         training=training(trials, trained_epochs(study, trials, curves.last_epochs())),
         verdict=main.verdict,

@@ -15,6 +15,7 @@ from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
 from tuner.evidence.example_gains import LossFiles
 from tuner.evidence.labels import STATES, method_label, metric_label
+from tuner.evidence.methods_text import methods_text
 from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.selection import ON
@@ -271,5 +272,6 @@ def _render(
         images=images,
         kept=kept,
         ran=_ran(study, trials, found),
+        in_words=methods_text(study, found, metrics),
         spec=json.dumps(study.spec, indent=1),
     )

@@ -1,29 +1,31 @@
-"""What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables, a
-LaTeX table of the methods, the spec, and a snippet for plain torch.
+"""What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables,
+LaTeX tables of methods and gains, a paragraph on how they were found, the spec, a snippet for plain torch.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from trainables.model_file import file_name
-from tuner.evidence.over_seeds import Summary
-from tuner.evidence.report import methods_table
+from tuner.evidence.methods_text import methods_text
+from tuner.evidence.over_seeds import Gain, Summary
+from tuner.evidence.report import MethodRow, methods_table
 from tuner.evidence.results import Results, TrialResult
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
 from tuner.ledger.methods import DECOUPLED, SOFTMAX
 from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
+from tuner.ledger.study_metrics import metrics_of
 from tuner.spec.optimizer import OptimizerSpec
 
 
 def export(
     study: StudyRow, trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path
 ) -> list[Path]:
-    """Writes trials.csv, trials.parquet, methods.tex, spec.yaml, best.py, and weights/METHOD/ with the models
-    of the confirmed seeds. Returns them.
+    """Writes trials.csv, trials.parquet, methods.tex, methods.txt, spec.yaml, best.py, and weights/METHOD/
+    with the models of the confirmed seeds. Returns them.
 
     artifacts: the folder of what confirmed trials have left, trial-NUMBER/NAME.
     """
@@ -33,10 +35,11 @@ def export(
         "trials.csv": as_csv(table),
         "trials.parquet": as_parquet(table),
         "methods.tex": latex(found).encode(),
+        "methods.txt": f"{methods_text(study, found, metrics_of(study))}\n".encode(),
         "spec.yaml": yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode(),
     }
-    if found.best is not None:
-        written["best.py"] = snippet(study, found.best).encode()
+    if found.best_chosen is not None:
+        written["best.py"] = snippet(study, found.best_chosen).encode()
     for name, content in written.items():
         (folder / name).write_bytes(content)
     return [*(folder / name for name in written), *_weights(trials, found, artifacts, folder / "weights")]
@@ -66,22 +69,37 @@ def model_files(number: int, trials: Sequence[TrialRow], artifacts: Path) -> lis
 
 
 def latex(found: Results) -> str:
-    """The best of every method as a LaTeX table (package booktabs): mean and standard error over seeds."""
-    rows = [
-        [
-            _escaped(row.method),
-            *map(_number, (row.trial.tau_f, row.trial.tau_b)),
-            _escaped(row.trial.numbers[2]),
-            _score(row.trial.objective),
-            _score(row.confirmed.objective if row.confirmed else None),
-        ]
-        for row in methods_table(found)
-    ]
-    head = ["method", r"$\tau_f$", r"$\tau_b$", "learning rate", "search", "fresh seeds"]
+    """Two LaTeX tables (package booktabs): the best of every method, and the gains of the best off the
+    diagonal over each of the others. What a caption needs to say is in comments above them.
+    """
+    rows = methods_table(found)
+    head = ["method", r"$\tau_f$", r"$\tau_b$", "learning rate", "search", "fresh seeds", "trials"]
     lines = [
-        rf"% {found.objective.name} ({found.objective.direction}), mean $\pm$ standard error over seeds",
+        rf"% {found.objective.name} ({found.objective.direction}), mean $\pm$ standard error over "
+        f"{_counted(row.trial for row in rows)} in the search and "
+        f"{_counted(row.confirmed for row in rows if row.confirmed)} afterwards;",
+        "% trials: the configurations that a method's best was chosen from.",
         f"% {found.verdict_line}",
-        r"\begin{tabular}{lrrrrr}",
+        *_tabular(head, [_method(row) for row in rows]),
+        "",
+        "% Gain of the best off the diagonal over each method, paired over seeds; positive: it is better.",
+        f"% p: {found.statistics.test}.",
+    ]
+    gains = ["off the diagonal against", "gain", r"95\,\% interval", "$p$", "seeds won"]
+    lines += _tabular(gains, [_gain(row.method, row.gain) for row in rows if row.gain is not None])
+    return "\n".join(lines) + "\n"
+
+
+def _counted(trials: Iterable[TrialResult]) -> str:
+    """Of how many seeds the numbers of some trials are, like "5 seeds"; they may differ with looks."""
+    seeds = sorted({len(trial.objective.seeds) for trial in trials})
+    text = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1]))) if seeds else "no"
+    return f"{text} seed{'' if text == '1' else 's'}"
+
+
+def _tabular(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [
+        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         r"\toprule",
         " & ".join(head) + r" \\",
         r"\midrule",
@@ -89,7 +107,29 @@ def latex(found: Results) -> str:
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _method(row: MethodRow) -> list[str]:
+    return [
+        _escaped(row.method),
+        *map(_number, (row.trial.tau_f, row.trial.tau_b)),
+        _escaped(row.trial.numbers[2]),
+        _score(row.trial.objective),
+        _score(row.confirmed.objective if row.confirmed else None),
+        str(row.tuned_with),
+    ]
+
+
+def _gain(method: str, gain: Gain) -> list[str]:
+    p_value = gain.p_value if gain.p_overall is None else gain.p_overall
+    wins = gain.wins
+    return [
+        _escaped(method),
+        "--" if gain.mean is None else f"${gain.mean:.4g}$",
+        "--" if gain.ci95 is None else f"${gain.ci95[0]:.4g}$ to ${gain.ci95[1]:.4g}$",
+        "--" if p_value is None else f"${p_value:.2g}$" if p_value >= 1e-4 else "$<0.0001$",
+        "--" if wins is None else f"{wins.wins} of {gain.seeds}",
+    ]
 
 
 _LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
@@ -138,7 +178,7 @@ def _argument(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value).lower()
 
 
-_HEAD = '''"""The best configuration of study {study}: {estimator}, tau_f {tau_f}, tau_b {tau_b}.
+_HEAD = '''"""The best pair of temperatures of study {study}: {estimator}, tau_f {tau_f}, tau_b {tau_b}.
 
 Trained by {trained}.
 Weights of a seed: state = safetensors.torch.load_file("weights/METHOD/model-SEED.safetensors")

@@ -1,5 +1,8 @@
-"""The trials of a study as a table, for spreadsheets and data frames: a row for each trial, and for each
-metric its mean and standard error over seeds, as of the trial's last report.
+"""The trials of a study as a table, for spreadsheets and data frames: a row for each trial, with its
+objective and every metric as mean and standard error over seeds.
+
+The objective is what trials are selected by and what tables show, by default that of a training's best
+report. Metrics are of the last report, also the one that the objective is called after.
 """
 
 import csv
@@ -19,7 +22,8 @@ _OUTCOME = ("state", "reason", "epoch")
 def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, list[Any]]:
     """Columns by name, as long as there are trials; None where a trial has no such value.
 
-    The objective has its values per seed besides, as a list: what a paired comparison takes.
+    The objective has its values per seed besides, as a list: what a paired comparison takes. A metric that is
+    called like another column is left out.
     """
     columns: dict[str, list[Any]] = {name: [getattr(t, name) for t in trials] for name in _CONFIGURATION}
     for name, values in settings_by_name(t.variant for t in trials).items():
@@ -27,14 +31,19 @@ def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, l
     columns["variant"] = [trial.variant.text or None for trial in trials]
     columns |= {name: [getattr(t, name) for t in trials] for name in _OUTCOME}
     columns["seeds"] = [list(trial.seeds) for trial in trials]
-    columns[f"{objective.name}_per_seed"] = [
+    columns["objective_per_seed"] = [
         None if trial.objective is None else list(trial.objective) for trial in trials
     ]
+    columns |= _over_seeds("objective", [trial.objective or () for trial in trials])
     for metric in dict.fromkeys([objective.name, *_names(trials)]):
-        scores = [Summary.of(trial.metrics.get(metric, ())) for trial in trials]
-        columns[metric] = [score.mean for score in scores]
-        columns[f"{metric}_sem"] = [score.sem for score in scores]
+        if metric not in columns:
+            columns |= _over_seeds(metric, [trial.metrics.get(metric, ()) for trial in trials])
     return columns
+
+
+def _over_seeds(name: str, values: Sequence[Sequence[float | None]]) -> dict[str, list[Any]]:
+    summaries = [Summary.of(of_trial) for of_trial in values]
+    return {name: [each.mean for each in summaries], f"{name}_sem": [each.sem for each in summaries]}
 
 
 def as_csv(columns: dict[str, list[Any]]) -> bytes:

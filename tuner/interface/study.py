@@ -196,8 +196,9 @@ class Study:
 
     @property
     def trials(self) -> "DataFrame":
-        """A row for each trial: its configuration, its state, and every metric's mean and standard error over
-        seeds.
+        """A row for each trial: its configuration, its state, its `objective` (what tables show: by default
+        of the best report of each training) and every metric of the last report, with mean and standard
+        error over seeds.
         """
         import pandas as pd
 
@@ -207,15 +208,16 @@ class Study:
 
     @property
     def best(self) -> Best:
-        """The best configuration of all.
+        """The best pair of temperatures: of the best off the diagonal, argmax and the best on the diagonal,
+        the one with the best mean in the search. `best_of` has each of them, and the baselines.
 
         Raises:
             UserError: no trial has succeeded so far.
         """
         found = self.results
-        if found.best is None:
+        if found.best_chosen is None:
             raise UserError(f"study {self.id} is {found.state}, and none of its trials has succeeded so far")
-        return self._best(found, found.best)
+        return self._best(found, found.best_chosen)
 
     def best_of(self, method: str) -> Best:
         """The best configuration of a method: off_diagonal, argmax, diagonal, or a baseline.

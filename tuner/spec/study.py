@@ -198,6 +198,8 @@ class StudySpec(Counted):
     def _known_task(cls, name: str, info: ValidationInfo) -> str:
         if not _accepted(info) and name not in task_names() and own.registered(name) is None:
             names = f"must be one of {', '.join(task_names())}"
+            if name.endswith(".py"):
+                names += f"; a task in a file is named with what it is called there, like {name}:Task"
             if own.is_file(name):
                 names += "; a file's task is for `tuner run` on the machine of the file, and an installed "
                 names += "package brings one everywhere"

@@ -7,7 +7,9 @@ import yaml
 from click.testing import CliRunner
 
 from tests.support.specs import TINY
-from tuner.cli import main
+from tuner.cli import cli, main
+from tuner.driver.cancellation import CancelledError
+from tuner.errors import SpecError, StoppedError, UserError
 
 
 @pytest.fixture
@@ -135,3 +137,17 @@ def test_presets_and_help_are_shown(say):
     assert all(name in out for name in ("sbn-digits", "sbn-fashion-quick", "sbn-paper"))
     assert CliRunner().invoke(__import__("tuner.cli", fromlist=["cli"]).cli, ["--help"]).exit_code == 0
     assert say("list")[1].startswith("There is no study yet")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UserError, 2), (SpecError, 2), (CancelledError, 1), (StoppedError, 130)],
+)
+def test_the_exit_code_tells_wrong_input_from_a_study_that_did_not_succeed_and_from_ctrl_c(
+    say, monkeypatch, error, code
+):
+    def fail(**_):
+        raise error([]) if error is SpecError else error("why")
+
+    monkeypatch.setattr(cli, "main", fail)
+    assert say("run")[0] == code

@@ -68,15 +68,23 @@ def test_other_code_is_other_material(spec):
     [
         ("none.py:Task", "there is no file"),
         ("good_model.py:NotATask", "or what ModuleTask.from_module returns"),
-        ("broken.py:Task", "RuntimeError: first line second line"),
+        ("good_model.py", "like good_model.py:Task"),
+        ("good_model.py:Tsk", "the file has no 'Tsk'; its tasks are Task"),
+        ("helper.py:Task", "its tasks are none, and needs one: Task = ModuleTask.from_module(...)"),
+        ("broken.py:Task", "RuntimeError: first line second line (line 2)"),
+        ("script.py:Task", "ends the program when it is imported (SystemExit: 3) (line 3); put what it does"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_a_sentence_about_the_field(spec, task, said):
-    (spec.parent / "broken.py").write_text("raise RuntimeError('first line\\nsecond line')")
+    (spec.parent / "helper.py").write_text("from trainables.modules import ModuleTask")
+    (spec.parent / "broken.py").write_text(
+        "def wrong():\n    raise RuntimeError('first line\\nsecond line')\n\nwrong()"
+    )
+    (spec.parent / "script.py").write_text("import sys\n\nsys.exit(3)")
     spec.write_text(yaml.safe_dump(SPEC | {"task": task}))
     with pytest.raises(UserError) as error:
         load_spec(str(spec))
-    assert str(error.value).startswith("the spec is not valid: task: task ")
+    assert str(error.value).startswith("the spec is not valid: task: ")
     assert said in str(error.value)
 
 

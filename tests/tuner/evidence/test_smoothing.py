@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.rows import MAXIMIZE, MINIMIZE, trial
+from tests.support.rows import MAXIMIZE, MINIMIZE, study, trial
+from tuner.evidence.analysis import results
 from tuner.evidence.ranking import best
 from tuner.evidence.selection import select
 from tuner.evidence.smoothing import smoothed_best
+from tuner.evidence.take_home import export
 from tuner.ledger.methods import Segment, Variant
 
 TAUS = (0.1, 0.3, 0.5, 1.0, 2.0)
@@ -69,3 +71,14 @@ def test_a_study_smooths_where_its_optima_were_refined_and_not_before():
     ]
     chosen = select(refined, MINIMIZE)
     assert (chosen.off_diagonal.tau_f, chosen.off_diagonal.tau_b) != (2.0, 0.1)
+
+
+def test_what_is_taken_home_is_a_chosen_trial_though_a_lucky_pair_has_the_best_mean(tmp_path):
+    rows = [*noisy(by=-0.05, noise=1.0), trial(90, [0.9] * 3, tau_f=0.4, tau_b=0.4, role="refinement")]
+    found = results(study(), rows)
+    assert found.best.tau_f == 2.0
+    assert found.best_chosen in found.chosen.values()  # which fresh seeds confirm
+    assert found.best_chosen.number != found.best.number
+    export(study(), rows, found, tmp_path, tmp_path / "out")
+    taken = found.best_chosen
+    assert f"tau_f {taken.tau_f}, tau_b {taken.tau_b}." in (tmp_path / "out" / "best.py").read_text()

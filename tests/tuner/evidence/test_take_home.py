@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from pyarrow import parquet
+from scipy.stats import ttest_1samp
 
 from tests.support.rows import FRESH, study, trial
 from trainables import decoupled_st, decoupled_st_binary
@@ -47,7 +48,9 @@ def test_everything_is_there_once(exported):
         for method in ("off_diagonal", "diagonal")
         for seed in FRESH
     }
-    assert names == weights | {"trials.csv", "trials.parquet", "methods.tex", "spec.yaml", "best.py"}
+    assert names == weights | {
+        "trials.csv", "trials.parquet", "methods.tex", "methods.txt", "spec.yaml", "best.py"
+    }  # fmt: skip
     assert names == {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")}
     assert (folder / "weights" / "diagonal" / f"model-{FRESH[0]}.safetensors").read_bytes() == b"4"
     assert yaml.safe_load((folder / "spec.yaml").read_text()) == study().spec
@@ -60,9 +63,42 @@ def test_the_latex_table_has_a_line_for_each_method():
     table = latex(results(study(), ROWS, []))
     lines = table[table.index(r"\midrule") : table.index(r"\bottomrule")].splitlines()[1:]
     assert lines[0].startswith("off the diagonal & 0.25 & 0.75 & 0.001 & $0.5500 \\pm ")
-    assert [line.count("&") for line in lines] == [5] * 3
+    assert [line.count("&") for line in lines] == [6] * 3
     assert "ReinMax & -- & 0.5 & 0.001" in table
     assert table.endswith("\\end{tabular}\n")
+    assert "standard error over 3 seeds in the search and 5 seeds afterwards" in table
+
+
+def test_the_latex_tables_have_the_gain_with_its_interval_and_its_test():
+    found = results(study(), ROWS, [])
+    table = latex(found)
+    gain = found.gain  # of 0.55 over 0.8 on average, over the five fresh seeds
+    lost = [0.3, 0.1, 0.2, 0.3, 0.3]
+    assert gain.mean == pytest.approx(sum(lost) / 5)
+    row = next(line for line in table.splitlines() if line.startswith("on the diagonal & $0.24$ &"))
+    low, high = ttest_1samp(lost, 0).confidence_interval()
+    assert row.split(" & ")[2] == f"${low:.4g}$ to ${high:.4g}$"
+    assert row.split(" & ")[3] == f"${ttest_1samp(lost, 0).pvalue:.2g}$"
+    assert row.endswith(r"& 5 of 5 \\")
+    assert "% p: paired t-test over fresh seeds, two-sided;" in table
+    assert "group-sequential" not in table  # it has a single look
+
+
+def test_the_best_chosen_is_the_best_of_the_three_methods_of_two_temperatures():
+    assert results(study(), ROWS, []).best_chosen.number == 0
+    argmax = trial(5, [0.1, 0.2, 0.1], tau_f=0.0, tau_b=0.5)
+    assert results(study(), [*ROWS, argmax], []).best_chosen.number == 5
+    assert results(study("maximize"), ROWS, []).best_chosen.number == 1
+    assert results(study(), [], []).best_chosen is None
+
+
+def test_the_objective_of_a_trial_is_a_column_beside_the_metric_of_its_last_report():
+    row = trial(0, [0.5, 0.6], metrics={"val_loss": [0.7, 0.9], "objective": [5.0, 5.0]})
+    columns = trial_table([row], study().objective)
+    assert columns["objective"] == pytest.approx([0.55])
+    assert columns["objective_per_seed"] == [[0.5, 0.6]]
+    assert columns["objective_sem"] == pytest.approx([0.05])
+    assert columns["val_loss"] == pytest.approx([0.8])
 
 
 @pytest.mark.parametrize("tau_f", [0.0, 0.25])
