@@ -92,7 +92,8 @@ def _training(found: Mapping[str, Any]) -> str:
     members, whole = found["members"], found["trainings"]
     if members == whole:
         return f"{_counted(members, 'training')} of {_length(found['spec'])}"
-    return f"{_counted(members, 'training')} of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
+    many = _counted(members, "training")
+    return f"{many} of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
 
 
 def _length(spec: Mapping[str, Any]) -> str:
