@@ -47,13 +47,14 @@ def _searched(study: StudyRow) -> str:
     given = spec.get("dataset", "own")
     examples = f" ({study.host['examples']})" if "examples" in study.host else ""
     others = {k: v for k, v in search.items() if k not in ("strategy", "tau_f", "tau_b")}
+    ranges = {"tau_f": search.get("tau_f"), "tau_b": search.get("tau_b")}
+    ranges |= {"learning rate": spec.get("learning_rates")}
+    said = "; ".join(f"{name} {_range(values)}" for name, values in ranges.items() if values is not None)
     return (
         "The two temperatures of a straight-through estimator, tau_f of the forward sample and tau_b of the "
         f"backward pass, were searched on task {study.task}{_named(spec.get('options', {}))} with "
         f"{'its own data' if given == 'own' else given}{examples}, by the strategy "
-        f"{search['strategy']}{_named(others)}: "
-        f"tau_f {_range(search['tau_f'])}; tau_b {_range(search['tau_b'])}; "
-        f"learning rate {_range(spec.get('learning_rates', []))}."
+        f"{search['strategy']}{_named(others)}: {said}."
     )
 
 
