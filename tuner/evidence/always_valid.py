@@ -1,19 +1,22 @@
 """Intervals and p-values that hold at every number of seeds at once, for seeds that are added afterwards.
 
-"Five more, and see" was not among the looks that a study was planned with, so no nominal level covers it. A
-test martingale does. Under no gain the likelihood ratio of a gain of delta standard deviations, averaged over
-delta ~ N(0, g) and over every standard deviation alike, is a martingale of mean 1 in the number of seeds n:
+A study is planned with looks at certain numbers of seeds, and each has a nominal level. Whoever adds five
+more seeds "to see" looks at another number, which no such level covers. A test martingale does. Where there
+is no gain, the likelihood ratio of a gain of delta standard deviations, averaged over delta ~ N(0, g) and
+with the prior 1 / sigma over the unknown standard deviation sigma, is a martingale of mean 1 in the number of
+seeds n:
 
     M_n = (1 + n g)^(-1/2) [(1 + t^2 / v) / (1 + t^2 / (v (1 + n g)))]^(n / 2),  v = n - 1
 
 with t the one-sample t statistic (Lai 1976; Wang and Ramdas, "Anytime-valid t-tests and confidence sequences
-for Gaussian means with unknown variance", 2023). By Ville's inequality it ever exceeds 20 with a probability
-of at most 5 %. So 1 / M_n is a p-value at whatever n one stops and for whatever reason, and the means that it
-does not reject are a confidence sequence. The price is a wider interval: at 35 seeds 3.3 standard errors
-instead of 2.0.
+for Gaussian means with unknown variance", 2023). By Ville's inequality the probability that it exceeds 20 at
+any n is at most 5 %. So 1 / M_n is a valid p-value at whatever n one stops and for whatever reason, and the
+means that it does not reject form a confidence sequence. The price is a wider interval: at 35 seeds it
+reaches 3.3 standard errors to each side instead of 2.0.
 
-What it does not undo: a study that had planned looks has spent its 5 % on them. A gain called at a look, or
-else on seeds added later, is false in at most 10 % together; in simulation in 5.6 to 7 %.
+It does not undo the planned looks, on which a study has already spent its error of 5 %. Where there is no
+gain, one is called at a look or later on added seeds with a probability of at most 10 %; in simulations of
+5.6 to 7 %.
 """
 
 import math
@@ -24,8 +27,8 @@ from scipy.special import betaln
 from tuner.evidence.seed_mean import SeedMean
 
 ERROR = 0.05
-# g: the variance of the gains looked for, in variances of a difference. 0.5 is narrowest at about 40 seeds,
-# and within 3 % of the narrowest from 15 to 100.
+# g: the prior variance of the gain, in units of the variance of a difference. With 0.5 the interval is
+# narrowest at about 40 seeds, and at most 3 % wider than with the best g from 15 to 100 seeds.
 PRIOR_VARIANCE = 0.5
 
 
@@ -50,7 +53,9 @@ def evidence(t: float, seeds: int) -> float:
 
 
 def p_value(measured: SeedMean) -> float | None:
-    """The p-value of no gain at this number of seeds; None where there is no t-test."""
+    """The two-sided p-value of the hypothesis of no gain, valid at any number of seeds; None where there is
+    no t-test (`SeedMean.tested`).
+    """
     if not measured.tested or measured.sem is None:
         return None
     return min(1.0, math.exp(-evidence(measured.mean / measured.sem, measured.seeds)))
@@ -66,9 +71,11 @@ def interval(measured: SeedMean) -> tuple[float, float] | None:
 
 
 def wins_p_value(wins: int, losses: int) -> float:
-    """The p-value, at any number of seeds, of a method being as likely to win a seed as its rival.
+    """The two-sided p-value of the hypothesis that a method wins a seed as often as its rival, valid at any
+    number of seeds.
 
-    The same for coins: the likelihood ratio averaged over a share of wins ~ Beta(1/2, 1/2).
+    The same construction for a binomial share: the likelihood ratio is averaged over a probability of a win ~
+    Beta(1/2, 1/2).
     """
     gained = betaln(wins + 0.5, losses + 0.5) - betaln(0.5, 0.5) + (wins + losses) * np.log(2)
     return min(1.0, math.exp(-float(gained)))

@@ -1,4 +1,5 @@
-"""What a study shows: statistics and verdict, from its trials and their measurements. Pure functions, no I/O.
+"""The results of a study: statistics and verdict, from its trials and their measurements. Pure functions, no
+I/O.
 
 The gain is the difference, seed by seed, between the best trial off the diagonal (with noise, tau_f > 0) and
 the best on it (tau_f = tau_b), positive where off the diagonal is better. Argmax (tau_f = 0) has no
@@ -6,9 +7,10 @@ counterpart on the diagonal, so it is a method of its own and is compared with t
 comparison with the diagonal is the primary one, fixed before any data, and is not corrected; claims 2 and 3
 are one family, corrected by Holm's method.
 
-The score of the best of many trials is inflated by the selection, so only a gain on fresh seeds (role
-confirm) decides. And a diagonal that was searched more coarsely than the rest can lose although the optimum
-lies on it, so ranges are extended and optima refined before the confirmation: see strategies/refinement.py.
+The score of the best of many trials is inflated by its selection, so only a gain on fresh seeds (trials with
+the role confirm) decides. And a diagonal that was searched more coarsely than the plane can lose although the
+optimum lies on it, so ranges are extended and optima refined before the confirmation: see
+strategies/refinement.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +51,9 @@ UNDECLARED = Metrics()
 
 
 def rules_of(study: StudyRow, metrics: Metrics) -> Rules:
-    """How the study's confirmation is judged, as its spec says; specs of earlier versions have no margin."""
+    """How the study's confirmation is judged, by the spec as the ledger has it: it may be of an earlier
+    version, which had no margin, or of a task that is not installed here.
+    """
     given = study.spec.get("confirm_seeds", 0)
     looks = tuple(given.get("looks", ())) if isinstance(given, dict) else (given,) if given else ()
     margin = study.spec.get("margin", 0.0)
@@ -71,12 +75,12 @@ def results(
 
     Args:
         study, trials: rows of the ledger.
-        measurements: of the trials, for what is read from learning curves: speed of convergence, and how long
-            each trial was trained. Without them that is left undecided.
-        metrics: what the study's task declares (trainables.tasks.task_metrics); without it the claims that
+        measurements: of the trials. From them are read the speed of convergence and how long each trial was
+            trained; without them, what rests on these is undecided or None.
+        metrics: what the study's task declares (trainables.tasks.task_metrics); without it, the claims that
             rest on a task's metrics have no parts.
-        losses: reads the losses of test examples that confirmed trials have saved (example_gains.LossFiles);
-            without it there is no interval over examples.
+        losses: reads the losses on test examples that confirmed trials have saved (example_gains.LossFiles);
+            without it, there is no interval over examples.
     """
     objective, rules = study.objective, rules_of(study, metrics)
     curves = Curves.gathered(measurements)
@@ -137,7 +141,7 @@ def results(
 
 
 def _rule(study: StudyRow) -> str:
-    """When the score is taken, in words; studies of earlier versions took the last report."""
+    """At which report the score is taken, in words; studies of earlier versions took the last one."""
     given = study.spec.get("score", "last")
     return f"epoch {given['epoch']}" if isinstance(given, dict) else str(given)
 
@@ -185,7 +189,9 @@ def _best_of_many(trials: Sequence[TrialRow], objective: Objective) -> BestOfMan
 
 
 def _equal_budget(trials: Sequence[TrialRow], objective: Objective) -> EqualBudget | None:
-    """What as many trials on either side find; None where the trials do not all have the same seeds."""
+    """What the same number of trials off the diagonal and on it finds; None where the trials do not all have
+    the same seeds.
+    """
     off, on = _off_and_on(trials)
     curves = equal_budget(off, on, objective)
     if curves is None:
@@ -200,8 +206,8 @@ def _equal_budget(trials: Sequence[TrialRow], objective: Objective) -> EqualBudg
 
 
 def _off_and_on(trials: Sequence[TrialRow]) -> tuple[list[list[float]], list[list[float]]]:
-    """The objectives of the trials off the diagonal with noise and of those on it, [trials][seeds], each
-    method once; none where they do not all have the same seeds.
+    """The objectives of the trials off the diagonal with noise and of those on it, [T][S] each, every
+    configuration once; both are empty where the trials do not all have the same seeds.
     """
     ended = [t for t in finished(trials) if t.role in COMPETING]
     off, on = (distinct([t for t in ended if kind_of(t) == kind]) for kind in (OFF, ON))

@@ -1,12 +1,12 @@
-"""Off the diagonal against on it where there are no fresh seeds: does the best of many lead by more than
-luck?
+"""A test of off the diagonal against on it where there are no fresh seeds: whether the best of many trials
+leads by more than luck.
 
-The best of many trials is flattered by having been chosen. Here the choice is part of the test: the p-value
-is the probability that the best of as many candidates leads by as much where none is better than the best on
-the diagonal, with the noise pooled over all trials (`pooled_noise`). With one candidate and one rival it is
-the one-sided paired t-test. That the rival was chosen, too, and that neighbouring candidates are alike, both
-make it stricter than it says. It does not replace a confirmation: it cannot see a diagonal that was searched
-too coarsely.
+The mean of the best of many trials is inflated by its selection. Here the selection is part of the test: the
+p-value is the probability that the best of as many candidates leads by at least as much if none of them is
+better than the best on the diagonal, with the noise pooled over all trials (`pooled_noise`, Dunnett 1955).
+With one candidate and one rival it is the one-sided paired t-test. The rival was selected as well, and
+neighbouring candidates are alike: both make the true p-value smaller than the one that is computed. The test
+does not replace a confirmation, because it cannot see that the diagonal was searched too coarsely.
 """
 
 from collections.abc import Sequence
@@ -33,15 +33,18 @@ class BestOfPool:
     seeds: int
     deviation: float  # pooled standard deviation of one trial on one seed
     df: int  # its degrees of freedom
-    left_out_lead: float | None  # mean lead on each seed of what the others select; None with fewer than 3
+    # mean over seeds of the lead on a seed of the trials that the other seeds select; None with fewer than 3
+    # seeds
+    left_out_lead: float | None
 
 
 def best_of_pool(
     off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], objective: Objective
 ) -> BestOfPool | None:
-    """Tests the best of trials off the diagonal [C][S] against the best on it [D][S], all on the same seeds.
+    """Tests the best of the trials off the diagonal against the best of those on it, from their objectives
+    [C][S] and [D][S], all on the same seeds.
 
-    None without a trial on either side, or with fewer than 2 seeds.
+    None where one of the two has no trial, or with fewer than 2 seeds.
     """
     if not off or not on:
         return None
@@ -59,7 +62,9 @@ def best_of_pool(
 
 
 def _left_out(candidates: Floats, rivals: Floats) -> float:
-    """The mean lead on each seed of the best candidate over the best rival, both selected on the others."""
+    """The lead of the best candidate over the best rival on one seed, both selected on the other seeds;
+    averaged over the seeds. `candidates` [C, S] and `rivals` [D, S], high is good.
+    """
     leads = []
     for seed in range(candidates.shape[1]):
         others = np.arange(candidates.shape[1]) != seed

@@ -1,5 +1,5 @@
-"""The data that claims are judged by, and the evidence for a part of a claim before the correction for
-multiple comparisons.
+"""What claims are judged by, and a part of a claim before its p-value is corrected for multiple
+comparisons.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the claims are judged by, as the analysis has it."""
+    """The rows and results that the claims are judged by, as `analysis.results` has them."""
 
     study: StudyRow
     trials: Sequence[TrialRow]
     chosen: Selection
     confirmed: Mapping[str, TrialRow]  # by the names of Selection.named
-    main: Comparison  # the verdict
-    argmax: Comparison | None  # likewise of argmax
+    main: Comparison  # off the diagonal with noise against the diagonal: the verdict
+    argmax: Comparison | None  # argmax against the diagonal; None where it was not tried
     gains: Mapping[str, Gain | None]  # of the best off the diagonal over each baseline
     curves: Curves
     metrics: Metrics  # what the study's task declares
@@ -34,18 +34,20 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Draft:
-    """A part before the correction for all parts."""
+    """A part of a claim before the correction."""
 
-    what: str
-    figure: str | None
+    what: str  # what the part claims
+    figure: str | None  # name of the figure that shows it
     text: str  # what was measured, without the p-value
-    right: bool | None = None  # whether it points as claimed; None where it points nowhere
+    right: bool | None = None  # whether the effect has the claimed direction; None for an effect of 0
     p_value: float | None = None  # None where there is no test
-    counts: bool = True
-    numbers: Any = None  # a model with p_holm, or nothing
+    counts: bool = True  # whether the claim rests on it
+    numbers: Any = None  # one of claim_results.Numbers with a field p_holm; None without numbers
 
     def judged(self, p_holm: float | None) -> ClaimPart:
-        """The part, with its p-value after the correction."""
+        """The part, judged by its p-value after Holm's correction; `p_holm` is None for a part that is not
+        corrected.
+        """
         p = self.p_value if p_holm is None else p_holm
         status, text = ClaimStatus.UNDECIDED, self.text
         if p is not None:

@@ -1,4 +1,4 @@
-"""What the results say of the paper's claims, and the evidence for each."""
+"""The part of the results about the paper's claims: what a study says of each, and by which evidence."""
 
 from enum import StrEnum
 

@@ -1,6 +1,6 @@
 """Claim 2: decoupled ST against its rivals on fresh seeds, in final performance and in speed of convergence.
 
-Beside them what the paper shows in other metrics; it decides nothing.
+The comparisons that the paper makes in other metrics are shown beside these and do not decide.
 """
 
 from trainables.metrics import Metric
@@ -19,7 +19,7 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED = (
     ClaimStatus.NOT_SUPPORTED,
     ClaimStatus.UNDECIDED,
 )
-# By the names of Selection.named: softmax ST is the diagonal.
+# {name in Selection.named: label}. Softmax ST is the diagonal.
 RIVALS = {
     "identity": method_label("identity"),
     "diagonal": f"{method_label('softmax')} (the diagonal)",
@@ -28,7 +28,9 @@ RIVALS = {
 
 
 def performance(e: Evidence) -> list[Draft]:
-    """Whether the best off the diagonal is better at the end than each rival."""
+    """A part for each rival: whether the best trial off the diagonal is better than it at the end of
+    training.
+    """
     return [_better(e, name, f"better at the end than {rival}") for name, rival in RIVALS.items()]
 
 
@@ -47,7 +49,7 @@ def _better(e: Evidence, name: str, what: str) -> Draft:
         text = f"wins {gain.wins.wins} of {gain.seeds} seeds; one of the two diverged on {gain.missing}"
     p = gain.p_overall if gain.p_overall is not None else gain.p_value
     if gain.decision == Decision.UNDECIDED and p is not None and p < LEVEL:
-        return Draft(what, "methods", gain.reason, numbers=gain)  # there are reasons not to decide by it
+        return Draft(what, "methods", gain.reason, numbers=gain)  # significant, but its reason says why not
     return Draft(what, "methods", text, _sign(lead), p, numbers=gain)
 
 
@@ -56,7 +58,9 @@ def _sign(lead: float | None) -> bool | None:
 
 
 def speed(e: Evidence) -> list[Draft]:
-    """Whether it is ahead over the training, by the area between the curves."""
+    """A part for each rival: whether the best trial off the diagonal learns sooner, by the area between the
+    learning curves (convergence.py).
+    """
     return [_sooner(e, name, f"sooner than {rival}") for name, rival in RIVALS.items()]
 
 
@@ -92,7 +96,9 @@ def _compared_curves(e: Evidence, name: str) -> Convergence | None:
 
 
 def _curves_of(e: Evidence, name: str) -> tuple[tuple[float, ...], dict[int, list[float | None]]]:
-    """The epochs of a confirmed method's reports, and the objective at each, {seed: [I]}, over all looks."""
+    """The epochs [I] of a confirmed method's reports, and the objective at each, {seed: [I]}, of all looks. A
+    look whose reports are at other epochs is left out.
+    """
     epochs: tuple[float, ...] = ()
     by_seed: dict[int, list[float | None]] = {}
     for t in e.trials:
@@ -109,12 +115,12 @@ def _curves_of(e: Evidence, name: str) -> tuple[tuple[float, ...], dict[int, lis
 
 
 def beside(e: Evidence) -> list[ClaimPart]:
-    """What the paper shows beside performance; it does not decide."""
+    """A part for each other metric in which the paper compares; these parts do not decide."""
     return [_best_in(e, metric) for metric in e.metrics.everything if metric.beside is not None]
 
 
 def _best_in(e: Evidence, metric: Metric) -> ClaimPart:
-    """Whether the best off the diagonal is ahead of every rival in a metric."""
+    """Whether the best trial off the diagonal is ahead of every rival in a metric of the last report."""
     higher = metric.direction == "maximize"
     where = f" ({metric.beside})" if metric.beside else ""
     what = f"{'highest' if higher else 'lowest'} {metric.label}{where}"
@@ -154,7 +160,7 @@ def _undecided(what: str, why: str, figure: str | None, *, counts: bool = True) 
 
 
 def _side(lead: float, p: float | None) -> ClaimStatus:
-    """Whether a difference that is positive as claimed is shown, or its opposite."""
+    """What a difference, which is claimed to be positive, shows at its corrected p-value."""
     if p is None or p >= LEVEL or lead == 0:
         return UNDECIDED
     return SUPPORTED if lead > 0 else NOT_SUPPORTED

@@ -13,8 +13,8 @@ from tuner.ledger.rows import TrialRow, TrialState
 
 
 def trends(e: Evidence) -> list[Draft]:
-    """A part for each trend that the task declares. A variant at another threshold is shown, and decides
-    nothing.
+    """A part for each trend that the task declares. Of a metric with several thresholds, one threshold
+    decides, and the parts at the others are shown beside it.
     """
     return [
         _trend(e, metric, expected)
@@ -57,10 +57,8 @@ def _trend(e: Evidence, metric: Metric, expected: Expectation) -> Draft:
 def along(
     trials: Sequence[TrialRow], tau: Temperature, metric: str, objective: Objective
 ) -> tuple[float, Trend] | None:
-    """The trend of a metric along a temperature, and the value of the other at which it is taken.
-
-    That is the value with the most trials along the line; of equals the optimum's, then the lowest. Each pair
-    by its best learning rate.
+    """The trend of a metric along a temperature, on `the_line`: (value of the other temperature, trend). None
+    where fewer than 3 values of the temperature have the metric on every seed.
     """
     line = the_line(trials, tau, objective)
     if line is None:
@@ -77,8 +75,11 @@ def along(
 def the_line(
     trials: Sequence[TrialRow], tau: str, objective: Objective
 ) -> tuple[float, dict[float, TrialRow]] | None:
-    """The line along a temperature on which trends are taken: the other's value, and the best trial at each
-    of its values.
+    """The line along a temperature on which trends are measured: (value of the other temperature, {value of
+    this one: best trial there}). None without a finished trial.
+
+    Of the values of the other temperature, it is the one at which most values of this temperature were tried;
+    of equals the optimum's, then the lowest.
     """
     other = "tau_b" if tau == "tau_f" else "tau_f"
     optimum = best(searched(trials), objective)

@@ -1,10 +1,11 @@
 """The paper's three claims (Shah et al., appendix, table 1), each answered from a study: supported, not
 supported or undecided.
 
-A claim has parts. It is supported where every part is shown, not supported where the opposite of one is
-shown, and undecided otherwise: too few seeds, an interval that includes 0, no data. "Shown" is at the 5 %
-level, two-sided. The verdict is claim 1 and stands by itself; the parts of claims 2 and 3 that can be shown
-or refuted are one family, Holm-adjusted. All but the trends are on fresh seeds only.
+A claim has parts. It is supported where every part that counts is shown, not supported where the opposite of
+one is shown, and undecided otherwise: too few seeds, an interval that includes 0, no data. "Shown" means
+significant at the 5 % level, two-sided. Claim 1 is the verdict, which is not corrected. The parts of claims 2
+and 3 that count and have a p-value are one family, whose p-values are corrected by Holm's method. All parts
+but the trends are measured on fresh seeds only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +40,7 @@ TEXTS = {
 
 
 def claims(e: Evidence) -> dict[str, Claim]:
-    """C1, C2 and C3."""
+    """The three claims, {C1, C2, C3: claim}."""
     drafts = {"C2": [*performance(e), *speed(e)], "C3": trends(e)}
     adjusted = holm(
         {
@@ -58,7 +59,9 @@ def claims(e: Evidence) -> dict[str, Claim]:
 
 
 def _optimum(e: Evidence) -> list[ClaimPart]:
-    """C1: the verdict, and beside it argmax, which has no partner on the diagonal."""
+    """The parts of C1: the verdict and, without deciding, argmax, which has no counterpart on the
+    diagonal.
+    """
 
     def part(what: str, comparison: Comparison, *, counts: bool) -> ClaimPart:
         status = _BY_VERDICT.get(comparison.verdict, UNDECIDED)
@@ -106,7 +109,7 @@ def _undeclared(e: Evidence) -> str:
 
 
 def _list(parts: Iterable[ClaimPart]) -> str:
-    """Their reasons; where many parts have the same one, it is said once."""
+    """The parts with their reasons; parts with the same reason are listed before it."""
     reasons: dict[str, list[str]] = {}
     for part in parts:
         reasons.setdefault(part.reason, []).append(part.what)

@@ -1,10 +1,10 @@
-"""The verdict of a study: the best pair off the diagonal against the best on it, by fresh seeds; or why there
+"""The verdict of a study: the best pair off the diagonal against the best on it, on fresh seeds; or why there
 is no verdict.
 
-There is a sentence for every state of a study: it still runs, was cancelled, has no confirmation, has nothing
-to compare. A directional verdict is withheld where the diagonal's optimum lies at the edge of what was
-searched and the range was not extended, because a better value of the diagonal may lie beyond the edge. How
-two methods are judged is in verdicts.py.
+Where there is none, a sentence says why: the study still runs, was cancelled, has no confirmation, or has
+nothing to compare. A verdict off or on the diagonal is withheld where the diagonal's optimum lies at the edge
+of what was searched and the range was not extended, because a better value may lie beyond the edge. How two
+methods are judged is in verdicts.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,14 +25,15 @@ from tuner.evidence.verdicts import VERDICTS, Decision, Verdict
 from tuner.ledger.methods import Method
 from tuner.ledger.rows import COMPETING, PRINTED, Role, StudyRow, StudyState, TrialRow, TrialState
 
-_OVERSTATED = 1.2  # a factor worth telling
+_OVERSTATED = 1.2  # the factor from which a reader is told that a gain is overstated
+# Why there are no fresh seeds, by the study's state.
 _NOT_CONFIRMED = {
     StudyState.QUEUED: Missing.QUEUED,
     StudyState.CANCELLED: Missing.CANCELLED,
     StudyState.FAILED: Missing.FAILED,
     StudyState.INTERRUPTED: Missing.INTERRUPTED,
 }
-# Where fresh seeds are there, and more of them may come.
+# Where there are fresh seeds, and more of them may come: why there is no verdict yet.
 _UNFINISHED = {
     StudyState.QUEUED: Missing.CONFIRMING,
     StudyState.RUNNING: Missing.CONFIRMING,
@@ -47,14 +48,16 @@ class Conclusion:
 
     main: Comparison  # off the diagonal with noise against the diagonal: the verdict
     argmax: Comparison | None  # argmax against the diagonal; None where it was not tried
-    planned: Comparison | None  # by the planned looks alone; None where no seeds were added to them
-    as_printed: AsPrinted | None  # None where nothing was extended or refined
+    planned: Comparison | None  # the verdict by the planned looks alone; None where no seeds were added
+    as_printed: AsPrinted | None  # by the search alone; None where nothing was extended or refined
     gains: dict[str, Gain | None]  # of the best off the diagonal over the best of each baseline
     edges: list[Edge]
 
 
 def conclude(study: StudyRow, trials: Sequence[TrialRow], chosen: Selection, rules: Rules) -> Conclusion:
-    """The conclusion from a study's trials, of which `chosen` are the best of every method."""
+    """The conclusion from a study's trials. `chosen` are the best trials of every method by the search,
+    `rules` how the study's confirmation is judged.
+    """
     confirmations = confirmed_trials(trials)
     comparing = _Comparing(study, trials, confirmations, rules)
     at_edges = edges(trials, chosen)
@@ -74,7 +77,7 @@ def conclude(study: StudyRow, trials: Sequence[TrialRow], chosen: Selection, rul
 def verdict_notes(
     study: StudyRow, trials: Sequence[TrialRow], concluded: Conclusion, rules: Rules
 ) -> Iterable[str]:
-    """What a reader of the verdict must know beside it, without full stops."""
+    """Sentences, without full stops, that a reader of the verdict must know beside it."""
     yield from (edge.sentence for edge in concluded.edges)
     if concluded.main.gain is not None:
         yield from _power(concluded.main.gain, rules)
@@ -94,8 +97,8 @@ def verdict_notes(
 
 
 def _power(gain: Gain, rules: Rules) -> Iterable[str]:
-    """What so many seeds show, and by how much a gain that they show is overstated; nothing where the reason
-    of the verdict has said it.
+    """A sentence on the gain that these seeds could show and on how much a called gain is overstated; none
+    where the verdict's reason already says it.
     """
     if gain.detectable is None or gain.tells_power:
         return
@@ -121,7 +124,7 @@ def _of_earlier_version(study: StudyRow) -> bool:
 
 @dataclass(frozen=True)
 class _Comparing:
-    """What a comparison with the diagonal is made of."""
+    """Compares methods of a study with its diagonal."""
 
     study: StudyRow
     trials: Sequence[TrialRow]
@@ -193,7 +196,7 @@ class _Comparing:
 
 
 def _neither(trials: Sequence[TrialRow]) -> str:
-    """Why there is neither a method nor its rival, where all trials had one fate."""
+    """Why there is neither a method nor its rival, by what became of the trials."""
     fates = {t.state for t in trials if t.role in COMPETING}
     return {
         frozenset({TrialState.STOPPED}): Missing.ALL_STOPPED,
@@ -207,8 +210,9 @@ def _too_few(seeds: int) -> str:
 
 
 def _withheld(comparison: Comparison, at_edges: Sequence[Edge], study: StudyRow) -> Comparison:
-    """Without its directional verdict where the diagonal's optimum is at the edge of what was searched and
-    the study does not extend ranges; those of earlier versions did not.
+    """The comparison; with the verdict undecided instead of off or on the diagonal where the diagonal's
+    optimum is at the edge of what was searched and the study does not extend ranges, as studies of earlier
+    versions did not.
     """
     directional = comparison.verdict in (Verdict.OFF, Verdict.ON)
     edge = next((e for e in at_edges if e.kind == ON), None)
@@ -224,7 +228,9 @@ def _withheld(comparison: Comparison, at_edges: Sequence[Edge], study: StudyRow)
 def _gains(
     chosen: Selection, confirmations: Mapping[Method, TrialRow], rules: Rules
 ) -> dict[str, Gain | None]:
-    """The gain of the best trial off the diagonal over the best of each baseline, by its name."""
+    """The gain of the best trial off the diagonal over the best of each baseline, {baseline: gain}; None
+    where the two share no seed.
+    """
     mine = chosen.off_diagonal
     if mine is None:
         return dict.fromkeys(chosen.baselines)
@@ -241,7 +247,7 @@ def _gains(
 
 
 def _as_printed(comparing: _Comparing, trials: Sequence[TrialRow], rules: Rules) -> AsPrinted | None:
-    """What the search alone shows; None where it is all there is."""
+    """What the search alone shows; None where nothing was extended or refined."""
     if all(t.role in PRINTED or t.role not in COMPETING for t in trials):
         return None
     printed = select_as_printed(trials, rules.objective)

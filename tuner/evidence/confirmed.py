@@ -1,9 +1,9 @@
-"""The confirmation: selected configurations on fresh seeds, compared pair by pair, look by look.
+"""The confirmation: the selected configurations are compared on fresh seeds, two at a time, look by look.
 
-Confirmed trials of one configuration on several blocks of seeds are one sample. The comparison of the best
-pair off the diagonal with the best on it is the primary one; argmax, which has no counterpart on the
-diagonal, is compared with the diagonal separately. A study's strategy asks `decided` whether another block of
-seeds is needed, and its results ask `compare` for the verdict, so both judge by the same rules.
+The confirmed trials of one configuration, one for each block of seeds, are one sample. The comparison of the
+best pair off the diagonal with the best on it is the primary one; argmax, which has no counterpart on the
+diagonal, is compared with the diagonal separately. A study's strategy calls `decided` to know whether another
+block of seeds is needed, and its results call `compare` for the verdict, so both judge by the same rules.
 """
 
 from collections import defaultdict
@@ -21,8 +21,8 @@ from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow, TrialState
 from tuner.spec.judging import Boundary
 
-_WHOLE = (TrialState.SUCCEEDED, TrialState.DIVERGED)  # of a trial that was trained to its end
-FROM_WHERE_MAY_COLLAPSE = 10  # seeds from which a task whose trainings collapse now and then is judged
+_WHOLE = (TrialState.SUCCEEDED, TrialState.DIVERGED)  # states of a trial that was trained to its end
+FROM_WHERE_MAY_COLLAPSE = 10  # the fewest seeds that decide for a task whose trainings sometimes collapse
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Rules:
     """How a study's confirmation is judged, as its spec says."""
 
     objective: Objective
-    looks: tuple[int, ...]  # fresh seeds at each look
-    margin: float | str = 0.0  # in units of the objective, or "1 %" of the diagonal's objective
-    may_collapse: bool = False
-    boundary: Boundary = "constant"  # that the looks are held to
+    looks: tuple[int, ...]  # number of fresh seeds at each look, ascending
+    margin: float | str = 0.0  # in units of the objective, or a share of the diagonal's objective: "1 %"
+    may_collapse: bool = False  # whether the task declares that its trainings may collapse
+    boundary: Boundary = "constant"  # how the looks share the error: see sequential_design.py
 
     @property
     def design(self) -> SequentialDesign | None:
-        """The looks that can decide; None where even the last has too few seeds."""
+        """The design of the looks that have enough seeds to decide; None where not even the last has."""
         looks = tuple(look for look in self.looks if look >= FEWEST_SEEDS)
         return SequentialDesign(looks, self.boundary) if looks else None
 
@@ -50,11 +50,13 @@ class Rules:
         return min(wanted, max(self.looks, default=wanted))
 
     def added(self, *trials: TrialRow) -> bool:
-        """Whether each of some confirmed trials has seeds that were added after the planned looks."""
+        """Whether all of these confirmed trials have seeds that were added after the planned looks."""
         return bool(self.looks) and all(t.look >= len(self.looks) for t in trials)
 
     def margin_for(self, diagonal: TrialRow | None) -> float:
-        """The margin in units of the objective, from the diagonal's best trial of the search."""
+        """The margin in units of the objective. A share is that of the mean of `diagonal`, the best trial on
+        the diagonal by the search; without one the margin is 0.
+        """
         if not isinstance(self.margin, str):
             return self.margin
         share = float(self.margin.removesuffix("%")) / 100
@@ -64,8 +66,8 @@ class Rules:
 def confirmed_trials(trials: Sequence[TrialRow]) -> dict[Method, TrialRow]:
     """The confirmed trials that have ended, {method: one trial with all of its blocks of seeds}.
 
-    Seeds on which a training failed (its worker died) or was stopped are left out; those on which it diverged
-    are not. The trial's number is that of the first block, its look that of the last one.
+    Blocks whose trial failed (its worker died) or was stopped are left out; seeds on which a training
+    diverged are not. The joined trial has the number of the first block and the look of the last.
     """
     blocks: dict[Method, list[TrialRow]] = defaultdict(list)
     for t in sorted(trials, key=lambda t: t.look):
@@ -94,8 +96,10 @@ def _joined(parts: Sequence[TrialRow]) -> TrialRow:
 def compare(
     mine: TrialRow, rival: TrialRow, rules: Rules, *, margin: float, names: Names | None = None
 ) -> Judgement | None:
-    """The judgement on a confirmed trial and its rival; None where the study's looks have too few seeds to
-    decide anything.
+    """The judgement on a confirmed trial and its rival, by the seeds that both have; None where the study's
+    looks have too few seeds to decide anything.
+
+    `margin` is in units of the objective, `names` says how the reason names the two.
     """
     added = rules.added(mine, rival)
     if rules.design is None and not added:

@@ -1,8 +1,9 @@
 """The rescaling control: decoupled ST at the optimum against its equivalent at a forward temperature of 1.
 
-For tau_f > 0 let l' = l / tau_f and rho = tau_b / tau_f: decoupled ST of (tau_f, tau_b) on l is decoupled ST
-of (1, rho) on l', with a gradient that is 1 / tau_f of it. Adam does not see the scale of a gradient. So a
-network whose logit layer starts, and learns, 1 / tau_f as large takes the same course at temperature 1.
+For tau_f > 0 let l' = l / tau_f and rho = tau_b / tau_f. Decoupled ST with (tau_f, tau_b) on the logits l has
+the samples of decoupled ST with (1, rho) on l', and 1 / tau_f times its gradient. Adam's steps do not depend
+on the scale of a gradient. So the same network at a forward temperature of 1, with the initial values and the
+learning rate of its logit layer divided by tau_f, takes the same course of training.
 """
 
 import math
@@ -21,8 +22,9 @@ from tuner.ledger.rows import Role, TrialRow
 def control(
     trials: Sequence[TrialRow], curves: Curves, objective: Objective, main: Gain | None
 ) -> ControlResult | None:
-    """Whether the control ends where the confirmed trial that it rescales does: an equivalence test against
-    half of the gain `main` that is being examined. None where the study has no control that has ended.
+    """Whether the control ends where the confirmed trial that it rescales does: an equivalence test with half
+    of the gain `main`, which is being examined, as its margin. None where the study has no control that has
+    ended.
     """
     for mine in trials:
         if mine.role is Role.CONTROL and mine.terminal and (original := _original(mine, trials)) is not None:

@@ -1,17 +1,17 @@
-"""Which of two methods learns sooner: the area between their curves.
+"""Which of two methods learns sooner: the area between their learning curves.
 
-The epoch at which a curve first crosses the other's last value is a poor measure: of a noisy or U-shaped
-curve it is the first lucky report, and whoever is the reference loses; two identical methods are told apart
-by it in most studies. The area has no reference: with b_t the best value up to epoch t (what stopping there
-would have given),
+The epoch at which one curve first reaches the other's last value is a poor measure. On a noisy or U-shaped
+curve it is the first lucky report, so the method whose last value is the reference loses: two identical
+methods are told apart by it in most studies. The area has no reference. With b_t the best value up to epoch
+t, which is what stopping there would have given,
 
     area = mean over the training of (rival's b_t - method's b_t),  positive where the method is ahead
 
-for each seed, by the trapezoid between reports. Exchanging the two methods changes its sign and nothing else
-(it is antisymmetric), so of two identical methods it is as likely positive as negative, and the t-test over
-seeds holds. As a share it is over the range of both methods' mean curves.
+for each seed, by the trapezoidal rule between reports. Exchanging the two methods changes only its sign, so
+for two identical methods it is as likely positive as negative, and the t-test over seeds is valid. It is also
+given as a share of the range of both methods' mean curves.
 
-Beside it, in epochs: by how much sooner the method has what the worse of the two ever has.
+Beside it stands, in epochs, by how much sooner the method reaches the last value of the worse of the two.
 """
 
 import math
@@ -33,10 +33,10 @@ class Convergence:
     """How far a method is ahead of its rival over the training; positive is ahead."""
 
     area: SeedMean  # in units of the objective, averaged over the training
-    share: float | None  # the mean area over the range of the two mean curves; None where they have none
-    saved: SeedMean  # epochs by which it has sooner what the worse of the two ever has
-    epochs: tuple[float, float]  # of the first and the last report
-    missing: int  # seeds left out: one of the two has no number at some report
+    share: float | None  # the mean area as a share of the range of the two mean curves; None without a range
+    saved: SeedMean  # epochs by which it reaches sooner the last value of the worse of the two
+    epochs: tuple[float, float]  # of the first and of the last report
+    missing: int  # seeds that are left out, because one of the two has no value at some report
 
 
 def convergence(
@@ -45,7 +45,7 @@ def convergence(
     rival: Sequence[Sequence[float | None]],
     objective: Objective,
 ) -> Convergence | None:
-    """Compares the curves of two methods, [S][I] over the same seeds and the same I ascending epochs.
+    """Compares the learning curves of two methods, [S][I] on the same seeds, at the same I ascending epochs.
 
     None with fewer than 2 reports, or where no seed has whole curves of both.
     """
@@ -72,14 +72,16 @@ def convergence(
 
 
 def _saved(epochs: Floats, best: Floats) -> float:
-    """By how many epochs the first of two running bests [2, I] has the worse one's last value sooner."""
+    """By how many epochs the first of two curves of best values [2, I] reaches the last value of the worse of
+    the two sooner than the second does; low is good.
+    """
     target = best[:, -1].max()
     first, second = (_reached(epochs, values, target) for values in best)
     return second - first
 
 
 def _reached(epochs: Floats, best: Floats, target: float) -> float:
-    """The epoch at which a falling curve comes to the target, on straight lines between reports."""
+    """The epoch at which a falling curve reaches the target, by linear interpolation between reports."""
     place = int(np.argmax(best <= target))
     if place == 0:
         return float(epochs[0])

@@ -1,7 +1,7 @@
-"""What each method cost.
+"""What each method cost: from how many trials it was chosen, and how much training these took.
 
-A method that is chosen from many trials, or trained for longer, has an advantage that is not its own: the
-report states how many trials and how much training each method got.
+A method that is chosen from more trials, or trained for longer, has an advantage that has nothing to do with
+the method itself, so the report states both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from tuner.evidence.results import MethodCost
 from tuner.evidence.selection import ARGMAX, OFF, ON, kind_of
 from tuner.ledger.rows import COMPETING, Role, StudyRow, TrialRow, TrialState
 
-_AFTER = (Role.CONFIRM, Role.CONTROL)  # what follows the search
+_AFTER = (Role.CONFIRM, Role.CONTROL)  # the roles of trials that follow the search
 
 
 def tuned_with(trials: Sequence[TrialRow]) -> dict[str, int]:
-    """How many configurations each method was chosen from. Softmax ST and the grid's diagonal are one method,
-    counted once.
+    """The number of configurations from which each method was chosen, {method: number}. A configuration that
+    was tried on the grid's diagonal and as softmax ST counts once.
     """
     return {
         name: len(distinct(there)) if name == "diagonal" else len(there)
@@ -24,11 +24,11 @@ def tuned_with(trials: Sequence[TrialRow]) -> dict[str, int]:
 
 
 def training(trials: Sequence[TrialRow], epochs: Mapping[int, float]) -> dict[str, MethodCost]:
-    """For each method of `tuned_with`, and for the confirmation: how many trials, members and member-epochs
-    were trained.
+    """How many trials, members and member-epochs were trained, for each method of `tuned_with`, for the
+    confirmation and for the control.
 
-    `epochs` has the epochs that a trial was trained, by its id; member_epochs is None where those of a trial
-    are not known.
+    `epochs` is {id of a trial: epochs that it was trained}; member_epochs is None where a trial is missing in
+    it.
     """
     groups = {
         name: distinct(there) if name == "diagonal" else there for name, there in _methods(trials).items()
@@ -49,8 +49,8 @@ def training(trials: Sequence[TrialRow], epochs: Mapping[int, float]) -> dict[st
 def trained_epochs(
     study: StudyRow, trials: Sequence[TrialRow], last: Mapping[int, float]
 ) -> dict[int, float]:
-    """The epochs that each trial was trained, by its id: those of its last measurement, or the spec's where
-    it has ended well.
+    """{id of a trial: epochs that it was trained}: from `last`, which has those of its last measurement;
+    without one, the spec's epochs for a trial that was trained to its end. A trial with neither is left out.
     """
     planned = study.spec.get("epochs")
     whole = {
@@ -62,7 +62,7 @@ def trained_epochs(
 
 
 def distinct(trials: Sequence[TrialRow]) -> list[TrialRow]:
-    """Each method once."""
+    """One trial of each configuration: the first. They come in no particular order."""
     return list({t.method: t for t in reversed(trials)}.values())
 
 

@@ -1,4 +1,4 @@
-"""Measurements along the training, trial by trial."""
+"""The measurements of trials over their training, kept as columns of numbers, which take little memory."""
 
 import math
 from array import array
@@ -18,7 +18,9 @@ class Curve:
     values: tuple[tuple[float | None, ...], ...]
 
     def mean_and_sem(self) -> tuple[list[float], list[float], list[float]]:
-        """Epochs, means and standard errors over seeds, where every seed has a value."""
+        """Epochs, means and standard errors over seeds, [I] each, at the epochs at which every seed has a
+        value. The standard errors are 0 with one seed.
+        """
         points = [(epoch, Summary.of(v)) for epoch, v in zip(self.epochs, self.values, strict=True)]
         whole = [(epoch, s.mean, s.sem or 0.0) for epoch, s in points if s.mean is not None]
         epochs, means, errors = zip(*whole, strict=True) if whole else ((), (), ())
@@ -26,27 +28,30 @@ class Curve:
 
 
 class _Column:
-    """A metric's values of all measurements that have it, one after the other."""
+    """The values of one metric in all measurements that have it, in one array."""
 
     def __init__(self) -> None:
-        self._starts = array("q")  # of each measurement up to the last one that has it; the others are empty
+        # Where the values of each measurement begin, up to the last that has the metric. A measurement
+        # without it begins where the next one does.
+        self._starts = array("q")
         self._values = array("d")  # NaN where not finite
 
     def put(self, place: int, values: Iterable[float | None]) -> None:
-        """Takes the values per seed of a measurement, which comes after those that it has."""
+        """Adds the values per seed of a measurement; `place` is its number among all, which must ascend."""
         self._starts.extend([len(self._values)] * (place + 1 - len(self._starts)))
         self._values.extend(math.nan if v is None else v for v in values)
 
     def at(self, place: int) -> tuple[float | None, ...]:
-        """The values of a measurement; none where it does not have the metric."""
+        """The values per seed of a measurement; an empty tuple where it does not have the metric."""
         ends = self._starts[place + 1 : place + 2] or [len(self._values)]
         values = self._values[self._starts[place] : ends[0]] if place < len(self._starts) else ()
         return tuple(None if math.isnan(v) else v for v in values)
 
 
 class Curves:
-    """The measurements of a study by trial, as columns of plain numbers over all trials: a large study has
-    millions of them, and an object for each trial and metric is larger than its numbers.
+    """The measurements of a study by trial. They are kept as columns of plain numbers over all trials,
+    because a large study has millions of values, and an object for each trial and metric would be larger than
+    its numbers.
     """
 
     def __init__(self, measurements: Iterable[Measurement]) -> None:
@@ -65,7 +70,7 @@ class Curves:
 
     @classmethod
     def gathered(cls, measurements: "Iterable[Measurement] | Curves") -> "Curves":
-        """Those of measurements; what is gathered already is taken as it is."""
+        """The curves of measurements; curves are returned as they are."""
         return measurements if isinstance(measurements, Curves) else cls(measurements)
 
     def of(self, trial: TrialRow, metric: str) -> Curve | None:
@@ -86,8 +91,8 @@ class Curves:
 
 
 def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: str) -> float | None:
-    """The largest relative deviation between the curves of two trials over the seeds and epochs that both
-    have.
+    """The largest relative deviation between two trials' curves of a metric, over the seeds and epochs that
+    both have; None where they share none.
     """
     mine, theirs = curves.of(trial, metric), curves.of(other, metric)
     if mine is None or theirs is None:
@@ -103,7 +108,7 @@ def largest_deviation(trial: TrialRow, other: TrialRow, curves: Curves, metric: 
 
 
 def deviation(a: float, b: float) -> float:
-    """The relative deviation of two numbers: of their difference from the larger of them; 0 where they are
-    equal.
+    """The relative deviation of two numbers: the size of their difference divided by the larger of their
+    sizes; 0 where they are equal.
     """
     return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0

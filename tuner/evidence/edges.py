@@ -1,4 +1,6 @@
-"""Optima at the end of what was searched: a better value may lie beyond."""
+"""Finds methods whose best temperature is the first or the last that was tried: a better one may lie beyond
+it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +15,14 @@ from tuner.ledger.rows import COMPETING, TrialRow
 class Edge:
     """A method's best value of a temperature is the first or the last that was tried."""
 
-    kind: str  # as Selection.named calls the method
-    temperature: str  # tau_f, tau_b, or tau where both are one
-    value: float
+    kind: str  # the method, as Selection.named calls it
+    temperature: str  # tau_f, tau_b, or tau where the method has one temperature
+    value: float  # of the temperature
     end: str  # lowest | highest
 
     @property
     def sentence(self) -> str:
-        """For a reader, without the full stop."""
+        """What a reader is told, without the full stop."""
         return (
             f"{method_label(self.kind)}: the best {self.temperature}, {self.value:g}, is the {self.end} that "
             "was tried; a better one may lie beyond it"
@@ -32,7 +34,7 @@ def edges(trials: Sequence[TrialRow], chosen: Selection) -> list[Edge]:
     found = []
     for kind, best in chosen.named().items():
         if best.schedule or (kind == SOFTMAX and chosen.diagonal is not None):
-            continue  # a schedule has no one value; softmax ST is the diagonal
+            continue  # a schedule has many values; softmax ST is the diagonal, which is looked at as such
         rivals = [t for t in trials if t.role in COMPETING and kind_of(t) == kind_of(best)]
         for label, name in _axes(kind, best):
             values = [value for value in taken(rivals, name) if value is not None and value > 0]
@@ -43,7 +45,7 @@ def edges(trials: Sequence[TrialRow], chosen: Selection) -> list[Edge]:
 
 
 def _axes(kind: str, best: TrialRow) -> list[tuple[str, str]]:
-    """The temperatures that a method is tuned over: what they are called, and the field of a trial."""
+    """The temperatures over which a method is tuned: (what a reader is told it is, field of a trial)."""
     if kind == OFF:
         return [("tau_f", "tau_f"), ("tau_b", "tau_b")]
     if kind == ARGMAX:

@@ -1,12 +1,15 @@
-"""What a search would have found with fewer trials: the expected best of k off the diagonal and of k on it.
+"""What a search would have found with fewer trials: the expected best of k trials off the diagonal and of k
+on it.
 
-A method that was tuned with more trials than its rival is ahead by tuning alone. The rows of a study show how
-far: of all ways to choose k of a method's trials, the best of each by some seeds, scored on another seed, on
-average. Every seed is the other one in turn (cross-fitting), so that choosing flatters nobody; the choices
-share most of their seeds, so there is no interval.
+A method that was tuned with more trials than its rival is ahead by tuning alone. A study's trials show by how
+much: for every way to choose k of a method's trials, the best of the k is selected by all seeds but one and
+    scored on the
+seed that was left out; then the average over all ways is taken. Each seed is left out in turn
+(cross-fitting), so the score is not inflated by the selection. There is no interval, because the selections
+share most of their seeds.
 
-With n trials ranked by the selecting seeds, the r-th (from 0) is the best of a random k with probability
-C(n - 1 - r, k - 1) / C(n, k).
+Of n trials that are ranked by the selecting seeds, the r-th (from 0) is the best of a random k with
+probability C(n - 1 - r, k - 1) / C(n, k).
 """
 
 from collections.abc import Sequence
@@ -22,21 +25,22 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EqualBudget:
-    """The expected objective of the best of k = 1, 2, ... trials, on seeds that did not choose it."""
+    """The expected objective of the best of k = 1, 2, ... trials, on seeds that did not select it."""
 
-    off: tuple[float, ...]  # of k trials off the diagonal
-    on: tuple[float, ...]  # of k on it
-    gain: tuple[float, ...]  # of off over on at the same k, as far as both have as many; positive is better
-    gains: tuple[tuple[float, ...], ...]  # the same for each scoring seed, [S][k]
+    off: tuple[float, ...]  # of k trials off the diagonal, [C]
+    on: tuple[float, ...]  # of k trials on it, [D]
+    gain: tuple[float, ...]  # of off over on with the same k, [min(C, D)]; positive is better
+    gains: tuple[tuple[float, ...], ...]  # the same on each seed that was left out, [S][min(C, D)]
     seeds: int
 
 
 def equal_budget(
     off: Sequence[Sequence[float]], on: Sequence[Sequence[float]], objective: Objective
 ) -> EqualBudget | None:
-    """The curves of trials off the diagonal [C][S] and on it [D][S], all on the same seeds.
+    """The expected best of k trials off the diagonal and on it, from the objectives [C][S] and [D][S] of all
+    trials, on the same seeds.
 
-    None without a trial on either side, or with fewer than 2 seeds.
+    None where one of the two has no trial, or with fewer than 2 seeds.
     """
     if not off or not on or len(off[0]) < 2:
         return None
@@ -50,19 +54,25 @@ def equal_budget(
 
 
 def best_of_k(scores: Floats) -> Floats:
-    """The expected score on each seed of the best of k trials by the other seeds: [S, k] of scores [C, S]."""
+    """The expected score on each seed of the best of k trials, which the other seeds select, [S, C] for k = 1
+    to C.
+
+    `scores` [C, S]; high is good.
+    """
     trials, seeds = scores.shape
     ranked = np.empty((seeds, trials))
     for seed in range(seeds):
         others = np.arange(seeds) != seed
         ranked[seed] = scores[np.argsort(-scores[:, others].mean(1), kind="stable"), seed]
-    # One k after the other: the weights of all of them together are trials x trials numbers.
+    # One k after the other, because the weights for all k would take trials x trials numbers of memory.
     return np.stack([ranked @ chosen(k, trials) for k in range(1, trials + 1)], 1)
 
 
 def chosen(k: int, trials: int) -> Floats:
-    """The probability that the r-th best of all is the best of k random ones, [r]."""
+    """The probability that the r-th best of all trials is the best of k random ones, [trials] for r from
+    0.
+    """
     r = np.arange(trials - 1)
-    # C(n - 2 - r, k - 1) / C(n - 1 - r, k - 1): what the next one has of the probability of the one before.
+    # The ratio of the probabilities of r + 1 and of r: C(n - 2 - r, k - 1) / C(n - 1 - r, k - 1).
     ratios = np.maximum(trials - r - k, 0) / (trials - 1 - r)
     return np.cumprod(np.concatenate([[k / trials], ratios]))

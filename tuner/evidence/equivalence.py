@@ -1,14 +1,14 @@
-"""Whether a difference is too small to matter: two one-sided tests (Schuirmann 1987).
+"""Whether a difference is too small to matter, by two one-sided tests (TOST; Schuirmann 1987).
 
 "Not significantly different" is no evidence of being the same: with few seeds hardly any difference is
 significant. Two methods are called equivalent where the mean difference is shown to lie above -margin and
-below +margin, each at 5 %; that is, where its 90 % interval lies within the margin. They are called different
-where that interval lies wholly outside of it.
+below +margin, each at the 5 % level; that is, where its 90 % interval lies within the margin. They are called
+different where that interval lies wholly outside of the margin.
 
-The rescaling control is judged this way. The control trains the same network in other coordinates, so it
-should end where the original does. A fixed tolerance such as 5 % would be useless, since that can be the
-whole gain under examination. A control that ends within half of that gain has more than half of the gain
-itself; so half the gain is the margin.
+The rescaling control is judged this way (control.py). It trains the same network in other coordinates, so it
+should end where the original does. A fixed tolerance such as 5 % would be useless, because the whole gain
+under examination can be as small as that. The margin is half of that gain: a control that ends within it has
+more than half of the gain itself.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LEVEL = 0.05  # of each of the two tests
 
 
 class Agreement(StrEnum):
-    """What is shown of a difference and a margin."""
+    """What is shown about a difference and a margin."""
 
     EQUIVALENT = "equivalent"
     DIFFERENT = "different"
@@ -45,10 +45,10 @@ class Equivalence:
 def equivalence(
     differences: Sequence[float], margin: float, magnitudes: Sequence[float] = ()
 ) -> Equivalence | None:
-    """Holds differences, one for each seed, against a margin. None without any.
+    """Tests differences [S] against a margin in the same units. None without any difference; with fewer than
+    3 seeds it is undecided.
 
-    `magnitudes` are the numbers that were subtracted: differences below their rounding are none. Fewer than 3
-    seeds decide nothing.
+    `magnitudes` are the numbers that were subtracted: a spread below their rounding counts as none.
     """
     measured = seed_mean(differences, magnitudes)
     if measured is None:
@@ -60,7 +60,9 @@ def equivalence(
 
 
 def two_one_sided(measured: SeedMean, margin: float) -> float | None:
-    """The p-value of a mean difference at or beyond the margin; None where there is no test."""
+    """The p-value of the hypothesis that the true mean difference is at or beyond the margin: the larger of
+    the two one-sided ones. None where there is no test.
+    """
     if not measured.tested or measured.sem is None:
         return None
     return float(stdtr(measured.seeds - 1, -(margin - abs(measured.mean)) / measured.sem))
@@ -70,7 +72,7 @@ def _agreement(measured: SeedMean, interval: tuple[float, float] | None, margin:
     if interval is None or measured.seeds < FEWEST_SEEDS:
         return Agreement.UNDECIDED
     low, high = interval
-    # Without a spread the interval is a point, or as wide as rounding: what is within rounding is the same.
+    # Without a spread the interval is a point, or as wide as rounding, and rounding is no difference.
     slack = 0.0 if measured.spread else measured.rounding
     if -margin - slack < low and high < margin + slack:
         return Agreement.EQUIVALENT

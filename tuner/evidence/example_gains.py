@@ -1,7 +1,7 @@
 """The gain over the diagonal on the test set, with its uncertainty over seeds and examples at once.
 
-From the losses of confirmed trials on each test example, which their trainings leave as files. A verdict is
-about new seeds on the examples there are; how far it carries to new examples is said here.
+A verdict is about new seeds on the given examples; this gain is about new examples as well. It is computed
+from the losses of confirmed trials on each test example, which their trainings leave as files.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,17 +20,20 @@ from tuner.ledger.rows import Role, TrialRow, TrialState
 
 FILE = "example_losses.npy"
 Floats = npt.NDArray[np.floating]
-Losses = Callable[[int], Floats | None]  # of a trial by its number, [S, N]; None where there are none
+# From a trial's number to its losses on the test examples, [S seeds, N examples]; None where there are none.
+Losses = Callable[[int], Floats | None]
 
 
 class LossFiles:
-    """The losses that trials have left in a study's folder of files."""
+    """Reads the losses that trials have left in a study's folder of files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __call__(self, number: int) -> Floats | None:
-        """Those of a trial, [S, N]. Raises UserError for a file that is damaged."""
+        """The losses of a trial by its number, [S, N]; None where it has left none. Raises UserError for a
+        damaged file.
+        """
         file = self._folder / f"trial-{number}" / FILE
         try:
             found: Floats = np.load(file, allow_pickle=False)
@@ -45,13 +48,21 @@ class LossFiles:
 
 
 def no_losses(_: int) -> None:
-    """Where there are no files."""
+    """Stands for LossFiles where there are no files."""
 
 
 def gains_over_examples(
     trials: Sequence[TrialRow], confirmed: Mapping[str, TrialRow], losses: Losses, objective: Objective
 ) -> dict[str, TwoWayResult]:
-    """The gain of off the diagonal, and of argmax, over the diagonal, of those whose losses there are."""
+    """The gain of the method off the diagonal, and of argmax, over the diagonal, {method: gain}. A method is
+    left out where it or the diagonal has no losses.
+
+    Args:
+        trials: all trials of the study.
+        confirmed: the confirmed trials, by the names of Selection.named.
+        losses: reads a trial's losses.
+        objective: whose direction the losses have.
+    """
     found: dict[str, TwoWayResult] = {}
     if ON not in confirmed:
         return found
@@ -71,7 +82,7 @@ def gains_over_examples(
 
 
 def _by_seed(trials: Sequence[TrialRow], method: Method, losses: Losses) -> dict[int, Floats]:
-    """The losses of a method's confirmations on each of their seeds, [N]."""
+    """The losses of a method's confirmed trials, {seed: [N]}."""
     found: dict[int, Floats] = {}
     for t in trials:
         ended = t.state in (TrialState.SUCCEEDED, TrialState.DIVERGED)

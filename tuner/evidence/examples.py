@@ -1,17 +1,18 @@
-"""The interval of a gain over new seeds and new examples at once.
+"""The confidence interval of a gain over new seeds and new examples at once: a two-way random-effects model.
 
 A gain on a test set varies with the seeds that were trained and with the examples that were drawn. An
-interval over seeds knows the first only: on the digits' few hundred examples the standard error with both is
-half as large again. From the gain d of every seed s on every example i, two random effects and a residual:
+interval over seeds covers the former only: on the few hundred examples of digits, the standard error over
+both is half as large again. The gain d of every seed s on every example i is taken as two random effects and
+a residual:
 
     d_si = gain + a_s + b_i + e_si,    variance of the mean = var(a) / S + var(b) / N + var(e) / (S N)
 
-which the mean squares of the two-way table estimate as (MS_a + MS_b - MS_e) / (S N), with degrees of freedom
-by Satterthwaite (1946). It is not taken below what seeds or examples alone would give. Owen, "The pigeonhole
-bootstrap", 2007, shows why no resampling of the table does better.
+The mean squares of the two-way table estimate this variance as (MS_a + MS_b - MS_e) / (S N), with degrees of
+freedom by Satterthwaite (1946). The estimate is at least what seeds alone or examples alone would give. Owen,
+"The pigeonhole bootstrap", 2007, shows why no resampling of the table does better.
 
-It holds for examples that are the same for all seeds. Where every seed has its own, they are in the spread
-over seeds already.
+The model holds where all seeds have the same examples. Where every seed has its own, the spread over seeds
+already contains that of examples.
 """
 
 import math
@@ -29,7 +30,7 @@ Floats = npt.NDArray[np.floating]
 
 
 class Narrower(StrEnum):
-    """What would narrow an interval most, if there were twice as many."""
+    """What would narrow an interval most if their number were doubled."""
 
     SEEDS = "more seeds"
     EXAMPLES = "more examples"
@@ -42,10 +43,10 @@ class TwoWayGain:
 
     mean: float
     sem: float  # over seeds and examples
-    df: float
-    sem_over_seeds: float  # as if the examples were all there are
-    sem_over_examples: float  # as if the seeds were all there are
-    variances: tuple[float, float, float]  # of one seed, one example, the residual
+    df: float  # degrees of freedom of `sem`
+    sem_over_seeds: float  # over new seeds on the same examples
+    sem_over_examples: float  # over new examples with the same seeds
+    variances: tuple[float, float, float]  # components: of a seed, of an example, of the residual
     seeds: int
     examples: int
 
@@ -79,10 +80,11 @@ def two_way_gain(
     rival: Sequence[Sequence[float] | Floats] | Floats,
     objective: Objective,
 ) -> TwoWayGain | None:
-    """The gain of a trial over its rival from the losses of both, [S][N]: the same seeds, the same examples.
+    """The gain of a trial over its rival, from the losses [S][N] of both on the same seeds and the same
+    examples.
 
-    None with fewer than 2 seeds or 2 examples. Raises ValueError where the two tables do not have one shape,
-    or hold what is not finite: a trial that diverged has no losses.
+    None with fewer than 2 seeds or 2 examples. Raises ValueError where the two tables differ in shape or have
+    a value that is not finite, as after a divergence.
     """
     first, second = np.asarray(mine, dtype=float), np.asarray(rival, dtype=float)
     if first.shape != second.shape or first.ndim != 2:
@@ -118,7 +120,7 @@ def _analysed(gains: npt.NDArray[np.float64]) -> TwoWayGain:
 
 
 def _combined(a: float, b: float, e: float, seeds: int, examples: int) -> tuple[float, float]:
-    """MS_a + MS_b - MS_e, not below either, and its degrees of freedom."""
+    """MS_a + MS_b - MS_e, but at least MS_a and MS_b, and its degrees of freedom by Satterthwaite."""
     both = a + b - e
     if both <= max(a, b):
         return max(a, b), float(seeds - 1 if a >= b else examples - 1)

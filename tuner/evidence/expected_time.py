@@ -1,4 +1,4 @@
-"""An estimate of how long a study will take, from earlier studies; shown before it is started."""
+"""Estimates, before a study is started, how long it will take, from the time that earlier studies took."""
 
 import statistics
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from tuner.errors import UserError
 from tuner.ledger.rows import StudyRow, StudyState
 from tuner.spec.study import StudySpec, read_spec
 
-_MOST = 5  # the newest say it best: program and machine change
+_MOST = 5  # studies that are used, the newest: program and machine change over time
 
 
 @dataclass(frozen=True)
@@ -16,20 +16,22 @@ class ExpectedTime:
     """An estimate, and what it rests on."""
 
     seconds: float
-    studies: int  # past ones
+    studies: int  # how many past studies it rests on
 
 
 def expected_time(
     spec: StudySpec, past: Iterable[StudyRow], machine: str | None = None
 ) -> ExpectedTime | None:
-    """The median time of a planned training in past studies, times those that are planned; None without any.
+    """The median time per epoch (or step) of a training in past studies, times the epochs and trainings that
+    the spec plans; None where no past study counts.
 
     Args:
         spec: what is about to be run.
-        past: studies, newest first. Those count that succeeded with the same model, data and batch size, and
-            whose length is in the same unit, epochs or steps.
-        machine: as a study's host has it: only studies that ran there count, and the time that they took.
-            None: wherever they ran, the time that their populations trained, which is that of one device.
+        past: earlier studies, newest first. A study counts if it succeeded with the same model, data and
+            batch size, and if its length is given in the same unit, epochs or steps.
+        machine: name of a machine, as in a study's host. Only studies that ran there count, by the time that
+            their drivers ran. None: all count, by the time that their populations trained, summed: that is
+            the time on a single device.
     """
     rates: list[float] = []
     for row in past:
@@ -49,11 +51,11 @@ def expected_time(
 
 
 def _kind(spec: StudySpec) -> tuple[object, ...]:
-    """What a training costs is the same for specs that agree in this."""
+    """Specs that agree in this have trainings of the same cost per epoch or step."""
     options = (spec.options, spec.dataset_options)
     return (spec.task, spec.dataset, spec.batch_size, spec.epochs is None, *options)
 
 
 def _work(spec: StudySpec) -> float:
-    """Trainings times their length."""
+    """The number of planned trainings times their length in epochs or steps."""
     return spec.planned_trainings * float(spec.epochs or spec.steps or 1)

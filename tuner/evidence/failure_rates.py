@@ -1,4 +1,4 @@
-"""How often trainings of each method diverged or collapsed, which a mean over seeds hides."""
+"""How often the trainings of each method diverged or collapsed, which a mean over seeds hides."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,12 @@ from tuner.ledger.rows import COMPETING, Role, TrialRow, TrialState
 def failure_rates(
     trials: Sequence[TrialRow], confirmed: Mapping[str, TrialRow], collapse: Collapse | None
 ) -> dict[str, MethodOutcomes]:
-    """How often members of each method diverged and collapsed."""
+    """How often members of each method diverged and collapsed, in the search and on fresh seeds, {method:
+    rates}.
+
+    `confirmed` are the confirmed trials, by the names of Selection.named; `collapse` is what the task
+    declares to be a collapse, None where it declares none.
+    """
     searched: dict[str, list[TrialRow]] = {}
     for t in trials:
         if t.role in COMPETING and t.state in (TrialState.SUCCEEDED, TrialState.DIVERGED):

@@ -1,9 +1,10 @@
-"""Several studies as one family: their verdicts corrected together, and seeds that they share.
+"""Several studies as one family: their p-values are corrected together, and seeds that they share are found.
 
-Whoever runs twenty studies and shows the one that found a gain has searched twenty times. Each study's
-verdict is right by itself; among many, some are wrong by luck. Holm's correction of their p-values bounds the
-chance that any of those that stay is. Seeds that two studies of the same training share make their findings
-repeat each other rather than support each other.
+Whoever runs twenty studies and shows the one that found a gain has searched twenty times. Each verdict by
+itself is wrong with a small probability, so among many verdicts some are wrong by luck. Holm's correction
+(1979) bounds the probability that any of the verdicts that remain is wrong. And where two studies trained the
+same on the same seeds, their findings are not independent: they repeat each other and do not support each
+other.
 """
 
 import json
@@ -23,7 +24,8 @@ from tuner.ledger.rows import Role, StudyRow, TrialRow
 from tuner.spec.study import TRAINED, StudySpec
 
 LEVEL = 0.05
-# By which two trainings on the same fresh seed are one: what the confirmation changes, too.
+# The spec's fields that make two trainings on the same fresh seed the same. `vary_split` is used by
+# confirmations only, so it is not among the fields that make two trials of a search the same.
 _CONFIRMED = TRAINED | {"vary_split"}
 
 
@@ -49,12 +51,12 @@ class Finding:
     study: str
     verdict: Verdict
     p_value: float | None  # None where nothing was confirmed
-    trained: str  # what trials are made of: seeds of other trainings are other seeds
-    seeds: frozenset[int]  # fresh ones
+    trained: str  # as `_trained`: only studies in which it is equal can share seeds
+    seeds: frozenset[int]  # fresh seeds that it trained on
 
 
 def finding(study: StudyRow, trials: Sequence[TrialRow], rules: Rules) -> Finding:
-    """What a study has found."""
+    """What a family needs to know of a study, from all its trials and the rules of its confirmation."""
     main = conclude(study, trials, select(trials, study.objective), rules).main
     confirmed = main.gain if main.gain is not None and main.gain.confirmed else None
     return Finding(
@@ -67,8 +69,8 @@ def finding(study: StudyRow, trials: Sequence[TrialRow], rules: Rules) -> Findin
 
 
 def _trained(study: StudyRow) -> str:
-    """What the trainings of its confirmation are made of, as JSON; a field that the version which ran it did
-    not have has its default.
+    """The spec's fields that determine a training of the confirmation, as JSON. A field that did not exist in
+    the version that ran the study has its default.
     """
     fields = StudySpec.model_fields
     defaults = {name: fields[name].get_default(call_default_factory=True) for name in _CONFIRMED - {"task"}}
@@ -77,15 +79,15 @@ def _trained(study: StudyRow) -> str:
 
 
 def corrected(family: Sequence[Finding]) -> dict[str, Correction]:
-    """The correction of each study of a family, by its id."""
+    """The correction of each study of a family, {study's id: correction}."""
     p_values = {f.study: f.p_value for f in family if f.p_value is not None}
     adjusted, sharing = holm(p_values), _sharing(family)
     return {f.study: _correction(f, sharing[f.study], adjusted.get(f.study), len(p_values)) for f in family}
 
 
 def _sharing(family: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
-    """Of each study, the others that trained the same on some of its seeds. Found by seed: to compare each
-    with each would take half a second for a thousand.
+    """For each study, the ids of the others that trained the same on some of its seeds. The studies are
+    looked up by seed, because comparing each with each would take half a second for a thousand studies.
     """
     places: dict[tuple[str, int], list[int]] = defaultdict(list)
     for place, f in enumerate(family):

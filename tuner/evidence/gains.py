@@ -1,4 +1,4 @@
-"""One trial against another as the results show it: the numbers, and what was decided of them."""
+"""The gain of one trial over another as the results show it: the numbers, and what was decided from them."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from tuner.ledger.objective import Objective
 from tuner.ledger.rows import Role, TrialRow
 
 _FLATTERED = "measured on the seeds that selected the trials, which flatters it: only fresh seeds decide"
-Values = Mapping[int, float | None]  # of each seed
+Values = Mapping[int, float | None]  # {seed: value}, None where it is not finite
 
 
 def gain(
@@ -21,7 +21,8 @@ def gain(
 ) -> Gain | None:
     """How much better a trial is than its rival, on the seeds that both have. None where they share none.
 
-    Only a gain on fresh seeds is judged.
+    A decision is made only where both are confirmed trials. `margin` is in units of the objective, and
+    `names` are the names of the two in the reason.
     """
     if not set(trial.seeds) & set(rival.seeds):
         return None
@@ -46,7 +47,11 @@ def gain_in(trial: TrialRow, rival: TrialRow, metric: str, objective: Objective)
 
 
 def gain_of(numbers: PairedGain, judged: Judgement | None, *, against: int, confirmed: bool) -> Gain:
-    """The gain with what was decided of it; without a judgement, with the interval of an ordinary t-test."""
+    """The gain of `numbers` as the results show it, with the interval, p-value and decision of its judgement;
+    without a judgement, with those of an ordinary t-test and no decision.
+
+    `against` is the number of the rival's trial, `confirmed` whether the seeds are fresh.
+    """
     measured, differences = numbers.measured, numbers.differences
     many = len(differences) > 1
     shown = Gain(

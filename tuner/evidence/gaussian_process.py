@@ -1,17 +1,18 @@
-"""A Gaussian process over two temperatures whose noise is what differs from seed to seed.
+"""A Gaussian process for an objective over two temperatures that was measured on several seeds.
 
-The objective of a seed s at a place x = (sqrt tau_f, log tau_b), scaled to the unit square, is taken as
+The objective of a seed s at a place x = (sqrt tau_f, log tau_b), scaled to the unit square, is modelled as
 
     y_s(x) = m(x) + d_s(x) + e_s(x)
 
-with m the mean surface, d_s what is smooth in a seed's deviation from it (trials of one seed share weights,
-batches and noise, so neighbours are alike) and e_s noise that is independent from place to place, the nugget.
-m and d_s are Gaussian processes with a Matern 5/2 kernel and one length for each axis, common to both, each
-plus a constant of any size. With all seeds at all places the data fall apart into the mean over seeds, whose
-covariance is K_m + (K_d + s^2) / S, and S - 1 contrasts between seeds, each with covariance K_d + s^2. So the
-noise is pooled over all places, and known with (S - 1)(C - 1) degrees of freedom.
+where m is the mean surface, d_s the smooth part of a seed's deviation from it (trials of one seed share
+weights, batches and noise, so neighbouring places deviate alike) and e_s noise of variance s^2 that is
+independent from place to place (the nugget). m and d_s are Gaussian processes with a Matern 5/2 kernel, whose
+length scale on each axis is common to both, and each has an additional constant with a very wide prior. With
+all S seeds at all C places the likelihood factorises into that of the mean over seeds, whose covariance is
+K_m + (K_d + s^2) / S, and that of S - 1 contrasts between seeds, each with covariance K_d + s^2. So the noise
+is pooled over all places, and known with (S - 1)(C - 1) degrees of freedom.
 
-The hyperparameters maximise the marginal likelihood of both, with weak priors, from several fixed starts. See
+The hyperparameters maximise the product of both likelihoods and weak priors, from several fixed starts. See
 Rasmussen and Williams, "Gaussian processes for machine learning", 2006, sections 4.2 and 5.4.
 """
 
@@ -22,10 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-CONSTANT = 100.0  # variance of the constants, in variances of the data: any
-_JITTER = 1e-8
-# Logarithms of: standard deviation of m, the two lengths, standard deviations of d_s and of e_s; in units of
-# the data's standard deviation and of the unit square. Priors are normal.
+CONSTANT = 100.0  # prior variance of the constants, in variances of the data: so wide that the data decide
+_JITTER = 1e-8  # added to the diagonals of covariances, so that they can be inverted
+# The hyperparameters, theta [5], are the logarithms of: the standard deviation of m, the two length scales,
+# and the standard deviations of d_s and of e_s; in units of the data's standard deviation and of the unit
+# square. Their priors are normal.
 PRIOR_MEAN = np.log([1.0, 0.7, 0.7, 0.2, 0.2])
 PRIOR_SD = np.array([1.0, 0.8, 0.8, 1.5, 1.5])
 _BOUNDS = [(-4.0, 3.0), (-3.0, 2.5), (-3.0, 2.5), (-7.0, 2.0), (-7.0, 2.0)]
@@ -38,22 +40,24 @@ _STARTS = (
 
 @dataclass(frozen=True)
 class Surface:
-    """The process given the data."""
+    """The posterior of the mean surface m, given the data."""
 
     places: Floats  # [C, 2], as they were given
     mean: Floats  # [C], of m at the places
     covariance: Floats  # [C, C], of m at the places
-    lengths: tuple[float, float]  # of the two axes, in units of the unit square
+    lengths: tuple[float, float]  # length scales of the two axes, in units of the unit square
     noise: float  # standard deviation of a seed's deviation at one place, in units of the data
-    _low: Floats  # [2]
-    _range: Floats  # [2]
-    _weights: Floats  # [C]
+    _low: Floats  # [2], lowest coordinates of the places
+    _range: Floats  # [2], ranges of the coordinates
+    _weights: Floats  # [C], precision times the data's means
     _precision: Floats  # [C, C], inverse of the covariance of the data's means
     _scale: tuple[float, float]  # mean and standard deviation of the data
     _deviation: float  # of m, in units of the data's
 
     def predict(self, places: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of m at other places [N, 2], in units of the data: [N], [N]."""
+        """The posterior mean and standard deviation of m at other places [N, 2], in units of the data: [N]
+        each.
+        """
         centre, scale = self._scale
         between = self._kernel(self._unit(places), self._unit(self.places))
         mean = between @ self._weights
@@ -70,9 +74,9 @@ class Surface:
 
 
 def fit(places: Floats, values: Floats) -> Surface:
-    """The process of values [C, S], all seeds at all places [C, 2].
+    """Fits the process to values [C, S], all seeds at all places [C, 2].
 
-    Raises ValueError with fewer than 2 seeds, 4 places, or 2 values of a coordinate.
+    Raises ValueError with fewer than 2 seeds, 4 places, or 2 different values of a coordinate.
     """
     places, values = np.asarray(places, dtype=float), np.asarray(values, dtype=float)
     if values.ndim != 2 or values.shape[1] < 2 or len(values) < 4 or len(values) != len(places):
@@ -98,21 +102,23 @@ def fit(places: Floats, values: Floats) -> Surface:
 
 
 def matern(r: Floats) -> Floats:
-    """The Matern 5/2 correlation at a distance r, in units of the length."""
+    """The Matern 5/2 correlation at distances r, in units of the length scale; of the same shape."""
     a = math.sqrt(5) * r
     correlation: Floats = (1 + a + a**2 / 3) * np.exp(-a)
     return correlation
 
 
 def distance(a: Floats, b: Floats, lengths: Floats) -> Floats:
-    """The distances between places [A, 2] and [B, 2], each axis in units of its length: [A, B]."""
+    """The distances [A, B] between places [A, 2] and [B, 2], each axis in units of its length scale [2]."""
     difference = (a[:, None, :] - b[None, :, :]) / lengths
     between: Floats = np.sqrt((difference**2).sum(2))
     return between
 
 
 def _best(unit: Floats, data: Floats) -> Floats:
-    """The hyperparameters of the highest posterior density among the ends of all starts."""
+    """The hyperparameters [5] with the highest posterior density among the results of all starts; places
+    `unit` [C, 2] in the unit square, standardised `data` [C, S].
+    """
     from scipy.optimize import minimize
 
     ends = [
@@ -125,7 +131,9 @@ def _best(unit: Floats, data: Floats) -> Floats:
 
 
 def loss(theta: Floats, unit: Floats, data: Floats) -> tuple[float, Floats]:
-    """Minus the logarithm of the posterior density of the hyperparameters, and its gradient [5]."""
+    """Minus the logarithm of the posterior density of the hyperparameters `theta` [5], up to a constant, and
+    its gradient [5]; places `unit` [C, 2] in the unit square, standardised `data` [C, S].
+    """
     seeds = data.shape[1]
     k_m, k_e, gradients = covariances(unit, theta)
     mean = data.mean(1, keepdims=True)
@@ -140,8 +148,9 @@ def loss(theta: Floats, unit: Floats, data: Floats) -> tuple[float, Floats]:
 
 
 def _minus_log(covariance: Floats, vectors: Floats, count: int) -> tuple[float, Floats]:
-    """Minus the log likelihood of vectors [C, V] that stand for `count` independent ones, and its derivative
-    by the covariance [C, C].
+    """Minus the log likelihood, up to a constant, of `count` independent normal vectors with a covariance [C,
+    C], and its derivative with respect to the covariance [C, C]. Of the vectors only the sum of their outer
+    products matters, so `vectors` [C, V] may be others with the same sum.
     """
     inverse = np.linalg.inv(covariance)
     _, logarithm = np.linalg.slogdet(covariance)
@@ -151,7 +160,9 @@ def _minus_log(covariance: Floats, vectors: Floats, count: int) -> tuple[float, 
 
 
 def covariances(unit: Floats, theta: Floats) -> tuple[Floats, Floats, list[tuple[Floats, Floats]]]:
-    """K_m, K_d + s^2, and the derivatives of both by each hyperparameter."""
+    """K_m and K_d + s^2, [C, C] each, and the derivatives of both with respect to each of the 5
+    hyperparameters.
+    """
     deviation, length_f, length_b, smooth, rough = np.exp(theta)
     lengths = np.array([length_f, length_b])
     squared = ((unit[:, None, :] - unit[None, :, :]) / lengths) ** 2  # [C, C, 2]

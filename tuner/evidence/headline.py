@@ -1,6 +1,6 @@
-"""A study's verdict in one line, or the reason why there is none.
+"""A study's verdict in one line, or why there is none.
 
-It is made here only, so that the list, the page, the API, the command line, the report and MLflow use the
+All surfaces (list, page, API, command line, report, MLflow) take the line from here, so that they use the
 same words.
 """
 
@@ -8,7 +8,7 @@ from tuner.evidence.over_seeds import Gain
 from tuner.evidence.verdicts import Verdict
 from tuner.ledger.rows import StudyState
 
-# What has succeeded has its own reason.
+# Why there is no verdict, by the study's state; that of a study that has succeeded depends on its results.
 _WHY = {
     StudyState.QUEUED: "not started yet",
     StudyState.RUNNING: "still running",
@@ -23,8 +23,8 @@ def headline(state: StudyState, verdict: Verdict | None, gain: Gain | None) -> s
 
     Args:
         state: the study's.
-        verdict: what its results say; None while nobody has looked at them.
-        gain: what the verdict rests on, if anything.
+        verdict: of its results; None where they have not been computed.
+        gain: on which the verdict rests; None where there is none.
     """
     if verdict not in (None, Verdict.NONE):
         return str(verdict)

@@ -1,14 +1,16 @@
-"""How much of what a search saw is due to each temperature, learning rate and optimiser: functional variance.
+"""The importance of each temperature, learning rate and setting of the optimiser in a search, by functional
+analysis of variance (fANOVA).
 
 A Gaussian process is fitted to the mean objective of the trials over (sqrt tau_f, log tau_b, log learning
-rate, and the place of each searched setting of the optimiser among its values), scaled to the unit cube, with
-a Matern 5/2 kernel that has a length for each axis. The importance of an axis is the share of the surface's
-variance over the cube that is a function of this axis alone (Hutter, Hoos and Leyton-Brown, "An efficient
-approach for assessing hyperparameter importance", 2014, with a process in place of their forest; Sobol's
-first-order index). What is left is interaction.
+rate, and the rank of each searched setting of the optimiser among its values), scaled to the unit cube, with
+a Matern 5/2 kernel that has a length scale for each axis. The importance of an axis is the share of the
+surface's variance over the cube that is a function of this axis alone: Sobol's first-order index (Hutter,
+Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", 2014, with a Gaussian
+process in place of their random forest). What remains is interaction.
 
-Trials that are further behind the median than the best is ahead of it are drawn up to there: one cliff would
-else be all of the variance. A description; no verdict rests on it.
+A trial that is further behind the median than the best one is ahead of it counts as if it were only as far
+behind (surface.py): otherwise a few failed trials would make nearly all of the variance. It is a description;
+no verdict rests on it.
 """
 
 from collections.abc import Sequence
@@ -29,29 +31,34 @@ Floats = npt.NDArray[np.float64]
 AXES = ("tau_f", "tau_b", "lr")
 INTERACTION = "interaction"
 FEWEST = 10  # trials of a surface
-_MOST = 200  # the best ones
-_LEVELS, _OTHERS = 24, 256  # of the axis in question, and places of the other axes that are averaged over
-_AT_ONCE = 256  # places at which the surface is computed together: 6,144 of them are 100 MB
+_MOST = 200  # trials of a surface at most: the best ones
+_LEVELS = 24  # values of an axis at which its main effect is computed
+_OTHERS = 256  # places on the other axes over which each of them is averaged
+_AT_ONCE = 256  # places at which the surface is computed together: all 6,144 would take 100 MB
 _STARTS = ((0.5, 0.1), (0.15, 0.3), (1.5, 0.03))  # lengths of all axes, standard deviation of the noise
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a search saw, as arrays: it takes no time to make, its importance does."""
+    """The trials of a search as arrays. They are quickly made; computing the importance from them takes
+    seconds.
+    """
 
-    varied: tuple[str, ...]  # A of AXES and of the optimiser's fields
-    places: Floats  # [N, A], scaled as above
-    values: Floats  # [N], low is good
+    varied: tuple[str, ...]  # names of the A axes that the search varied
+    places: Floats  # [N, A], coordinates of the trials, not yet scaled to the unit cube
+    values: Floats  # [N], mean objective of the trials, low is good
 
     def importance(self) -> dict[str, float]:
-        """The share of each axis that the search varied, and of their interaction."""
+        """The share of the variance of each axis and of their interaction, {name: share}; they add up to
+        1.
+        """
         shares = _shares(self.places.tobytes(), self.values.tobytes(), len(self.varied))
         return dict(zip(self.varied, shares, strict=True)) | {INTERACTION: max(0.0, 1.0 - sum(shares))}
 
 
 def seen(trials: Sequence[TrialRow], objective: Objective) -> Seen | None:
-    """Of the trials that were trained to their end; None with fewer than 10, or where only one of what
-    is searched varies, or the objective does not.
+    """The trials of the search that were trained to their end, as arrays. None with fewer than 10 of them,
+    with fewer than two axes that vary, or where the objective does not vary.
     """
     ended = [t for t in finished(searched(trials)) if t.mean is not None and t.tau_f is not None and t.tau_b]
     ended = sorted(ended, key=lambda t: (objective.sign * (t.mean or 0.0), t.number))[:_MOST]
@@ -69,8 +76,8 @@ def seen(trials: Sequence[TrialRow], objective: Objective) -> Seen | None:
 
 
 def _settings(trials: Sequence[TrialRow]) -> dict[str, Floats]:
-    """The place of each trial's setting among those that the search has, [N], of each field of the
-    optimiser: by value, and no clipping last.
+    """For each searched setting of the optimiser, the rank of each trial's value among the search's values,
+    [N]; no clipping comes last.
     """
     found = {}
     for name, values in settings_by_name(t.variant for t in trials).items():
@@ -80,20 +87,22 @@ def _settings(trials: Sequence[TrialRow]) -> dict[str, Floats]:
 
 
 def importance(trials: Sequence[TrialRow], objective: Objective) -> dict[str, float] | None:
-    """The shares of what the search varied; None where `seen` is."""
+    """The share of each axis that the search varied and of their interaction, {name: share}; None where
+    `seen` is.
+    """
     what = seen(trials, objective)
     return None if what is None else what.importance()
 
 
 @lru_cache(maxsize=64)
 def _shares(places: bytes, values: bytes, axes: int) -> tuple[float, ...]:
-    """Kept, because results are looked at again and again."""
+    """`main_effects` of arrays as bytes. They are kept, because the same results are read again and again."""
     return main_effects(np.frombuffer(places).reshape(-1, axes), np.frombuffer(values))
 
 
 def main_effects(places: Floats, values: Floats) -> tuple[float, ...]:
-    """The share of the variance of a surface through values [N] at places [N, A] that is a function of each
-    axis alone, [A], over the box of the places.
+    """Sobol's first-order indices [A] of a surface through values [N] at places [N, A], over the box of the
+    places: the share of the surface's variance that is a function of each axis alone.
     """
     from scipy.stats import qmc
 
@@ -116,7 +125,7 @@ def main_effects(places: Floats, values: Floats) -> tuple[float, ...]:
 
 
 class _Surface:
-    """The posterior mean of a process through values [N] at places [N, A] of the unit cube."""
+    """The posterior mean of a Gaussian process through values [N] at places [N, A] of the unit cube."""
 
     def __init__(self, unit: Floats, values: Floats) -> None:
         from scipy.optimize import minimize
@@ -148,8 +157,9 @@ def _covariance(unit: Floats, theta: Floats) -> Floats:
 
 
 def _loss(theta: Floats, unit: Floats, values: Floats) -> float:
-    """Minus the log of the marginal likelihood, with the variance of the process as it fits best, and a weak
-    prior on the lengths.
+    """Minus the log marginal likelihood, up to a constant, at the best-fitting variance of the process, plus
+    a weak prior on the length scales. `theta` [A + 1] are the logarithms of the length scales and of the
+    noise's standard deviation, in units of that of the process.
     """
     root = np.linalg.cholesky(_covariance(unit, theta) + 1e-9 * np.eye(len(unit)))
     white = np.linalg.solve(root, values)

@@ -1,6 +1,7 @@
-"""What methods, states and metrics are called: in tables, legends, the report, the API and the page.
+"""Display names of methods, states and metrics, for tables, legends, the report, the API and the page.
 
-One name for each, said here only; a spec and the ledger have the short keys (`gumbel`, `off_diagonal`).
+Each has one display name, which is defined here only; specs and the ledger have short keys (`gumbel`,
+`off_diagonal`).
 """
 
 from trainables.metrics import Metrics
@@ -39,7 +40,7 @@ def metric_label(metric: str, metrics: Metrics) -> str:
 
 
 def method_label(name: str) -> str:
-    """A method's name: of the selection's, or of a baseline's estimator."""
+    """The display name of a method, by a name of Selection.named or by the estimator of a baseline."""
     return METHODS.get(name, name.replace("_", " "))
 
 

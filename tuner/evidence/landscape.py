@@ -1,5 +1,5 @@
-"""The objective over the two temperatures: what was run where, its stages, its optimum and how sure its place
-is.
+"""The objective over the two temperatures: the landscape, lines through it, the stages of a sequential
+search, and where the optimum lies.
 """
 
 from collections import defaultdict
@@ -29,9 +29,9 @@ from tuner.spec.search import StrategyName
 
 
 def landscape(trials: Sequence[TrialRow], objective: Objective) -> Landscape:
-    """The search: mean and standard error at each pair of temperatures, of the best learning rate there.
+    """Mean and standard error of the search at each pair of temperatures, with the best learning rate there.
 
-    A sequential search has run a row and a column only; the other pairs have no value.
+    Pairs that were not run have no value; a sequential search has run one row and one column only.
     """
     ran = searched(trials)
     scored = scores(ran, lambda t: (t.tau_f, t.tau_b), objective)
@@ -46,10 +46,10 @@ def landscape(trials: Sequence[TrialRow], objective: Objective) -> Landscape:
 
 
 def marginals(trials: Sequence[TrialRow], objective: Objective) -> Marginals | None:
-    """For each temperature: mean and sem of the best trial at each of its values, and of those in line with
-    the optimum.
+    """Along each temperature: mean and standard error of the best trial at each of its values, over all
+    values of the other temperature and at the optimum's.
 
-    None without a finished search, or where a temperature takes one value only.
+    None where no trial has finished, or where a temperature takes one value only.
     """
     ran = searched(trials)
     optimum = best(ran, objective)
@@ -75,10 +75,11 @@ def marginals(trials: Sequence[TrialRow], objective: Objective) -> Marginals | N
 
 
 def stages(study: StudyRow, trials: Sequence[TrialRow]) -> Stages | None:
-    """The two stages of a sequential search, or None for another: tau_f at tau_b_start, then tau_b at the
-    best tau_f.
+    """The two stages of a sequential search: tau_f at tau_b_start, then tau_b at the best tau_f. None for
+    another search.
 
-    The best tau_f is the best so far while the first stage runs; None where no trial of it has an objective.
+    While the first stage runs, best_tau_f is the best so far; it is None where no trial of that stage has an
+    objective.
     """
     if study.strategy != StrategyName.SEQUENTIAL:
         return None
@@ -97,7 +98,7 @@ def stages(study: StudyRow, trials: Sequence[TrialRow]) -> Stages | None:
 def scores(
     trials: Sequence[TrialRow], key: Callable[[TrialRow], Any], objective: Objective
 ) -> dict[Any, Summary]:
-    """Mean and standard error of the best among the trials of each key."""
+    """The summary over seeds of the best trial of each group, {key: summary}; `key` gives a trial's group."""
     groups: dict[Any, list[TrialRow]] = defaultdict(list)
     for trial in trials:
         groups[key(trial)].append(trial)
@@ -119,7 +120,7 @@ def _along_backward(trials: Sequence[TrialRow], objective: Objective) -> Backwar
 
 
 def _along(trials: Sequence[TrialRow], name: str, objective: Objective) -> tuple[tuple[Any, ...], ...]:
-    """The values of a temperature, ascending, with mean and sem of the best trial at each."""
+    """The values of a temperature, ascending, with mean and standard error of the best trial at each."""
     scored = sorted(scores(trials, attrgetter(name), objective).items())
     return (
         tuple(level for level, _ in scored),
@@ -129,9 +130,11 @@ def _along(trials: Sequence[TrialRow], name: str, objective: Objective) -> tuple
 
 
 def optimum(trials: Sequence[TrialRow], objective: Objective) -> Optimum | None:
-    """Where the optimum of the search lies; None with fewer than 2 seeds or 2 pairs.
+    """Where the optimum of the search lies, and how sure that is (surface.py); None with fewer than 2 seeds
+    or 2 pairs.
 
-    At each pair the best learning rate counts. Trials with temperatures that change are left out.
+    Each pair counts with its best learning rate. Trials whose temperatures change during training are left
+    out.
     """
     leaders: dict[tuple[float, float], TrialRow] = {}
     for t in finished(searched(trials)):

@@ -1,9 +1,10 @@
-"""The level at which a comparison is tested at the number of seeds that it has: at a planned look, between
+"""The p-values and intervals of a comparison at the number of seeds that it has: at a planned look, between
 two looks, or beyond the last.
 
-At a planned look it is the design's nominal level. Seeds that were added afterwards were not planned, so a
-study with such seeds is judged by p-values and intervals that hold at every number of seeds. Between two
-looks nothing is decided; the interval that is shown there also holds at every number of seeds.
+At a planned look they are those of a t-test at the design's nominal level (sequential_design.py). Seeds that
+were added afterwards were not planned, so a comparison with such seeds is judged by p-values and intervals
+that are valid at every number of seeds (always_valid.py). Between two looks nothing is decided; the interval
+that is shown there is also valid at every number of seeds.
 """
 
 import math
@@ -21,42 +22,45 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Levels:
-    """How p-values and intervals are made at a number of seeds."""
+    """How p-values and intervals are computed at a number of seeds."""
 
-    design: SequentialDesign | None  # None where no look has seeds enough to decide
+    design: SequentialDesign | None  # None where no look has enough seeds to decide
     seeds: int
     look: Look | None  # None between and beyond the looks, and where seeds were added
-    next_look: int | None
-    added_later: bool  # whether there are seeds beside those of the looks
+    next_look: int | None  # seeds at the next look; None after the last, and where seeds were added
+    added_later: bool  # whether there are seeds beyond those of the looks; also where no look can decide
 
     @property
     def between(self) -> bool:
-        """Whether there are fewer seeds than the last look has, and it is none."""
+        """Whether the number of seeds lies before the first look or between two looks."""
         return self.look is None and not self.added_later
 
     @property
     def level(self) -> float:
-        """What a p-value must not exceed to decide."""
+        """The largest p-value that decides."""
         return self.look.level if self.look else ERROR
 
     def interval(self, measured: SeedMean) -> Interval | None:
-        """Of the mean, 95 % over all looks; None where so few seeds have none."""
+        """The interval of the mean, 95 % over all looks together; None where these are too few seeds for
+        one.
+        """
         return measured.interval(self.look.level) if self.look else always_valid.interval(measured)
 
     def equivalence_interval(self, measured: SeedMean) -> Interval | None:
-        """The one that must lie within a margin: 90 % over all looks.
+        """The interval that must lie within the margin: 90 % over all looks together.
 
-        Beyond the looks it is the 95 % interval: one of 90 % is known to miss on either side in 10 % only,
-        not to miss on each side in 5 %.
+        Where seeds were added it is the 95 % interval. An always-valid interval of 90 % misses the mean with
+        a probability of 10 % on both sides together, but nothing bounds that on one side by 5 %, as each of
+        the two one-sided tests needs.
         """
         return measured.interval(2 * self.look.equivalence_level) if self.look else self.interval(measured)
 
     def t_p(self, measured: SeedMean) -> float | None:
-        """The two-sided p-value of a mean of 0; None where there is no test."""
+        """The two-sided p-value of the hypothesis that the mean is 0; None where there is no test."""
         return measured.p_value if self.look else always_valid.p_value(measured)
 
     def wins_p(self, wins: Wins) -> float:
-        """The two-sided p-value of as many wins as losses."""
+        """The two-sided p-value of the hypothesis that a win is as likely as a loss."""
         return wins.p_value if self.look else always_valid.wins_p_value(wins.wins, wins.losses)
 
     def overall(self, p_value: float) -> float:
@@ -65,13 +69,15 @@ class Levels:
 
     @property
     def holds(self) -> str:
-        """At which numbers of seeds an interval holds, in words; nothing where there is but one."""
+        """At which numbers of seeds an interval is valid, in words; "" where the design has one look only."""
         if self.look is None:
             return "at every number of seeds"
         return "over all looks" if self.design and len(self.design.looks) > 1 else ""
 
     def nominal(self, pairs: int) -> float:
-        """The level of the t-test of so many pairs that is as strict; 0 where none of them is."""
+        """The level of the ordinary t-test over so many pairs that rejects at the same |t|; 0 where so few
+        pairs can never reject.
+        """
         if self.look:
             return self.look.level
         t = always_valid.critical_t(pairs)
@@ -79,14 +85,16 @@ class Levels:
 
     @property
     def wins_that_decide(self) -> int:
-        """How many seeds decide at this level where one method wins them all."""
+        """The smallest number of seeds at which wins decide, if one method wins all of them."""
         if self.look:
             return math.ceil(1 - math.log2(self.level))
         return next(n for n in range(1, 100) if always_valid.wins_p_value(n, 0) <= self.level)
 
 
 def levels_at(seeds: int, design: SequentialDesign | None, *, added: bool = False) -> Levels:
-    """The levels at so many seeds of a design; `added`: some of them were added after it had ended."""
+    """The levels at a number of seeds of a design; `added` says whether some of them were added after its
+    end.
+    """
     if added or design is None or seeds > design.last:
         return Levels(design, seeds, None, None, added_later=True)
     return Levels(design, seeds, design.at(seeds), design.next_after(seeds), added_later=False)

@@ -1,4 +1,6 @@
-"""The results of a study in the ledger, with its task's declaration and its trials' files."""
+"""Reads a study from the ledger and computes its results, with its task's declaration and its trials'
+files.
+"""
 
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from tuner.ledger.study_metrics import metrics_of
 
 
 def results_of(study: StudyRow, ledger: Ledger, artifacts: Path) -> Results:
-    """All that a study shows so far; artifacts is the folder of what its confirmed trials have left."""
+    """The results of a study so far. `artifacts` is the folder with the files of its confirmed trials. Raises
+    LedgerError.
+    """
     return results(
         study,
         ledger.trials(study.id),

@@ -1,6 +1,6 @@
 """What confirmed trials show in other metrics than the objective, and on the test set.
 
-Nothing was selected by these, so they stand beside the verdict.
+Nothing was selected by these metrics, and the verdict does not rest on them: they are shown beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,9 @@ from tuner.ledger.rows import TrialRow
 
 
 def second_gains(confirmed: Mapping[str, TrialRow], metrics: Metrics) -> dict[str, Gain]:
-    """The gain over the diagonal in the other metrics that the task names for it."""
+    """The gain of off the diagonal over the diagonal in other metrics that the task declares for it
+    (second_verdict), {metric: gain}. `confirmed` are the confirmed trials, by the names of Selection.named.
+    """
     if OFF not in confirmed or ON not in confirmed:
         return {}
     found = {
@@ -29,7 +31,9 @@ def second_gains(confirmed: Mapping[str, TrialRow], metrics: Metrics) -> dict[st
 def gains_on_test_set(
     confirmed: Mapping[str, TrialRow], metrics: Metrics, objective: Objective
 ) -> dict[str, Gain]:
-    """The gain over the diagonal on the test set, in every metric whose direction is known."""
+    """The gain of off the diagonal over the diagonal in every metric of the test set whose direction is
+    known, {metric: gain}. The direction is that of the validation metric of the same name.
+    """
     if OFF not in confirmed or ON not in confirmed:
         return {}
     directions = {m.name: m.direction for m in metrics.everything} | {objective.name: objective.direction}
@@ -44,9 +48,7 @@ def gains_on_test_set(
 
 
 def summaries_on_test_set(confirmed: Mapping[str, TrialRow]) -> dict[str, dict[str, SummaryWithInterval]]:
-    """The test set's metrics of the confirmed trials, {method: {metric: summary}}; nothing was selected by
-    it.
-    """
+    """The test set's metrics of the confirmed trials, {method: {metric: summary over seeds}}."""
     tested: dict[str, dict[str, SummaryWithInterval]] = {}
     for name, trial in confirmed.items():
         metrics = {metric: v for metric, v in trial.metrics.items() if metric.startswith("test_")}

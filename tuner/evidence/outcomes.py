@@ -1,11 +1,11 @@
-"""Outcomes seed by seed, without the assumption of a normal distribution.
+"""Statistics of outcomes seed by seed that do not assume a normal distribution.
 
-Some outcomes are not numbers (a training diverged), some are numbers of another kind (it collapsed to the
-mean image). A mean over seeds hides both. So the results also have: rates with exact intervals (Clopper and
-Pearson 1934); on how many seeds a method is better than its rival, which needs no numbers, with divergence
-ranked worst, and the exact sign test of that; the median; and the interquartile mean, the mean of the middle
-half, which is common in the field since Agarwal et al., "Deep reinforcement learning at the edge of the
-statistical precipice", 2021 (rliable).
+Some outcomes are no numbers (a training diverged), and some are numbers of another kind (a training collapsed
+to the mean image). A mean over seeds hides both. So the results also have: rates of failures with exact
+intervals (Clopper and Pearson 1934); the number of seeds on which a method is better than its rival, its
+wins, where divergence counts as worse than any number, with the exact sign test of them; the median; and the
+interquartile mean, which is the mean of the middle half of the values and common in the field since Agarwal
+et al., "Deep reinforcement learning at the edge of the statistical precipice", 2021 (rliable).
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ Value = float | None  # of one seed; None where it diverged
 
 @dataclass(frozen=True)
 class Rate:
-    """How often something happened, with its exact interval."""
+    """How often something happened, with its exact 95 % interval."""
 
-    count: float  # halves where ties are counted half
-    of: int
-    low: float
-    high: float
+    count: float  # how often; a tie may count as half
+    of: int  # out of how many
+    low: float  # lower end of the share's interval
+    high: float  # upper end
 
     @property
     def share(self) -> float | None:
-        """The share itself; None of nothing."""
+        """The share, count / of; None where `of` is 0."""
         return self.count / self.of if self.of else None
 
 
@@ -42,19 +42,20 @@ class Wins:
     wins: int
     losses: int
     ties: int  # equal up to rounding, or both diverged
-    share: Rate  # of wins, ties counted half
-    p_value: float  # two-sided exact sign test; ties say nothing and are left out
+    share: Rate  # of wins; a tie counts as half a win
+    p_value: float  # of the two-sided exact sign test, which leaves out ties
 
     @property
     def seeds(self) -> int:
-        """All of them."""
+        """How many seeds there are."""
         return self.wins + self.losses + self.ties
 
 
 def rate(count: float, of: int, level: float = LEVEL) -> Rate:
-    """A rate with its exact interval, which misses the truth with a probability of at most `level`.
+    """A rate with its exact interval (Clopper and Pearson 1934), which misses the true share with a
+    probability of at most `level`.
 
-    Raises ValueError where there are more than there can be.
+    Raises ValueError where `count` is negative or more than `of`.
     """
     if not 0 <= count <= of:
         raise ValueError(f"count: expected 0 to {of}, got {count}")
@@ -77,13 +78,15 @@ def wins(mine: Sequence[Value], rival: Sequence[Value], objective: Objective) ->
 
 
 def sign_test(won: int, lost: int) -> float:
-    """The two-sided p-value of the exact sign test: of a win being as likely as a loss."""
+    """The two-sided p-value of the exact sign test, of the hypothesis that a win is as likely as a loss; 1
+    without wins and losses.
+    """
     few, n = min(won, lost), won + lost
     return min(1.0, 2 * float(bdtr(few, n, 0.5))) if n else 1.0
 
 
 def _side(mine: Value, rival: Value, objective: Objective) -> int:
-    """1 where a method wins a seed, -1 where it loses it, 0 where neither."""
+    """1 where a method wins a seed, -1 where it loses it, 0 for a tie."""
     if mine is None or rival is None:
         return (mine is not None) - (rival is not None)
     if abs(mine - rival) <= ROUNDING * max(abs(mine), abs(rival)):
@@ -92,7 +95,7 @@ def _side(mine: Value, rival: Value, objective: Objective) -> int:
 
 
 def interquartile_mean(values: Sequence[float]) -> float:
-    """The mean of what is left when a quarter of the values, rounded down, is cut off at each end.
+    """The mean of the values without the lowest quarter and the highest quarter of them, rounded down.
 
     Raises ValueError without values.
     """

@@ -1,4 +1,6 @@
-"""Numbers over seeds, as frozen models: a summary, a comparison, a gain. Parts of the results."""
+"""The parts of the results that are statistics over seeds, as frozen models: a summary, a comparison, a
+gain.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +12,12 @@ Interval = tuple[float, float]  # (low, high) of a 95 % confidence interval
 
 
 class Model(BaseModel):
-    """A part of the results: it never changes."""
+    """A part of the results, which never changes."""
 
     model_config = ConfigDict(frozen=True)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it: dictionaries, lists, texts, numbers, None."""
+        """The model as JSON has it: dictionaries, lists, texts, numbers, None."""
         return self.model_dump(mode="json")
 
 
@@ -37,7 +39,7 @@ class Summary(Model):
 
     @classmethod
     def of(cls, values: Sequence[float | None]) -> "Summary":
-        """The summary of a value for each seed."""
+        """The summary of values [S], None for one that is not finite."""
         finite = [v for v in values if v is not None]
         whole = len(finite) == len(values) > 0
         return Summary(
@@ -48,7 +50,7 @@ class Summary(Model):
 
     @property
     def text(self) -> str:
-        """As people read it: the mean and its standard error; a dash where there is none."""
+        """The mean and its standard error as people read them: "0.1234 ± 0.0056"; a dash without a mean."""
         if self.mean is None:
             return "-"
         return f"{self.mean:.4f}" + (f" ± {self.sem:.4f}" if self.sem is not None else "")
@@ -61,7 +63,7 @@ class SummaryWithInterval(Summary):
 
 
 class Paired(Model):
-    """Differences over seeds: their mean and whether it is 0."""
+    """Differences over seeds: their mean, and tests of whether it is 0."""
 
     mean: float
     ci95: Interval | None = Field(description="Of the paired t-test; null with fewer than 2 seeds.")
@@ -77,7 +79,7 @@ _HOLM = Field(
 
 
 class Difference(Paired):
-    """A comparison of any measurement, in its own units."""
+    """A comparison of any metric, in units of the metric."""
 
     smallest_sign_flip_p: float | None = _SMALLEST
     p_holm: float | None = _HOLM

@@ -1,14 +1,15 @@
-"""One comparison of two trials, paired over seeds.
+"""The comparison of two trials, paired over seeds.
 
-Trials of one study share initial weights, batches and noise seed by seed, so their differences seed by seed
-are what varies least. Two tests are made of them, both two-sided:
+Two trials of a study have the same initial weights, batches and noise on the same seed, so their difference
+on a seed varies less from seed to seed than their values do. There are two tests of the differences, both
+two-sided:
 
     paired t-test    assumes that the differences are independent and nearly normal; gives the 95 % interval
                      as well
-    sign-flip test   assumes only that they are independent and, where there is no gain, symmetric (as likely
-                     positive as negative): the p-value is the share of all 2^n ways to flip their signs whose
-                     mean is as far from 0. It cannot be below 2^(1-n), with 5 seeds not below 0.0625; so it
-                     is shown beside the t-test and does not decide.
+    sign-flip test   (Fisher's randomisation test) assumes only that they are independent and, where there is
+                     no gain, symmetric about 0: the p-value is the share of all 2^n ways to flip their signs
+                     whose mean is at least as far from 0. It cannot be below 2^(1-n), which is 0.0625 with 5
+                     seeds; so it is shown beside the t-test and does not decide.
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,15 @@ from tuner.evidence.over_seeds import Difference
 from tuner.evidence.seed_mean import seed_mean
 from tuner.ledger.rows import TrialRow
 
-EXACT_SEEDS = 14  # up to so many seeds all sign patterns are tried
-_RANDOM_FLIPS = 20_000  # beyond, so many random ones
+EXACT_SEEDS = 14  # with up to so many seeds all sign patterns are tried
+_RANDOM_FLIPS = 20_000  # random sign patterns that are tried with more seeds
 
 
 def paired(differences: Sequence[float], magnitudes: Sequence[float] = ()) -> Difference | None:
-    """The mean of differences, its interval and its tests. None without any difference.
+    """The mean of differences [S], its interval and its tests. None without any difference.
 
-    `magnitudes` are the numbers that were subtracted: differences below their rounding have no p-value.
+    `magnitudes` are the numbers that were subtracted: where the differences vary by less than the rounding of
+    these, there is no p-value of the t-test.
     """
     measured = seed_mean(differences, magnitudes)
     if measured is None:
@@ -43,9 +45,8 @@ def paired(differences: Sequence[float], magnitudes: Sequence[float] = ()) -> Di
 
 
 def pairs_by_seed(trial: TrialRow, rival: TrialRow, metric: str | None = None) -> list[tuple[float, float]]:
-    """The values of two trials on each seed on which both have one, in the order of the first one's seeds.
-
-    Of the objective; with a metric's name, of that metric at the last report.
+    """(value of `trial`, value of `rival`) for each seed on which both have a finite one, in the order of the
+    trial's seeds. The value is the objective or, where `metric` is given, that metric at the last report.
     """
     mine, other = ((t.objective if metric is None else t.metrics.get(metric)) or () for t in (trial, rival))
     of_rival = dict(zip(rival.seeds, other, strict=False))
@@ -54,25 +55,28 @@ def pairs_by_seed(trial: TrialRow, rival: TrialRow, metric: str | None = None) -
 
 
 def excess(trial: TrialRow, rival: TrialRow, metric: str) -> Difference | None:
-    """By how much a metric of a trial exceeds its rival's, paired over the seeds on which both have it."""
+    """By how much a metric of a trial exceeds its rival's at the last report, paired over the seeds on which
+    both have it; None where there is no such seed.
+    """
     pairs = pairs_by_seed(trial, rival, metric)
     return paired([mine - other for mine, other in pairs], [value for pair in pairs for value in pair])
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:
-    """The p-value of the two-sided sign-flip test of a mean of 0; None with fewer than 2 differences."""
+    """The p-value of the two-sided sign-flip test of the hypothesis that differences [S] are symmetric about
+    0; None with fewer than 2.
+    """
     if len(differences) < 2:
         return None
     flipped = np.abs(signs(len(differences)) @ np.asarray(differences))
-    return float(
-        np.mean(flipped >= flipped[0] * (1 - 1e-9))
-    )  # the sums of equal patterns differ in the last bits
+    # Sums that are equal in exact arithmetic may differ in the last bits.
+    return float(np.mean(flipped >= flipped[0] * (1 - 1e-9)))
 
 
 @lru_cache(maxsize=8)
 def signs(n: int) -> np.ndarray:
-    """Ways [R, n] to flip the signs of n differences, the first of them none: all 2^n, or random ones where n
-    is large.
+    """Sign patterns [R, n] of 1 and -1 for n differences, the first without any flip: all 2^n patterns, or
+    random ones where n is large.
     """
     if n <= EXACT_SEEDS:
         return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
@@ -82,5 +86,5 @@ def signs(n: int) -> np.ndarray:
 
 
 def smallest_p(seeds: int) -> float:
-    """The smallest p-value that the two-sided sign-flip test can give."""
+    """The smallest p-value that the two-sided sign-flip test can give with so many seeds."""
     return 2.0 ** (1 - seeds) if seeds <= EXACT_SEEDS else 1 / _RANDOM_FLIPS

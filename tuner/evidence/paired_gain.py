@@ -1,9 +1,9 @@
 """The gain of one method over another, seed by seed: the numbers from which a verdict follows.
 
 The two methods were trained on the same seeds. Where both have a number on a seed there is a difference;
-where one of them diverged the other one wins that seed. Means, medians and intervals are over the
-differences. With a divergence they leave out seeds, which favours the method that diverged; they are then
-marked (`survivors_only`) and decide nothing.
+where one of them diverged, the other wins that seed. Means, medians and intervals are over the differences.
+After a divergence they leave out seeds, which favours the method that diverged, so they are then marked as
+`survivors_only` and do not decide.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from tuner.ledger.objective import Objective
 
 @dataclass(frozen=True)
 class PairedGain:
-    """Positive is better than the rival, in units of the objective."""
+    """A gain in units of the objective; positive is better than the rival."""
 
-    measured: SeedMean | None  # of the differences; None where no seed has both
+    measured: SeedMean | None  # mean of the differences; None where both have a number on no seed
     differences: tuple[float, ...]  # on the seeds on which both have a number
     median: float | None
     interquartile_mean: float | None
     wins: Wins  # over all seeds, divergence ranked worst
     diverged: int  # seeds on which the method diverged
-    rival_diverged: int
+    rival_diverged: int  # seeds on which the rival diverged
 
     @property
     def seeds(self) -> int:
-        """All that were trained."""
+        """How many seeds both were trained on, those with a divergence included."""
         return self.wins.seeds
 
     @property

@@ -1,7 +1,7 @@
-"""Which trials compete, and which of them is the best by its mean objective over seeds.
+"""Which trials compete to be selected, and which of them has the best mean objective over seeds.
 
-Trials that were not trained to the end do not compete: those that failed or diverged have no objective on
-some seed, and those that were dropped on the way (state stopped) have one of a shorter training.
+Trials that were not trained to their end do not compete: those that failed or diverged have no objective on
+some seed, and the objective of those that were stopped at a rung is that of a shorter training.
 """
 
 import math
@@ -12,15 +12,15 @@ from tuner.ledger.rows import TrialRow, TrialState
 
 
 def best(trials: Iterable[TrialRow], objective: Objective) -> TrialRow | None:
-    """The trial with the best mean objective; of equals the first. Trials without one (failed, diverged) do
-    not compete.
+    """The `finished` trial with the best mean objective; of equals that with the lowest number. None without
+    any.
     """
     return min(_ranked(trials, objective), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
 
 
 def best_forward(trials: Iterable[TrialRow], objective: Objective) -> float | None:
-    """The tau_f of the best mean objective; of equals the smallest. None where no trial has a tau_f and an
-    objective.
+    """The tau_f of the `finished` trial with the best mean objective; of equals the smallest. None where no
+    such trial has a tau_f.
     """
     scored = [(rank, t.tau_f) for rank, t in _ranked(trials, objective) if t.tau_f is not None]
     return min(scored)[1] if scored else None

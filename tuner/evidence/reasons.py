@@ -1,4 +1,4 @@
-"""The sentences of a verdict: what was measured, and what follows from it."""
+"""The sentences by which a verdict gives its reason: what was measured, and what follows from it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from tuner.evidence.levels import Interval, Levels
 from tuner.evidence.paired_gain import PairedGain
 from tuner.evidence.power import MOST_SEEDS
 
-SEEN = "with a probability of 80 %"  # what a gain that seeds can show means
+SEEN = "with a probability of 80 %"  # follows a gain that some seeds would show
 
 
 class Missing(StrEnum):
@@ -45,7 +45,7 @@ class Sentences:
 
     gain: PairedGain
     names: Names
-    margin: float | None
+    margin: float | None  # in units of the objective; None where no gain is too small to matter
 
     def size(self, interval: Interval, levels: Levels) -> str:
         """The gain and its interval."""
@@ -61,7 +61,7 @@ class Sentences:
         )
 
     def directional(self, size: str, *, better: bool, relevant: bool | None) -> str:
-        """A gain or a loss is shown."""
+        """A gain or a loss is shown; `relevant` says whether by more than the margin."""
         winner = self.names.method if better else self.names.rival
         beyond = {
             None: "",
@@ -73,7 +73,7 @@ class Sentences:
         return f"{size} excludes 0: {winner} is better{beyond}"
 
     def within_margin(self, size: str, interval: Interval | None, *, shown: bool) -> str:
-        """The gain is too small to matter."""
+        """The gain is shown to be too small to matter; `shown` says whether it is also shown not to be 0."""
         low, high = interval or (0.0, 0.0)
         though = ", though it excludes 0" if shown else ""
         return (
@@ -89,7 +89,7 @@ class Sentences:
         return f"{size} excludes 0: on average {better} is better; typically (median {median:.4g}) {typical}"
 
     def mixed_wins(self, size: str, p: float) -> str:
-        """The wins show what the mean does not."""
+        """The wins are significant, and the mean has the opposite sign."""
         w = self.gain.wins
         winner, _ = self._sides(w.wins > w.losses)
         return (
@@ -98,7 +98,9 @@ class Sentences:
         )
 
     def undecided(self, size: str, detectable: float | None, seeds: int | None) -> str:
-        """What the interval leaves open, and what it would take."""
+        """Nothing is shown. `detectable` is the gain that these seeds would have shown, `seeds` how many
+        would show a gain of the margin.
+        """
         parts = [f"{size} includes 0"]
         if self.margin:
             parts[0] += f" and reaches beyond the margin of {self.margin:.4g}"
@@ -110,7 +112,10 @@ class Sentences:
         return "; ".join(parts)
 
     def wins(self, p: float, levels: Levels, *, enough: int | None = None) -> str:
-        """The wins, and what made them count."""
+        """The wins, with the reason why they decide instead of the mean.
+
+        `enough` is given where they decide nothing: the smallest number of seeds at which they could.
+        """
         w = self.gain.wins
         ties = f", {w.ties} equal" if w.ties else ""
         test = "always-valid mixture sign test" if levels.added_later else "exact sign test"
@@ -131,41 +136,41 @@ class Sentences:
         return f"on each of {self.gain.seeds} seeds both diverged or both are equal"
 
     def same(self) -> str:
-        """The two are one."""
+        """The two methods do not differ on any seed."""
         return f"the two differ by no more than rounding on each of {self.gain.seeds} {self.names.seeds}"
 
     def same_difference(self) -> str:
-        """The two differ by the same everywhere."""
+        """The two methods differ by the same amount on every seed, which is within the margin."""
         return (
             f"the gain is {self.gain.median or 0.0:.4g} on each of {self.gain.seeds} {self.names.seeds}, "
             f"within the margin of {self.margin:.4g}"
         )
 
     def waits(self, look: int) -> str:
-        """Between two looks."""
+        """The number of seeds is between two looks."""
         return f"{self.gain.seeds} {self.names.seeds} are trained, and the next look is at {look}"
 
     def may_collapse(self, seeds: int) -> str:
-        """Too few seeds to have seen a collapse."""
+        """There are too few seeds for a rare collapse to have shown."""
         return (
             f"trainings of this task collapse now and then, which {self.gain.seeds} seeds may not show: "
             f"nothing is decided below {seeds}"
         )
 
     def too_few(self, seeds: int) -> str:
-        """Too few seeds to test."""
+        """There are too few seeds for a test."""
         trained = "1 seed decides" if self.gain.seeds == 1 else f"{self.gain.seeds} seeds decide"
         return f"{trained} nothing: a test takes {seeds} or more"
 
     def no_interval(self, levels: Levels) -> str:
-        """Seeds were added, and are still too few."""
+        """Seeds were added, and there are still too few for an always-valid interval."""
         return (
             f"{self.gain.seeds} {self.names.seeds}, some of them added afterwards, are too few for an "
             f"interval that holds {levels.holds}"
         )
 
     def no_seeds(self) -> str:
-        """Nothing was trained."""
+        """The two methods have no seed in common."""
         return f"{self.names.method} and {self.names.rival} have no seed in common"
 
     def _sides(self, method_first: bool) -> tuple[str, str]:
@@ -173,7 +178,7 @@ class Sentences:
         return pair if method_first else (pair[1], pair[0])
 
     def _why_wins(self) -> str:
-        """Why the wins are looked at."""
+        """Why the wins decide and not the mean: a divergence, or no spread."""
         n = self.gain.seeds
         gone = [
             f"{name} diverged on {'all' if count == n else f'{count} of'} {n} seeds"

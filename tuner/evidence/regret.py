@@ -1,10 +1,11 @@
-"""How much worse a cheaper search would have done than the whole grid, on seeds that chose neither.
+"""The regret of a cheaper search: how much worse it would have done than the whole grid, measured on seeds
+that selected neither result.
 
-Replayed on a grid's rows, a protocol picks a cell by what it would have seen. Measured on the seeds that
-picked, its regret against the grid's best is never negative and flatters the grid: the best of many cells is
-the best there by luck. So both pick by all seeds but one and are compared on that one, for every seed in
-turn. The picks share most of their seeds, so the mean comes without an interval; it may be negative, where
-the protocol does better.
+A protocol is replayed on a grid's trials: it picks a cell by the trials that it would have run. On the seeds
+by which the cells are picked, its regret against the grid's best cell is never negative and favours the grid,
+because the best of many cells is the best partly by luck. So both pick by all seeds but one and are compared
+on that one, for every seed in turn (cross-fitting). The mean has no interval, because the picks share most of
+their seeds. It is negative where the protocol does better.
 """
 
 from collections import Counter
@@ -18,7 +19,7 @@ from tuner.ledger.objective import Objective
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[float, float]
-Pick = Callable[[Floats], int]  # from the means of all cells, low is good, to the place of the picked one
+Pick = Callable[[Floats], int]  # from the means [C] of all cells, low is good, to the index of the picked one
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class Regret:
     """By how much the objective of what a protocol picks is worse than that of the whole grid's pick."""
 
     mean: float
-    of_seeds: tuple[float, ...]  # on each seed, picked by the others
-    same: int  # of how many seeds the two picks are one cell
+    of_seeds: tuple[float, ...]  # on each seed, where the other seeds picked
+    same: int  # on how many seeds both pick the same cell
     seeds: int
 
 
 def cross_fitted_regret(values: Sequence[Sequence[float]], pick: Pick, objective: Objective) -> Regret | None:
-    """The regret of a protocol on cells [C][S]. None without a cell, or with fewer than 2 seeds."""
+    """The regret of a protocol, from the objectives [C][S] of all cells on the same seeds. None without a
+    cell, or with fewer than 2 seeds.
+    """
     if not values or len(values[0]) < 2:
         return None
     sign = float(objective.sign)
@@ -47,10 +50,10 @@ def cross_fitted_regret(values: Sequence[Sequence[float]], pick: Pick, objective
 
 
 def sequential_pick(pairs: Sequence[Pair], start: float) -> Pick:
-    """The sequential protocol on pairs (tau_f, tau_b): the best tau_f at tau_b = start, then the best tau_b
-    there.
+    """The sequential protocol on cells at pairs (tau_f, tau_b), [C]: the best tau_f at tau_b = start, then
+    the best of all cells that the protocol has run.
 
-    Of equals the lowest temperature is taken. Raises ValueError where no pair has that tau_b.
+    Of equals the lowest temperatures are taken. Raises ValueError where no pair has tau_b = start.
     """
     if not any(tau_b == start for _, tau_b in pairs):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The report of a study: one HTML file that works offline, the figures (PNG, and SVG and PDF beside), every
+"""The report of a study: one HTML file that works offline, the figures (as PNG, SVG and PDF), and every
 number as JSON.
 """
 
@@ -25,7 +25,7 @@ from tuner.ledger.rows import COMPETING, Measurement, Role, StudyRow, TrialRow
 if TYPE_CHECKING:
     from tuner.evidence.figures.study_figures import Picture
 
-_SHOWN_TRIALS = 40  # a longer table is folded
+_SHOWN_TRIALS = 40  # rows from which on the table of trials is folded
 
 
 def write_report(
@@ -37,11 +37,17 @@ def write_report(
     artifacts: Path,
     metrics: Metrics = UNDECLARED,
 ) -> list[Path]:
-    """Writes report.html, results.json, the figures and their folder `vector`. Returns them: report, JSON,
-    PNGs, the folder.
+    """Writes report.html, results.json, the figures as PNG, and a folder `vector` with them as SVG and PDF.
+    Returns the paths of these, in this order.
 
-    `artifacts` is the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows;
-    it need not exist. `metrics` is what the study's task declares.
+    Args:
+        study, trials, measurements: rows of the ledger.
+        folder: where the files are written; it is created.
+        artifacts: the folder with the files of confirmed trials, trial-NUMBER/NAME, which the report shows;
+            it need not exist.
+        metrics: what the study's task declares.
+
+    Raises UserError for a damaged file in `artifacts`.
     """
     from tuner.evidence.figures.drawing import save
     from tuner.evidence.figures.study_figures import gallery  # matplotlib takes a second to import
@@ -53,14 +59,14 @@ def write_report(
     drawn: list[Path] = []
     for name, picture in pictures.items():
         drawn += save(picture.draw(), folder, name)
-        gc.collect(1)  # what a figure is made of holds each other; of 10,000 cells it is 40 MB
+        gc.collect(1)  # the parts of a figure refer to each other; those of 10,000 cells take 40 MB
     numbers = folder / "results.json"
     with numbers.open("w", encoding="utf-8") as file:
         ran = asdict(_ran(study, trials, found))
         about = found.plain() | {"spec": study.spec, "host": study.host, "ran": ran}
         file.write(json.dumps(about, indent=1, allow_nan=False).removesuffix("\n}"))
-        # A line for each trial: indented like the rest, every number had one of its own, and all of it was in
-        # memory at once.
+        # Each trial is written by itself, on one line. As part of the whole, all trials would be in memory at
+        # once, and every number would be on a line of its own.
         _write_lines(file, "trials", "[]", (_json(TrialResult.of(t).plain()) for t in trials))
         _write_lines(
             file,
@@ -85,11 +91,11 @@ class MethodRow:
     """A method in the table of methods."""
 
     method: str  # its label
-    trial: TrialResult  # the one that the search chose
-    confirmed: TrialResult | None  # the same on fresh seeds
-    tuned_with: int  # configurations that it was chosen from
-    member_epochs: float | None  # that those were trained for
-    gain: Gain | None  # of the best off the diagonal over it
+    trial: TrialResult  # the one that the search selected
+    confirmed: TrialResult | None  # the same configuration on fresh seeds
+    tuned_with: int  # number of configurations from which it was selected
+    member_epochs: float | None  # for which the members of those were trained, summed; None: not known
+    gain: Gain | None  # of the best off the diagonal over this method
 
     @property
     def cells(self) -> list[str]:
@@ -100,8 +106,8 @@ class MethodRow:
 
 
 def methods_table(found: Results) -> list[MethodRow]:
-    """A row per method: the trial that was chosen, its objective in the search and on fresh seeds, and what
-    it was tuned with.
+    """A row for each method: the trial that was selected, its objective in the search and on fresh seeds, and
+    from how many configurations it was selected.
     """
     return [
         MethodRow(
@@ -117,7 +123,9 @@ def methods_table(found: Results) -> list[MethodRow]:
 
 
 def _write_lines(file: TextIO, name: str, brackets: str, lines: Iterable[str]) -> None:
-    """Goes on with an object that was not closed: a field with a list or an object of one line each."""
+    """Adds a field to a JSON object whose closing bracket is not written yet: a list or an object, as
+    `brackets` says, with one item on each line.
+    """
     file.write(f',\n "{name}": {brackets[0]}')
     for i, line in enumerate(lines):
         file.write(f"{',' if i else ''}\n  {line}")
@@ -148,8 +156,8 @@ class Ran:
 
     trials: int
     members: int
-    seconds: float | None  # from start to end
-    training_seconds: float
+    seconds: float | None  # from the study's start to its end; None before its end
+    training_seconds: float  # summed over populations
     member_epochs: float | None
     member_epochs_per_second: float | None
     search_seeds: list[int]
@@ -163,9 +171,8 @@ def _ran(study: StudyRow, trials: Sequence[TrialRow], found: Results) -> Ran:
         if study.started_at and study.finished_at
         else None
     )
-    costs = [
-        cost for name, cost in found.training.items() if name != SOFTMAX
-    ]  # which is counted with the diagonal
+    # Softmax ST is counted with the diagonal.
+    costs = [cost for name, cost in found.training.items() if name != SOFTMAX]
     work = [cost.member_epochs for cost in costs if cost.member_epochs is not None]
     total = sum(work) if work and len(work) == len(costs) else None
     return Ran(

@@ -1,9 +1,9 @@
-"""What a study shows, as one typed model: what the analysis makes and everybody else reads.
+"""The results of a study as one typed model, which the analysis makes and everything else reads.
 
-The command line prints it as JSON, the API answers it and describes it by this model, the report, the figures
-and MLflow read its attributes. The order of the fields is the order of the JSON. Numbers over seeds are in
-units of the objective unless a field says otherwise. Parts that stand on their own are in files of their own;
-everybody takes them from here.
+The command line prints it as JSON, the API returns it and describes it by this model, and the report, the
+figures and MLflow read its attributes. The order of the fields is the order in the JSON. Numbers over seeds
+are in units of the objective unless a field says otherwise. Some parts are defined in files of their own; all
+are imported from here.
 """
 
 from pydantic import Field

@@ -1,7 +1,9 @@
-"""What would be selected if the score were taken at another time: at the best report, or at the last.
+"""Which method would be selected if the score of a trial were taken at its best report, and which at its
+last.
 
-Low-noise networks overfit, and noise regularises: which method wins can depend on whether the best report of
-a training counts or its last one. Every result says which rule it follows, and shows the other beside it.
+Networks with little noise overfit, and noise regularises, so which method wins can depend on whether the best
+report of a training counts or its last one. The results say which rule the study follows, and what either
+rule selects.
 """
 
 import math
@@ -15,16 +17,17 @@ from tuner.evidence.selection import kind_of
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import COMPETING, TrialRow, TrialState
 
-_OVERFIT_SHARE = 0.01  # of the objective, where one seed shows no spread
-_OVERFIT_ERRORS = 2.0  # standard errors
+# A trial overfits if its last report is worse than its best by more than so many standard errors over seeds
+# or, with one seed, by more than this share of the objective.
+_OVERFIT_ERRORS = 2.0
+_OVERFIT_SHARE = 0.01
 
 
 def score_rules(
     trials: Sequence[TrialRow], curves: Curves, objective: Objective, rule: str
 ) -> ScoreRules | None:
-    """The best method by either rule among the trials of the search; None without curves.
-
-    `rule` is the study's own, in words.
+    """The best method by either rule among the competing trials; None where none has a whole learning curve.
+    `rule` is the study's own rule, in words.
     """
     at_best: list[tuple[float, TrialRow]] = []
     at_last: list[tuple[float, TrialRow]] = []
@@ -51,14 +54,16 @@ def _whole(curve: Curve) -> bool:
 
 
 def _by_seed(curve: Curve, objective: Objective) -> tuple[list[float], list[float]]:
-    """The best and the last value of each seed."""
+    """The best and the last value of each seed, [S] each."""
     seeds = [[v for v in column if v is not None] for column in zip(*curve.values, strict=True)]
     choose = min if objective.minimize else max
     return [choose(values) for values in seeds], [values[-1] for values in seeds]
 
 
 def _overfits(best: Sequence[float], last: Sequence[float]) -> bool:
-    """Whether a trial ends worse than it was, by more than its seeds can explain."""
+    """Whether a trial ends worse than its best report, by more than the spread over its seeds explains; from
+    the best and the last value of each seed, [S] each.
+    """
     losses = [abs(a - b) for a, b in zip(best, last, strict=True)]
     mean, error = sum(losses) / len(losses), sem(losses)
     if error is None:

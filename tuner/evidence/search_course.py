@@ -1,5 +1,5 @@
-"""How a search went: the best that it had found after each trial, and the paths of those whose temperatures
-change while they train.
+"""How a search went: the best objective that it had found after each trial, and the paths of trials whose
+temperatures change during training.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from tuner.ledger.rows import TrialRow
 
 @dataclass(frozen=True)
 class Step:
-    """A trial of the search, in the order in which they were proposed."""
+    """A trial of the search and what the search had found by then."""
 
     trial: int  # its number
-    mean: float  # of the objective over seeds
-    best: float  # of the trials so far
+    mean: float  # of its objective over seeds
+    best: float  # the best mean up to and including it
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Path:
     """The temperatures of a trial over its training."""
 
     trial: int  # its number
-    source: int | None  # number of the trial whose state it went on from last, where that is another one
-    segments: tuple[Segment, ...]  # what held from each epoch on
-    mean: float | None  # of the objective over seeds, at the end
+    source: int | None  # number of another trial from whose state it went on last; None: there is none
+    segments: tuple[Segment, ...]  # temperatures and learning rate from each epoch on
+    mean: float | None  # of its objective over seeds, at its end
 
 
 def best_so_far(trials: Sequence[TrialRow], objective: Objective) -> list[Step]:
-    """The trials of the search that were trained to their end, with the best of those up to each."""
+    """A step for each trial of the search that was trained to its end, in the order in which they were
+    proposed.
+    """
     steps: list[Step] = []
     for trial in sorted(finished(searched(trials)), key=lambda t: t.number):
         if trial.mean is None:
@@ -42,7 +44,7 @@ def best_so_far(trials: Sequence[TrialRow], objective: Objective) -> list[Step]:
 
 
 def paths(trials: Sequence[TrialRow]) -> list[Path]:
-    """The paths of the search's trials; none where no trial changes its temperatures."""
+    """The paths of all trials of the search; empty where no trial changes its temperatures."""
     there = sorted(searched(trials), key=lambda t: t.number)
     if not any(t.schedule for t in there):
         return []

@@ -1,9 +1,10 @@
-"""The mean of one number per seed, and what Student's t says of it.
+"""The mean of one number per seed, with its interval and p-value by Student's t.
 
-Every test over seeds in this package goes through here, so that two things hold everywhere. Fewer than 3
-seeds give no p-value: with 2 a discrete outcome has no spread by luck, and an infinite t. And "no spread"
-means a spread below rounding, not of exactly 0: two trainings that differ by the last bit of a float32 give
-differences of 1e-8 or, summed in float64, of 5.6e-17, and t of those is as large as one likes.
+Every t-test over seeds in this package uses this file, so that two rules hold everywhere. First, fewer than 3
+seeds give no p-value: with 2 seeds a discrete outcome can by luck have no spread, so that t is infinite.
+Second, "no spread" means a spread below rounding and not of exactly 0: two trainings that differ in the last
+bit of a float32 give differences of 1e-8 or, summed in float64, of 5.6e-17, and the t of such numbers can
+have any size.
 """
 
 import math
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats has the same and takes a second to import
 
-FEWEST_SEEDS = 3  # of a p-value or an interval that decides
-ROUNDING = (
-    2.0**-21
-)  # of a value's magnitude: 4 units in the last place of a float32, in which losses are computed
+FEWEST_SEEDS = 3  # with fewer there is no p-value, and no interval decides
+# Relative size of rounding: 4 times the epsilon of float32, in which losses are computed.
+ROUNDING = 2.0**-21
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class SeedMean:
     mean: float
     sem: float | None  # None with fewer than 2 seeds
     seeds: int
-    rounding: float  # what is no more than this is 0, in the units of the mean
+    rounding: float  # a number of at most this size counts as 0; in the units of the mean
 
     @property
     def spread(self) -> bool:
-        """Whether the values differ by more than rounding. Without that there is no t."""
+        """Whether the values differ by more than rounding; otherwise there is no t."""
         return self.sem is not None and self.sem * math.sqrt(self.seeds) > self.rounding
 
     @property
@@ -39,7 +39,9 @@ class SeedMean:
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided p of a mean of 0, by the one-sample t-test; None where there is no test."""
+        """The two-sided p-value of the hypothesis that the mean is 0, by the one-sample t-test; None where
+        there is no test.
+        """
         if not self.tested or self.sem is None:
             return None
         return float(2 * stdtr(self.seeds - 1, -abs(self.mean) / self.sem))
@@ -51,7 +53,9 @@ class SeedMean:
         return self.within(float(stdtrit(self.seeds - 1, 1 - level / 2)))
 
     def within(self, t: float) -> tuple[float, float] | None:
-        """The mean and t standard errors on each side of it; None with fewer than 2 seeds."""
+        """The interval that reaches t standard errors to each side of the mean; None with fewer than 2
+        seeds.
+        """
         if self.sem is None:
             return None
         half = t * self.sem if self.sem else 0.0
@@ -59,10 +63,10 @@ class SeedMean:
 
 
 def seed_mean(values: Sequence[float], magnitudes: Iterable[float] = ()) -> SeedMean | None:
-    """The mean over seeds of values, one for each. None without any.
+    """The mean of values [S], one for each seed. None without any.
 
-    `magnitudes` are the numbers of which the values are differences: they say how large rounding is. Without
-    them it is that of the values themselves.
+    `magnitudes` are the numbers of which the values are differences: rounding is relative to the largest of
+    them, and of the values.
     """
     n = len(values)
     if n == 0:

@@ -1,5 +1,5 @@
-"""Selection: the best trial of every method, and which method a trial belongs to (`kind_of`). Pure functions
-of the ledger's rows.
+"""Selects the best trial of every method, and says to which method a trial belongs (`kind_of`). Pure
+functions of the ledger's rows.
 """
 
 from collections import defaultdict
@@ -20,8 +20,9 @@ OFF, ARGMAX, ON = "off_diagonal", "argmax", "diagonal"
 
 
 def kind_of(trial: TrialRow) -> str:
-    """The method that a trial is a configuration of: off the diagonal with noise, argmax (tau_f = 0, which
-    has no partner on the diagonal), on the diagonal, or the estimator of a baseline.
+    """The method to which a trial belongs: OFF (off the diagonal with noise), ARGMAX (tau_f = 0, which has no
+    counterpart on the diagonal), ON (on the diagonal; softmax ST as well), or the estimator of another
+    baseline.
     """
     method = trial.method
     if method.is_argmax:
@@ -31,23 +32,25 @@ def kind_of(trial: TrialRow) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """The best trial of every method; None where no trial of it succeeded."""
+    """The best trial of every method; None where no trial of the method was trained to its end."""
 
-    best: TrialRow | None  # of the search, wherever it lies
+    best: TrialRow | None  # of decoupled and softmax ST, wherever it lies
     off_diagonal: TrialRow | None  # with noise, tau_f > 0
     argmax: TrialRow | None  # tau_f = 0
     diagonal: TrialRow | None  # decoupled ST with tau_f = tau_b, or softmax ST: the same estimator
-    baselines: dict[str, TrialRow]
+    baselines: dict[str, TrialRow]  # {estimator: its best trial}; those that have one
 
     def named(self) -> dict[str, TrialRow]:
-        """The selected trials by the name that results give them: off_diagonal, argmax, diagonal, and the
-        baselines' names.
+        """The selected trials by the names that the results give them: off_diagonal, argmax, diagonal, and
+        the estimators of baselines.
         """
         named = {OFF: self.off_diagonal, ARGMAX: self.argmax, ON: self.diagonal, **self.baselines}
         return {name: trial for name, trial in named.items() if trial is not None}
 
     def distinct(self) -> list[TrialRow]:
-        """The selected trials, each method once."""
+        """The selected trials, each configuration once: softmax ST may be the best on the diagonal as
+        well.
+        """
         chosen: dict[Method, TrialRow] = {}
         for trial in self.named().values():
             chosen.setdefault(trial.method, trial)
@@ -55,10 +58,12 @@ class Selection:
 
 
 def select(trials: Sequence[TrialRow], objective: Objective) -> Selection:
-    """The best trial of every method, among those of the search, its baselines, extension and refinement.
+    """The best trial of every method among the competing trials: those of the search, the baselines, the
+    extension and the refinement.
 
-    Where ranges were extended or optima refined, the best off the diagonal and the best on it are chosen by a
-    smooth surface through the trials of both: see smoothing.py.
+    Where ranges were extended or optima refined, the best trial off the diagonal and the best on it are
+    selected by a smooth surface through the trials of both (smoothing.py); all others by their mean over
+    seeds.
     """
     competing = [t for t in trials if t.role in COMPETING]
     smooth = any(t.role in (Role.EXTENSION, Role.REFINEMENT) for t in competing)
@@ -66,7 +71,9 @@ def select(trials: Sequence[TrialRow], objective: Objective) -> Selection:
 
 
 def select_as_printed(trials: Sequence[TrialRow], objective: Objective) -> Selection:
-    """The best of every method among what the search itself and its baselines tried, by the plain mean."""
+    """The best trial of every method among those of the search itself and the baselines, by the mean over
+    seeds.
+    """
     return _select([t for t in trials if t.role in PRINTED], objective, _best)
 
 
@@ -95,10 +102,10 @@ def _select(
 
 
 def searched(trials: Iterable[TrialRow]) -> list[TrialRow]:
-    """The trials of the search over both temperatures."""
+    """The trials of decoupled ST with the role search."""
     return [t for t in trials if t.role is Role.SEARCH and t.estimator == DECOUPLED]
 
 
 def taken(trials: Iterable[TrialRow], name: str) -> list[float]:
-    """The values that a temperature takes, ascending."""
+    """The values that a temperature, tau_f or tau_b by its `name`, has in some trial, ascending."""
     return sorted({getattr(t, name) for t in trials})

@@ -1,22 +1,26 @@
-"""Looking at a growing number of seeds without fooling oneself: a group-sequential t-test.
+"""A group-sequential t-test: looks at a growing number of seeds without raising the probability of a false
+gain.
 
-Seeds are added until the interval decides, at looks that were fixed before: 5 seeds, then 10, 15, 20, 30. To
-test at 5 % at each look would call a gain where there is none in 14 % of studies. So each look has a smaller
-nominal level, chosen so that a false call at any of the looks has a probability of 5 %:
+Seeds are added until the interval decides, at looks that are fixed in advance: 5 seeds, then 10, 15, 20, 30.
+To test at 5 % at each look would call a gain where there is none in 14 % of studies. So each look has a
+smaller nominal level, chosen so that the probability of a false call at any of the looks is 5 %:
 
-    constant         the same nominal level at every look (Pocock 1977), each with its own Student's t: power
-                     early, for studies whose seeds are dear
+    constant         the same nominal level at every look (Pocock 1977), with Student's t of its number of
+    seeds.
+                     It has power early, for studies whose seeds are expensive
     obrien-fleming   the nominal level 2 Phi(-c / sqrt(n / n_max)) at a look of n seeds (O'Brien and Fleming
-                     1979, by significance levels): next to nothing early, nearly the whole 5 % at the end.
-                     For outcomes whose first few seeds may hide a rare collapse
+                     1979, by significance levels): hardly any of the 5 % early, nearly all of it at the end.
+                     For outcomes whose first few seeds may not show a rare collapse
 
-An interval at a look's nominal level is a *repeated confidence interval* (Jennison and Turnbull 1989): with
-probability 95 % all looks' intervals hold the true mean at once, whenever and why ever one stops. The same
-for the one-sided tests of "practically no difference" (two of them, each at 5 %, so an interval of 90 %).
+An interval at a look's nominal level is a *repeated confidence interval* (Jennison and Turnbull 1989): with a
+probability of 95 % the intervals of all looks contain the true mean, whenever one stops and for whatever
+reason. The same holds for the two one-sided tests of "practically no difference", each at 5 %, and so for
+intervals of 90 %.
 
-The levels are read from simulated t statistics of differences without a gain: a look's sum and sum of squares
-add up from look to look, so each look costs two random numbers. Those of the designs in `design_constants`
-were simulated with 20 million studies; other looks take 200,000 and half a second, once.
+The levels come from simulated t statistics of differences without a gain. The sum and the sum of squares at a
+look are those at the look before plus those of the new seeds, so each look needs two random numbers per
+simulated study. The levels of the designs in `design_constants` were simulated with 20 million studies; other
+looks are simulated when they are first used, with 200,000 studies in half a second.
 """
 
 from dataclasses import dataclass
@@ -31,14 +35,16 @@ from tuner.evidence.seed_mean import FEWEST_SEEDS
 from tuner.spec.judging import Boundary
 
 Floats = npt.NDArray[np.float64]
-ERROR = 0.05  # of all looks together: of a false gain or loss, and of a false "practically no difference"
-STUDIES = 200_000  # simulated for looks that have no constants
+# The probability, over all looks together, of a false gain or loss, and of a false "practically no
+# difference".
+ERROR = 0.05
+STUDIES = 200_000  # that are simulated for looks without constants
 _SEED = 20_260_101
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is done at one look."""
+    """A planned look, with the levels of its tests."""
 
     seeds: int
     level: float  # nominal two-sided level of the test of no gain
@@ -53,7 +59,9 @@ class SequentialDesign:
     boundary: Boundary = "constant"
 
     def __post_init__(self) -> None:
-        """Refuses looks that are not ascending, or whose first has too few seeds to test."""
+        """Raises ValueError where the looks do not ascend, the first has too few seeds for a test, or there
+        is no such boundary.
+        """
         if not self.looks or any(b <= a for a, b in zip(self.looks, self.looks[1:], strict=False)):
             raise ValueError(f"looks: expected ascending numbers of seeds, got {list(self.looks)}")
         if self.looks[0] < FEWEST_SEEDS:
@@ -62,7 +70,7 @@ class SequentialDesign:
             raise ValueError(f"boundary: expected constant or obrien-fleming, got {self.boundary}")
 
     def at(self, seeds: int) -> Look | None:
-        """The look of so many seeds; None where there is none."""
+        """The look at so many seeds; None where there is none."""
         if seeds not in self.looks:
             return None
         two_sided, one_sided = _constants(self.looks, self.boundary)
@@ -81,10 +89,11 @@ class SequentialDesign:
         return self.looks[-1]
 
     def overall_p(self, p_value: float, seeds: int) -> float:
-        """The two-sided p-value at a look, corrected for all looks of the design.
+        """A two-sided p-value at a look, corrected for all looks of the design.
 
-        It is the error of all looks together at which this look would have called a gain: at most 5 % exactly
-        where p_value is at most the look's nominal level. Raises ValueError where `seeds` is not a look.
+        It is the smallest overall error of a design with these looks and this boundary that would call a gain
+        at this look. So it is at most 5 % exactly where p_value is at most the look's nominal level. Raises
+        ValueError where `seeds` is not a look.
         """
         if seeds not in self.looks:
             raise ValueError(f"seeds: expected one of the looks {list(self.looks)}, got {seeds}")
@@ -99,9 +108,10 @@ def fixed(seeds: int) -> SequentialDesign:
 def lowest_p(
     looks: tuple[int, ...], boundary: Boundary, studies: int, seed: int, *, largest: float = 1.0
 ) -> tuple[Floats, Floats]:
-    """The lowest p-value over the looks of simulated studies without a gain: two-sided [R], one-sided [R].
+    """The lowest p-value over all looks of simulated studies without a gain: two-sided [R], one-sided [R], R
+    studies.
 
-    Each p is first transformed as the boundary asks, so that one number is the critical one of all looks. To
+    Each p-value is first transformed as the boundary asks, so that one number is critical at all looks. To
     save time, two-sided p-values above `largest` are taken for 1.
     """
     rng = np.random.default_rng(seed)
@@ -144,16 +154,18 @@ def _overall(looks: tuple[int, ...], boundary: Boundary, p_value: float, seeds: 
     p = float(_transformed(np.array([p_value]), seeds / looks[-1], boundary, 2)[0])
     null, _ = _null(looks, boundary)
     below = int(np.searchsorted(null, p, side="right"))
-    few = 100  # below so many the simulated share is too coarse: the sum over looks bounds it
+    few = 100  # with fewer the simulated share is too imprecise; the sum over looks is an upper bound
     share = below / len(null) if below >= few else min(len(looks) * p, few / len(null))
     critical, _ = _constants(looks, boundary)
-    # The two simulations differ in the fourth digit; which side of 5 % it lies on is decided by the
-    # constants.
+    # The constants come from another simulation, which differs in the fourth digit. They decide on which side
+    # of 5 % the result lies, so that it agrees with the look's level.
     return min(share, ERROR) if p <= critical else min(max(share, float(np.nextafter(ERROR, 1.0))), 1.0)
 
 
 def _transformed(p: Floats, share: float, boundary: Boundary, sides: int) -> Floats:
-    """p-values at a look with that share of all seeds, so that the boundary is one number for all looks."""
+    """p-values at a look with that share of all seeds, transformed so that the boundary is the same number at
+    all looks. `sides` is 2 or 1.
+    """
     if boundary == "constant" or share == 1.0:
         return p
     shrunk: Floats = sides * ndtr(np.sqrt(share) * ndtri(p / sides))

@@ -1,5 +1,5 @@
-"""What the sequential protocol would have found on a full grid, which holds every trial that the protocol
-would have run.
+"""What the sequential protocol would have found, replayed on a full grid, which has every trial that the
+protocol would have run.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,11 @@ from tuner.spec.search import StrategyName
 
 
 def sequential_replay(study: StudyRow, trials: Sequence[TrialRow]) -> SequentialReplay | None:
-    """What the sequential protocol would have found on a full grid, started from each tau_b; None for another
-    search.
+    """What the sequential protocol would have found, started from each tau_b of a full grid. None for another
+    search, with a single tau_b, or where no trial has finished.
 
-    For each start: the pair it would have picked, the trials it would have run, and its regret: by how much
-    what it picks is worse than what the grid picks, on seeds that chose neither. "start" is the replay from
-    the tau_b nearest to 1, the protocol's default.
+    For each start: the pair that it would have picked, how many trials it would have run, and its regret
+    (regret.py). The field `start` is the replay from the tau_b nearest to 1, the protocol's default.
     """
     grid = searched(trials)
     if study.strategy != StrategyName.GRID or best(grid, study.objective) is None:
@@ -53,7 +52,9 @@ def _replay(grid: Sequence[TrialRow], start: float, objective: Objective) -> Rep
 
 
 def _regret(grid: Sequence[TrialRow], start: float, objective: Objective) -> RegretResult | None:
-    """The regret of the protocol, picked and measured on different seeds; None with fewer than 2 seeds."""
+    """The regret of the protocol; None with fewer than 2 seeds, or where no trial with tau_b = start has
+    finished.
+    """
     cells = [t for t in finished(grid) if t.tau_f is not None and t.tau_b is not None]
     cells = [t for t in cells if t.seeds == cells[0].seeds]
     pairs = [(t.tau_f or 0.0, t.tau_b or 0.0) for t in cells]

@@ -1,9 +1,9 @@
-"""The best trial by a smooth surface through all trials, because the best mean over a few seeds is largely
-luck.
+"""Selects the best trial by a smooth surface through all trials, because the best mean over a few seeds is
+largely due to luck.
 
-There are many trials off the diagonal and few on it, and the best mean of many is inflated by luck more than
-the best mean of few. A Gaussian process fitted to the trials of both, with the noise that the seeds show,
-judges every trial by its neighbours as well.
+There are many trials off the diagonal and few on it, and luck inflates the best mean of many trials more than
+that of few. A Gaussian process, fitted to the trials of both with the noise that their seeds show, judges
+every trial by its neighbours as well (surface.py).
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,19 @@ from tuner.evidence.surface import fitted
 from tuner.ledger.objective import Objective
 from tuner.ledger.rows import TrialRow
 
-_MOST_PLACES = 250  # beyond, the best by their means: a fit takes the cube of their number
-_LEAST_PLACES = 6
+# Places of a surface at most, the best by their means: the time of a fit grows with the cube of their number.
+_MOST_PLACES = 250
+_LEAST_PLACES = 6  # of a surface
 
 
 def smoothed_best(
     trials: Sequence[TrialRow], objective: Objective, surface: Sequence[TrialRow]
 ) -> TrialRow | None:
-    """The trial whose place has the best mean of the process through the trials of `surface`.
+    """That one of `trials` at whose place the process through the trials of `surface` has the best mean.
 
-    At each pair of temperatures its best trial counts, over learning rates and the like. Where there is no
-    surface (few pairs, one seed, temperatures that change during training) it is the trial with the best
-    mean.
+    At each pair of temperatures only the best trial counts, over learning rates and settings of the
+    optimiser. Where there is no surface (few pairs, one seed, temperatures that change during training) it is
+    the trial with the best mean over seeds; None where no trial has finished.
     """
     places = _leaders(surface, objective)
     mine = [t for t in _leaders(trials, objective).values() if _pair(t) in places]

@@ -1,19 +1,20 @@
-"""Where the optimum lies on the searched landscape, and how sure that is.
+"""Where the optimum lies on the searched landscape, and how sure that is. A cell is a searched pair of
+temperatures.
 
-The best mean over 3 seeds is the best cell's by luck more often than not, and resampling 3 seeds does not
-show it: a bootstrap's "95 %" set holds the optimum in 52 to 87 %. Neighbouring cells know more about a cell
-than its own 3 seeds do, so a Gaussian process is fitted to all (`gaussian_process`), and joint draws of its
-mean surface at the searched cells give the probability that each is the best. The smallest set of cells that
-holds 95 % of it is the place. It is a description, given that the surface is smooth over (sqrt tau_f, log
-tau_b); no verdict rests on it.
+With 3 seeds, which cell has the best mean is mostly luck, and resampling 3 seeds does not show that: the "95
+%" set of a bootstrap contains the optimum in 52 to 87 % of cases only. Its neighbours tell more about a cell
+than its own 3 seeds do. So a Gaussian process is fitted to all cells (`gaussian_process`), and joint draws of
+its mean surface at the cells give the probability of each cell to be the best. The place of the optimum is
+the smallest set of cells whose probabilities add up to 95 %. It is a description that assumes a smooth
+surface over (sqrt tau_f, log tau_b); no verdict rests on it.
 
-A landscape has cliffs: cells that fail are as far from the rest as one likes, and would set the scale of the
-whole surface. So means that are further behind the median cell than the best is ahead of it are drawn up to
-there.
+A landscape has cliffs: cells whose trainings fail can be at any distance from the rest, and would set the
+scale of the whole surface. So the mean of a cell that is further behind the median cell than the best cell is
+ahead of it is moved to that distance (`capped`).
 
 Where there are too few cells for a surface, the place is the subset of cells whose mean is not further behind
-the best than luck explains (Gupta 1965, with pooled noise): it holds the best with a probability of 95 %
-whatever the surface, and is larger.
+the best than luck explains (Gupta 1965, with pooled noise). It contains the best cell with a probability of
+95 % whatever the surface is, but it is larger.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 SURE = 0.95
 FEWEST_CELLS = 8  # of a surface
 MOST_CELLS = 400  # of a surface: the best ones
-_DRAWS, _AT_ONCE = 10_000, 500  # all at once are a hundred megabytes
+_DRAWS, _AT_ONCE = 10_000, 500  # draws in all and at once: all of them at once would take 100 MB
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Cell:
     mean: float  # of the objective over seeds
     predicted: float | None  # by the surface; None without one
     probability: float | None  # of being the best; None without a surface
-    inside: bool  # whether it belongs to the set that holds the best with 95 %
+    inside: bool  # whether it belongs to the 95 % set
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class OptimumPlace:
     method: Literal["surface", "subset"]
     cells: tuple[Cell, ...]  # the likeliest first
     seeds: int
-    noise: float  # standard deviation of a cell on one seed, once the seed's effect is taken out
+    noise: float  # standard deviation of a cell on one seed, after the seed's effect is subtracted
     surface: Surface | None
     sign: float  # of the surface's values: 1, or -1 where a high objective is good
 
@@ -65,9 +66,8 @@ class OptimumPlace:
         return tuple((cell.tau_f, cell.tau_b) for cell in self.cells if cell.inside)
 
     def predict(self, tau_f: Sequence[float], tau_b: Sequence[float]) -> tuple[Floats, Floats] | None:
-        """The surface and its standard deviation over a grid, [F, B] each; None without a surface.
-
-        Cells that were drawn up lie at their cap.
+        """The mean surface and its standard deviation over a grid of F values of tau_f and B of tau_b, [F, B]
+        each, in units of the objective; None without a surface. It was fitted to means that are `capped`.
         """
         if self.surface is None:
             return None
@@ -78,7 +78,9 @@ class OptimumPlace:
 
 
 def coordinates(pairs: Sequence[tuple[float, float]]) -> Floats:
-    """Pairs (tau_f, tau_b) as (sqrt tau_f, log tau_b), [C, 2]. Raises ValueError where tau_b is 0 or less."""
+    """Pairs (tau_f, tau_b) as coordinates (sqrt tau_f, log tau_b), [C, 2]. Raises ValueError where a tau_f is
+    negative or a tau_b is not positive.
+    """
     given = np.asarray(pairs, dtype=float).reshape(-1, 2)
     if np.any(given[:, 0] < 0) or np.any(given[:, 1] <= 0):
         raise ValueError("pairs: expected tau_f of 0 or more and tau_b above 0")
@@ -88,7 +90,7 @@ def coordinates(pairs: Sequence[tuple[float, float]]) -> Floats:
 def optimum_place(
     pairs: Sequence[tuple[float, float]], values: Sequence[Sequence[float]], objective: Objective
 ) -> OptimumPlace | None:
-    """The place of the optimum among searched pairs (tau_f, tau_b), from their values [C][S] on the same
+    """The place of the optimum among searched pairs (tau_f, tau_b), from their objectives [C][S] on the same
     seeds.
 
     None with fewer than 2 pairs or 2 seeds.
@@ -133,8 +135,8 @@ def _subset(pairs: Sequence[tuple[float, float]], data: Floats, sign: float) -> 
 
 
 def fitted(pairs: Sequence[tuple[float, float]], data: Floats) -> Surface:
-    """The surface through values [C, S] at pairs, low is good. It is kept, because results are looked at
-    again and again. Raises ValueError as `gaussian_process.fit` does.
+    """The surface through values [C, S] at C pairs; low is good. It is kept, because the same results are
+    read again and again. Raises ValueError as `gaussian_process.fit` does.
     """
     return _fitted(tuple(pairs), np.ascontiguousarray(data).tobytes(), data.shape[1])
 
@@ -145,7 +147,9 @@ def _fitted(pairs: tuple[tuple[float, float], ...], values: bytes, seeds: int) -
 
 
 def capped(data: Floats) -> Floats:
-    """Values [C, S], low is good, no mean further behind the median mean than the best is ahead of it."""
+    """Values [C, S], low is good, in which a row whose mean is further behind the median of the means than
+    the best is ahead of it is shifted so that its mean is just as far behind.
+    """
     means = data.mean(1)
     cap = 2 * np.median(means) - means.min()
     drawn_up: Floats = data - np.maximum(means - cap, 0.0)[:, None]
@@ -153,7 +157,9 @@ def capped(data: Floats) -> Floats:
 
 
 def best_probabilities(mean: Floats, covariance: Floats) -> Floats:
-    """The probability of each of jointly normal numbers to be the lowest, [C], from 10,000 draws."""
+    """The probability of each of C jointly normal variables to be the lowest, [C], from 10,000 draws; `mean`
+    [C], `covariance` [C, C].
+    """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     random, lowest = np.random.default_rng(0), np.zeros(len(mean), dtype=np.int64)

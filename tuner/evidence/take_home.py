@@ -24,10 +24,14 @@ from tuner.spec.optimizer import OptimizerSpec
 def export(
     study: StudyRow, trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path
 ) -> list[Path]:
-    """Writes trials.csv, trials.parquet, methods.tex, methods.txt, spec.yaml, best.py, and weights/METHOD/
-    with the models of the confirmed seeds. Returns them.
+    """Writes trials.csv, trials.parquet, methods.tex, methods.txt, spec.yaml, best.py (where there is a best
+    trial) and weights/METHOD/ with the models of the confirmed seeds. Returns the paths of all files.
 
-    artifacts: the folder of what confirmed trials have left, trial-NUMBER/NAME.
+    Args:
+        study, trials: rows of the ledger.
+        found: the study's results.
+        artifacts: the folder with the files of confirmed trials, trial-NUMBER/NAME.
+        folder: where the files are written; it is created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = trial_table(trials, study.objective)
@@ -56,8 +60,8 @@ def _weights(trials: Sequence[TrialRow], found: Results, artifacts: Path, folder
 
 
 def model_files(number: int, trials: Sequence[TrialRow], artifacts: Path) -> list[Path]:
-    """The files of the models of a trial's configuration, of all its confirmed seeds that have one, in their
-    order.
+    """The files with the trained models of a trial's configuration, one for each confirmed seed that has one,
+    in the order of the looks. `number` is that of any trial with that configuration.
     """
     method = next(t.method for t in trials if t.number == number)
     found = []
@@ -150,8 +154,9 @@ def _score(score: Summary | None) -> str:
 
 
 def snippet(study: StudyRow, best: TrialResult | None) -> str:
-    """A Python file that samples as the best trial does: in plain torch, where that is decoupled or softmax
-    straight-through; else with this package's layer. A sentence alone where no trial has succeeded so far.
+    """A Python file that samples as the best trial does: in plain torch where its estimator is decoupled or
+    softmax ST with constant temperatures, otherwise with this package's layer. Without a best trial the file
+    has only a docstring that says so.
     """
     if best is None:
         return f'"""Study {study.id} has no best configuration: no trial has succeeded so far."""\n'
@@ -163,7 +168,9 @@ def snippet(study: StudyRow, best: TrialResult | None) -> str:
 
 
 def optimizer_text(spec: Mapping[str, Any], trial: TrialResult) -> str:
-    """What a trial was trained by: torch's optimiser, and what is done beside it."""
+    """The optimiser with which a trial was trained, as people read it: torch's class with its arguments, then
+    the other settings of the spec.
+    """
     settings = {**OptimizerSpec().model_dump(), **(spec.get("optimizer") or {}), **trial.settings}
     arguments = {"lr": trial.lr} | {name: settings.pop(name) for name in ("weight_decay", "betas")}
     name = "AdamW" if arguments["weight_decay"] else "Adam"

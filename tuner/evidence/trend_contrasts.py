@@ -1,14 +1,17 @@
 """Whether a measurement rises or falls along a temperature: one number per seed, and a t-test over seeds.
 
-Trials of one seed share weights, batches and noise, so a seed's curve is smooth: that neighbours are in order
-says little, and a test that takes every order of a seed's values for equally likely (Page's) calls a trend in
-21 to 47 % of studies without one, with any number of seeds. Seeds are independent. So each seed gives one
-number, its linear contrast sum_j (j - mean j) x_j over the temperatures j = 1 .. k, and the t-test is over
-seeds, of which it takes 3 or more. It is taken twice: of the ranks within a seed (then it is Spearman's rank
-correlation with the temperature, and a trend need not be a straight line) and of the values themselves. Both
-must show it: smooth curves are often monotone, so their rank contrasts pile up at -1 and 1, and their t-test
-alone is fooled in 7 to 15 % of studies with 3 to 5 seeds. Where all seeds have the same ranks these have no
-spread, and the values decide.
+Trials on the same seed share weights, batches and noise, so the curve of a seed along the temperature is
+smooth: that neighbouring values are in order says little. A test for which every order of a seed's values is
+    equally likely
+(Page's) calls a trend in 21 to 47 % of studies without one, with any number of seeds. But seeds are
+independent of each other. So each seed gives one number, the linear contrast sum_j (j - mean j) x_j over the
+temperatures j = 1 .. k, and the t-test is over seeds, of which it needs 3 or more.
+
+There are two such tests: one of the ranks within each seed (the contrast is then Spearman's rank correlation
+with the temperature, and a trend need not be a straight line), and one of the values themselves. Both must
+show the trend. Smooth curves are often monotone, so their rank correlations accumulate at -1 and 1, and the
+t-test of these alone calls a trend in 7 to 15 % of studies without one with 3 to 5 seeds. Where all seeds
+have the same ranks, these have no spread, and the values alone decide.
 
 The mean of Spearman's correlations is shown as a description.
 """
@@ -33,8 +36,8 @@ class TrendContrast:
     levels: tuple[float, ...]  # of the temperature, ascending; those at which every seed has a value
     means: tuple[float, ...]  # over seeds
     sems: tuple[float, ...]  # 0 with one seed
-    ranks: SeedMean  # rank correlation of each seed with the temperature; positive: it rises
-    # linear contrast of each seed's values, in their units over the range of the temperature
+    ranks: SeedMean  # of each seed's rank correlation with the temperature; positive where it rises
+    # of each seed's linear contrast: the rise over the whole range of the temperature, in units of the metric
     values: SeedMean
 
     @property
@@ -49,13 +52,16 @@ class TrendContrast:
 
     @property
     def rises(self) -> bool | None:
-        """Which way; None where ranks and values do not agree."""
+        """Whether it rises; None where ranks and values do not agree on that."""
         product = self.ranks.mean * self.values.mean
         return self.ranks.mean > 0 if product > 0 else None
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided: the larger of the two tests' p. None with fewer than 3 seeds, or without any spread."""
+        """The two-sided p-value of no trend: the larger of the two tests' p-values, and 1 where ranks and
+        values do not agree on the direction. None with fewer than 3 seeds, or where the values have no
+        spread.
+        """
         if self.rises is None and self.values.tested:
             return 1.0
         p_values = [p for p in (self.ranks.p_value, self.values.p_value) if p is not None]
@@ -63,10 +69,11 @@ class TrendContrast:
 
 
 def trend_contrast(values: Mapping[float, Sequence[float | None]]) -> TrendContrast | None:
-    """The trend of values {temperature: one for each seed}. Temperatures at which a seed has none are left
+    """The trend of values {temperature: [S]}. Temperatures at which some seed has no finite value are left
     out.
 
-    None with fewer than 3 temperatures, without a seed, or where temperatures do not have as many seeds.
+    None with fewer than 3 temperatures, without a seed, or where the temperatures differ in the number of
+    seeds.
     """
     whole = {
         level: v
@@ -89,7 +96,9 @@ def trend_contrast(values: Mapping[float, Sequence[float | None]]) -> TrendContr
 
 
 def _correlations(table: Floats) -> Floats:
-    """Spearman's rank correlation of each row [S, K] with its place; 0 where all values are equal. [S]"""
+    """Spearman's rank correlation [S] of each row of [S, K] with the index in the row; 0 where all values are
+    equal.
+    """
     below = (table[:, None, :] < table[:, :, None]).sum(2)
     same = (table[:, None, :] == table[:, :, None]).sum(2)
     ranks = below + (same + 1) / 2  # equal values share the mean of theirs

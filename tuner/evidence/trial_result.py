@@ -1,4 +1,4 @@
-"""The row of a trial, as everybody shows it."""
+"""A trial's row in the results, which all surfaces show."""
 
 from typing import Annotated, Any
 
@@ -61,7 +61,7 @@ class TrialResult(Model):
 
     @classmethod
     def of(cls, trial: TrialRow) -> "TrialResult":
-        """The row of a trial, as everybody shows it."""
+        """The row of a trial of the ledger."""
         return cls(
             number=trial.number,
             role=trial.role,
@@ -78,20 +78,20 @@ class TrialResult(Model):
 
     @property
     def numbers(self) -> list[str]:
-        """Temperatures and learning rate as people read them, with what the search chose of the optimiser
-        behind it; a dash for a temperature that it does not have.
+        """tau_f, tau_b and the learning rate as people read them: a dash for a temperature that it does not
+        have, and after the learning rate the optimiser's settings that the search chose.
         """
         taus = ["-" if value is None else f"{value:g}" for value in (self.tau_f, self.tau_b)]
         return [*taus, ", ".join([f"{self.lr:g}", *self.optimizer_words])]
 
     @property
     def settings(self) -> dict[str, Setting]:
-        """What the search chose of the optimiser, by name."""
+        """The optimiser's settings that the search chose, {name: value}."""
         return {} if self.variant is None else dict(self.variant.optimizer)
 
     @property
     def optimizer_words(self) -> list[str]:
-        """What the search chose of the optimiser, for people."""
+        """The optimiser's settings that the search chose, as people read them."""
         return [] if self.variant is None else self.variant.optimizer_words
 
 

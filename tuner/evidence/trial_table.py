@@ -1,8 +1,8 @@
-"""The trials of a study as a table, for spreadsheets and data frames: a row for each trial, with its
-objective and every metric as mean and standard error over seeds.
+"""The trials of a study as a table for spreadsheets and data frames: a row for each trial, with its objective
+and every metric as mean and standard error over seeds.
 
-The objective is what trials are selected by and what tables show, by default that of a training's best
-report. Metrics are of the last report, also the one that the objective is called after.
+The objective is what trials are selected by and what tables show, by default that of a training's best report.
+Metrics are of the last report, also the one that has the objective's name.
 """
 
 import csv
@@ -20,10 +20,10 @@ _OUTCOME = ("state", "reason", "epoch")
 
 
 def trial_table(trials: Sequence[TrialRow], objective: Objective) -> dict[str, list[Any]]:
-    """Columns by name, as long as there are trials; None where a trial has no such value.
+    """The columns, {name: a value for each trial}, None where a trial has no such value.
 
-    The objective has its values per seed besides, as a list: what a paired comparison takes. A metric that is
-    called like another column is left out.
+    The objective's values per seed are a column of lists, for paired comparisons. A metric with the name of
+    another column is left out.
     """
     columns: dict[str, list[Any]] = {name: [getattr(t, name) for t in trials] for name in _CONFIGURATION}
     for name, values in settings_by_name(t.variant for t in trials).items():
@@ -47,7 +47,7 @@ def _over_seeds(name: str, values: Sequence[Sequence[float | None]]) -> dict[str
 
 
 def as_csv(columns: dict[str, list[Any]]) -> bytes:
-    """The table as CSV (RFC 4180, UTF-8); a list is written as its values with spaces between."""
+    """The table as CSV (RFC 4180, UTF-8). The values of a list are separated by spaces."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -57,7 +57,7 @@ def as_csv(columns: dict[str, list[Any]]) -> bytes:
 
 
 def as_parquet(columns: dict[str, list[Any]]) -> bytes:
-    """The table as Parquet; what is a list stays one."""
+    """The table as Parquet, in which lists stay lists."""
     import pyarrow as pa  # takes half a second to import
     from pyarrow import parquet
 

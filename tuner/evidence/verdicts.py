@@ -1,20 +1,22 @@
-"""What may be said of two methods that were trained on the same fresh seeds, and why. `judge` decides:
+"""Decides what may be said of two methods that were trained on the same fresh seeds, and why. `judge` says:
 
-    better, worse           the interval of the mean gain excludes 0, and the median has the same sign; also
-                            *relevant* where the interval excludes the margin
+    better, worse           the interval of the mean gain excludes 0, and the median has the same sign. The
+    gain
+                            is also *relevant* where the interval excludes the margin
     practically equal       the 90 % interval of the gain lies within the margin (two one-sided tests at 5 %
-                            each), even where the gain is certainly not 0
-    mixed                   the mean is significant and the median has the opposite sign, or the wins are
+                            each), even where the gain is shown not to be 0
+    mixed                   the mean is significant and the median is 0 or has the opposite sign, or the wins
+    are
                             significant and the mean has the opposite sign: for instance because one method
                             collapses on a few seeds
     undecided               none of these; the reason says which gain these seeds could have detected
     no verdict              there is nothing to compare, or not yet
 
-A verdict "off the diagonal" is the decision "better" on the best pair off the diagonal and the best on it
-(VERDICTS). Where a method diverged on any seed there is no mean: then the number of seeds on which each
-method is better (its wins) decides, by the exact sign test, with divergence ranked worst. The levels are
-those of the planned looks (`sequential_design`), or, where seeds were added afterwards, levels that hold at
-every number of seeds (`always_valid`).
+The verdict "off the diagonal" is the decision "better" about the best pair off the diagonal against the best
+on it (VERDICTS). Where a method diverged on any seed, a mean would leave out that seed. Then the wins decide,
+by the exact sign test: on how many seeds each method is better, where divergence counts as worse than any
+number. The levels are those of the planned looks (`sequential_design`) or, where seeds were added afterwards,
+levels that are valid at every number of seeds (`always_valid`).
 """
 
 from collections.abc import Mapping
@@ -30,7 +32,7 @@ from tuner.evidence.sequential_design import SequentialDesign
 
 
 class Decision(StrEnum):
-    """What is said of a method and its rival."""
+    """What is said about a method and its rival."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -73,7 +75,7 @@ class Basis(StrEnum):
     ROUNDING = "equal up to rounding"
 
 
-# What takes their place where seeds were added after the planned looks.
+# What a decision rests on instead where seeds were added after the planned looks.
 _ALWAYS_VALID = {
     Basis.T_TEST: Basis.ALWAYS_VALID_T,
     Basis.ONE_SIDED_TESTS: Basis.ALWAYS_VALID_INTERVAL,
@@ -83,12 +85,12 @@ _ALWAYS_VALID = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """A decision with what it rests on."""
+    """A decision with what it rests on; gains, intervals and margins are in units of the objective."""
 
     decision: Decision
-    reason: str  # one sentence, true whatever the decision
+    reason: str  # in one sentence
     by: Basis | None = None  # None where nothing was decided
-    gain: PairedGain | None = None
+    gain: PairedGain | None = None  # the measured numbers; None without a seed in common
     interval: tuple[float, float] | None = None  # of the mean gain, 95 % over all looks
     equivalence_interval: tuple[float, float] | None = None  # 90 % over all looks
     level: float | None = None  # nominal, of the two-sided test at this look
@@ -97,11 +99,12 @@ class Judgement:
     relevant: bool | None = None  # whether the interval excludes the margin; None without one
     margin: float | None = None
     next_look: int | None = None  # seeds at the next look, where it is still undecided
-    added_later: bool = False  # whether the seeds go beyond the planned looks
-    detectable: float | None = None  # the gain that these seeds show with a probability of 80 %
+    added_later: bool = False  # whether seeds were added beyond the planned looks
+    detectable: float | None = None  # the true gain that these seeds show with a probability of 80 %
     tells_power: bool = False  # whether the reason says what these seeds would have shown
-    seeds_for_margin: int | None = None  # that show a gain of the margin with a probability of 80 %
-    exaggeration: float | None = None  # of a called gain, were the true one the margin
+    seeds_for_margin: int | None = None  # how many seeds show a gain of the margin with that probability
+    # by what factor a gain that is called would be overstated if the true one were the margin
+    exaggeration: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -110,7 +113,7 @@ class Judgement:
 
     @property
     def final(self) -> bool:
-        """Whether it needs no more seeds: a directional decision, or practical equality."""
+        """Whether no more seeds are needed: it is better, worse or practically equal."""
         return self.decision in (Decision.BETTER, Decision.WORSE, Decision.EQUAL)
 
 
@@ -188,7 +191,9 @@ def _by_mean(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sent
 
 
 def _by_wins(judgement: Judgement, levels: Levels, say: Sentences) -> Judgement:
-    """The decision by the wins, where a mean would hide a divergence or has no test."""
+    """The decision by the wins, where a mean would hide a divergence, or the differences have no spread to
+    test.
+    """
     gain = say.gain
     p = levels.wins_p(gain.wins)
     judgement = replace(
@@ -208,7 +213,7 @@ def _by_wins(judgement: Judgement, levels: Levels, say: Sentences) -> Judgement:
 
 
 def _without_spread(judgement: Judgement, measured: SeedMean, levels: Levels, say: Sentences) -> Judgement:
-    """The decision where every seed has the same difference: 0, or another one."""
+    """The decision where the difference is the same on every seed: 0, or another number."""
     judgement = _without_power(judgement)
     if abs(measured.mean) <= measured.rounding:
         return replace(judgement, decision=Decision.EQUAL, by=Basis.ROUNDING, reason=say.same())
@@ -254,7 +259,7 @@ def _with_power(judgement: Judgement, levels: Levels) -> Judgement:
 
 
 def _without_power(judgement: Judgement) -> Judgement:
-    """Removes that again, where no t-test was made."""
+    """Removes what `_with_power` adds, for a decision that no t-test made."""
     return replace(judgement, detectable=None, seeds_for_margin=None, exaggeration=None)
 
 

@@ -85,8 +85,8 @@ class ApiKeys:
             ]
 
     def exist(self) -> bool:
-        """Whether a key was ever made. Revoked ones count: revoking the last one must not open the service
-        to everybody.
+        """Whether a key was ever made. Revoked ones count: revoking the last one must not open the service to
+        everybody.
         """
         with self._ledger.reading() as db:
             return db.execute(sa.select(sa.exists(sa.select(api_keys.c.id)))).scalar_one()

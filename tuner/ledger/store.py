@@ -125,8 +125,8 @@ class Ledger:
         return study_row(row)
 
     def find_study(self, name: str) -> StudyRow:
-        """A study by its id, a unique prefix of it, or "latest". Raises StudyNotFoundError, or
-        UserError where several have that prefix.
+        """A study by its id, a unique prefix of it, or "latest". Raises StudyNotFoundError, or UserError
+        where several have that prefix.
         """
         query = sa.select(studies.c.id).order_by(studies.c.created_at.desc(), studies.c.id)
         if name != "latest":

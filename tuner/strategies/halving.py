@@ -6,10 +6,10 @@ trial competes only with trials of its own method (off the diagonal, argmax, on 
 so that every method keeps the same share of its trials, and at least one is trained to its end. The trials
 that go on from several populations are joined in new populations.
 
-Of a method with m trials, the m / eta with the best mean objective over seeds go on from the first rung,
-m / eta^2 from the second, and so on, but at least one. Because these means are noisy, some trials below the
-cut go on as well: those that are within one standard error, of the differences seed by seed, of the last
-trial above the cut. They are at most half as many as the trials above it.
+Of a method with m trials, the m / eta with the best mean objective over seeds go on from the first rung, m /
+eta^2 from the second, and so on, but at least one. Because these means are noisy, some trials below the cut
+go on as well: those that are within one standard error, of the differences seed by seed, of the last trial
+above the cut. They are at most half as many as the trials above it.
 """
 
 from collections import defaultdict
