@@ -1,6 +1,4 @@
-"""Finds methods whose best temperature is the first or the last that was tried: a better one may lie beyond
-it.
-"""
+"""Finds methods whose best temperature is the first or last that was tried: a better one may lie beyond."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,7 @@ on it.
 
 A method that was tuned with more trials than its rival is ahead by tuning alone. A study's trials show by how
 much: for every way to choose k of a method's trials, the best of the k is selected by all seeds but one and
-    scored on the
-seed that was left out; then the average over all ways is taken. Each seed is left out in turn
+scored on the seed that was left out; then the average over all ways is taken. Each seed is left out in turn
 (cross-fitting), so the score is not inflated by the selection. There is no interval, because the selections
 share most of their seeds.
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-CONSTANT = 100.0  # prior variance of the constants, in variances of the data: so wide that the data decide
+CONSTANT = 100.0  # prior variance of the constants, in variances of the data; wide, so that the data decide
 _JITTER = 1e-8  # added to the diagonals of covariances, so that they can be inverted
 # The hyperparameters, theta [5], are the logarithms of: the standard deviation of m, the two length scales,
 # and the standard deviations of d_s and of e_s; in units of the data's standard deviation and of the unit

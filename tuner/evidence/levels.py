@@ -41,9 +41,7 @@ class Levels:
         return self.look.level if self.look else ERROR
 
     def interval(self, measured: SeedMean) -> Interval | None:
-        """The interval of the mean, 95 % over all looks together; None where these are too few seeds for
-        one.
-        """
+        """The interval of the mean, 95 % over all looks together; None with too few seeds for one."""
         return measured.interval(self.look.level) if self.look else always_valid.interval(measured)
 
     def equivalence_interval(self, measured: SeedMean) -> Interval | None:

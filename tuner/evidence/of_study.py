@@ -1,6 +1,4 @@
-"""Reads a study from the ledger and computes its results, with its task's declaration and its trials'
-files.
-"""
+"""Computes the results of a study in the ledger, with its task's declaration and its trials' files."""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""The parts of the results that are statistics over seeds, as frozen models: a summary, a comparison, a
-gain.
-"""
+"""Statistics over seeds as frozen models: a summary, a comparison, a gain. They are parts of the results."""
 
 import math
 from collections.abc import Sequence

@@ -39,9 +39,7 @@ class PooledNoise:
 
 
 def pooled_noise(values: Floats) -> PooledNoise | None:
-    """The noise of values [C, S] of C trials on the same S seeds. None with fewer than 2 trials or 2
-    seeds.
-    """
+    """The noise of C trials on the same S seeds, from values [C, S]. None with fewer than 2 of either."""
     trials, seeds = values.shape
     if trials < 2 or seeds < 2:
         return None

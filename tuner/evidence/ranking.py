@@ -12,9 +12,7 @@ from tuner.ledger.rows import TrialRow, TrialState
 
 
 def best(trials: Iterable[TrialRow], objective: Objective) -> TrialRow | None:
-    """The `finished` trial with the best mean objective; of equals that with the lowest number. None without
-    any.
-    """
+    """The `finished` trial with the best mean objective; of equals that of the lowest number."""
     return min(_ranked(trials, objective), key=lambda pair: (pair[0], pair[1].number), default=(0.0, None))[1]
 
 

@@ -2,10 +2,9 @@
 
 Trials on the same seed share weights, batches and noise, so the curve of a seed along the temperature is
 smooth: that neighbouring values are in order says little. A test for which every order of a seed's values is
-    equally likely
-(Page's) calls a trend in 21 to 47 % of studies without one, with any number of seeds. But seeds are
-independent of each other. So each seed gives one number, the linear contrast sum_j (j - mean j) x_j over the
-temperatures j = 1 .. k, and the t-test is over seeds, of which it needs 3 or more.
+equally likely (Page's) calls a trend in 21 to 47 % of studies without one, with any number of seeds. But
+seeds are independent of each other. So each seed gives one number, the linear contrast sum_j (j - mean j) x_j
+over the temperatures j = 1 .. k, and the t-test is over seeds, of which it needs 3 or more.
 
 There are two such tests: one of the ranks within each seed (the contrast is then Spearman's rank correlation
 with the temperature, and a trend need not be a straight line), and one of the values themselves. Both must

@@ -1,5 +1,5 @@
-"""Figures of what a search learned: the best so far, what as many trials on either side of the diagonal
-find, the surface that its trials predict, what mattered, and the paths of temperatures that change.
+"""Figures of what a search found: the best so far, the best of k trials off the diagonal and on it, the
+surface that its trials predict, the importance of what it varied, and the paths of temperatures that change.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from tuner.spec.search import StrategyName
 
 _SECTION = "The search"
 _FREE = (StrategyName.TPE, StrategyName.GP)  # strategies that choose the temperatures themselves
-_AXIS = 41  # places of a predicted surface along each temperature
+_AXIS = 41  # values of each temperature at which a predicted surface is drawn
 NAMES = {
     "tau_f": r"forward temperature $\tau_f$",
     "tau_b": r"backward temperature $\tau_b$",
@@ -28,7 +28,7 @@ NAMES = {
 
 
 def course(m: Material) -> Made:
-    """The best so far, of a search whose order means something."""
+    """The best so far, for searches that choose the next trials by the results of earlier ones."""
     steps = best_so_far(m.trials, m.study.objective)
     if m.strategy not in _FREE or len(steps) < 2:
         return None
@@ -39,7 +39,7 @@ def course(m: Material) -> Made:
 
 
 def budget(m: Material) -> Made:
-    """What as many trials off the diagonal and on it find."""
+    """The expected best of k trials off the diagonal and of k on it."""
     found = m.found.equal_budget
     if found is None or len(found.trials) < 2:
         return None
@@ -99,7 +99,7 @@ def mattered(m: Material) -> Made:
 
 
 def trajectories(m: Material) -> Made:
-    """The ways of trials whose temperatures change."""
+    """The paths of trials whose temperatures change during training."""
     there = paths(m.trials)
     if not there:
         return None

@@ -1,4 +1,4 @@
-"""What figures are made of, and what a figure is before it is drawn."""
+"""The data that figures are made from, and what a figure is before it is drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ Made = tuple[str, Picture] | None  # a figure's name and the figure; None where 
 
 @dataclass(frozen=True)
 class Material:
-    """What the figures are made of."""
+    """The data of a study that its figures are made from."""
 
     study: StudyRow
     trials: Sequence[TrialRow]
     curves: Curves
     found: Results
-    shown: Mapping[str, TrialRow]  # a trial for each method, by the names of Selection.named
-    fresh: bool  # whether those are the confirmed ones
-    artifacts: Path | None
+    shown: Mapping[str, TrialRow]  # one trial of each method, by the names of Selection.named
+    fresh: bool  # whether these are the confirmed trials
+    artifacts: Path | None  # folder with the files of confirmed trials; None where they are not at hand
     metrics: Metrics  # what the study's task declares
 
     @property
@@ -54,7 +54,9 @@ class Material:
         return metric_label(self.study.objective.name, self.metrics)
 
     def series(self, metric: str) -> dict[str, tuple[list[float], list[float], list[float]]]:
-        """A metric over the training of each method: label -> (epochs, means, standard errors)."""
+        """A metric over the training of each method that has it, {label: (epochs, means, standard
+        errors)}.
+        """
         found = {curve_label(name, t): self.curves.of(t, metric) for name, t in self.shown.items()}
         points = {label: curve.mean_and_sem() for label, curve in found.items() if curve is not None}
         return {label: p for label, p in points.items() if p[0]}

@@ -1,5 +1,5 @@
-"""Figures of the search: where it looked and what it found there, whom it dropped, which temperatures it
-changed.
+"""Figures of the search: which pairs it tried and what it found there, which trials it dropped, which
+temperatures it changed.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ def landscape(m: Material) -> Made:
         return None
     there = sorted(searched(m.trials), key=lambda t: t.number)
     if m.strategy == StrategyName.PBT and any(t.schedule for t in there):
-        return None  # no trial has one place: its trajectories show where it was
+        return None  # its trials move through the plane: the figure of their paths shows that
     ran = {(t.tau_f, t.tau_b) for t in there if t.tau_f is not None and t.tau_b is not None}
     cells = m.found.optimum.cells if m.found.optimum else ()
     sure = {(c.tau_f, c.tau_b) for c in cells if c.sure}
@@ -93,7 +93,7 @@ def marginals(m: Material) -> Made:
     """The objective along each temperature of a grid."""
     along = m.found.marginals
     if along is None or m.strategy == StrategyName.SEQUENTIAL:
-        return None  # whose stages show the same
+        return None  # the stages of a sequential search show the same
     forward, backward = along.tau_f, along.tau_b
     lines = (forward.at_optimum, backward.at_optimum)
     if any(len([v for v in line.mean if v is not None]) < 2 for line in lines):
@@ -114,7 +114,7 @@ def marginals(m: Material) -> Made:
 
 
 def rungs(m: Material) -> Made:
-    """Who was dropped when; nobody was by a cancel."""
+    """When trials were dropped at rungs; trials that were stopped by a cancel do not count."""
     dropped = [t for t in searched(m.trials) if t.state is TrialState.STOPPED and not t.stopped_with_study]
     if not dropped:
         return None

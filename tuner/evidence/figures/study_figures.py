@@ -1,5 +1,5 @@
-"""The figures that a study has the data for, by name. Each is drawn on demand: a report draws all, the API
-one.
+"""The figures for which a study has the data, by name. A figure is drawn only on demand: a report draws all
+of them, the API one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -80,10 +80,13 @@ def gallery(
     found: Results | None = None,
     artifacts: Path | None = None,
 ) -> dict[str, Picture]:
-    """The figures by name, in the report's order.
+    """The figures for which a study has the data, {name: figure}, in the report's order.
 
-    `metrics` is what the study's task declares, `artifacts` the folder with the files of confirmed trials,
-    trial-NUMBER/NAME, and `found` the results where they are known.
+    Args:
+        study, trials, measurements: rows of the ledger.
+        metrics: what the study's task declares.
+        found: the study's results; None to have them computed.
+        artifacts: the folder with the files of confirmed trials, trial-NUMBER/NAME.
     """
     curves = Curves.gathered(measurements)
     chosen = select(trials, study.objective).named()

@@ -21,7 +21,9 @@ def dispersion(m: Material) -> Made:
 
 
 def _tradeoff(m: Material, name: str, tau: Temperature) -> Made:
-    """The metrics that the task declares along a temperature. Those at other thresholds are drawn faint."""
+    """The metrics that the task declares for a temperature. Of a metric with several thresholds, those that
+    do not decide are drawn faint.
+    """
     fixed = None
 
     def lines(metrics: Sequence[Metric]) -> list[drawing.Line]:

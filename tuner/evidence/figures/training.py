@@ -1,4 +1,4 @@
-"""Figures of the training: the course of each method, and the state at its end."""
+"""Figures of the training: the learning curves of each method, and what is measured at the end."""
 
 from functools import partial
 
@@ -42,12 +42,12 @@ def panels(m: Material) -> Made:
 
 
 def _of_the_paper(number: int | None, end: str = ". ") -> str:
-    """How a caption begins."""
+    """The beginning of a caption that names the paper's figure; "" where the paper has none."""
     return "" if number is None else f"The paper's Figure {number} from this study{end}"
 
 
 def distribution(m: Material) -> Made:
-    """How often each category occurs, of the metrics that are shares: the paper's Figure 5."""
+    """How often each category occurs, from metrics that are shares of categories: the paper's Figure 5."""
     declared = [(metric.name, metric.category) for metric in m.metrics.categories() if metric.category]
     if not declared:
         return None
@@ -74,7 +74,7 @@ def distribution(m: Material) -> Made:
 
 
 def thresholds(m: Material) -> Made:
-    """What is measured at several thresholds, against the threshold, of each method."""
+    """A metric that is measured at several thresholds, against the threshold, for each method."""
     declared = [(metric, metric.threshold) for metric in m.metrics.thresholds() if metric.threshold]
     series = {}
     for name, trial in m.shown.items():

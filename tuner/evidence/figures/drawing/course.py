@@ -1,5 +1,6 @@
-"""What a search learned: the best so far, what as many trials on either side find, the surface that its
-trials predict, what mattered, and the paths of temperatures that change while they train.
+"""Draws what a search found: the best so far, the best of k trials off the diagonal and on it, the surface
+that its trials predict, the importance of what it varied, and the paths of temperatures that change during
+training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def equal_budget(trials: Sequence[int], curves: Mapping[str, Sequence[float]], *
 
 
 def importance(shares: Mapping[str, float]) -> Figure:
-    """Shares of the variance, {label: share}, as bars from the top."""
+    """Shares of the variance, {label: share}, as horizontal bars, the first one on top."""
     drawn = figure(COLUMN_IN, 0.28 * len(shares) + 0.7)
     axes = drawn.add_subplot()
     places = np.arange(len(shares))
@@ -72,7 +73,9 @@ def surface(
     objective: str,
     minimize: bool,
 ) -> Figure:
-    """A predicted surface over the temperatures, [F][B], with the pairs that were tried."""
+    """A predicted surface over F values of tau_f and B of tau_b, [F][B], with the pairs (tau_f, tau_b) that
+    were tried.
+    """
     drawn = figure(COLUMN_IN, 2.7)
     axes = drawn.add_subplot()
     values = np.array(mean, dtype=float).T
@@ -82,7 +85,7 @@ def surface(
     largest = min(max(tau_f), max(tau_b))
     axes.plot([0, largest], [0, largest], color=COLOURS[1], linewidth=0.9)
     pairs = np.array(tried, dtype=float)
-    # Of what lies at a border both halves are to be seen.
+    # Points on the border of the axes are drawn whole, not cut off.
     axes.plot(
         pairs[:, 0], pairs[:, 1], marker="o", markersize=2.5, mec="black", mew=0.4, color="white", ls="",
         clip_on=False, zorder=3,
@@ -104,12 +107,12 @@ def trajectories(
     objective: str,
     minimize: bool,
 ) -> Figure:
-    """The way of every trial through the plane of the temperatures.
+    """The path of every trial through the plane of the temperatures.
 
     Args:
-        paths: [N] of the pairs (tau_f, tau_b) that a trial had, in order.
-        means: [N] its objective at the end; without one its end is a cross.
-        best: the place of the best one, whose way is drawn in front.
+        paths: [N], the pairs (tau_f, tau_b) of each trial in their order.
+        means: [N], each trial's objective at its end; a path without one ends in a cross.
+        best: the index of the best trial, whose path is drawn in front; None without one.
         objective: label of the colours of the ends.
         minimize: whether low is good; good is dark.
     """

@@ -1,4 +1,4 @@
-"""Curves: along the training, along a temperature, along a threshold."""
+"""Draws lines: along the training, along a temperature, along a threshold."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -23,9 +23,8 @@ from tuner.evidence.figures.drawing.style import (
 
 # Temperatures [N], means [N] and standard errors [N] over seeds; None where there is no value.
 Stage: TypeAlias = tuple[Sequence[float], Sequence[float | None], Sequence[float | None]]
-Series: TypeAlias = Mapping[
-    str, tuple[Sequence[float], Sequence[float], Sequence[float]]
-]  # label -> x, means, standard errors
+# {label of a line: (x [N], means [N], standard errors [N])}
+Series: TypeAlias = Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
 
 
 def curves(series: Series, *, objective: str) -> Figure:

@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 
 from tuner.evidence.figures.drawing.style import COLUMN_IN, PAGE_IN, STAR, TAU_B, TAU_F, figure
 
-_MOST_TICKS = 24  # labels that a side holds
-_MOST_COLUMNS = 8  # of cells into which numbers are written, and which fit one column of a paper
-_LINES = 60  # cells of a side between which lines are drawn
+_MOST_TICKS = 24  # labels for which a side has room
+_MOST_COLUMNS = 8  # with up to so many columns of cells the figure fits one column of a paper
+_LINES = 60  # with up to so many cells along a side there are lines between the cells
 _POINT: dict[str, Any] = {"marker": "o", "markersize": 3, "color": "white", "mec": "black", "mew": 0.5}
 _WITHOUT_VALUE = ListedColormap(["#dddddd"])  # grey
 _COVERED = 90  # percent of the values that the colours tell apart
@@ -39,9 +39,9 @@ def landscape(
         objective: its name, for the colour bar.
         minimize: whether low is good; good is dark.
         ran: the pairs (tau_f, tau_b) that were run, the others are left blank; None: all of them.
-        sure: the pairs that hold 95 % of where the optimum lies when the seeds are resampled, marked by a
+        sure: the pairs of the set that contains the best one with 95 % (evidence/surface.py), marked by a
             point.
-        title: above the figure.
+        title: above the figure; "" for an explanation of the marks.
     """
     # [G, F]: tau_b upwards
     values = np.array([[np.nan if v is None else v for v in row] for row in mean], dtype=float).T
@@ -83,7 +83,9 @@ class _Colours(NamedTuple):
 
 
 def _colours(values: np.ndarray, minimize: bool) -> _Colours:
-    """Colours end at the 90th percentile: one bad corner of the grid would take the whole scale."""
+    """The range of the colours. It ends at the 90th percentile on the bad side, because otherwise one bad
+    corner of the grid would take up the whole scale.
+    """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return _Colours(0.0, 1.0, "neither")
@@ -133,7 +135,7 @@ def _write_values(axes: Axes, values: np.ndarray, low: float, high: float, minim
 
 
 def _short(value: float) -> str:
-    """Three digits, of every number in a table alike: 0.400 beside 0.442."""
+    """A number with three significant digits, zeros at its end included: 0.400 beside 0.442."""
     return f"{value:#.3g}".rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""How a search went: where it looked, whom it dropped, which temperatures it changed."""
+"""Draws how a search went: which pairs it tried, which trials it dropped, which temperatures it changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ def scatter(
     minimize: bool,
     sure: Sequence[bool] = (),
 ) -> Figure:
-    """The objective at the pairs that a search without a grid tried, in their order: later points are larger.
+    """The objective at the pairs that a search without a grid tried; points of later trials are larger.
 
     Args:
-        tau_f, tau_b, mean: [N]; a pair without a value is a cross.
+        tau_f, tau_b, mean: [N], in the order in which they were tried; a pair without a value is a cross.
         objective: label of the colour bar.
         minimize: whether low is good; good is dark.
-        sure: [N] whether a pair belongs to those that hold 95 % of where the optimum lies when the seeds are
-            resampled: ringed.
+        sure: [N], whether a pair belongs to the set that contains the best one with 95 %
+            (evidence/surface.py); drawn with a black ring.
     """
     drawn = figure(COLUMN_IN, 2.8)
     axes = drawn.add_subplot()
@@ -83,7 +83,7 @@ def scatter(
 
 @dataclass(frozen=True)
 class Course:
-    """A trial in a search that drops trials on the way."""
+    """The learning curve of a trial in a search that drops trials at rungs."""
 
     epochs: Sequence[float]
     means: Sequence[float]  # of the objective over seeds
@@ -91,8 +91,8 @@ class Course:
 
 
 def rungs(courses: Sequence[Course], best: int | None, *, objective: str) -> Figure:
-    """Who was dropped when: every trial's course, a cross where it was dropped, the best one (its index) in
-    front.
+    """When trials were dropped: the learning curve of every trial, with a cross where it was dropped, and the
+    one with the index `best` in front.
     """
     drawn = figure(COLUMN_IN, 2.5)
     axes = drawn.add_subplot()
@@ -127,7 +127,9 @@ def rungs(courses: Sequence[Course], best: int | None, *, objective: str) -> Fig
 def schedule(
     epochs: Sequence[float], tau_f: Sequence[float], tau_b: Sequence[float], *, end: float, title: str
 ) -> Figure:
-    """Temperatures that change during the training: steps from each epoch [N] on, up to the end."""
+    """Temperatures [N] that change during training: steps, each from its epoch [N] on, up to the epoch
+    `end`.
+    """
     drawn = figure(COLUMN_IN, 2.1)
     axes = drawn.add_subplot()
     for n, (taus, label) in enumerate(((tau_f, TAU_F), (tau_b, TAU_B))):

@@ -25,12 +25,14 @@ STAR: dict[str, Any] = {"marker": "*", "color": "#E69F00", "markeredgecolor": "b
 GREY = "#777777"
 TAU_F, TAU_B = r"forward temperature $\tau_f$", r"backward temperature $\tau_b$"
 VECTOR = ("svg", "pdf")
-# So that the same figure is the same file.
+# Without a date the same figure is the same file, byte by byte.
 _UNDATED: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def use() -> None:
-    """Sets matplotlib to this style: when this file is imported, and again where the user has another."""
+    """Sets matplotlib to this style. It is called when this file is imported, and can be called again if
+    other code has changed the style.
+    """
     mpl.rcParams.update(
         {
             "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere, offline
@@ -56,7 +58,7 @@ def use() -> None:
             "figure.constrained_layout.w_pad": 0.03,
             "pdf.fonttype": 42,  # text that can be searched and edited
             "svg.fonttype": "path",  # the same where the font is not installed
-            "svg.hashsalt": "tuner",  # the same figure, the same file
+            "svg.hashsalt": "tuner",  # so that the same figure is the same file
         }
     )
 
@@ -83,12 +85,14 @@ def legend(drawn: Figure, axes: Axes, *, columns: int) -> None:
 
 
 def spread(values: list[float], ratio: float = 20.0) -> bool:
-    """Whether values are positive and so far apart that a logarithmic axis shows them better."""
+    """Whether values are positive, and the largest is more than `ratio` times the smallest, so that a
+    logarithmic axis shows them better.
+    """
     return bool(values) and min(values) > 0 and max(values) / min(values) > ratio
 
 
 def as_bytes(drawn: Figure, suffix: str) -> bytes:
-    """A figure as png, svg or pdf."""
+    """A figure as a file of the kind `suffix`: png, svg or pdf. Raises ValueError for another."""
     _lay_out(drawn)
     file = BytesIO()
     _write(drawn, suffix, file)
@@ -110,15 +114,15 @@ def save(drawn: Figure, folder: Path, name: str) -> Iterator[Path]:
 
 
 def _lay_out(drawn: Figure) -> None:
-    """Places what a figure is made of, once for all formats: each would do it again."""
+    """Lays out the parts of a figure once, because otherwise it would be done again for each format."""
     FigureCanvasAgg(drawn)  # measures text
     drawn.draw_without_rendering()
     drawn.set_layout_engine("none")
 
 
 def _write(drawn: Figure, suffix: str, file: IO[bytes]) -> None:
-    """Writes a figure that is laid out. Not by savefig, which draws everything twice: for what it cuts off
-    at the edges, and we cut nothing off.
+    """Writes a figure that is laid out. It does not use savefig, which draws everything twice to find out
+    what it can cut off at the edges; nothing is cut off here.
     """
     drawn.set_facecolor("white")  # whatever the user's style has
     dpi = drawn.dpi
@@ -130,4 +134,4 @@ def _write(drawn: Figure, suffix: str, file: IO[bytes]) -> None:
         FigureCanvasPdf(drawn).print_pdf(file, metadata=_UNDATED["pdf"])
     else:
         raise ValueError(f"suffix must be png, svg or pdf. Got {suffix!r}.")
-    drawn.set_dpi(dpi)  # those of vectors are 72
+    drawn.set_dpi(dpi)  # writing SVG or PDF sets it to 72

@@ -1,4 +1,4 @@
-"""Two measurements of different units along one temperature: the paper's Figure 6."""
+"""Draws two metrics with different units along one temperature, as the paper's Figure 6 does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _FAINT = (":", (0, (3, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 3)))  # styles of t
 
 @dataclass(frozen=True)
 class Line:
-    """A measurement along a temperature."""
+    """A metric along a temperature."""
 
     label: str  # of its axis
     taus: Sequence[float]
@@ -47,7 +47,7 @@ def _draw(axes: Axes, lines: Sequence[Line], colour: str, style: str, marker: st
     dots = cycle(_FAINT)
     for line in lines:
         if line.faint:
-            # Named in a legend: at the lines' ends the names would cover each other.
+            # These lines are named in a legend, because names at their ends would cover each other.
             axes.plot(
                 line.taus, line.means, color=colour, linestyle=next(dots), linewidth=0.7, label=line.label
             )
