@@ -24,8 +24,8 @@ from tuner.ledger.rows import Role, StudyRow, TrialRow
 from tuner.spec.study import TRAINED, StudySpec
 
 LEVEL = 0.05
-# The spec's fields that make two trainings on the same fresh seed the same. `vary_split` is used by
-# confirmations only, so it is not among the fields that make two trials of a search the same.
+# The spec's fields that make two trainings on the same fresh seed the same. `vary_split` matters
+# on fresh seeds only, so it is not among the fields that make two trials of a search the same.
 _CONFIRMED = TRAINED | {"vary_split"}
 
 

@@ -1,8 +1,8 @@
 """The trials of a study as a table for spreadsheets and data frames: a row for each trial, with its objective
 and every metric as mean and standard error over seeds.
 
-The objective is what trials are selected by and what tables show, by default that of a training's best report.
-Metrics are of the last report, also the one that has the objective's name.
+The objective is what trials are selected by and what tables show, by default that of a training's best
+report. Metrics are of the last report, also the one that has the objective's name.
 """
 
 import csv
