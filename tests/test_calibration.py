@@ -1,4 +1,6 @@
-"""The calibration runs, its worlds are what they say, and whole studies can be played in them."""
+"""The calibration runs, its simulated worlds are what they claim to be, and whole studies can be simulated
+in them.
+"""
 
 import numpy as np
 import pytest

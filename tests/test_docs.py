@@ -1,4 +1,4 @@
-"""README, CHANGELOG, the citation and the lock file say what is so; tests/docs/ is about the rest of the
+"""README, CHANGELOG, the citation and the lock file are true; tests/docs/ tests the rest of the
 documentation.
 """
 

@@ -1,4 +1,4 @@
-"""What a process that trains nothing does not import: seconds and hundreds of megabytes."""
+"""Processes that do not train do not import heavy libraries, which take seconds and hundreds of megabytes."""
 
 import subprocess
 import sys

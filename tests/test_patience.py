@@ -1,4 +1,4 @@
-"""The limits of the tests grow with the machine's load, while they are waited for as well."""
+"""The tests' time limits grow with the machine's load, also while a test waits."""
 
 import os
 

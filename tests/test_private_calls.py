@@ -1,5 +1,5 @@
-"""What we use of other libraries that they do not promise: it is in one file for each library, and the
-installed library has it.
+"""Private parts of other libraries that we use: each library's are used in one file, and the installed
+version has them.
 """
 
 import ast

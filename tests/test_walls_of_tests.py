@@ -1,5 +1,5 @@
-"""What every test keeps, read from the source: it uses helpers and not another test, what is public and not
-what is private, and limits of time that are for the machine.
+"""Rules that all tests keep, read from their source: they use helpers and no other test, public names
+only, and time limits that allow for the machine.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The service under clients that are slow, many, or sent by a fuzzer; an ordinary one is served meanwhile."""
+"""The service under slow clients, many clients and a fuzzer. An ordinary client must be served meanwhile."""
 
 import asyncio
 import json

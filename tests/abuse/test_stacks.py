@@ -1,5 +1,5 @@
-"""Whole stacks, with a real Ray and a real MLflow: two beside each other; and one whose processes are killed
-one after the other, all of them, while three studies run.
+"""Whole stacks with a real Ray and a real MLflow: two beside each other, and one whose processes are
+killed one after the other while three studies run.
 """
 
 import os

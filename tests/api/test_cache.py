@@ -1,4 +1,6 @@
-"""What the service keeps is bounded, whatever is asked of it; whoever has an answer is not sent it again."""
+"""The service's caches: they stay within their bounds whatever is asked, and a client that has an answer
+already is not sent it again.
+"""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Who may ask, how often, and whose studies they see: keys, owners, limits, streams."""
+"""Who may ask the service, how often, and which studies they see: keys, owners, limits, streams."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The client against the service, and against what is no service."""
+"""The Python client against the service, and against addresses where there is no service."""
 
 import threading
 

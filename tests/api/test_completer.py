@@ -1,4 +1,4 @@
-"""The completer: a study that MLflow does not take lets the others through, and is tried again later."""
+"""The completer: a study that MLflow refuses does not hold up the others, and is tried again later."""
 
 import time
 

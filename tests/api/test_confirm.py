@@ -1,4 +1,4 @@
-"""Seeds that are added to a study of the service: asked for, queued, counted, refused."""
+"""Seeds that are added to a study of the service: how they are asked for, queued, counted and refused."""
 
 import pytest
 from fastapi.testclient import TestClient

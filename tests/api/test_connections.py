@@ -1,4 +1,6 @@
-"""Clients that are slow or many: deadlines for headers and bodies, a limit of connections, whose they are."""
+"""Slow and numerous clients: deadlines for headers and bodies, and limits on connections in all and per
+client.
+"""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What the service says a study is, and how far it is: the spec's own counts."""
+"""What the service says of a study and its progress agrees with the counts of its spec."""
 
 import pytest
 from fastapi.testclient import TestClient

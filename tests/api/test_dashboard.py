@@ -1,4 +1,6 @@
-"""Ray's dashboard under the service's own address: who may look, what is passed on, and what is kept back."""
+"""Ray's dashboard under the service's own address: who may see it, what is passed on, and what is
+withheld.
+"""
 
 import time
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""DELETE: what goes with a study, and requests that meet it on the way."""
+"""DELETE: what is removed with a study, and requests that arrive during it."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""A list of studies that is taken for one family."""
+"""A list of studies whose p-values are corrected as one family."""
 
 import pytest
 

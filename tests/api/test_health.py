@@ -1,4 +1,4 @@
-"""/healthz and /readyz: they wait for nobody, and say what each part said last."""
+"""/healthz and /readyz: they answer at once, with the last known state of each part."""
 
 import signal
 import socket

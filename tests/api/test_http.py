@@ -1,4 +1,6 @@
-"""What HTTP asks of every route: HEAD, Allow, a name for each request; a line in the log for each change."""
+"""Rules of HTTP for every route: HEAD, Allow, an id for each request; and a line in the log for each
+change.
+"""
 
 import logging
 

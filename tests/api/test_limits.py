@@ -1,4 +1,4 @@
-"""What a study may cost on a service: trials, members, weights, hours."""
+"""Limits on what a study may cost on a service: trials, members, weights, hours."""
 
 import pytest
 from fastapi.testclient import TestClient

@@ -1,4 +1,6 @@
-"""Looks that many streams share: one for all who ask at the same time, a new one for who asks later."""
+"""Queries that many event streams share: one query answers all streams that ask at the same time, and a
+later stream causes a new one.
+"""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The service tells of ends beside its requests."""
+"""The service sends notifications of ended studies while it answers requests."""
 
 import json
 import queue

@@ -1,5 +1,5 @@
-"""One verdict, whoever asks: the list, the page, the API, the command line, the report and MLflow say the
-same words of a study, whatever became of it.
+"""The verdict of a study is told in the same words by the list, the page, the API, the command line, the
+report and MLflow, whatever became of the study.
 """
 
 import pytest

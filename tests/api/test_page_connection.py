@@ -1,4 +1,4 @@
-"""What stands between the page and the service: a key, the network; and the routes' description."""
+"""The page without a key and without a network; and its page that describes the routes."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,6 @@
-"""The form of the page in a real browser: fields and text of one spec, and what is wrong where it is."""
+"""The page's form in a real browser: its fields and its text are one spec, and errors stand beside the
+fields.
+"""
 
 import re
 

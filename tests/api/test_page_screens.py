@@ -1,4 +1,4 @@
-"""Every screen of the page fits a phone, and axe finds nothing that a reader would stumble over."""
+"""Every screen of the page fits a phone, and axe finds no barriers to accessibility in it."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Every view with the Tab key alone: it comes to all that can be used, shows where it is, and leaves."""
+"""Every view of the page with the Tab key alone: it reaches all controls, shows which has the focus, and
+gets out again.
+"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the page says in a real browser, where readers were led astray by it."""
+"""Texts of the page, in a real browser, that once misled readers."""
 
 import re
 

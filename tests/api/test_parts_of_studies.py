@@ -1,4 +1,4 @@
-"""What the API answers of one trial and of a study's files; and of studies that have not ended."""
+"""What the API answers about single trials, a study's files, and studies that have not ended."""
 
 import csv
 import io

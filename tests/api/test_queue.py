@@ -1,4 +1,4 @@
-"""The queue between owners, requests that come twice, jobs that are lost, and verdicts that are kept."""
+"""The service's queue: turns between owners, repeated requests, lost jobs, and outcomes that are kept."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What a service refuses: by field, with a sentence, and without repeating what came."""
+"""What the service refuses: the answer names the field in a sentence, and does not repeat the input."""
 
 import json
 

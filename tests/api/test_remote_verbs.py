@@ -1,4 +1,4 @@
-"""Verbs that read a ledger say the same of a service over it."""
+"""Commands that read a ledger print the same when they ask a service over that ledger."""
 
 import json
 from contextlib import contextmanager

@@ -1,5 +1,5 @@
-"""The service while its database is away: it says so at once, acknowledges nothing that it cannot keep, and
-works again after.
+"""The service while its database cannot be reached: it says so at once, accepts nothing that it cannot
+keep, and works again afterwards.
 """
 
 from fastapi.testclient import TestClient

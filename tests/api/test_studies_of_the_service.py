@@ -1,6 +1,4 @@
-"""The service's side of the ledger, and the reconciler over it: what is accepted, started once, lost,
-resumed, cancelled.
-"""
+"""The reconciler over a real ledger: studies are accepted, started once, lost, resumed and cancelled."""
 
 import threading
 from types import SimpleNamespace

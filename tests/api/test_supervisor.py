@@ -1,4 +1,6 @@
-"""A part that ends is started again after a pause that grows; one that does not stay up is named."""
+"""The supervisor restarts a part of the stack that ends, after pauses that grow, and names a part that
+does not stay up.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Texts that a database does not take: they are refused before it is asked, whichever database it is."""
+"""Texts that a database cannot store are refused before it is asked, with either database."""
 
 import base64
 import json

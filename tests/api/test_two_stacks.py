@@ -1,4 +1,6 @@
-"""Two stacks over one ledger, each with a Ray of its own: a study is one stack's at a time; none is lost."""
+"""Two stacks over one ledger, each with its own Ray: a study belongs to one stack at a time, and none is
+lost.
+"""
 
 import pytest
 

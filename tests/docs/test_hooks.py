@@ -1,5 +1,5 @@
-"""What makes the site: links between site and repository, the API's pages, and that nothing is loaded from
-elsewhere.
+"""The hooks that build the site: links between site and repository, the API's pages, and that nothing is
+loaded from other hosts.
 """
 
 from importlib.util import module_from_spec, spec_from_file_location

@@ -1,4 +1,4 @@
-"""The reference names what there is, no less and no more, with the defaults that it has."""
+"""The reference lists exactly what exists, with the true defaults."""
 
 import dataclasses
 import inspect

@@ -1,4 +1,4 @@
-"""The example models: short files, which train, and learn something."""
+"""The example models: their files are short, they train, and they learn."""
 
 from importlib import import_module
 

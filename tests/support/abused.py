@@ -1,4 +1,4 @@
-"""`tuner serve` as a process to be attacked, and an ordinary client beside the attack that measures how it is
+"""`tuner serve` as a process that tests attack, and an ordinary client that measures meanwhile how it is
 served.
 """
 
@@ -148,7 +148,7 @@ def a_client(url, headers=None):
 
 
 def fine(client, *, seconds=1.0):
-    """Whether the client was served as if nothing happened: no 5xx but 503, and in time."""
+    """Checks that the client was served as if nothing happened: no 5xx but 503, and in time."""
     wrong = {s: n for s, n in client.statuses.items() if not isinstance(s, int) or (s >= 500 and s != 503)}
     assert wrong == {}, client.told()
     assert client.percentile(0.99) < patient(seconds), client.told()

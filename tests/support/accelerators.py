@@ -1,4 +1,4 @@
-"""Populations whose steps are made for an accelerator, on a CPU."""
+"""Populations on a CPU whose training steps are those for an accelerator."""
 
 from tests.support.tasks import TASKS, digits, task
 from trainables.population import Configuration, Population

@@ -70,7 +70,5 @@ def check_ledger_and_mlflow(ledger_url, mlflow_url, study, *, intervals):
 
 
 def outcomes(trials):
-    """What must not change any more of the trials that have ended: {number: (attempts, start, end,
-    objective)}.
-    """
+    """What must never change again in trials that have ended, {number: (attempts, start, end, objective)}."""
     return {t.number: (t.attempts, t.started_at, t.finished_at, t.objective) for t in trials if t.terminal}

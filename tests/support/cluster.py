@@ -1,8 +1,8 @@
 """A real Ray cluster on this machine: a head without CPUs and workers, each with processes and a loopback
 address of its own.
 
-Every worker has two CPUs and one GPU that Ray counts but nobody has. Nodes are started and ended by their
-process ids.
+Every worker claims two CPUs and one GPU; the GPU does not exist, Ray only counts it. Nodes are started and
+ended by their process ids.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a member of each estimator samples, by the functions that a user calls: for oracles in plain torch."""
+"""The samples of a member of each estimator, by the functions that users call; for oracles in plain torch."""
 
 from types import SimpleNamespace
 
@@ -10,8 +10,8 @@ from trainables.estimators import ESTIMATORS
 
 
 def sample(c, logits, noise, draws):
-    """Categories [..., K] of a member with the configuration c, from logits and noise [..., K]; draws
-    [R, ..., K] are Gumbel-Rao's further noise.
+    """Categories [..., K] of a member with the configuration c, from logits and noise [..., K]; draws [R,
+    ..., K] are Gumbel-Rao's further noise.
     """
     if c.estimator in RELAXED:  # which is no estimator, and has no function
         return logits.softmax(-1)

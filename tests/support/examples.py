@@ -1,5 +1,5 @@
-"""Plays a page of the documentation as a careful reader does: makes its files, types its commands, runs its
-programs, and looks whether what it says came out.
+"""Follows a page of the documentation as a careful reader does: creates its files, runs its commands and
+programs, and compares their output with the page.
 """
 
 import os
@@ -81,8 +81,8 @@ class Reader:
 
 
 def shape(text: str) -> list[str]:
-    """What stays the same of a command's output from machine to machine: its lines, without numbers, without
-    paths, without the answers to the paper's claims, and without the notes, which follow from the numbers.
+    """The part of a command's output that is the same on every machine: its lines without numbers, paths, the
+    answers to the paper's claims, and the notes, which depend on the numbers.
     """
     lines = []
     for line in text.strip().splitlines():

@@ -1,4 +1,4 @@
-"""Ray's jobs as names and states, for tests in which only the reconciler's decisions are the point."""
+"""A fake of Ray's jobs as names and states, for tests of the reconciler's decisions."""
 
 from api.studies.jobs import RayAwayError
 

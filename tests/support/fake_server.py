@@ -26,7 +26,7 @@ def answering(answer):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    # It looks every 0.01 s whether it is to end; by default, and so after every test, in 0.5 s.
+    # It checks every 0.01 s whether it is to end. The default, 0.5 s, would be added to every test.
     thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:

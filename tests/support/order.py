@@ -1,10 +1,10 @@
-"""In which order the files of the tests are run, so that two workers of pytest are busy until the end.
+"""The order in which the files of the tests are run, so that two workers of pytest are busy until the end.
 
-A file that starts whole stacks waits for processes a part of its time, and two of them at once keep each
-other from two cores. So one worker is to have such a file while the other has quick tests: pytest-xdist gives
-a worker that is done the next file of one list, and a list that is sorted by when each file would begin, if
-one worker had all the stacks and the other all the rest, does that nearly. The long files of either kind come
-first, so that what is left for the end is short.
+Two files that start whole stacks at the same time slow each other down on two cores. So one worker should run
+such a file while the other runs quick tests. pytest-xdist gives a worker that has finished the next file of
+one list. This list is sorted by the time at which each file would begin if one worker ran all stacks and the
+other all the rest, which comes close to that. The long files of either kind are first, so that only short
+ones are left for the end.
 """
 
 from collections.abc import Mapping

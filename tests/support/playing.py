@@ -1,4 +1,4 @@
-"""Plays strategies without training: what they propose is "run", and ends as a test says."""
+"""Plays strategies without training: what they propose counts as run, and ends as the test decides."""
 
 import random
 from dataclasses import replace
@@ -149,7 +149,7 @@ def train(trial, strategy, finish=succeed):
 
 
 def decide(history, answer):
-    """Does what the ledger does."""
+    """Applies a Decision to the history as the ledger does, and checks that it is a valid one."""
     assert answer.go_on or answer.stop
     assert not {c.number for c in answer.go_on} & {*answer.stop}
     for number in (*(c.number for c in answer.go_on), *answer.stop):
@@ -165,7 +165,7 @@ def decide(history, answer):
 
 
 def go_on(history, answer, n):
-    """Does what the ledger does."""
+    """Applies a Continue to the history as the ledger does, and checks that it is a valid one."""
     chosen = [history[number] for number in answer.numbers]
     assert 1 <= len(chosen) <= n
     assert {t.state for t in chosen} == {"queued"}

@@ -1,5 +1,5 @@
-"""A private PostgreSQL server for tests: Debian's binaries, an own data folder, a port on loopback; never the
-system's own.
+"""A private PostgreSQL server for tests: Debian's programs, its own data folder and a port on loopback. The
+system's own server is never used.
 """
 
 import os

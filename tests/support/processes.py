@@ -1,5 +1,5 @@
-"""Processes of this machine, for tests that kill: who descends from whom, what they are, and that they are
-gone.
+"""Processes of this machine, for tests that kill some: their descendants, their command lines, and whether
+they are gone.
 """
 
 import os

@@ -60,12 +60,12 @@ def running(proposal: Proposal, number: int, seeds=(0, 1, 2)) -> TrialRow:
     return trial(number, **configuration, seeds=seeds, state="running")
 
 
-NEW = {"extend": True, "refine": True, "confirm_seeds": 5, "margin": 0.0}  # what every spec of today says
+NEW = {"extend": True, "refine": True, "confirm_seeds": 5, "margin": 0.0}  # fields that every new spec has
 
 
 def study(direction="minimize", search=None, state="succeeded", spec=None, **more):
-    """A study of task sbn. `search` is that of its spec, `spec` further fields of it, over those of today; a
-    field that is None is left out, as in specs of earlier versions.
+    """A study of task sbn. `search` is the field of its spec, `spec` are further fields, which replace those
+    of NEW. A field that is None is left out, as in specs of earlier versions.
     """
     fields = NEW | ({"search": search, "seeds": 2} if search else {}) | (spec or {})
     return StudyRow(

@@ -1,4 +1,4 @@
-"""An MLflow server and a driver as tests run them: processes that can be killed."""
+"""An MLflow server and a study's driver as processes that tests can kill."""
 
 import os
 import subprocess

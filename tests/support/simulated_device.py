@@ -3,8 +3,9 @@ and refuse what a GPU refuses.
 
 An operation that mixes tensors of the device with tensors of the host is an error, but for those that torch
 allows: a host's scalar, a host's index, a copy. Its generators are the CPU's under another name, so nothing
-is learnt here about a GPU's numbers. It is called "meta", because autograd asks CUDA's driver about CUDA's
-devices; a list as an index is then lost, for torch makes a tensor of it that no mode sees.
+is learnt here about a GPU's numbers. The device is called "meta" and not "cuda", because autograd asks CUDA's
+driver about CUDA devices. For the same reason an index that is a list does not work: torch makes a tensor of
+it that no mode sees.
 """
 
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class OnDevice(torch.Tensor):
 
 
 class _Mode(TorchDispatchMode):
-    """Catches what makes tensors of nothing, which no tensor's class is asked for."""
+    """Catches functions that create tensors without taking one, for which no tensor's class is asked."""
 
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
         return _computed(function, arguments, keywords or {})

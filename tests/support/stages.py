@@ -1,5 +1,5 @@
-"""Every stage of a study that a user can meet, as rows of a ledger: the real strategies propose, and what
-becomes of a training is a formula. So there is no Ray and no training, and all of it takes seconds.
+"""Every stage of a study that a user can see, as rows of a ledger. The real strategies propose the trials,
+and a formula gives the results of their trainings; so it needs neither Ray nor training, and takes seconds.
 """
 
 import math
@@ -43,8 +43,8 @@ SEARCHES = {
 
 @contextmanager
 def lasting_leases():
-    """Nobody renews the leases here; within it a study that runs is not taken for one that lost its
-    driver.
+    """Makes leases last an hour. Nobody renews them here, so a running study would soon count as one that
+    lost its driver.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lease, "LEASE_S", 3600.0)
@@ -53,14 +53,14 @@ def lasting_leases():
 
 @dataclass(frozen=True)
 class Losses:
-    """What a training ends with. The optimum is where tau_b is 0.5; `slope` is what tau_f costs, `off` what
-    it costs to leave the diagonal, `noise` a standard deviation over seeds.
+    """The loss at the end of a training. It is lowest at tau_b = 0.5. `slope` is how much it grows with
+    tau_f, `off` what is added off the diagonal, and `noise` its standard deviation over seeds.
     """
 
     slope: float = 0.1
     off: float = 0.0
     noise: float = 0.004
-    unlucky: float = 0.0  # what the last fresh seed costs off the diagonal
+    unlucky: float = 0.0  # what is added off the diagonal on fresh seeds that are multiples of 10
 
     def of(self, trial, seed):
         """At the end of the training on a seed."""

@@ -1,4 +1,4 @@
-"""A shell on a terminal of its own, typed into and read as by a user."""
+"""A shell on its own terminal, into which tests type and which they read, as a user does."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""The wheel of this tree, made from a copy of it."""
+"""Builds the wheel of this tree from a copy of the tree."""
 
 import shutil
 import subprocess

@@ -1,4 +1,6 @@
-"""Whole studies by the command line: a spec, a driver in the background, what ledger and MLflow have then."""
+"""Whole studies run by the command line: their spec, a driver in the background, and checks of the ledger and
+MLflow.
+"""
 
 import os
 import subprocess

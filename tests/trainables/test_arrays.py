@@ -1,4 +1,4 @@
-"""One's own arrays as a dataset: in memory, from a file, and plugged in by name."""
+"""A user's own arrays as a dataset: in memory, from a file, and plugged in by name."""
 
 import warnings
 from importlib.metadata import EntryPoint

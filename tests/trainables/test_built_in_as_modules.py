@@ -1,4 +1,6 @@
-"""The built-in networks as plain modules: with the same noise they take the same course."""
+"""The built-in networks written as plain modules: with the same noise they take the same course of
+training.
+"""
 
 import pytest
 import torch

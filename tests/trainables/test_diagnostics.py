@@ -1,4 +1,6 @@
-"""The noise of gradients: pass by pass and member by member as anyone would measure it, and closed forms."""
+"""The noise of gradients, against a direct measurement pass by pass and member by member, and against
+closed forms.
+"""
 
 import math
 

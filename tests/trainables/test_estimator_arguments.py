@@ -1,4 +1,4 @@
-"""What an estimator does not take is an error that names the argument."""
+"""An estimator refuses arguments that it does not take, with an error that names the argument."""
 
 import math
 import re

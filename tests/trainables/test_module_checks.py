@@ -1,4 +1,6 @@
-"""What is said of a module that cannot be trained: its name, the layer, and what to do."""
+"""Modules that cannot be trained are refused with a message that has the module's name, the layer, and
+what to do.
+"""
 
 import pickle
 

@@ -1,5 +1,5 @@
-"""What a researcher may do wrong with a model: what would change nothing is refused, what torch says is
-followed by what to do, and what is only unusual is warned of.
+"""Mistakes that a researcher may make with a model: options without effect are refused, torch's errors are
+followed by advice, and unusual choices cause a warning.
 """
 
 import logging

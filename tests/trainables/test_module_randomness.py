@@ -1,4 +1,4 @@
-"""Random numbers of modules: shared by the trials of a seed, whoever draws them."""
+"""Random numbers of modules: the trials of a seed share them, whichever library call draws them."""
 
 import logging
 from itertools import pairwise

@@ -1,5 +1,5 @@
-"""Populations of stochastic binary networks: what plain torch would train. test_tasks.py shows what holds for
-every task.
+"""Populations of stochastic binary networks against the same training in plain torch. test_tasks.py tests
+what holds for every task.
 """
 
 from collections import Counter

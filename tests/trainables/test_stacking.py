@@ -1,4 +1,4 @@
-"""What vmap can do is stacked, and what it cannot do is looped, with the same result."""
+"""Modules that vmap can take are stacked, others are looped, and the results are the same."""
 
 import logging
 import re

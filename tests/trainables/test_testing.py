@@ -1,4 +1,6 @@
-"""The contract suite as its users run it: what passes, what a broken task is told, what cannot be loaded."""
+"""The contract suite as its users run it: tasks that pass, messages about broken tasks, and tasks that
+cannot be loaded.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""torch's kernels that are not public: the installed torch has them, and one without them gives the same."""
+"""Private kernels of torch: the installed torch has them, and without them the results are the same."""
 
 import pytest
 import torch

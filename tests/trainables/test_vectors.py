@@ -1,4 +1,4 @@
-"""Arrays of a user's own as what built-in tasks learn from, and what is said where they cannot."""
+"""A user's own arrays as inputs of the built-in tasks, and the messages where a task cannot take them."""
 
 import pytest
 import torch

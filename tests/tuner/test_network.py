@@ -1,4 +1,6 @@
-"""Loopback is asked directly, whatever proxy the environment names; a proxy in between is named."""
+"""Addresses on loopback are asked directly, whatever proxy the environment names; errors name a proxy in
+between.
+"""
 
 import os
 import socket

@@ -1,5 +1,5 @@
-"""What is printed where nobody reads it or nothing more fits: one sentence at most, and no traceback; and
-what fits a terminal.
+"""Output that nobody reads or that does not fit: at most one sentence and no traceback; and lines that fit
+the terminal.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""Settings: what the environment says, or one sentence that names the variable."""
+"""Settings are read from the environment; a wrong one is refused in a sentence that names the variable."""
 
 import os
 from pathlib import Path

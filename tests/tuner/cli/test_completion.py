@@ -1,4 +1,4 @@
-"""What a shell is told at Tab."""
+"""What the command line answers when a shell asks for completions."""
 
 import pytest
 from click.testing import CliRunner

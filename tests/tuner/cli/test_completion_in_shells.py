@@ -1,4 +1,4 @@
-"""Tab in real shells, on a terminal: what then stands in the line."""
+"""Completion by the Tab key in real shells on a terminal: what the line contains afterwards."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`tuner list --correct holm`: what a family of studies makes of their verdicts."""
+"""`tuner list --correct holm`: the verdicts of a family of studies, corrected together."""
 
 import json
 from contextlib import closing

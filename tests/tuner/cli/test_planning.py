@@ -1,4 +1,4 @@
-"""The verb that counts what a spec would train."""
+"""The command that counts what a spec would train."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Verbs about specs."""
+"""Commands about specs."""
 
 import json
 

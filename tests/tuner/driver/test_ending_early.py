@@ -1,4 +1,6 @@
-"""A driver that is to stop, is stuck, or has lost its Ray gives its study back, and nobody waits for it."""
+"""A driver that is stopped, is stuck or has lost its Ray gives its study back, so that nobody has to wait
+for its lease to expire.
+"""
 
 import os
 import signal

@@ -1,5 +1,5 @@
-"""A disk that fills up under files of trained models, the report or MLflow's artifacts: told in a sentence,
-made good later.
+"""A disk that fills up while trained models, the report or MLflow's artifacts are written: one sentence
+says so, and the files are completed later.
 """
 
 from contextlib import suppress

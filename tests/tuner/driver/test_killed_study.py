@@ -1,4 +1,6 @@
-"""Whole studies that are killed or stopped on the way: what had ended stays, the rest ends once."""
+"""Whole studies that are killed or stopped while they run: finished trials stay as they are, and the
+others are finished once.
+"""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A study does not go on with other data, or another program: it would mix what cannot be compared."""
+"""A study refuses to go on with other data or another program, because its trials could not be compared."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A task that is a file's: the spec names it, the driver loads it, the service does not."""
+"""A task that is defined in a file: the spec names it, the driver loads it, the service does not."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a population is called and who is told of it; the files of its models, there whole or not at all."""
+"""The names of populations and who is told of them; the files of their models are complete or not there."""
 
 import errno
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One readable line."""
+"""The driver's progress line."""
 
 import io
 from types import SimpleNamespace

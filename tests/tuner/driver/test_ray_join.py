@@ -1,4 +1,6 @@
-"""A job's driver joins Ray ahead of all else, and has a worker started for its first population."""
+"""The driver of a job joins Ray before it does anything else, and has a worker started for its first
+population.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,6 @@
-"""A confidence sequence holds the mean at all numbers of seeds at once, and is the martingale it says."""
+"""The confidence sequence contains the mean at all numbers of seeds at once, and the test martingale is
+the one of its formula.
+"""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Blocks of fresh seeds are one sample of each method, and say when they need no more."""
+"""Blocks of fresh seeds are one sample of each method, and `decided` says when no more are needed."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Who learns sooner: by hand on small curves, antisymmetric, and not fooled by identical methods."""
+"""Which method learns sooner: small curves by hand, antisymmetry, and the error rate for identical
+methods.
+"""
 
 import numpy as np
 import pytest

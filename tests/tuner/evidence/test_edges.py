@@ -1,4 +1,4 @@
-"""The optimum of every method is looked at for the end of what was searched."""
+"""Optima at the end of what was searched are found, for every method."""
 
 import pytest
 

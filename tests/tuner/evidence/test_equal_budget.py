@@ -1,4 +1,4 @@
-"""The expected best of k trials, by trying every choice; the regret of a cheaper search, not flattered."""
+"""The expected best of k trials, against an enumeration of all choices; the regret of a cheaper search."""
 
 import itertools
 

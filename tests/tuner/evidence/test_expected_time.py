@@ -1,4 +1,4 @@
-"""The time of a study by those before it."""
+"""The estimate of a study's time from earlier studies."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""One trial against another: the numbers, and what is decided of them."""
+"""The gain of one trial over another: its numbers, and what is decided from them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rates, wins and means of the middle, against statsmodels, scipy and by hand."""
+"""Rates, wins and interquartile means, against statsmodels, scipy and by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which method leads by the best report and which by the last: a result says where these disagree."""
+"""Which method leads by the best report and which by the last; the results say where these disagree."""
 
 import pytest
 

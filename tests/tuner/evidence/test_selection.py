@@ -1,4 +1,6 @@
-"""Methods are told apart by their temperatures, and the best of each is selected, as printed and fair."""
+"""Methods are told apart by their temperatures, and the best trial of each is selected, with and without
+extension and refinement.
+"""
 
 import math
 

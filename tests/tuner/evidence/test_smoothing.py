@@ -1,4 +1,4 @@
-"""A trial is judged by its neighbours too, so that the luckiest of many is not the best."""
+"""Trials are also judged by their neighbours, so that the best of many is not selected by luck."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a whole study says: a verdict that is true of its state, argmax beside it, and the same everywhere."""
+"""The verdict of a whole study in each of its states, and that of argmax beside it."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Fresh seeds are added to what has succeeded, once for each time they are asked for."""
+"""Fresh seeds are added to studies that have succeeded; a repeated request adds none."""
 
 import pytest
 

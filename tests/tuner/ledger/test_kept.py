@@ -1,4 +1,4 @@
-"""Values that are computed once, of dataclasses with slots."""
+"""Properties that dataclasses with slots compute once."""
 
 import copy
 import pickle

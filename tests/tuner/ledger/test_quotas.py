@@ -1,4 +1,6 @@
-"""What one owner may have waiting and kept, however a study comes into the queue; in both databases."""
+"""How many studies of an owner may wait and be kept, however a study gets into the queue; with both
+databases.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

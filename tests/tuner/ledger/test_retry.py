@@ -1,4 +1,4 @@
-"""A method that lost its database is run again, for as long as its owner has patience, and is told so."""
+"""A method that lost its database is run again for as long as its patience lasts, and is told the attempt."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A variant and its text, a method and where it lies, an objective and which way is better."""
+"""Values of the ledger: variants and their text, methods and the diagonal, objectives and their direction."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The work that a spec makes is bounded before it is begun: counted here, never timed."""
+"""The work that reading a spec takes is bounded before it begins; it is counted here, not timed."""
 
 import difflib
 

@@ -1,4 +1,4 @@
-"""Wrong fields are objects from where they are found to where they are told."""
+"""Errors about wrong fields stay structured from where they are found to where they are shown."""
 
 import pickle
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the strategies do that learn as they go: samplers between bounds, halving, population based
+"""Strategies that use the results of earlier trials: samplers between bounds, halving, population based
 training.
 """
 

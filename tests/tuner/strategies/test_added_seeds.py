@@ -1,4 +1,4 @@
-"""Seeds that are added to a study that has ended: its confirmed methods on them, and nothing else."""
+"""Seeds that are added after a study's end: its confirmed methods are trained on them, and nothing else."""
 
 import pytest
 

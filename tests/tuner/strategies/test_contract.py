@@ -1,4 +1,4 @@
-"""The contract of every strategy."""
+"""The contract that every strategy must keep."""
 
 from functools import cache
 

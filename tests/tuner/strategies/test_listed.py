@@ -1,4 +1,4 @@
-"""What the grid and the sequential protocol propose."""
+"""The proposals of the grid and of the sequential protocol."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What makes a comparison fair: ranges are extended where an optimum is at their end, and optima refined."""
+"""Extension of ranges at whose end an optimum lies, and refinement of optima."""
 
 import math
 import random

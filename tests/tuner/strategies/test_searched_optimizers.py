@@ -1,4 +1,6 @@
-"""Settings of the optimiser that a spec lists: all are tried, and what follows a search keeps the best."""
+"""Settings of the optimiser that a spec lists: all of them are tried, and what follows the search keeps
+the best.
+"""
 
 from collections import Counter
 from dataclasses import replace
