@@ -90,10 +90,8 @@ def _trials(found: Mapping[str, Any]) -> str:
 def _training(found: Mapping[str, Any]) -> str:
     """How much is trained."""
     members, whole = found["members"], found["trainings"]
-    if members == whole:
-        return f"{_counted(members, 'training')} of {_length(found['spec'])}"
-    many = _counted(members, "training")
-    return f"{many} of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
+    text = f"{_counted(members, 'training')} of {_length(found['spec'])}"
+    return text if members == whole else f"{text} or less, as much as {whole:.0f} whole ones"
 
 
 def _length(spec: Mapping[str, Any]) -> str:
