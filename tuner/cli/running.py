@@ -10,7 +10,7 @@ import click
 
 from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
-from tuner.cli.planning import in_one_line, plan_here
+from tuner.cli.planning import data_of, in_one_line, plan_here
 from tuner.cli.summary import summary
 from tuner.errors import StoppedError
 from tuner.ledger.rows import StudyRow, StudyState
@@ -122,12 +122,10 @@ def driven_here(
     settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool, plan: str | None = None
 ) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
-    from trainables.data import OWN_DATA
     from tuner.driver.drive import drive
 
     row = ledger.study(study)
-    data = "its own data" if row.spec["dataset"] == OWN_DATA else row.spec["dataset"]
-    say(f"study {study}  {row.name}: task {row.task}, {data}")
+    say(f"study {study}  {row.name}: task {row.task}, {data_of(row.spec)}")
     if plan:
         say(f"plan    {plan}")
     try:
