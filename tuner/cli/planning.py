@@ -45,11 +45,14 @@ def show_plan(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
+    from tuner.evidence.labels import dataset_label
+
     for note in found["notes"]:
         print_note(note)
     spec, objective = found["spec"], found["objective"]
     better = {"minimize": "lower", "maximize": "higher"}[objective["direction"]]
-    of = f"{spec['name']}: task {spec['task']}, {data_of(spec)}; {objective['label']}, {better} is better"
+    of = f"{spec['name']}: task {spec['task']}, {dataset_label(spec['dataset'])}"
+    of += f"; {objective['label']}, {better} is better"
     rows = {"study": of, "trials": _trials(found), "trains": _training(found), "time": _time(found)}
     if found["missing_data"]:
         rows["data"] = found["missing_data"]
@@ -72,13 +75,6 @@ def in_one_line(found: Mapping[str, Any]) -> str:
     if found["further_trials"]:
         text += f", and up to {found['further_trials']} trials that extend, refine and confirm further"
     return f"{text}; {_time(found)}"
-
-
-def data_of(spec: Mapping[str, Any]) -> str:
-    """What a spec's task learns from, in words."""
-    from trainables.data import OWN_DATA  # it takes a moment to import
-
-    return "its own data" if spec["dataset"] == OWN_DATA else str(spec["dataset"])
 
 
 def _trials(found: Mapping[str, Any]) -> str:

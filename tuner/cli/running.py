@@ -10,7 +10,7 @@ import click
 
 from tuner.cli.completion import SpecName, StudyName
 from tuner.cli.group import cli, print_note, with_ledger
-from tuner.cli.planning import data_of, in_one_line, plan_here
+from tuner.cli.planning import in_one_line, plan_here
 from tuner.cli.summary import summary
 from tuner.errors import StoppedError
 from tuner.ledger.rows import StudyRow, StudyState
@@ -123,9 +123,10 @@ def driven_here(
 ) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
     from tuner.driver.drive import drive
+    from tuner.evidence.labels import dataset_label
 
     row = ledger.study(study)
-    say(f"study {study}  {row.name}: task {row.task}, {data_of(row.spec)}")
+    say(f"study {study}  {row.name}: task {row.task}, {dataset_label(row.spec['dataset'])}")
     if plan:
         say(f"plan    {plan}")
     try:

@@ -3,6 +3,7 @@
 One name for each, said here only; a spec and the ledger have the short keys (`gumbel`, `off_diagonal`).
 """
 
+from trainables.data import OWN_DATA
 from trainables.metrics import Metrics
 from tuner.ledger.rows import TrialRow
 
@@ -41,6 +42,11 @@ def metric_label(metric: str, metrics: Metrics) -> str:
 def method_label(name: str) -> str:
     """A method's name: of the selection's, or of a baseline's estimator."""
     return METHODS.get(name, name.replace("_", " "))
+
+
+def dataset_label(name: str) -> str:
+    """What a task learns from: a dataset's name, or that it is the task's own data."""
+    return "its own data" if name == OWN_DATA else name
 
 
 def curve_label(name: str, trial: TrialRow) -> str:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from tests.support.served import SMALL
 from tuner.cli import cli
-from tuner.cli.planning import data_of, in_one_line
+from tuner.cli.planning import in_one_line
 from tuner.errors import UserError
 
 
@@ -46,11 +46,6 @@ def test_one_training_is_no_trainings():
     found = {"trials": 1, "members": 1, "trainings": 1, "further_trials": 0, "estimate": None}
     line = in_one_line(found | {"spec": {"epochs": 1, "steps": None}})
     assert line.startswith("1 trial, 1 training of 1 epoch; ")
-
-
-def test_data_that_the_task_brings_is_called_its_own():
-    assert data_of({"dataset": "own"}) == "its own data"
-    assert data_of({"dataset": "digits"}) == "digits"
 
 
 def test_what_halving_stops_is_not_counted_as_whole(asked):
