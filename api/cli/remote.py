@@ -155,7 +155,7 @@ def _list(client: Any, as_json: bool, correct: str | None, text: str | None) -> 
     given = {name: value for name, value in filters.items() if value is not None}
     listed = islice(client.studies(**given), _MOST_LISTED)
     rows = [{field: row[field] for field in fields} for row in listed]
-    show_studies(rows, as_json=as_json)
+    show_studies(rows, as_json=as_json, text=text)
 
 
 def _trials(client: Any, study: str, as_json: bool, sort: str | None, filters: tuple[str, ...]) -> None:

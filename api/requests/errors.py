@@ -163,9 +163,16 @@ def _(error: LedgerError) -> Problem:
     return Problem(503, "the ledger does not answer; try again", headers={"Retry-After": "5"})
 
 
+def worded(message: str) -> str:
+    """A sentence of pydantic's in the words of this API: "must be a valid string"."""
+    return message.replace("Input should", "must")
+
+
 @as_problem.register
 def _(error: RequestValidationError) -> Problem:
-    errors = [FieldError(str(e["loc"][-1]) if e["loc"] else "request", e["msg"]) for e in error.errors()]
+    errors = [
+        FieldError(str(e["loc"][-1]) if e["loc"] else "request", worded(e["msg"])) for e in error.errors()
+    ]
     return Problem(422, "the request is not valid; see errors", errors=errors)
 
 

@@ -336,6 +336,14 @@ def test_studies_are_found_by_a_text(http, service, text, names):
 # --- what users write beside a study ---
 
 
+def test_a_comment_that_is_no_text_is_told_in_the_words_of_the_api(http, ended):
+    answer = http.patch(f"/studies/{ended.study_id}", json={"comment": 5})
+    assert answer.json()["errors"] == [{"field": "comment", "message": "must be a valid string"}]
+    answer = http.get("/studies", params={"limit": "many"})
+    (error,) = answer.json()["errors"]
+    assert error["message"].startswith("must be a valid integer")
+
+
 def test_tags_and_a_comment_are_written_and_found(http, ended):
     path = f"/studies/{ended.study_id}"
     before = http.get(path).json()

@@ -45,11 +45,14 @@ def show_plan(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
+    from tuner.evidence.labels import dataset_label
+
     for note in found["notes"]:
         print_note(note)
     spec, objective = found["spec"], found["objective"]
     better = {"minimize": "lower", "maximize": "higher"}[objective["direction"]]
-    of = f"{spec['name']}: task {spec['task']}, {spec['dataset']}; {objective['label']}, {better} is better"
+    of = f"{spec['name']}: task {spec['task']}, {dataset_label(spec['dataset'])}"
+    of += f"; {objective['label']}, {better} is better"
     rows = {"study": of, "trials": _trials(found), "trains": _training(found), "time": _time(found)}
     if found["missing_data"]:
         rows["data"] = found["missing_data"]
@@ -90,10 +93,8 @@ def _trials(found: Mapping[str, Any]) -> str:
 def _training(found: Mapping[str, Any]) -> str:
     """How much is trained."""
     members, whole = found["members"], found["trainings"]
-    if members == whole:
-        return f"{_counted(members, 'training')} of {_length(found['spec'])}"
-    many = _counted(members, "training")
-    return f"{many} of {_length(found['spec'])} or less, as much as {whole:.0f} whole ones"
+    text = f"{_counted(members, 'training')} of {_length(found['spec'])}"
+    return text if members == whole else f"{text} or less, as much as {whole:.0f} whole ones"
 
 
 def _length(spec: Mapping[str, Any]) -> str:

@@ -53,7 +53,7 @@ def list_(
     if correct:
         corrections = corrections_of(found, ledger)
         rows = [row | {"correction": corrections[row["id"]].plain()} for row in rows]
-    show_studies(rows, as_json=as_json)
+    show_studies(rows, as_json=as_json, text=text)
 
 
 def _with_text(ledger: Any, text: str) -> list["StudyRow"]:
@@ -66,14 +66,19 @@ def _with_text(ledger: Any, text: str) -> list["StudyRow"]:
     return [by_id[study_id] for study_id in ids if study_id in by_id]
 
 
-def show_studies(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def show_studies(rows: list[dict[str, Any]], *, as_json: bool, text: str | None = None) -> None:
     """Prints studies, of the ledger or of a service: id, name, task, state, created_at; with a correction,
-    what a family makes of their verdicts.
+    what a family makes of their verdicts. `text` is what was looked for, where that was asked.
     """
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     elif not rows:
-        click.echo("There is no study yet. `tuner run sbn-digits` makes one.")
+        none = "There is no study yet. `tuner run sbn-digits` makes one."
+        click.echo(
+            none
+            if text is None
+            else f"No study has {text!r} in its name, id, task, dataset, tags or comment."
+        )
     elif "correction" in rows[0]:
         click.echo(family_table(rows))
     else:

@@ -122,12 +122,11 @@ def driven_here(
     settings: "Settings", ledger: Any, study: str, *, as_json: bool, mlflow: bool, plan: str | None = None
 ) -> None:
     """Trains what a study lacks, on this machine, and prints what came of it."""
-    from trainables.data import OWN_DATA
     from tuner.driver.drive import drive
+    from tuner.evidence.labels import dataset_label
 
     row = ledger.study(study)
-    data = "its own data" if row.spec["dataset"] == OWN_DATA else row.spec["dataset"]
-    say(f"study {study}  {row.name}: task {row.task}, {data}")
+    say(f"study {study}  {row.name}: task {row.task}, {dataset_label(row.spec['dataset'])}")
     if plan:
         say(f"plan    {plan}")
     try:

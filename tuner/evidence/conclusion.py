@@ -196,8 +196,11 @@ class _Comparing:
 
 
 def _neither(trials: Sequence[TrialRow]) -> str:
-    """Why there is neither a method nor its rival, by what became of the trials."""
-    fates = {t.state for t in trials if t.role in COMPETING}
+    """Why there is neither a method nor its rival: no such pair was tried, or all trials had one fate."""
+    competing = [t for t in trials if t.role in COMPETING]
+    if competing and not any(kind_of(t) in (OFF, ON) for t in competing):
+        return Missing.NO_PAIR_WITH_NOISE.value
+    fates = {t.state for t in competing}
     return {
         frozenset({TrialState.STOPPED}): Missing.ALL_STOPPED,
         frozenset({TrialState.DIVERGED}): Missing.ALL_DIVERGED,

@@ -4,6 +4,7 @@ Each has one display name, which is defined here only; specs and the ledger have
 `off_diagonal`).
 """
 
+from trainables.data import OWN_DATA
 from trainables.metrics import Metrics
 from tuner.ledger.rows import TrialRow
 
@@ -42,6 +43,11 @@ def metric_label(metric: str, metrics: Metrics) -> str:
 def method_label(name: str) -> str:
     """The display name of a method, by a name of Selection.named or by the estimator of a baseline."""
     return METHODS.get(name, name.replace("_", " "))
+
+
+def dataset_label(name: str) -> str:
+    """What a task learns from: a dataset's name, or that it is the task's own data."""
+    return "its own data" if name == OWN_DATA else name
 
 
 def curve_label(name: str, trial: TrialRow) -> str:

@@ -6,8 +6,9 @@ Every number in it is that of the results, the spec or the ledger's row, so that
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trainables.data import OWN_DATA
 from trainables.metrics import Metrics
-from tuner.evidence.labels import method_label, metric_label
+from tuner.evidence.labels import dataset_label, method_label, metric_label
 from tuner.evidence.results import Results
 from tuner.ledger.rows import StudyRow
 from tuner.spec.optimizer import OptimizerSpec
@@ -44,7 +45,6 @@ def _sentences(study: StudyRow, found: Results, metrics: Metrics) -> Iterator[st
 
 def _searched(study: StudyRow) -> str:
     spec, search = study.spec, study.spec["search"]
-    given = spec.get("dataset", "own")
     examples = f" ({study.host['examples']})" if "examples" in study.host else ""
     others = {k: v for k, v in search.items() if k not in ("strategy", "tau_f", "tau_b")}
     ranges = {"tau_f": search.get("tau_f"), "tau_b": search.get("tau_b")}
@@ -53,7 +53,7 @@ def _searched(study: StudyRow) -> str:
     return (
         "The two temperatures of a straight-through estimator, tau_f of the forward sample and tau_b of the "
         f"backward pass, were searched on task {study.task}{_named(spec.get('options', {}))} with "
-        f"{'its own data' if given == 'own' else given}{examples}, by the strategy "
+        f"{dataset_label(spec.get('dataset', OWN_DATA))}{examples}, by the strategy "
         f"{search['strategy']}{_named(others)}: {said}."
     )
 

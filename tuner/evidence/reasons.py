@@ -27,6 +27,10 @@ class Missing(StrEnum):
     ALL_STOPPED = "every trial was stopped before the end of its training"
     ALL_DIVERGED = "every trial diverged on some seed"
     ALL_FAILED = "every trial failed, for the reason that it gives"
+    NO_PAIR_WITH_NOISE = (
+        "no pair with noise was tried: give tau_f a value above 0, and one that tau_b has too, which lies on "
+        "the diagonal"
+    )
     NEITHER = "no trial, on or off the diagonal, has an objective on every seed of the search"
 
 

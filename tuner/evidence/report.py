@@ -14,7 +14,7 @@ from trainables.metrics import Metrics
 from tuner.evidence.analysis import UNDECLARED, results
 from tuner.evidence.curves import Curves
 from tuner.evidence.example_gains import LossFiles
-from tuner.evidence.labels import STATES, method_label, metric_label
+from tuner.evidence.labels import STATES, dataset_label, method_label, metric_label
 from tuner.evidence.methods_text import methods_text
 from tuner.evidence.over_seeds import Gain, SummaryWithInterval
 from tuner.evidence.results import Results, TrialResult
@@ -269,6 +269,7 @@ def _render(
         methods=methods_table(found),
         objective=metrics.of(study.objective.name),
         method_label=method_label,
+        dataset_label=dataset_label,
         states=STATES,
         beside=_beside(found, metrics),
         collapses=_collapses(metrics),

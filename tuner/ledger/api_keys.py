@@ -69,7 +69,7 @@ class ApiKeys:
             row = db.execute(query.with_for_update()).first()
             if row is None:
                 raise UserError(
-                    f"there is no key {key_id!r} that is valid; `tuner keys list` shows those there are"
+                    f"there is no key {key_id!r} that is valid; `tuner keys list` begins with their ids"
                 )
             old = _row(row)
             made = _create(db, old.name, old.scopes, old.owner)
@@ -117,7 +117,7 @@ class ApiKeys:
             update = api_keys.update().where(api_keys.c.id == key_id)
             first_time = sa.func.coalesce(api_keys.c.revoked_at, datetime.now(UTC))
             if db.execute(update.values(revoked_at=first_time)).rowcount == 0:
-                raise UserError(f"there is no key {key_id!r}; `tuner keys list` shows those there are")
+                raise UserError(f"there is no key {key_id!r}; `tuner keys list` begins with their ids")
 
 
 def _has_keys(db: Connection, owner: str) -> bool:

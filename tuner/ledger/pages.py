@@ -3,6 +3,7 @@
 The service answers from here, so that its work does not grow with the number of studies in the ledger.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -256,6 +257,10 @@ def _has(text: str) -> sa.ColumnElement[bool]:
     dataset = sa.func.lower(studies.c.spec).contains(f'"dataset": "{text.lower()}', autoescape=True)
     named = [
         sa.func.lower(column).contains(text.lower(), autoescape=True)
-        for column in (studies.c.name, studies.c.id, studies.c.task, studies.c.tags, studies.c.comment)
+        for column in (studies.c.name, studies.c.id, studies.c.task, studies.c.comment)
     ]
-    return sa.or_(dataset, *named)
+    # Tags are kept as JSON, ["a", "b"]: its brackets, quotes and commas are in nobody's tag.
+    inside = sa.func.substr(studies.c.tags, 3, sa.func.length(studies.c.tags) - 4)
+    tags = sa.case((studies.c.tags == "[]", ""), else_=sa.func.replace(inside, '", "', "\n"))
+    tagged = sa.func.lower(tags).contains(json.dumps(text.lower(), ensure_ascii=False)[1:-1], autoescape=True)
+    return sa.or_(dataset, tagged, *named)

@@ -29,6 +29,10 @@ _TEXTS = {  # pydantic's types of error that have a sentence of their own here
     "union_tag_not_found": f"is missing; it must be one of {', '.join(SEARCHES)}",
     "union_tag_invalid": f"must be one of {', '.join(SEARCHES)}",
 }
+_TEXTS_OF_LISTS = {  # where a list came, to which one is tempted
+    "seeds": "must be a whole number: how many seeds there are, not which",
+    "confirm_seeds": "must be a whole number, how many fresh seeds there are, or {looks: [5, 10]}",
+}
 _NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "union_tag_not_found")
 
 
@@ -80,6 +84,8 @@ def _field_errors(path: Path, e: Any, fields: Sequence[str]) -> list[FieldError]
         least, most = e["ctx"].get("min_length"), e["ctx"].get("max_length")
         message = f"must have at {f'least {least}' if most is None else f'most {most}'} values"
         came = e["ctx"]["actual_length"]
+    if isinstance(came, list) and name in _TEXTS_OF_LISTS:
+        message = _TEXTS_OF_LISTS[name]
     if message is None:
         given = e["msg"].removeprefix("Value error, ")
         message = (given[0].lower() + given[1:]).replace("input should be", "must be")

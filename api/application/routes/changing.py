@@ -13,7 +13,7 @@ from api.application.service import Service
 from api.requests import audit
 from api.requests.body import mapping
 from api.requests.callers import Caller
-from api.requests.errors import Problem, refused
+from api.requests.errors import Problem, refused, worded
 from tuner.errors import FieldError
 from tuner.ledger.added_seeds import add_seeds
 from tuner.spec.judging import MOST_SEEDS
@@ -110,7 +110,7 @@ def annotate(
     try:
         given = schemas.Annotation.model_validate(mapping(content))
     except ValidationError as error:
-        errors = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        errors = [FieldError(".".join(map(str, e["loc"])), worded(e["msg"])) for e in error.errors()]
         raise Problem(422, "see errors", errors=errors) from error
     tags = None if given.tags is None else list(dict.fromkeys(given.tags))
     service.queue.annotate(row.id, tags=tags, comment=given.comment)

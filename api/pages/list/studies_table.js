@@ -3,6 +3,7 @@
 
 import { h, put, tau } from "../shared/dom.js";
 import { ago, decimalsFor, duration, fixed, moment, number, span } from "../shared/format.js";
+import { datasetTitle } from "../shared/labels.js";
 import { studyAddress } from "../shared/links.js";
 import { progressBar } from "../shared/progress.js";
 import { SortedTable } from "../shared/sorted_table.js";
@@ -111,7 +112,7 @@ export class StudiesTable {
       else this.chosen.delete(id);
       this.choose();
     });
-    const about = h("p", { class: "hint" }, `${task} · ${dataset} · `, h("code", {}, id));
+    const about = h("p", { class: "hint" }, `${task} · ${datasetTitle(dataset)} · `, h("code", {}, id));
     const link = h("a", { href: studyAddress(id), id: `study-${id}` }, name);
     const written = [tags.length > 0 && h("p", { class: "tags" }, tagLabels(tags)), firstLine(comment)];
     return h("div", { class: "choosable" }, box, h("div", {}, link, about, written));

@@ -61,3 +61,11 @@ export function metricTitle({ metrics }, key) {
 export function plain(key) {
   return key.replaceAll("_", " ");
 }
+
+/**
+ * What a task learns from; nothing where the study does not say.
+ * @param {string | null} dataset
+ */
+export function datasetTitle(dataset) {
+  return dataset === "own" ? "its own data" : (dataset ?? "");
+}

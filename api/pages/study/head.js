@@ -3,6 +3,7 @@
 
 import { byId, h, put, whenChanged } from "../shared/dom.js";
 import { ago, count, duration, moment, sentence } from "../shared/format.js";
+import { datasetTitle } from "../shared/labels.js";
 import { away, saveButton } from "../shared/links.js";
 import { progressBar, trainingLines } from "../shared/progress.js";
 import { UNDER_WAY, badge } from "../shared/state.js";
@@ -68,7 +69,7 @@ function facts(study) {
     badge(shownState(study)),
     h("code", {}, study.id),
     h("span", {}, study.task),
-    h("span", {}, study.dataset),
+    h("span", {}, datasetTitle(study.dataset)),
     h("span", {}, study.spec.search.strategy),
     h("time", { datetime: created, title: moment(created) }, ago(created)),
     took && h("span", {}, `took ${took}`),

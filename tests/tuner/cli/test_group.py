@@ -137,6 +137,8 @@ def test_presets_and_help_are_shown(say):
     assert all(name in out for name in ("sbn-digits", "sbn-fashion-quick", "sbn-paper"))
     assert CliRunner().invoke(__import__("tuner.cli", fromlist=["cli"]).cli, ["--help"]).exit_code == 0
     assert say("list")[1].startswith("There is no study yet")
+    none = "No study has 'zz' in its name, id, task, dataset, tags or comment.\n"
+    assert say("list", "--text", "zz")[1] == none
 
 
 @pytest.mark.parametrize(

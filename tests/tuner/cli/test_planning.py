@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from tests.support.served import SMALL
 from tuner.cli import cli
+from tuner.cli.planning import in_one_line
 from tuner.errors import UserError
 
 
@@ -39,6 +40,12 @@ def test_a_plan_says_what_is_trained_and_leaves_nothing_behind(asked):
     assert time == "time    how long that takes is known when one like it has been run here"
     listed = CliRunner().invoke(cli, ["list", "--json"])
     assert json.loads(listed.output) == []
+
+
+def test_one_training_is_no_trainings():
+    found = {"trials": 1, "members": 1, "trainings": 1, "further_trials": 0, "estimate": None}
+    line = in_one_line(found | {"spec": {"epochs": 1, "steps": None}})
+    assert line.startswith("1 trial, 1 training of 1 epoch; ")
 
 
 def test_what_halving_stops_is_not_counted_as_whole(asked):

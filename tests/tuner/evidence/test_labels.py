@@ -11,7 +11,7 @@ from api.application.app import create
 from api.settings import ServiceSettings
 from tests.support.paths import ROOT
 from trainables.estimators import ESTIMATORS
-from tuner.evidence.labels import METHODS, STATES, method_label
+from tuner.evidence.labels import METHODS, STATES, dataset_label, method_label
 from tuner.ledger.rows import Proposal, StudyState, TrialState
 from tuner.ledger.store import Ledger
 from tuner.spec.study import load_spec
@@ -69,3 +69,8 @@ def test_a_study_of_a_built_in_task_is_read_without_torch(tmp_path, command):
     assert done.returncode == 0, done.stderr
     assert "validation loss (nats)" in done.stdout or command == "report"
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_data_that_the_task_brings_is_called_its_own():
+    assert dataset_label("own") == "its own data"
+    assert dataset_label("digits") == "digits"

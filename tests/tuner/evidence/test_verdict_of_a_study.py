@@ -100,6 +100,7 @@ NOTHING = "there is nothing to compare with: "
     ("trials", "because"),
     [
         ([], "no trial, on or off the diagonal, has an objective on every seed"),
+        ([trial(0, [1, 1], tau_f=0.0)], "no pair with noise was tried: give tau_f a value above 0, and one"),
         ([trial(0, None)], "every trial failed, for the reason that it gives"),
         ([trial(0, [1.0, None])], "every trial diverged on some seed"),
         ([trial(0, None, state="stopped")], "every trial was stopped before the end of its training"),

@@ -11,6 +11,7 @@ from tuner.errors import UserError
 from tuner.ledger.methods import Segment, Variant
 from tuner.ledger.pages import Pages
 from tuner.ledger.rows import Continuation, Proposal
+from tuner.ledger.study_queue import StudyQueue
 
 
 def test_a_study_is_found_as_it_was_created(ledger, study):
@@ -37,6 +38,20 @@ def test_a_study_is_found_by_its_name_in_any_case_of_any_letter(ledger, text):
     study = create(ledger, "Übung Größe 2, Grösse 2")
     create(ledger, "another")
     assert [found.study_id for found in Pages(ledger).page(10, text=text)] == [study]
+
+
+def test_a_study_is_found_by_its_tags_and_not_by_how_they_are_kept(ledger):
+    study = create(ledger, "tagged")
+    StudyQueue(ledger).annotate(study, tags=["für Aufsatz", 'the "best"', "a\\b"])
+    create(ledger, "another")
+
+    def found(text):
+        return [row.study_id for row in Pages(ledger).page(10, text=text)]
+
+    for text in ("FÜR", "aufsatz", 'the "BEST"', "a\\b"):
+        assert found(text) == [study]
+    for text in ("[", "]", '"]', "aufsatz, the", '", "'):
+        assert found(text) == []
 
 
 def test_a_study_is_found_by_id_prefix_and_latest(ledger, monkeypatch):

@@ -77,6 +77,8 @@ JARGON = (
         ("dataset", "imagenet", "arrays, cifar10, digits, fashion_mnist, image_folder, mnist"),
         ("name", "<b>", "letters, digits"),
         ("name", "a" * 65, "1 to 64"),
+        ("seeds", [0, 1, 2], "must be a whole number: how many seeds there are, not which"),
+        ("confirm_seeds", [5, 10], "or {looks: [5, 10]}"),
         ("seeds", 0, "greater than or equal to 1"),
         ("batch_size", 0, "greater than or equal to 1"),
         ("epochs", 0, "greater than or equal to 1"),
