@@ -105,10 +105,7 @@ NOTHING = "there is nothing to compare with: "
         ([trial(0, [1.0, None])], "every trial diverged on some seed"),
         ([trial(0, None, state="stopped")], "every trial was stopped before the end of its training"),
         ([trial(0, None), trial(1, [1.0, None])], "no trial, on or off the diagonal, has an objective"),
-        (
-            [trial(0, [1, 1])],
-            NOTHING + "no trial on the diagonal tau_f = tau_b was run; the baseline softmax",
-        ),
+        ([trial(0, [1, 1])], NOTHING + "no trial on the diagonal tau_f = tau_b was run; the baseline"),
         (
             [trial(0, [1, 1]), trial(1, [1, None], tau_f=1.0)],
             NOTHING + "every trial on the diagonal tau_f = tau_b diverged on some seed",
