@@ -95,7 +95,7 @@ def test_a_task_of_stacked_tensors_and_an_installed_one_are_loaded():
     ("task", "said"),
     [
         (f"{OWN / 'none.py'}:Task", "there is no file"),
-        (f"{OWN / 'good_model.py'}:Tsk", "Tsk must be a subclass of trainables.tasks.base.Task"),
+        (f"{OWN / 'good_model.py'}:Tsk", "the file has no 'Tsk'; its tasks are Task"),
         (f"{OWN / 'good_model.py'}:NotATask", "or what ModuleTask.from_module returns"),
         ("no.such.module:Task", "No module named 'no'"),
         ("chess", "task must be one of"),
