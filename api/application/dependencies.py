@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
+from fastapi.dependencies.models import Dependant
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.application.service import Service
 from api.requests import body
 from api.requests.callers import Caller, address_of, identify, name_of
 from api.requests.current_caller import comes_from
-from api.requests.errors import Problem
+from api.requests.errors import Problem, refused
 from tuner.network import is_loopback
 
 
@@ -57,7 +58,9 @@ def only_this_machine(service: Service, request: Request) -> bool:
 
 
 def _with_scope(scope: str) -> Callable[[Request, Service], Caller]:
-    """A dependency: the caller, if it has this scope and has not asked too often."""
+    """A dependency: the caller, if it has this scope, has not asked too often, and asks with parameters that
+    the address knows.
+    """
 
     def caller(request: Request, service: TheService) -> Caller:
         address = address_of(request)
@@ -72,9 +75,30 @@ def _with_scope(scope: str) -> Callable[[Request, Service], Caller]:
         comes_from(name_of(found, request))
         if scope not in found.scopes and "admin" not in found.scopes:
             raise Problem(403, f"this key does not have the scope {scope}")
+        _refuse_strange_parameters(request)
         return found
 
     return caller
+
+
+def _refuse_strange_parameters(request: Request) -> None:
+    """A filter that is misspelt or given twice would else be passed over, and the answer be another than was
+    asked for. Raises Problem.
+    """
+    known = sorted(_parameters(request.scope["route"].dependant))
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "there are none"
+            raise refused(name, f"is no parameter of this address; {there}")
+        if given.count(name) > 1:
+            raise refused(name, "is given twice")
+
+
+def _parameters(dependant: Dependant) -> set[str]:
+    """The names of the query parameters of a route and of what it is given."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*map(_parameters, dependant.dependencies))
 
 
 Reader = Annotated[Caller, Depends(_with_scope("read"))]

@@ -156,3 +156,39 @@ def test_pages_of_other_sites_change_nothing(http, headers):
     assert http.get("/studies").json()["items"] == []
     same = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert http.post("/studies/plan", json=TINY, headers=same).status_code == 200
+
+
+def test_a_parameter_that_no_address_has_is_refused_everywhere(http):
+    """A misspelt filter would answer what nobody asked for."""
+    asked = set()
+    for path, operations in http.get("/openapi.json").json()["paths"].items():
+        for method, operation in operations.items():
+            if path in ("/healthz", "/readyz"):  # of whoever watches the service
+                continue
+            address = path.replace("{number}", "1").replace("{name}", "landscape")
+            address = address.replace("{study_id}", "ab12")
+            needed = {
+                p["name"]: 1 for p in operation.get("parameters", []) if p["in"] == "query" and p["required"]
+            }
+            answer = http.request(method, address, params=needed | {"stat": "failed"}, json=TINY)
+            (error,) = answer.json()["errors"]
+            assert (answer.status_code, error["field"]) == (422, "stat"), (method, path)
+            assert "is no parameter of this address; there " in error["message"]
+            asked.add((method, path))
+    assert len(asked) > 15
+
+
+def test_a_refusal_says_which_parameters_there_are(http):
+    (error,) = http.get("/studies?tag=paper").json()["errors"]
+    assert error["message"].endswith("there are correct, cursor, limit, prefix, state, task, text")
+    (error,) = http.get("/tasks?<script>=1").json()["errors"]
+    assert (error["field"], error["message"]) == (
+        "(a name that no field has)",
+        "is no parameter of this address; there are none",
+    )
+
+
+def test_a_parameter_given_twice_is_refused(http):
+    answer = http.get("/studies?state=failed&state=running")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "state", "message": "is given twice"}]

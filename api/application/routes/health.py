@@ -36,7 +36,7 @@ async def readyz(service: TheService) -> JSONResponse:
     "/metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses=openapi.may_answer(401, 403, 429, 503) | openapi.TEXT,
+    responses=openapi.may_answer(401, 403, 422, 429, 503) | openapi.TEXT,
 )
 def metrics(service: TheService, _: Reader) -> Response:
     """Studies by state, trials done, member-epochs a second, what MLflow lacks, how long requests take."""

@@ -81,7 +81,7 @@ def plan(service: TheService, caller: Submitter, content: Body) -> dict[str, Any
 
 @router.get(
     "/tasks", tags=["lists"], summary="Tasks: datasets, estimators, options",
-    response_model=schemas.Tasks, responses=openapi.may_answer(401, 403, 429, 503),
+    response_model=schemas.Tasks, responses=openapi.may_answer(401, 403, 422, 429, 503),
 )  # fmt: skip
 def get_tasks(_: Reader) -> dict[str, Any]:
     """What a spec may name."""
@@ -90,7 +90,7 @@ def get_tasks(_: Reader) -> dict[str, Any]:
 
 @router.get(
     "/presets", tags=["lists"], summary="Presets and their specs",
-    response_model=schemas.Presets, responses=openapi.may_answer(401, 403, 429, 503),
+    response_model=schemas.Presets, responses=openapi.may_answer(401, 403, 422, 429, 503),
 )  # fmt: skip
 def get_presets(_: Reader) -> dict[str, Any]:
     """The studies that come with the package."""
