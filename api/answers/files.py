@@ -138,15 +138,9 @@ def made(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -
 
 
 def _from_results(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:
-    from tuner.evidence.methods_text import methods_text
-    from tuner.evidence.take_home import latex, snippet
+    from tuner.evidence.take_home import text_file
 
-    found = results_of(study, ledger, settings.artifacts_folder(study.id))
-    if name == "methods.tex":
-        return latex(found).encode()
-    if name == "methods.txt":
-        return f"{methods_text(study, found, metrics_of(study))}\n".encode()
-    return snippet(study, found.best_chosen).encode()
+    return text_file(name, study, results_of(study, ledger, settings.artifacts_folder(study.id)))
 
 
 def _report(study: StudyRow, ledger: Ledger, settings: Settings, name: str) -> bytes:

@@ -2,9 +2,7 @@
 it. A browser that cannot be shown one gets a page that says why.
 """
 
-import re
 from html import escape
-from pathlib import Path
 from string import Template
 
 from fastapi import FastAPI, Request
@@ -12,17 +10,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.application.dependencies import only_this_machine
+from api.application.page import PAGES
 from api.application.service import Service
 from api.requests.errors import Problem
 from api.studies.dashboard import JOB, PATH, Dashboard
+from api.studies.jobs import JOB_NAME
 
-_PAGE = Template((Path(__file__).parent.parent / "pages" / "problem.html").read_text(encoding="utf-8"))
+_PAGE = Template((PAGES / "problem.html").read_text(encoding="utf-8"))
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-_JOB = re.compile(r"(?P<study>[0-9a-f]{1,32})-[0-9]{1,9}")
 
 
 def install(app: FastAPI, service: Service) -> None:
@@ -39,7 +38,7 @@ def install(app: FastAPI, service: Service) -> None:
         try:
             return RedirectResponse(await _page_of(service, name, request), 307)
         except Problem as problem:
-            named = _JOB.fullmatch(name)
+            named = JOB_NAME.fullmatch(name)
             return _shown(problem, request, f"studies/{named['study']}" if named else "")
 
     @app.get(PATH + "{path:path}", include_in_schema=False)
@@ -57,7 +56,7 @@ async def _page_of(service: Service, name: str, request: Request) -> str:
     had run does not know it.
     """
     found = await _admitted(service, request)
-    if not _JOB.fullmatch(name) or not await found.knows(name):
+    if not JOB_NAME.fullmatch(name) or not await found.knows(name):
         raise Problem(
             404,
             "Ray knows no such job: it was started again after the job had run, and keeps nothing of what "

@@ -18,7 +18,7 @@ from api.studies.ray_token import token
 from tuner.errors import UserError
 from tuner.network import is_loopback, through_proxy, unusable_proxy
 
-_NAME = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,9}")
+JOB_NAME = re.compile(r"(?P<study>[0-9a-f]{1,32})-[0-9]{1,9}")  # a study's id, and which of its jobs
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 PATIENCE_S = 10.0  # for an answer; a dashboard that is suspended never gives one
 SUBMIT_S = 30.0  # Ray first waits up to 10 s for an agent that takes the job
@@ -93,7 +93,7 @@ class Jobs:
         """Starts a study's driver as a job of that name; `title` is what Ray's dashboard calls it. One that
         was started under the name already stays. Raises RayAwayError.
         """
-        if not _NAME.fullmatch(job):
+        if not JOB_NAME.fullmatch(job):
             raise ValueError(f"{job!r} is no name of a job")
         content = {
             "entrypoint": f"python -m tuner drive {study_id} --job {job}",

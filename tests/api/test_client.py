@@ -75,30 +75,32 @@ def test_what_is_not_the_service_is_told_in_a_sentence(answer, sent):
     )
 
 
-def test_a_date_in_retry_after_is_no_error(monkeypatch):
+@pytest.mark.parametrize(
+    ("status", "retry_after", "kind", "body", "said", "waited"),
+    [
+        (503, "Wed, 21 Oct 2065 07:28:00 GMT", "text/plain", b"busy", "it answered 503", [1.0] * 3),
+        (
+            429,
+            "60",
+            "application/problem+json",
+            b'{"detail": "2 studies wait already"}',
+            "2 studies wait already",
+            [],
+        ),
+    ],
+    ids=["a date is no error", "who is to wait for long is told at once"],
+)
+def test_a_busy_service_is_asked_again(status, retry_after, kind, body, said, waited, monkeypatch):
     pauses = []
     monkeypatch.setattr("api.client.time.sleep", pauses.append)
-    busy = {"Retry-After": "Wed, 21 Oct 2065 07:28:00 GMT", "Content-Type": "text/plain"}
+    headers = {"Retry-After": retry_after, "Content-Type": kind}
     with (
-        client_of((503, busy, b"busy")) as address,
+        client_of((status, headers, body)) as address,
         Client(address) as client,
-        pytest.raises(ServiceError, match="the service refused: it answered 503"),
+        pytest.raises(ServiceError, match=f"the service refused: {said}"),
     ):
         client.status(STUDY)
-    assert pauses == [1.0] * 3
-
-
-def test_a_service_that_says_to_wait_for_long_is_told_and_not_waited_for(monkeypatch):
-    pauses = []
-    monkeypatch.setattr("api.client.time.sleep", pauses.append)
-    full = {"Retry-After": "60", "Content-Type": "application/problem+json"}
-    with (
-        client_of((429, full, b'{"detail": "2 studies wait already"}')) as address,
-        Client(address) as client,
-        pytest.raises(ServiceError, match="the service refused: 2 studies wait already"),
-    ):
-        client.status(STUDY)
-    assert pauses == []
+    assert pauses == waited
 
 
 LOGIN = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")

@@ -24,7 +24,6 @@ _PAST_STUDIES = 200  # the newest, by which the time of a new one is estimated
 def plan(spec: str, as_json: bool) -> None:
     """Check SPEC, a YAML file or a preset, and count what it would train; nothing is started."""
     from tuner.driver.tune_run import check
-    from tuner.settings import Settings
     from tuner.spec.study import load_spec
 
     notes: list[str] = []
@@ -32,12 +31,12 @@ def plan(spec: str, as_json: bool) -> None:
 
     @with_ledger
     def planned_here(settings: "Settings", ledger: Any) -> dict[str, Any]:
-        return plan_here(parsed, settings, ledger)
+        found = plan_here(parsed, settings, ledger)
+        if found["missing_data"] is None:  # else the check would download it
+            check(parsed, settings)
+        return found
 
-    found: dict[str, Any] = planned_here() | {"notes": notes}
-    if found["missing_data"] is None:  # else the check would download it
-        check(parsed, Settings.from_environment())
-    show_plan(found, as_json=as_json)
+    show_plan(planned_here() | {"notes": notes}, as_json=as_json)
 
 
 def show_plan(found: Mapping[str, Any], *, as_json: bool) -> None:

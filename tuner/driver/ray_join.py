@@ -49,17 +49,23 @@ def set_environment(own: Mapping[str, str]) -> None:
         os.environ.setdefault(name, value)
 
 
+def runtime_environment() -> dict[str, Any]:
+    """That of this process's workers, as `ray.init` takes it; those of a job have a set-up hook."""
+    hook = {"worker_process_setup_hook": _WORKER_HOOK} if in_job() else {}
+    return {"env_vars": QUIET_ENVIRONMENT | _WORKER_ENVIRONMENT} | hook
+
+
 def join(ray: Any, address: str) -> None:
     """Connects to a cluster; a job that has connected ahead stays so. Raises RayNotStartedError."""
     if in_job() and ray.is_initialized():
         return
-    environment: dict[str, Any] = {"env_vars": QUIET_ENVIRONMENT | _WORKER_ENVIRONMENT}
-    if in_job():
-        environment["worker_process_setup_hook"] = _WORKER_HOOK
     with handler_kept(signal.SIGTERM):
         try:
             ray.init(
-                address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR
+                address=address,
+                runtime_env=runtime_environment(),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
             )
         except ConnectionError as error:
             raise RayNotStartedError(

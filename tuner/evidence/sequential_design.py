@@ -6,8 +6,7 @@ To test at 5 % at each look would call a gain where there is none in 14 % of stu
 smaller nominal level, chosen so that the probability of a false call at any of the looks is 5 %:
 
     constant         the same nominal level at every look (Pocock 1977), with Student's t of its number of
-    seeds.
-                     It has power early, for studies whose seeds are expensive
+                     seeds. It has power early, for studies whose seeds are expensive
     obrien-fleming   the nominal level 2 Phi(-c / sqrt(n / n_max)) at a look of n seeds (O'Brien and Fleming
                      1979, by significance levels): hardly any of the 5 % early, nearly all of it at the end.
                      For outcomes whose first few seeds may not show a rare collapse

@@ -3,7 +3,7 @@ LaTeX tables of methods and gains, a paragraph on how they were found, the spec,
 """
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,27 @@ def export(
     written = {
         "trials.csv": as_csv(table),
         "trials.parquet": as_parquet(table),
-        "methods.tex": latex(found).encode(),
-        "methods.txt": f"{methods_text(study, found, metrics_of(study))}\n".encode(),
+        "methods.tex": text_file("methods.tex", study, found),
+        "methods.txt": text_file("methods.txt", study, found),
         "spec.yaml": yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode(),
     }
     if found.best_chosen is not None:
-        written["best.py"] = snippet(study, found.best_chosen).encode()
+        written["best.py"] = text_file("best.py", study, found)
     for name, content in written.items():
         (folder / name).write_bytes(content)
     return [*(folder / name for name in written), *_weights(trials, found, artifacts, folder / "weights")]
+
+
+def text_file(name: str, study: StudyRow, found: Results) -> bytes:
+    """The content of methods.tex, methods.txt or best.py; of another name KeyError."""
+    return _TEXTS[name](study, found).encode()
+
+
+_TEXTS: dict[str, Callable[[StudyRow, Results], str]] = {
+    "methods.tex": lambda _, found: latex(found),
+    "methods.txt": lambda study, found: f"{methods_text(study, found, metrics_of(study))}\n",
+    "best.py": lambda study, found: snippet(study, found.best_chosen),
+}
 
 
 def _weights(trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path) -> list[Path]:

@@ -110,7 +110,7 @@ ray_join.set_environment({})
 import psutil, ray
 from ray import tune
 from tests.support.patience import wait_for
-from tuner.driver.ray_private import leave_environment_of_actors, start_workers_ahead
+from tuner.driver.ray_private import JOB_VARIABLE, leave_environment_of_actors, start_workers_ahead
 
 def idle():
     tree = psutil.Process().children(recursive=True)
@@ -123,7 +123,9 @@ class Asked(tune.Trainable):
         env = ray.get_runtime_context().get_runtime_env_string()
         return {"pid": os.getpid(), "torch": "torch" in sys.modules, "env": env, "done": True}
 
-environment = {"env_vars": {"GOMP_SPINCOUNT": "1000"}, "worker_process_setup_hook": ray_join._WORKER_HOOK}
+os.environ |= {JOB_VARIABLE: "{}", "RAY_ADDRESS": "set in jobs"}
+environment = ray_join.runtime_environment()
+del os.environ[JOB_VARIABLE], os.environ["RAY_ADDRESS"]  # Ray would read them
 ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=1, runtime_env=environment)
 assert idle() == []
 start_workers_ahead(ray.nodes()[0], 1)
