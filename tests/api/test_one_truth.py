@@ -70,6 +70,14 @@ def test_every_stage_has_its_headline(found):
     assert {name: one.headline for name, one in found.items()} == HEADLINES
 
 
+def test_a_stage_is_the_same_whatever_the_id_of_its_study(served, studies):
+    with lasting_leases():
+        other = STAGES["undecided"].played(served.ledger, served.create, "another")
+    one, two = (served.ledger.trials(study) for study in (studies["undecided"], other))
+    assert [t.objective for t in one] == [t.objective for t in two]
+    assert [t.seeds for t in one] != [t.seeds for t in two]
+
+
 def test_the_service_and_the_command_line_say_it(served, studies, found, monkeypatch):
     with Client(served.address.rstrip("/")) as client:
         listed = {study["id"]: study for study in client.studies()}

@@ -4,10 +4,10 @@ import math
 import os
 import shutil
 import threading
-import zlib
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tests.support.chance import chance
 from tests.support.patience import patient
 from tests.support.rows import MINIMIZE
 from trainables.tasks import task_type
@@ -85,8 +85,8 @@ def loss(trial, seed, share):
     """A landscape with its optimum off the diagonal, at (0.1, 0.5); it falls while `share` goes to 1."""
     tau_f, tau_b = trial.tau_f or 0.0, trial.tau_b or 1.0
     method = 0.3 if trial.estimator == "identity" else 0.1
-    noise = zlib.crc32(f"{trial.estimator} {tau_f} {tau_b} {seed}".encode()) / 2**32
-    return method + 0.1 * tau_f + abs(math.log10(tau_b / 0.5)) / 5 + 0.003 * noise + math.exp(-4 * share)
+    noise = 0.003 * chance(trial, seed).random()
+    return method + 0.1 * tau_f + abs(math.log10(tau_b / 0.5)) / 5 + noise + math.exp(-4 * share)
 
 
 class Driver:

@@ -3,13 +3,13 @@ and a formula gives the results of their trainings; so it needs neither Ray nor 
 """
 
 import math
-import random
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from tests.support.chance import chance
 from tuner.ledger import lease
 from tuner.ledger.rows import Role, TrialState
 from tuner.ledger.study_queue import StudyQueue
@@ -60,15 +60,15 @@ class Losses:
     slope: float = 0.1
     off: float = 0.0
     noise: float = 0.004
-    unlucky: float = 0.0  # what is added off the diagonal on fresh seeds that are multiples of 10
+    unlucky: float = 0.0  # what is added off the diagonal on the first of every 10 fresh seeds
 
     def of(self, trial, seed):
         """At the end of the training on a seed."""
         tau_f, tau_b = trial.tau_f or 0.0, trial.tau_b or 1.0
         worse = {"identity": 0.2, "gumbel": 0.03}.get(trial.estimator, 0.0)
         off = trial.estimator == "decoupled" and tau_f != tau_b
-        unlucky = self.unlucky if off and trial.role is Role.CONFIRM and seed % 10 == 0 else 0.0
-        drawn = random.Random(f"{trial.estimator} {tau_f} {tau_b} {seed}").gauss(0, self.noise)
+        unlucky = self.unlucky if off and trial.role is Role.CONFIRM and seed % 1024 % 10 == 0 else 0.0
+        drawn = chance(trial, seed).gauss(0, self.noise)
         place = self.slope * tau_f + abs(math.log10(tau_b / 0.5)) / 5
         return 0.2 + worse + place + off * self.off + unlucky + drawn
 
