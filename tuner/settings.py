@@ -142,9 +142,12 @@ class Settings(FromEnvironment):
         return self.ledger_url or sqlite_address(self.home_folder / "ledger.db")
 
     def remove_files(self, study_id: str) -> None:
-        """Removes a study's files: its report, those of its confirmed trials, its checkpoints, Tune's."""
+        """Removes a study's files: its report, those of its confirmed trials, the code of its task, its
+        checkpoints, Tune's.
+        """
         rooms = [self.home_folder / room / study_id for room in ("checkpoints", "tune")]
-        for folder in (self.report_folder(study_id), self.artifacts_folder(study_id), *rooms):
+        kept = (self.report_folder(study_id), self.artifacts_folder(study_id), self.code_folder(study_id))
+        for folder in (*kept, *rooms):
             shutil.rmtree(folder, ignore_errors=True)
         (self.home_folder / "logs" / f"{study_id}.log").unlink(missing_ok=True)
 
@@ -155,6 +158,10 @@ class Settings(FromEnvironment):
     def artifacts_folder(self, study_id: str) -> Path:
         """Where the files of a study's confirmed trials are: trial-NUMBER/NAME."""
         return self.home_folder / "artifacts" / study_id
+
+    def code_folder(self, study_id: str) -> Path:
+        """Where the source code of a study's task is, if no installed package brings the task."""
+        return self.home_folder / "code" / study_id
 
 
 def sqlite_address(file: Path) -> str:

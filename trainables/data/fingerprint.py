@@ -16,12 +16,12 @@ def fingerprint(dataset: Dataset) -> str:
                 dtype = str(values.dtype).removeprefix("torch.")
                 # Types are called as torch does, so that ledgers of before numpy read the data are right.
                 whole.update(f"{name} torch.{dtype} {list(values.shape)}".encode())
-                whole.update(_bytes(values))
+                whole.update(memory(values))
     return whole.hexdigest()
 
 
-def _bytes(values: Any) -> Any:
-    """The memory of a tensor or an array, example by example."""
+def memory(values: Any) -> Any:
+    """The bytes of a tensor or an array, in the order of its elements."""
     import numpy as np  # not on a machine that has only torch
 
     if not is_tensor(values):

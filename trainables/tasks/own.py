@@ -5,10 +5,8 @@ They are registered only by `tuner run` and `tuner.search`, whose users may run 
 The service registers none, so that no request can make it run a file.
 """
 
-import hashlib
-import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -16,13 +14,13 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from trainables.tasks.own_source import code_of, files_of
+
 if TYPE_CHECKING:
     from trainables.data import Dataset
     from trainables.tasks.base import Task
 
 GIVEN = "python:"  # what the names of tasks begin with that Python code gave
-_OURS = {"trainables", "tuner", "api"}
-_INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,13 @@ class OwnTask:
 
     task: "type[Task]"
     dataset: "Dataset | None" = None  # where the task brings its data
-    code: str = field(default="")  # a hash of its source, see `code_of`
+    code: str = ""  # a hash of its source, see `code_of`
+    files: Mapping[str, str] = field(default_factory=dict)  # the text of its source by path, see `files_of`
+
+    @classmethod
+    def of(cls, task: "type[Task]", dataset: "Dataset | None" = None) -> "OwnTask":
+        """A task of this process, with its source as it is now."""
+        return cls(task, dataset, code_of(task), files_of(task))
 
 
 _registered: dict[str, OwnTask] = {}
@@ -68,7 +72,7 @@ def register_file(name: str) -> OwnTask:
         ValueError: there is no such file, it cannot be run, or what it names is no task.
     """
     task = from_file(name)
-    own = OwnTask(task, task.own_dataset(), code_of(task))
+    own = OwnTask.of(task, task.own_dataset())
     register(name, own)
     return own
 
@@ -153,50 +157,8 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def parts(task: "type[Task]") -> list[Any]:
-    """What a task is made of in its author's code: its class, or a module's factory, loss and metrics."""
-    recipe = getattr(task, "recipe", None)
-    return [task] if recipe is None else [recipe.factory, recipe.loss, *recipe.metrics.values()]
-
-
 def check_sendable(task: "type[Task]", dumps: Callable[[Any], bytes]) -> None:
     """Raises ValueError where a part of the task cannot be sent to another process, naming it."""
     recipe = getattr(task, "recipe", None)
     if recipe is not None:
         recipe.check_picklable(dumps)
-
-
-def code_of(task: "type[Task]") -> str:
-    """A hash of the source of a task's parts; of a part whose source is not there, of its name."""
-    whole = hashlib.blake2b(digest_size=16)
-    for part in parts(task):
-        try:
-            text = inspect.getsource(part)
-        except (OSError, TypeError):
-            text = getattr(part, "__qualname__", type(part).__qualname__)
-        whole.update(text.encode())
-    return whole.hexdigest()
-
-
-def modules_of(task: "type[Task]") -> Iterator[ModuleType]:
-    """The modules that a task's code lies in, and those beside it in its folder: what another machine lacks.
-
-    Installed packages are not among them; they must be installed there, too.
-    """
-    folders = set()
-    for part in parts(task):
-        file = getattr(sys.modules.get(getattr(part, "__module__", "")), "__file__", None)
-        if file is not None and _is_ones_own(Path(file)):
-            folders.add(Path(file).absolute().parent)
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is None or name == "__main__" or name.partition(".")[0] in _OURS:
-            continue
-        path = Path(file).absolute()
-        if _is_ones_own(path) and not folders.isdisjoint(path.parents):
-            yield module
-
-
-def _is_ones_own(path: Path) -> bool:
-    library = Path(inspect.__file__).parent
-    return not ({*path.parts} & {*_INSTALLED} or path.is_relative_to(library))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @with_ledger
 def export(settings: "Settings", ledger: Any, study: str, folder: Path) -> None:
     """Write a study's trained weights, its trials as CSV and Parquet, LaTeX tables, a paragraph on methods,
-    its spec, and a snippet for plain torch into FOLDER.
+    its spec, a snippet for plain torch, and the source of a task of your own into FOLDER.
     """
     from tuner.cli.summary import analysed
     from tuner.evidence.take_home import export as write
@@ -29,7 +29,11 @@ def export(settings: "Settings", ledger: Any, study: str, folder: Path) -> None:
     trials, found = ledger.trials(row.id), analysed(row, ledger, settings)
     try:
         with open_to_others():
-            files = write(row, trials, found, settings.artifacts_folder(row.id), folder)
+            rooms = {
+                "artifacts": settings.artifacts_folder(row.id),
+                "code": settings.code_folder(row.id),
+            }
+            files = write(row, trials, found, folder, **rooms)
     except OSError as error:
         raise UserError(f"study {row.id} cannot be written to {folder}: {error.strerror}") from error
     for file in files:

@@ -18,7 +18,7 @@ from trainables.tasks import own, task_declaration, task_metrics
 from tuner.driver.cancellation import CancelledError, TimeLimit, cancelled_when_asked
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.lease_keeping import give_back, given_back_on_error, renewing
-from tuner.driver.material import noted, refuse_other_material
+from tuner.driver.material import keep_code, noted, refuse_other_material
 from tuner.driver.ray_private import in_job
 from tuner.driver.signals import stopping_on_signals
 from tuner.driver.tune_run import check, train
@@ -117,6 +117,7 @@ def drive(
         stack.enter_context(given_back_on_error(ledger, lease))
         stack.enter_context(renewing(ledger, lease, heartbeat))
         ledger.note_material(lease, noted(row, needs.material))
+        keep_code(spec, settings.code_folder(study_id))
         stack.enter_context(stopping_on_signals())
         projector = None
         if mlflow:

@@ -8,6 +8,7 @@ is still the same.
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from trainables.data import Dataset
 from trainables.data import plugged_in_version as dataset_version
@@ -50,6 +51,21 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
         f"study {study.id} was begun with something else ({changed}), and its trials could not be compared "
         f"with new ones; put that back, or {anew}"
     )
+
+
+def keep_code(spec: StudySpec, folder: Path) -> None:
+    """Writes the source files of a task that no package brings, as they are now, for those who want to train
+    the study again. Raises UserError where they cannot be written.
+    """
+    registered = own.registered(spec.task)
+    if registered is None:
+        return
+    try:
+        for place, text in registered.files.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"the code of the task cannot be written to {folder}: {error.strerror}") from error
 
 
 def noted(study: StudyRow, material: Mapping[str, str]) -> dict[str, str]:

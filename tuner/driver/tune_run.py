@@ -9,6 +9,7 @@ from trainables.data import OWN_DATA, DataError, Dataset, read
 from trainables.errors import OptionError
 from trainables.tasks import is_built_in, own, task_declaration, task_type
 from trainables.tasks.own import OwnTask
+from trainables.tasks.own_source import modules_of
 from tuner.driver.heartbeat import Heartbeat
 from tuner.driver.material import material_of
 from tuner.driver.placement import Placement
@@ -91,9 +92,9 @@ def _carried(spec: StudySpec) -> OwnTask | None:
     """
     registered = own.registered(spec.task)
     if spec.dataset != OWN_DATA:
-        return None if registered is None else replace(registered, dataset=None)
+        return None if registered is None else replace(registered, dataset=None, files={})
     if registered is not None and registered.dataset is not None:
-        return registered
+        return replace(registered, files={})
     try:
         cls = task_type(spec.task)
         return OwnTask(cls, cls.own_dataset())
@@ -236,7 +237,7 @@ def _carrying(task: OwnTask) -> Any:
 
     from trainables.ray_trainable import PopulationTrainable
 
-    for module in own.modules_of(task.task):
+    for module in modules_of(task.task):
         cloudpickle.register_pickle_by_value(module)
     try:
         own.check_sendable(task.task, cloudpickle.dumps)

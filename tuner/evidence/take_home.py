@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from trainables.model_file import file_name
+from trainables.tasks import own
 from tuner.evidence.methods_text import methods_text
 from tuner.evidence.over_seeds import Gain, Summary
 from tuner.evidence.report import MethodRow, methods_table
@@ -20,18 +21,28 @@ from tuner.ledger.rows import Role, StudyRow, TrialRow, TrialState
 from tuner.ledger.study_metrics import metrics_of
 from tuner.spec.optimizer import OptimizerSpec
 
+CODE = "code"  # the folder of an export with the source of the study's task
+
 
 def export(
-    study: StudyRow, trials: Sequence[TrialRow], found: Results, artifacts: Path, folder: Path
+    study: StudyRow,
+    trials: Sequence[TrialRow],
+    found: Results,
+    folder: Path,
+    *,
+    artifacts: Path,
+    code: Path,
 ) -> list[Path]:
     """Writes trials.csv, trials.parquet, methods.tex, methods.txt, spec.yaml, best.py (where there is a best
-    trial) and weights/METHOD/ with the models of the confirmed seeds. Returns the paths of all files.
+    trial), weights/METHOD/ with the models of the confirmed seeds, and code/ with the source of a task that
+    no package brings. Returns the paths of all files.
 
     Args:
         study, trials: rows of the ledger.
         found: the study's results.
-        artifacts: the folder with the files of confirmed trials, trial-NUMBER/NAME.
         folder: where the files are written; it is created.
+        artifacts: the folder with the files of confirmed trials, trial-NUMBER/NAME.
+        code: the folder with the source of the study's task, which need not be there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = trial_table(trials, study.objective)
@@ -40,13 +51,39 @@ def export(
         "trials.parquet": as_parquet(table),
         "methods.tex": text_file("methods.tex", study, found),
         "methods.txt": text_file("methods.txt", study, found),
-        "spec.yaml": yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode(),
+        "spec.yaml": _spec(study, code).encode(),
     }
     if found.best_chosen is not None:
         written["best.py"] = text_file("best.py", study, found)
     for name, content in written.items():
         (folder / name).write_bytes(content)
-    return [*(folder / name for name in written), *_weights(trials, found, artifacts, folder / "weights")]
+    weights = _weights(trials, found, artifacts, folder / "weights")
+    return [*(folder / name for name in written), *weights, *_copied(code, folder / CODE)]
+
+
+def _spec(study: StudyRow, code: Path) -> str:
+    """The spec as YAML. A task in a file is named by the copy of that file beside the spec."""
+    place, _, attribute = study.task.rpartition(":")
+    if own.is_file(study.task) and (code / Path(place).name).is_file():
+        return _yaml(study.spec | {"task": f"{CODE}/{Path(place).name}:{attribute}"})
+    if study.task.startswith(own.GIVEN):
+        return f"# Begun by tuner.search, with a model whose source is in {CODE}/.\n{_yaml(study.spec)}"
+    return _yaml(study.spec)
+
+
+def _yaml(spec: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(dict(spec), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _copied(code: Path, folder: Path) -> list[Path]:
+    """Copies the source files of a task, in their folders."""
+    copied = []
+    for file in sorted(code.rglob("*.py")):
+        target = folder / file.relative_to(code)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copied.append(Path(shutil.copyfile(file, target)))
+    return copied
 
 
 def text_file(name: str, study: StudyRow, found: Results) -> bytes:

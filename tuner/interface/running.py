@@ -14,6 +14,7 @@ from types import ModuleType
 import cloudpickle
 
 from trainables.tasks import own
+from trainables.tasks.own_source import modules_of
 from tuner.errors import UserError
 from tuner.interface.child import FAILED, SAYS, Errand
 from tuner.interface.folder import private_folder
@@ -94,7 +95,7 @@ def _pickled(errand: Errand) -> bytes:
     if errand.own is None:
         return pickle.dumps(errand)
     task = errand.own.task
-    with _by_value([*own.modules_of(task)]):
+    with _by_value([*modules_of(task)]):
         try:
             own.check_sendable(task, cloudpickle.dumps)
         except ValueError as error:

@@ -126,7 +126,7 @@ def _task(model: Any, data: Any, of_module: Mapping[str, Any]) -> tuple[str, typ
     if dataset == OWN_DATA and brought is None:
         raise UserError(f"data is missing: examples, or the name of a dataset ({', '.join(task.datasets)})")
     task_name = f"{own.GIVEN}{task.__name__}"
-    own.register(task_name, OwnTask(task, brought, own.code_of(task)))
+    own.register(task_name, OwnTask.of(task, brought))
     return task_name, task, dataset
 
 

@@ -114,9 +114,13 @@ def test_a_task_that_python_gave_is_told_where_it_is_known():
 @pytest.mark.stack
 @pytest.mark.timeout(900)  # on a machine that may be busy
 def test_a_files_task_runs_from_the_spec_to_its_models(spec, tmp_path):
+    code = own.registered(load_spec(str(spec)).task).code
     done = tuner(tmp_path, "run", str(spec), "--no-mlflow", "--json")
     assert json.loads(done.stdout.splitlines()[-1])["state"] == "succeeded"
     (spec.parent / "good_model.py").unlink()  # what it found is read without it
     assert json.loads(tuner(tmp_path, "results", "latest", "--json").stdout)["best"]
     exported = tuner(tmp_path, "export", "latest", str(tmp_path / "out")).stdout.splitlines()
     assert len([file for file in exported if file.endswith(".safetensors")]) == 4  # 2 methods, 2 seeds
+    again = load_spec(str(tmp_path / "out" / "spec.yaml"))  # with the code that lies beside it
+    assert again.task == f"{tmp_path / 'out' / 'code' / 'good_model.py'}:Task"
+    assert own.registered(again.task).code == code

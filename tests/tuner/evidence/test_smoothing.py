@@ -79,6 +79,6 @@ def test_what_is_taken_home_is_a_chosen_trial_though_a_lucky_pair_has_the_best_m
     assert found.best.tau_f == 2.0
     assert found.best_chosen in found.chosen.values()  # which fresh seeds confirm
     assert found.best_chosen.number != found.best.number
-    export(study(), rows, found, tmp_path, tmp_path / "out")
+    export(study(), rows, found, tmp_path / "out", artifacts=tmp_path, code=tmp_path / "code")
     taken = found.best_chosen
     assert f"tau_f {taken.tau_f}, tau_b {taken.tau_b}." in (tmp_path / "out" / "best.py").read_text()

@@ -36,7 +36,7 @@ def exported(tmp_path):
             (artifacts / f"trial-{number}" / f"model-{seed}.safetensors").write_bytes(b"%d" % number)
         (artifacts / f"trial-{number}" / "picture.png").write_bytes(b"")
     found = results(study(), ROWS, [])
-    files = export(study(), ROWS, found, artifacts, tmp_path / "out")
+    files = export(study(), ROWS, found, tmp_path / "out", artifacts=artifacts, code=tmp_path / "code")
     return tmp_path / "out", files
 
 
@@ -57,6 +57,30 @@ def test_everything_is_there_once(exported):
     with (folder / "trials.csv").open() as file:
         assert [row["tau_b"] for row in csv.DictReader(file)] == ["0.75", "1.0", "0.5", "0.75", "1.0"]
     assert parquet.read_table(folder / "trials.parquet").num_rows == 5
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "note"),
+    [
+        ("/somewhere/bits.py:Task", "code/bits.py:Task", ""),
+        ("/somewhere/lost.py:Task", "/somewhere/lost.py:Task", ""),  # begun before code was kept
+        ("python:Bits", "python:Bits", "# Begun by tuner.search, with a model whose source is in code/.\n"),
+        ("sbn", "sbn", ""),
+    ],
+)
+def test_the_source_of_ones_own_task_comes_along(tmp_path, task, said, note):
+    (tmp_path / "code" / "parts").mkdir(parents=True)
+    (tmp_path / "code" / "bits.py").write_text("import parts.helpers")
+    (tmp_path / "code" / "parts" / "helpers.py").write_text("")
+    row = replace(study(), task=task, spec=study().spec | {"task": task})
+    where = {"artifacts": tmp_path, "code": tmp_path / "code"}
+    files = export(row, ROWS, results(row, ROWS, []), tmp_path / "out", **where)
+    copies = {file.relative_to(tmp_path / "out").as_posix() for file in files if "code" in file.parts}
+    assert copies == {"code/bits.py", "code/parts/helpers.py"}
+    assert (tmp_path / "out" / "code" / "bits.py").read_text() == "import parts.helpers"
+    text = (tmp_path / "out" / "spec.yaml").read_text()
+    assert "".join(line for line in text.splitlines(keepends=True) if line.startswith("#")) == note
+    assert yaml.safe_load(text) == row.spec | {"task": said}
 
 
 def test_the_latex_table_has_a_line_for_each_method():

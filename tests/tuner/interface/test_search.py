@@ -23,6 +23,7 @@ from trainables.model_file import read
 from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.optim import Optimizer
+from trainables.tasks.own_source import code_of, modules_of
 from tuner.errors import UserError
 from tuner.interface import study as study_module
 from tuner.interface.running import Run
@@ -290,14 +291,12 @@ def test_importing_the_names_is_lazy_and_others_are_not_there():
 
 
 def test_the_code_that_is_sent_is_the_code_that_is_hashed():
-    from trainables.tasks import own
-
     first = ModuleTask.from_module(Bottleneck, loss=F.cross_entropy)
     again = ModuleTask.from_module(Bottleneck, loss=F.cross_entropy)
     other = ModuleTask.from_module(Bottleneck, loss=F.mse_loss)
-    assert own.code_of(first) == own.code_of(again) != own.code_of(other)
-    assert sys.modules[__name__] in [*own.modules_of(first)]
-    assert torch not in [*own.modules_of(first)]
+    assert code_of(first) == code_of(again) != code_of(other)
+    assert sys.modules[__name__] in [*modules_of(first)]
+    assert torch not in [*modules_of(first)]
 
 
 class HasALock(nn.Module):
