@@ -42,7 +42,6 @@ def is_known(name: str) -> bool:
     return name in task_names() or own.registered(name) is not None
 
 
-@cache
 def task_type(name: str) -> "type[Task]":
     """The class of a task.
 
@@ -57,7 +56,7 @@ def task_type(name: str) -> "type[Task]":
         return registered.task
     if name not in plugged_in():
         raise ValueError(f"task must be one of {task_names()}. Got {name!r}.{_hint(name)}")
-    return _load(plugged_in()[name])
+    return _plugged_in_task(name)
 
 
 def task_declaration(name: str) -> "type[Declaration]":
@@ -116,10 +115,11 @@ def plugged_in_version(name: str) -> tuple[str, str] | None:
     return (entry.dist.name, entry.dist.version) if entry and entry.dist else None
 
 
-def _load(entry: EntryPoint) -> "type[Task]":
-    """Imports a user's task. Errors of the import name the task, because the code is the user's."""
+def _plugged_in_task(name: str) -> "type[Task]":
+    """Imports the task of an installed package. Errors of the import name the task, because the code is the user's."""
     from trainables.tasks.base import Task
 
+    entry = plugged_in()[name]
     try:
         found = entry.load()
     except Exception as error:

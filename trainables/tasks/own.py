@@ -43,10 +43,7 @@ _registered: dict[str, OwnTask] = {}
 
 def register(name: str, own: OwnTask) -> None:
     """Makes a task known under a name in this process; another one of that name is forgotten."""
-    from trainables.tasks import task_type
-
     _registered[name] = own
-    task_type.cache_clear()
 
 
 def registered(name: str) -> OwnTask | None:

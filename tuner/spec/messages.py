@@ -31,8 +31,12 @@ _TEXTS = {  # pydantic's types of error that have a sentence of their own here
 }
 _TEXTS_OF_LISTS = {  # where a list came, to which one is tempted
     "seeds": "must be a whole number: how many seeds there are, not which",
+}
+_TEXTS_OF_UNIONS = {  # of fields that take values of several kinds, where one of no such kind came
+    "score": "must be best, last or {epoch: 10}",
     "confirm_seeds": "must be a whole number, how many fresh seeds there are, or {looks: [5, 10]}",
 }
+_OF_THE_KIND = ("greater_than_equal", "less_than_equal")  # errors of a value that is of a kind
 _NOT_SHOWN = ("missing", "invalid_key", "string_pattern_mismatch", "union_tag_not_found")
 
 
@@ -86,6 +90,8 @@ def _field_errors(path: Path, e: Any, fields: Sequence[str]) -> list[FieldError]
         came = e["ctx"]["actual_length"]
     if isinstance(came, list) and name in _TEXTS_OF_LISTS:
         message = _TEXTS_OF_LISTS[name]
+    if e["type"] not in _OF_THE_KIND:
+        message = _TEXTS_OF_UNIONS.get(name, message)
     if message is None:
         given = e["msg"].removeprefix("Value error, ")
         message = (given[0].lower() + given[1:]).replace("input should be", "must be")

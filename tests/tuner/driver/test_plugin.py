@@ -67,7 +67,6 @@ def site(tmp_path_factory):
 def forget():
     """What this process remembers of installed packages."""
     tasks.plugged_in.cache_clear()
-    tasks.task_type.cache_clear()
     sys.modules.pop("broken_module", None)
     sys.modules.pop("codebook_task", None)
 
