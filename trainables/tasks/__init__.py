@@ -116,7 +116,7 @@ def plugged_in_version(name: str) -> tuple[str, str] | None:
 
 
 def _plugged_in_task(name: str) -> "type[Task]":
-    """Imports the task of an installed package. Errors of the import name the task, because the code is the user's."""
+    """Imports the task of an installed package. Errors of it name the task, as the code is the user's."""
     from trainables.tasks.base import Task
 
     entry = plugged_in()[name]
