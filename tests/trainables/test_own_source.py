@@ -3,6 +3,8 @@ what is kept of it.
 """
 
 import linecache
+import os
+import subprocess
 import sys
 import types
 
@@ -12,6 +14,7 @@ from trainables.tasks import own
 from trainables.tasks.own_source import code_of, files_of
 
 FILE = '''
+import enum
 import functools
 from dataclasses import dataclass
 
@@ -27,6 +30,20 @@ UNUSED = 1
 WEIGHTS = torch.tensor([1.0, 2.0, 3.0])
 SCALES = [1.0, 0.5]
 SEEN = {}
+DTYPE = torch.float32
+
+
+class Kind(enum.Enum):
+    SOFT = 1
+    HARD = 2
+
+
+KIND = Kind.SOFT
+BIAS = 1.0
+
+
+class Shape:
+    bias = BIAS
 
 
 @dataclass
@@ -66,7 +83,8 @@ class Base(nn.Module):
         self.code, self.head = StraightThrough(), nn.Linear(width, 3)
 
     def run(self, x):
-        return self.head(self.code(helpers.squashed(self.layers(x))))
+        y = self.head(self.code(helpers.squashed(self.layers(x))))
+        return y.to(DTYPE) + Shape.bias * (KIND is Kind.HARD)
 
 
 class Model(Base):
@@ -113,6 +131,7 @@ def code(tmp_path, monkeypatch):
                 text = text.replace(old, new)  # noqa: PLW2901
             (tmp_path / f"{name}.py").write_text(text)
         sys.path_importer_cache.clear()
+        linecache.clearcache()  # it, too, looks at sizes and times only
         return code_of(own.from_file(f"{tmp_path / 'model.py'}:Task"))
 
     return of
@@ -128,6 +147,9 @@ def code(tmp_path, monkeypatch):
         ("    return 1\n\n\ndef unrelated", "    return 2\n\n\ndef unrelated"),  # behind a cache
         ("function(*arguments) * 1.0", "function(*arguments) * 2.0"),  # a decorator
         ("SCALES = [1.0", "SCALES = [2.0"),
+        ("DTYPE = torch.float32", "DTYPE = torch.bfloat16"),
+        ("KIND = Kind.SOFT", "KIND = Kind.HARD"),
+        ("BIAS = 1.0", "BIAS = 2.0"),  # the value of a class's attribute
         ("WIDTH = 4", "WIDTH = 5"),  # a default
         ("gain=3.0", "gain=4.0"),
         ("2.0, 3.0])", "2.0, 4.0])"),  # a tensor
@@ -203,3 +225,19 @@ def test_what_was_never_in_a_file_is_kept_as_far_as_it_is_used(monkeypatch):
         assert text.count(used) == 1, used
     assert "other" not in text
     assert "unrelated" not in text
+
+
+def test_a_study_that_is_resumed_finds_the_same_hash_in_its_process(code, tmp_path):
+    here = code({"lambda o, y: o.min()": "lambda o, y: o.min() if 'a' in {'a', 'b', 'c'} else 0"})
+    program = (
+        "from trainables.tasks import own\n"
+        f"print(own.from_file({str(tmp_path / 'model.py')!r} + ':Task').__name__)\n"
+        "from trainables.tasks.own_source import code_of\n"
+        f"print(code_of(own.from_file({str(tmp_path / 'model.py')!r} + ':Task')))\n"
+    )
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["Model", here]

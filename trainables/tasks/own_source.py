@@ -4,6 +4,7 @@ files, which a study keeps.
 
 import ast
 import dataclasses
+import enum
 import functools
 import hashlib
 import inspect
@@ -96,7 +97,7 @@ def _is_ones_own(path: Path) -> bool:
     return not ({*path.parts} & {*_INSTALLED} or path.is_relative_to(library))
 
 
-_SOURCE = "source of "
+_SOURCE, _PART = "source of ", "part "  # what names of pieces begin with
 Named = tuple[str, Any]  # an object, and the name under which it is used
 
 
@@ -115,9 +116,6 @@ def _pieces(task: "type[Task]") -> dict[str, bytes]:
             found |= piece
             waiting += used
     return found
-
-
-_PART = "part "
 
 
 def _piece(name: str, thing: Any) -> tuple[dict[str, bytes], list[Named]]:
@@ -149,7 +147,7 @@ def _held(name: str, thing: Any) -> list[Named]:
     found = []
     for key, value in getattr(thing, "__dict__", {}).items():
         inner = value.items() if isinstance(value, dict) else [("", value)]
-        found += [(f"{name}.{key}.{k}", v) for k, v in inner]
+        found += [(f"in {name}.{key}.{k}", v) for k, v in inner]
     return found
 
 
@@ -165,6 +163,8 @@ def _source(name: str, thing: FunctionType | type) -> tuple[dict[str, bytes], li
     used += _read(there, {read for code in codes for read in code.co_names})
     if isinstance(thing, type):
         used += [(f"{full}.base", base) for base in thing.__bases__]
+        its = ((key, value) for key, value in vars(thing).items() if not key.startswith("_"))
+        used += [(f"{full}.{key}", value) for key, value in its if isinstance(value, (type, tuple, *_PLAIN))]
     elif hasattr(thing, "__wrapped__"):
         used.append((f"{full}.wrapped", thing.__wrapped__))
         full = f"{thing.__module__}.{thing.__code__.co_qualname}"  # it bears the name of what it wraps
@@ -212,7 +212,8 @@ def _all_code(code: CodeType) -> list[CodeType]:
 
 
 def _constants(code: CodeType) -> list[Any]:
-    return [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+    plain = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+    return [sorted(c, key=repr) if isinstance(c, frozenset) else c for c in plain]
 
 
 def _bound(function: FunctionType) -> list[Named]:
@@ -271,6 +272,8 @@ def _value(thing: Any) -> bytes | None:
     """
     if is_tensor(thing) or (type(thing).__module__ == "numpy" and hasattr(thing, "dtype")):
         return repr((str(thing.dtype), tuple(thing.shape))).encode() + bytes(memory(thing))
+    if isinstance(thing, enum.Enum) or type(thing).__module__ == "torch":  # torch.float64
+        return repr(thing).encode()
     if isinstance(thing, set | frozenset):
         thing = sorted(thing, key=repr)
     plain = isinstance(thing, list | tuple | dict) and thing and _is_plain(thing)
