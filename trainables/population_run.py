@@ -34,6 +34,7 @@ from trainables.population import Population
 from trainables.population_report import PopulationConfig, Report
 from trainables.scoring import ScoreRule
 from trainables.tasks import task_type
+from trainables.tasks.base import Task
 from trainables.tasks.own import OwnTask
 
 _log = logging.getLogger(__name__)
@@ -49,12 +50,19 @@ def interval_ends(total: int, intervals: int) -> list[int]:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str, options: str, folder: str, device: str) -> Dataset:
-    """The dataset on the device, kept while the actor is reused for population after population.
+def _dataset(
+    cls: type[Task], own: OwnTask | None, name: str, options: str, folder: str, device: str
+) -> Dataset:
+    """The dataset on the device, prepared for the task, kept while the actor is reused for population after
+    population.
 
     Its options come as JSON, because they may be lists, which the cache cannot tell apart.
     """
-    return load(name, folder, json.loads(options)).to(device)
+    if name != OWN_DATA:
+        return cls.prepared(load(name, folder, json.loads(options)).to(device))
+    brought = cls.own_dataset() if own is None else own.dataset
+    assert brought is not None  # as the driver has seen
+    return cls.prepared(brought.to(device))
 
 
 class PopulationRun:
@@ -156,14 +164,8 @@ class PopulationRun:
         config = self._config
         self._log("starts")
         cls = task_type(config.task) if self._own is None else self._own.task
-        if config.dataset == OWN_DATA:
-            brought = cls.own_dataset() if self._own is None else self._own.dataset
-            assert brought is not None  # as the driver has seen
-            dataset = brought.to(config.device)
-        else:
-            options = json.dumps(config.dataset_options, sort_keys=True)
-            dataset = _dataset(config.dataset, options, config.data_folder, config.device)
-        dataset = cls.prepared(dataset)
+        options = json.dumps(config.dataset_options, sort_keys=True)
+        dataset = _dataset(cls, self._own, config.dataset, options, config.data_folder, config.device)
         task = cls(dataset, cls.options_type.parse(config.options))
         configurations = [_configuration(t, config.optimizer) for t in config.trials]
 

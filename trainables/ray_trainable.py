@@ -31,16 +31,22 @@ class PopulationTrainable(tune.Trainable):  # type: ignore[misc]  # ray is untyp
         own: the task and its data, where they cannot be had by their names here.
         """
         import_ahead.finish()
+        self._own = own
+        self._take_on(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes on the next population in the same process, with the task and the data that it has: Tune's
+        own `setup` would fetch them again.
+        """
+        self._take_on(new_config)
+        return True
+
+    def _take_on(self, config: dict[str, Any]) -> None:
         with import_ahead.no_garbage_collection():
             from trainables.population_run import PopulationRun  # torch is for workers
 
         self._config = PopulationConfig.from_tune(config)
-        self._training: PopulationRun = PopulationRun(self._config, own)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes on the next population in the same process."""
-        self.setup(new_config)
-        return True
+        self._training: PopulationRun = PopulationRun(self._config, self._own)
 
     def step(self) -> dict[str, Any]:
         """One report interval."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.support.hand_driver import new_trainable
+from tests.support.population_trials import reports, small_population, trainable
 from tests.support.simulated_device import simulated_device
 from trainables import population_run
 from trainables.data import load
@@ -20,7 +20,7 @@ from trainables.modules import ModuleTask
 from trainables.nn import StraightThrough
 from trainables.optim import Optimizer
 from trainables.population import Configuration, Population
-from trainables.population_report import PopulationConfig, Report
+from trainables.population_report import Report
 from trainables.population_run import interval_ends
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,36 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setattr(population_run, "CHECKPOINT_EVERY_S", -1.0)  # of every interval
-    return PopulationConfig(
-        task="sbn",
-        options={"units": [16, 16]},
-        dataset="digits",
-        dataset_options={},
-        data_folder="",
-        trials=(
-            {"number": 3, "estimator": "decoupled", "tau_f": 0.1, "tau_b": 0.7, "lr": 1e-3},
-            {"number": 5, "estimator": "gumbel", "tau_f": None, "tau_b": 1.0, "lr": 1e-3},
-        ),
-        seeds=(0, 1),
-        batch_size=64,
-        epochs=4,
-        steps=None,
-        intervals=4,
-        evaluate_test=True,
-        score="last",
-        confirms=True,
-        device="cpu",
-        threads=1,
-        checkpoint=str(tmp_path / "checkpoints" / "population.pt"),
-    )
-
-
-def trainable(config):
-    return new_trainable(config.to_tune())
-
-
-def reports(made, n):
-    return [Report.from_tune(made.step()) for _ in range(n)]
+    return small_population(tmp_path)
 
 
 def blocks_of(config):
@@ -280,14 +251,6 @@ def test_a_confirmed_trial_with_a_code_to_enumerate_leaves_its_bias(config, diag
             assert (found["tau_f"], found["tau_b"], found["codes"]) == ([0.0, 1.0], [0.5, 1.0, 2.0], 9)
 
 
-def test_an_actor_is_reused_for_the_next_population(config):
-    made = trainable(config)
-    reports(made, 1)
-    other = replace(config, trials=config.trials[1:], checkpoint=config.checkpoint + ".other")
-    assert made.reset_config(other.to_tune())
-    assert reports(made, 1)[0].rows.keys() == {5}
-
-
 def test_a_failure_of_the_training_is_a_report_with_its_reason(config):
     report = Report.from_tune(trainable(replace(config, batch_size=5000)).step())
     assert report.error == "ValueError: batch_size must be from 1 to 1197, the training examples. Got 5000."
@@ -339,18 +302,6 @@ class Normalised(nn.Module):
 
     def forward(self, x):
         return self.layers(x)
-
-
-def test_rays_dashboard_is_told_which_study_and_trials_an_actor_trains(config, capsys):
-    name = "population 2: trials 3, 5 on 2 seeds"
-    made = trainable(replace(config, study="first · abc", name=name, epochs=2, intervals=2))
-    assert repr(made) == "populations of first · abc"
-    reports(made, 1)
-    said = capsys.readouterr().out.splitlines()
-    assert said == [
-        f"first · abc · {name} · starts",
-        f"first · abc · {name} · report 1 of 2, epoch 1",
-    ]
 
 
 def test_the_studys_optimizer_is_every_trials(config):
