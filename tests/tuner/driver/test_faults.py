@@ -172,13 +172,19 @@ def test_two_populations_share_a_device_and_a_worker_reads_the_data_once(evening
     spec = evening.spec("shared", epochs=3, reports=3, baselines=[], confirm_seeds=0)
     driver = Driver(evening.folder, evening.environment(TUNER_GPUS_PER_POPULATION="0.5"), "run", spec)
     wait_for(lambda: [len(workers) for workers in evening.cluster.training()] == [2, 2], 90)
+
+    def uses():
+        """(process, dataset) of every population."""
+        lines = evening.reads.read_text().splitlines() if evening.reads.exists() else []
+        return [(pid, data) for pid, data in map(str.split, lines) if pid != str(driver.process.pid)]
+
+    wait_for(lambda: len({pid for pid, _ in uses()}) == 4, 90)  # each has begun with one
     evening.pace.unlink()
     wait_for(lambda: not driver.running(), 120)
     assert driver.process.returncode == 0, driver.said.read_text()
     trials, _ = checker.check_ledger(evening.url, driver.study, intervals=3)
-    uses = [line.split() for line in evening.reads.read_text().splitlines()]
-    assert len(uses) > len({t.population for t in trials}) == 40
-    reads = [pid for pid, _ in {*map(tuple, uses)} if pid != str(driver.process.pid)]
+    assert len(uses()) >= len({t.population for t in trials}) == 40
+    reads = [pid for pid, _ in {*uses()}]
     assert len(reads) == len(set(reads)) == 4  # by four workers, for all of the populations
 
 
