@@ -42,15 +42,19 @@ def refuse_other_material(study: StudyRow, material: Mapping[str, str]) -> None:
     if not names:
         return
     changed = ", ".join(_change(name, before.get(name), material.get(name)) for name in names)
-    anew = (
-        "submit the study again"  # its trials cannot be restarted: it has ended, and seeds are to be added
-        if study.state is StudyState.SUCCEEDED or study.added_seeds
-        else f"start all of its trials anew: `tuner resume {study.id} --restart-trials`"
-    )
     raise UserError(
         f"study {study.id} was begun with something else ({changed}), and its trials could not be compared "
-        f"with new ones; put that back, or {anew}"
+        f"with new ones; put that back, or {_anew(study)}"
     )
+
+
+def _anew(study: StudyRow) -> str:
+    """What to do where what a study was made from is gone for good."""
+    if study.task.startswith(own.GIVEN):  # the command line does not know it
+        return "begin another study: tuner.search without study="
+    if study.state is StudyState.SUCCEEDED or study.added_seeds:
+        return "submit the study again"  # it has ended: its trials cannot be restarted
+    return f"start all of its trials anew: `tuner resume {study.id} --restart-trials`"
 
 
 def keep_code(spec: StudySpec, folder: Path) -> None:

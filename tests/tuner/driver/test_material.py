@@ -113,6 +113,13 @@ def test_an_imported_search_is_confirmed_on_the_data_that_it_learned_from(ledger
             refuse_other_material(ledger.study(study), material)
 
 
+def test_a_study_that_python_began_is_begun_again_there(ledger, digits):
+    material = material_of(parse_spec(TINY), digits) | {"task python:Bits": "before"}
+    row = replace(ledger.study(begun(ledger, parse_spec(TINY), material)), task="python:Bits")
+    with pytest.raises(UserError, match="the code of task python:Bits is another now.*tuner.search without"):
+        refuse_other_material(row, material | {"task python:Bits": "now"})
+
+
 def test_trials_that_are_restarted_are_forgotten_with_all_that_came_of_them(ledger, digits):
     spec = parse_spec(TINY)
     study = begun(ledger, spec, material_of(spec, digits))
