@@ -116,7 +116,7 @@ def test_an_imported_search_is_confirmed_on_the_data_that_it_learned_from(ledger
 def test_a_study_that_python_began_is_begun_again_there(ledger, digits):
     material = material_of(parse_spec(TINY), digits) | {"task python:Bits": "before"}
     row = replace(ledger.study(begun(ledger, parse_spec(TINY), material)), task="python:Bits")
-    with pytest.raises(UserError, match="the code of task python:Bits is another now.*tuner.search without"):
+    with pytest.raises(UserError, match=r"the code of task python:Bits is another now.*tuner.search without"):
         refuse_other_material(row, material | {"task python:Bits": "now"})
 
 
