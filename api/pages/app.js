@@ -7,6 +7,7 @@ import { ConnectionLost, Problem, get, onConnection } from "./shared/http.js";
 import { watchKey } from "./shared/key.js";
 import { learn } from "./shared/labels.js";
 import { studyAddress } from "./shared/links.js";
+import { poll, sleep } from "./shared/live.js";
 import { compare } from "./compare/compare.js";
 import { form } from "./form/form.js";
 import { list } from "./list/list.js";
@@ -14,6 +15,7 @@ import { study } from "./study/study.js";
 import { trial } from "./trial/trial.js";
 
 const TITLE = "Straight-through tuner";
+const RETRY_MS = 1000; // between two looks whether the service is back
 const main = byId("main");
 
 /** @type {AbortController | null} */
@@ -78,8 +80,23 @@ async function route() {
     scrollTo(0, 0);
     await shown;
   } catch (error) {
-    if (!mine.signal.aborted) failed(error);
+    if (mine.signal.aborted) return;
+    failed(error);
+    if (error instanceof ConnectionLost) showWhenBack(mine.signal);
   }
+}
+
+/**
+ * Shows the view anew as soon as the service answers, unless the reader has left it.
+ * @param {AbortSignal} signal
+ */
+async function showWhenBack(signal) {
+  await sleep(RETRY_MS, signal);
+  const ask = async () => {
+    await get("tasks", signal);
+    route(); // which aborts the signal
+  };
+  poll(ask, () => RETRY_MS, signal).catch(failed);
 }
 
 /**

@@ -43,10 +43,20 @@ def test_the_routes_are_described_without_the_network(browser, served):
 def test_a_lost_connection_is_told_and_mended(page, served):
     study = served.create()
     page.goto(f"{served.address}#/studies/{study}")
-    expect(page.locator(".badge").first).to_have_text("queued")
+    expect(page.get_by_role("heading", name="No verdict")).to_be_visible()  # all of it is loaded
     served.stop()
     expect(page.get_by_text("The service cannot be reached.")).to_be_visible()
     Driver(served, study).finish()
     served.start()
     expect(page.locator(".badge").first).to_have_text("succeeded", timeout=1000 * patient(20))
     expect(page.get_by_text("The service cannot be reached.")).to_be_hidden()
+
+
+def test_a_view_that_lost_the_service_while_it_was_loaded_comes_when_it_is_back(page, served):
+    study = served.create()
+    page.route("**/results", lambda route: route.abort("connectionrefused"))
+    page.goto(f"{served.address}#/studies/{study}")
+    expect(page.get_by_role("heading", name="This did not work")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("The service cannot be reached.")
+    page.unroute_all()
+    expect(page.get_by_role("heading", name="No verdict")).to_be_visible()
