@@ -51,6 +51,7 @@ class Screen:
         page.goto(address + self.view)
         page.locator(f":is({READY}):visible").first.wait_for()
         self.act(page)
+        page.locator(".plan[aria-busy]").wait_for(state="hidden")  # it is pale while it is counted anew
 
 
 def wrong_fields(page):

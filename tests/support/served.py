@@ -150,12 +150,15 @@ class Driver:
 
 @contextmanager
 def opened(browser, address, **context):
-    """A page; what its scripts throw, and what the Content-Security-Policy blocks, fails the test."""
+    """A page on which nothing moves, so that it is never looked at half way. What its scripts throw, and what
+    the Content-Security-Policy blocks, fails the test.
+    """
     from playwright.sync_api import expect
 
     expect.set_options(timeout=1000 * patient(5))
     problems = []
-    session = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
+    settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+    session = browser.new_context(**(settings | context))
     page = session.new_page()
     page.set_default_timeout(1000 * patient(15))
     page.on("pageerror", lambda error: problems.append(str(error)))
