@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from api.answers.figures import FORMATS, draw
 from tuner.evidence.of_study import results_of
 from tuner.evidence.trial_table import as_csv, as_parquet, trial_table
@@ -130,7 +128,9 @@ def made(file: StudyFile, study: StudyRow, ledger: Ledger, settings: Settings) -
     if file.kind == "report":
         return _report(study, ledger, settings, file.name)
     if file.kind == "spec":
-        return yaml.safe_dump(study.spec, sort_keys=False, allow_unicode=True).encode()
+        from tuner.evidence.take_home import spec_text
+
+        return spec_text(study.spec).encode()
     if file.name in ("methods.tex", "methods.txt", "best.py"):
         return _from_results(study, ledger, settings, file.name)
     write = as_csv if file.name.endswith(".csv") else as_parquet

@@ -43,6 +43,7 @@ def test_the_routes_are_described_without_the_network(browser, served):
 def test_a_lost_connection_is_told_and_mended(page, served):
     study = served.create()
     page.goto(f"{served.address}#/studies/{study}")
+    expect(page.locator(".badge").first).to_have_text("queued")
     expect(page.get_by_role("heading", name="No verdict")).to_be_visible()  # all of it is loaded
     served.stop()
     expect(page.get_by_text("The service cannot be reached.")).to_be_visible()

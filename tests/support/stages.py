@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.chance import chance
+from tests.support.chance import chance, place
 from tuner.ledger import lease
 from tuner.ledger.rows import Role, TrialState
 from tuner.ledger.study_queue import StudyQueue
@@ -67,10 +67,10 @@ class Losses:
         tau_f, tau_b = trial.tau_f or 0.0, trial.tau_b or 1.0
         worse = {"identity": 0.2, "gumbel": 0.03}.get(trial.estimator, 0.0)
         off = trial.estimator == "decoupled" and tau_f != tau_b
-        unlucky = self.unlucky if off and trial.role is Role.CONFIRM and seed % 1024 % 10 == 0 else 0.0
+        unlucky = self.unlucky if off and trial.role is Role.CONFIRM and place(seed) % 10 == 0 else 0.0
         drawn = chance(trial, seed).gauss(0, self.noise)
-        place = self.slope * tau_f + abs(math.log10(tau_b / 0.5)) / 5
-        return 0.2 + worse + place + off * self.off + unlucky + drawn
+        landscape = self.slope * tau_f + abs(math.log10(tau_b / 0.5)) / 5
+        return 0.2 + worse + landscape + off * self.off + unlucky + drawn
 
 
 OFF = Losses()

@@ -1,5 +1,6 @@
 """What `tuner export` writes for use in a paper and in other code: trained weights, the trials as tables,
-LaTeX tables of methods and gains, a paragraph on how they were found, the spec, a snippet for plain torch.
+LaTeX tables of methods and gains, a paragraph on how they were found, the spec, a snippet for plain torch,
+and the source of one's own task.
 """
 
 import shutil
@@ -65,13 +66,14 @@ def _spec(study: StudyRow, code: Path) -> str:
     """The spec as YAML. A task in a file is named by the copy of that file beside the spec."""
     place, _, attribute = study.task.rpartition(":")
     if own.is_file(study.task) and (code / Path(place).name).is_file():
-        return _yaml(study.spec | {"task": f"{CODE}/{Path(place).name}:{attribute}"})
+        return spec_text(study.spec | {"task": f"{CODE}/{Path(place).name}:{attribute}"})
     if study.task.startswith(own.GIVEN):
-        return f"# Begun by tuner.search, with a model whose source is in {CODE}/.\n{_yaml(study.spec)}"
-    return _yaml(study.spec)
+        return f"# Begun by tuner.search, with a model whose source is in {CODE}/.\n{spec_text(study.spec)}"
+    return spec_text(study.spec)
 
 
-def _yaml(spec: Mapping[str, Any]) -> str:
+def spec_text(spec: Mapping[str, Any]) -> str:
+    """A study's spec as YAML, with its fields in their order."""
     text: str = yaml.safe_dump(dict(spec), sort_keys=False, allow_unicode=True)
     return text
 
